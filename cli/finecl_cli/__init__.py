@@ -1,0 +1,1 @@
+"""The ``finecl`` command line: click and rich around the engine; no mathematics."""

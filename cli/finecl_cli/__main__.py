@@ -1,0 +1,5 @@
+"""``python -m finecl_cli`` and ``torchrun -m finecl_cli``."""
+
+from finecl_cli.main import main
+
+main()

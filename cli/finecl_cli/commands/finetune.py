@@ -1,0 +1,18 @@
+"""``finecl finetune``: one stage of a run that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from finecl_cli.options import output_options
+from finecl_cli.running import work
+
+
+@click.command("finetune")
+@click.argument("run", type=click.Path(path_type=Path))
+@output_options
+def command(run: Path, quiet: bool, as_json: bool) -> None:
+    """Fine-tune extractors on the encoder of the run in RUN and on the plain one, into extractor/."""
+    work(run, "finetune", only=True, quiet=quiet, as_json=as_json)

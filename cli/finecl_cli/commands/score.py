@@ -1,0 +1,20 @@
+"""``finecl score``: the first stage of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finecl_cli.options import output_options, settings_options
+from finecl_cli.running import new_run, work
+
+
+@click.command("score")
+@settings_options
+@click.option("--output-dir", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME]")
+@output_options
+def command(output_dir: Path | None, quiet: bool, as_json: bool, **given: Any) -> None:
+    """Score and weigh the silver labels: the first stage of a run, into scores.parquet."""
+    work(new_run(given, output_dir), "score", quiet=quiet, as_json=as_json)

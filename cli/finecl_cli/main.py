@@ -1,0 +1,93 @@
+"""The command group, loaded a command at a time, and what becomes of errors.
+
+Exit codes: 0 done, 2 the user can mend it (one line says how), 130 stopped by Ctrl-C. Bugs keep their traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+from typing import Any
+
+import click
+
+import finecl
+from finecl.errors import FineCLError
+
+COMMANDS = {
+    "train": "Score, weigh, pre-train, fine-tune, evaluate and report, in one go.",
+    "score": "Score and weigh the silver labels: the first stage of a run.",
+    "pretrain": "Pre-train the encoder of a scored run.",
+    "finetune": "Fine-tune extractors on the encoder of a run.",
+    "evaluate": "Evaluate the extractors of a run on its test documents.",
+    "report": "Write the report of a run.",
+    "plugins": "List every part that the installed plugins bring.",
+}
+
+
+class Commands(click.Group):
+    """Imports a command's module only when that command is asked for: help stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands."""
+        self._take_plugin_commands()
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One command."""
+        if cmd_name in COMMANDS:
+            command: click.Command = importlib.import_module(f"finecl_cli.commands.{cmd_name}").command
+            return command
+        self._take_plugin_commands()
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        self._take_plugin_commands()
+        others = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(list((COMMANDS | others).items()))
+
+    def _take_plugin_commands(self) -> None:
+        from finecl import registry
+
+        if not self.commands:
+            registry.load().add_commands(self)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(finecl.__version__, prog_name="finecl")
+def cli() -> None:
+    """Learn which silver labels to trust, then pre-train a relation encoder with them."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and ends the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    try:
+        cli.main(arguments, prog_name="finecl", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except FineCLError as error:
+        return _tell(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        _tell("stopped; finished stages are kept: the same command, or --resume, goes on")
+        return 130
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        return _tell(f"cannot write {error.filename or 'a file'}: {error.strerror}; nothing was half-written")
+    return 0
+
+
+def _tell(message: Any) -> int:
+    click.echo(f"finecl: {' '.join(str(message).split())}", err=True)
+    return 2

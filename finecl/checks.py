@@ -1,0 +1,63 @@
+"""What makes a document sound."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from finecl.errors import FormatError
+from finecl.types import Document, Entity, Label
+
+
+def check_document(document: Document, where: str) -> None:
+    """Passes a sound document; ``where`` names file and document in the message about another.
+
+    Raises:
+        FormatError: no words, a mention or evidence outside the text, a label that points at no entity or stands twice.
+    """
+    if not any(document.sentences):
+        raise _fault(where, "sentences", "at least one with words", "none", "remove the document")
+    for number, entity in enumerate(document.entities):
+        _check_entity(document, entity, f"{where}, entity {number}")
+    stated = Counter((label.head, label.tail, label.relation) for label in document.labels)
+    for number, label in enumerate(document.labels):
+        place = f"{where}, label {number}"
+        _check_label(document, label, place)
+        if stated[label.head, label.tail, label.relation] > 1:
+            came = f"it again for entities {label.head} and {label.tail}"
+            raise _fault(place, "relation", f"'{label.relation}' once a pair", came, "remove the repeated label")
+
+
+def _check_entity(document: Document, entity: Entity, place: str) -> None:
+    if not entity.mentions:
+        raise _fault(place, "mentions", "at least one", "none", "remove the entity or give it a mention")
+    for mention in entity.mentions:
+        where = f"{place} ('{mention.name}')"
+        if not 0 <= mention.sentence < len(document.sentences):
+            expected = f"a sentence from 0 to {len(document.sentences) - 1}"
+            raise _fault(where, "sentence", expected, mention.sentence, "correct the sentence number (they start at 0)")
+        words = len(document.sentences[mention.sentence])
+        if not 0 <= mention.start < mention.end <= words:
+            expected = f"0 <= start < end <= {words}, the words of sentence {mention.sentence}"
+            came = f"[{mention.start}, {mention.end})"
+            raise _fault(where, "words", expected, came, "count words from 0, the end exclusive")
+
+
+def _check_label(document: Document, label: Label, place: str) -> None:
+    entities, sentences = len(document.entities), len(document.sentences)
+    for field, value in (("head", label.head), ("tail", label.tail)):
+        if not 0 <= value < entities:
+            expected = f"one of the {entities} entities, counted from 0"
+            raise _fault(place, field, expected, value, "correct the number or add the entity")
+    if label.head == label.tail:
+        cure = "remove the label or correct its tail"
+        raise _fault(place, "tail", "another entity than the head", f"{label.tail} for both", cure)
+    if not label.relation.strip():
+        raise _fault(place, "relation", "the name of a relation", repr(label.relation), "name it or remove the label")
+    for sentence in label.evidence:
+        if not 0 <= sentence < sentences:
+            expected = f"sentences from 0 to {sentences - 1}"
+            raise _fault(place, "evidence", expected, sentence, "correct the sentence number (they start at 0)")
+
+
+def _fault(place: str, field: str, expected: str, came: object, cure: str) -> FormatError:
+    return FormatError(f"{place}, {field}: expected {expected}, got {came}; {cure}")

@@ -1,0 +1,250 @@
+"""A run's settings: frozen dataclasses <- preset <- TOML file <- ``--set key=value``; fingerprinted.
+
+Training options carry the names that transformers gives them. Where the paper and its release differ, the default
+is the paper's and the comment says what the release does (rows of ``docs/fidelity.md``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from finecl.errors import SettingsError
+from finecl.settings import coerce
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Where documents come from.
+
+    ``name`` is "demo" or a directory that holds ``silver.*``, ``train.*``, ``dev.*`` and ``test.*``; the other
+    fields name single files instead. ``gold`` is one file, split by document in the shares ``gold_split``.
+    """
+
+    name: str = "demo"
+    silver: str | None = None
+    gold: str | None = None
+    gold_split: tuple[float, ...] = (0.6, 0.2, 0.2)
+    train: str | None = None
+    dev: str | None = None
+    test: str | None = None
+    format: str = "auto"
+    no_relation: str = "no_relation"
+    relation_names: str | None = None
+    without_entities: Literal["error", "skip"] = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """The encoder and how it computes."""
+
+    name: str = "minilm"
+    max_length: int = 512
+    # The release keeps 0.1; 0 lets attention run on its fast kernels and is usual since (MosaicBERT, ModernBERT).
+    attention_dropout: float = 0.0
+    hidden_dropout: float | None = None  # None: what the checkpoint says
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    device: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """What every training loop needs. Batches count documents; ``warmup_steps`` below 1 is a share of the run."""
+
+    learning_rate: float = 4e-5
+    weight_decay: float = 0.0
+    adam_epsilon: float = 1e-8
+    max_grad_norm: float = 1.0
+    warmup_steps: float = 0.1
+    batch_size: int = 32
+    max_tokens: int = 4096  # sub-words of one encoder pass; changes memory, not results
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxySettings(TrainSettings):
+    """Stage 1: the proxy that learns the silver labels while its dynamics are recorded."""
+
+    extractor: str = "bilinear"
+    num_train_epochs: int = 15
+    loss: Literal["ce", "bce"] = "ce"  # release: bce (row 1)
+    negatives: float = 3.0  # sampled no-relation pairs for each labelled one (row 5)
+    record: Literal["both", "batch", "epoch"] = "both"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSettings(TrainSettings):
+    """Stage 2: contrastive pre-training; the paper's settings (section A.2)."""
+
+    learning_rate: float = 3e-5
+    weight_decay: float = 1e-5
+    warmup_steps: float = 500
+    batch_size: int = 768
+    max_steps: int = 6000
+    contrast_group: int = 16  # documents that are contrasted with each other; the release: 16 a GPU (row 24)
+    mlm_probability: float = 0.15
+    no_relation_pairs: int = 32  # candidates without a label, at most, a document (row 22)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSettings(TrainSettings):
+    """Stage 3: fine-tuning on gold labels (section A.3.1; the release clips at 0.1, row 10)."""
+
+    extractor: str = "bilinear"
+    num_train_epochs: int = 200
+    loss: Literal["ce", "bce"] = "bce"  # the paper's text says ce; every DocRED system uses bce (row 27)
+    negatives: float = 3.0
+    eval_epochs: int = 5  # epochs between looks at dev
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that a run depends on. ``scorer`` ... ``format`` hold the settings of the chosen parts."""
+
+    seed: int = 42
+    preset: str | None = None
+    method: str = "finecl"
+    scorer_name: str | None = None  # None: the method's
+    weighting_name: str | None = None
+    data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    proxy: ProxySettings = field(default_factory=ProxySettings)
+    pretrain: PretrainSettings = field(default_factory=PretrainSettings)
+    finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+    scorer: Mapping[str, Any] = field(default_factory=dict)
+    weighting: Mapping[str, Any] = field(default_factory=dict)
+    objective: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    extractor: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain nested dictionaries, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def resolve(
+    *,
+    preset: str | None = None,
+    file: Path | None = None,
+    assignments: Iterable[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Settings from all their sources; later ones win: preset, TOML file, ``overrides``, ``key=value`` texts.
+
+    Without a preset the one named like ``data.name`` is taken, if there is such a one: ``demo``.
+
+    Raises:
+        SettingsError: an unknown key (the nearest known one is suggested), or a value that does not fit.
+    """
+    layers = [_read_toml(file)] if file else []
+    layers.append(_nested(overrides or {}))
+    layers.append(_nested(dict(map(_assignment, assignments))))
+    given: dict[str, Any] = {}
+    for layer in layers:
+        given = _merge(given, layer)
+    name = preset or given.get("preset") or _implied_preset(given)
+    base = read_preset(name) if name else {}
+    return from_dict(_merge(base, given | {"preset": name}))
+
+
+def from_dict(values: Mapping[str, Any]) -> Settings:
+    """Settings from nested dictionaries, as ``Settings.to_dict`` makes them.
+
+    Raises:
+        SettingsError: an unknown key or a value that does not fit.
+    """
+    settings: Settings = _build(Settings, values, "")
+    return settings
+
+
+def fingerprint(*things: Any) -> str:
+    """Sixteen hex digits that change when any of ``things`` (JSON data) does."""
+    text = json.dumps(things, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def presets() -> list[str]:
+    """The names of the presets that come with finecl."""
+    return sorted(p.name.removesuffix(".toml") for p in files("finecl.presets").iterdir() if p.name.endswith(".toml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """The values of a preset.
+
+    Raises:
+        SettingsError: there is no such preset.
+    """
+    if name not in presets():
+        raise SettingsError(f"no preset is called '{name}'; known: {', '.join(presets())}")
+    return tomllib.loads((files("finecl.presets") / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _implied_preset(given: Mapping[str, Any]) -> str | None:
+    data = given.get("data", {})
+    files_named = any(data.get(key) for key in ("silver", "gold", "train", "dev", "test"))
+    name = data.get("name", "demo")
+    return name if name in presets() and not files_named else None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such settings file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
+        raise SettingsError(f"{path}: expected TOML settings: {error}") from None
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise SettingsError(f"--set expects key=value, got '{text}'")
+    return key.strip(), value.strip()
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1} as {"a": {"b": 1}}."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        inner = nested
+        for name in path:
+            inner = inner.setdefault(name, {})
+        inner[last] = value
+    return nested
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        there = merged.get(key)
+        merged[key] = _merge(there, value) if isinstance(there, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _build(kind: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
+    hints = get_type_hints(kind)
+    made: dict[str, Any] = {}
+    for key, value in values.items():
+        place = f"{prefix}{key}"
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1)
+            hint = f"did you mean '{prefix}{near[0]}'? " if near else ""
+            raise SettingsError(f"unknown setting '{place}'; {hint}known here: {', '.join(hints)}")
+        made[key] = _value(hints[key], value, place)
+    return kind(**made)
+
+
+def _value(hint: Any, value: Any, place: str) -> Any:
+    section = dataclasses.is_dataclass(hint) or getattr(hint, "__origin__", None) is Mapping
+    if section and not isinstance(value, Mapping):
+        raise SettingsError(f"'{place}' is a section: set one of its keys, as {place}.KEY=VALUE")
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, f"{place}.")  # type: ignore[arg-type]
+    return dict(value) if section else coerce(value, hint, place)

@@ -1,0 +1,245 @@
+"""A corpus: documents as memory-mapped Arrow in DocRED's columns, and its labels as instances."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from finecl.arrow import write_arrow
+from finecl.checks import check_document
+from finecl.config import fingerprint
+from finecl.errors import FormatError, SettingsError
+from finecl.rows import LabelColumns, OnEmpty, Rows, columns, from_row
+from finecl.types import Bools, Document, Format, Instances
+
+__all__ = ["Corpus", "check_document", "rare_relations", "read_relation_names", "split_documents"]
+
+_SCHEMA = 1  # to be raised when columns or uids change: cached files of another schema are not read
+
+
+class Corpus:
+    """Documents on disk, read by number; labels called ``no_relation`` are not instances."""
+
+    def __init__(self, dataset: Any, content: str, *, no_relation: str, names: Mapping[str, str] | None = None) -> None:
+        self._dataset = dataset
+        self._content = content
+        self._given_names = dict(names or {})
+        self.no_relation = no_relation
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Iterable[Document],
+        path: Path,
+        *,
+        source: str = "documents",
+        no_relation: str = "no_relation",
+        names: Mapping[str, str] | None = None,
+        on_empty: OnEmpty = "error",
+    ) -> Corpus:
+        """A new corpus in the Arrow file ``path``, written one chunk of documents after another.
+
+        ``source`` names the documents in messages; ``names`` are readable names of relations; ``on_empty`` says
+        whether a document without entities is an error or left out.
+
+        Raises:
+            FormatError: a document is not sound, or there is none.
+        """
+        rows = Rows(documents, source, on_empty)
+        unfinished = path.with_name(f".{path.stem}.{os.getpid()}.arrow")
+        note = _note(path)
+        unfinished.unlink(missing_ok=True)  # a run that was killed may have left it
+        write_arrow(unfinished, rows.chunks, columns())
+        note.unlink(missing_ok=True)  # no moment may pair the new documents with the old fingerprint
+        unfinished.replace(path)
+        unfinished = note.with_name(f".{note.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps({"content": rows.content.hexdigest()}), encoding="utf-8")
+        unfinished.replace(note)
+        return cls._open(path, rows.content.hexdigest(), no_relation, names)
+
+    @classmethod
+    def read(
+        cls,
+        file: Path,
+        format: Format,
+        cache: Path,
+        *,
+        no_relation: str = "no_relation",
+        names: Mapping[str, str] | None = None,
+        on_empty: OnEmpty = "error",
+    ) -> Corpus:
+        """The corpus in a file; converted once, then found in ``cache`` by what the file holds and who read it.
+
+        Raises:
+            FormatError: the file cannot be read, or a document is not sound.
+        """
+        # A format is a frozen dataclass: its repr names its settings.
+        reader = f"{type(format).__module__}.{format!r}"
+        path = cache / "corpus" / f"{fingerprint(_digest(file), reader, on_empty, _SCHEMA)}.arrow"
+        content = _noted(path)
+        if content and path.exists():
+            return cls._open(path, content, no_relation, names)
+        return cls.from_documents(
+            format.read(file), path, source=str(file), no_relation=no_relation, names=names, on_empty=on_empty
+        )
+
+    @classmethod
+    def _open(cls, path: Path, content: str, no_relation: str, names: Mapping[str, str] | None) -> Corpus:
+        import datasets
+
+        return cls(datasets.Dataset.from_file(str(path)), content, no_relation=no_relation, names=names)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def document(self, index: int) -> Document:
+        """The document of this number."""
+        return from_row(self._dataset[index])
+
+    def documents(self) -> Iterator[Document]:
+        """All documents, in order."""
+        return map(from_row, self._dataset)
+
+    def select(self, indices: Iterable[int]) -> Corpus:
+        """The documents of these numbers, in this order; nothing is copied."""
+        chosen = [int(index) for index in indices]
+        content = fingerprint(self._content, chosen)
+        return Corpus(self._dataset.select(chosen), content, no_relation=self.no_relation, names=self._given_names)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when any document, label or name of a relation does."""
+        return fingerprint(self._content, self.no_relation, self._given_names)
+
+    @cached_property
+    def relations(self) -> tuple[str, ...]:
+        """The relations of the labels, sorted, without ``no_relation``."""
+        found = set(self._labels.relation.unique().to_pylist())
+        return tuple(sorted(found - {self.no_relation}))
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """Readable names of the relations; a relation without one is its own name."""
+        return {relation: relation for relation in self.relations} | self._given_names
+
+    def instances(self, relations: Sequence[str]) -> Instances:
+        """Every label as an instance, its relation as a number into ``relations``.
+
+        Raises:
+            FormatError: a label's relation is not among ``relations``.
+        """
+        labels = self._labels
+        relation = labels.relation_ids(relations, self.no_relation)
+        kept = relation >= 0
+        document, head, tail = labels.document[kept], labels.head[kept], labels.tail[kept]
+        width = int(max(head.max(initial=0), tail.max(initial=0))) + 1
+        _, pair = np.unique((document * width + head) * width + tail, return_inverse=True)
+        return Instances(
+            uid=labels.uid[kept],
+            document=document,
+            head=head,
+            tail=tail,
+            relation=relation[kept],
+            pair=pair.astype(np.int64),
+            relations=tuple(relations),
+        )
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """The documents' titles."""
+        titles: list[str] = self._dataset.select_columns("title")["title"][:]
+        return titles
+
+    def stated(self, relations: Sequence[str]) -> list[str] | None:
+        """What the text really says of each instance's pair ``[N]``; None where that is not known of all."""
+        kept = np.flatnonzero(self._labels.relation_ids(relations, self.no_relation) >= 0)
+        truth = self._labels.truth.to_pylist()
+        found = [truth[i] for i in kept.tolist()]
+        return None if None in found else found
+
+    def truths(self, relations: Sequence[str]) -> Bools | None:
+        """Whether each instance's text states its relation ``[N]``; None where that is not known of all."""
+        stated = self.stated(relations)
+        if stated is None:
+            return None
+        claimed = np.array(relations, dtype=object)[self.instances(relations).relation]
+        return np.asarray(np.array(stated, dtype=object) == claimed, dtype=np.bool_)
+
+    @cached_property
+    def _labels(self) -> LabelColumns:
+        return LabelColumns.of(self._dataset)
+
+
+def _note(path: Path) -> Path:
+    """Where the hash of an Arrow file's content stands."""
+    return path.with_suffix(".json")
+
+
+def _noted(path: Path) -> str | None:
+    """The hash of an Arrow file's content; None while another process is writing it."""
+    try:
+        content: str = json.loads(_note(path).read_text(encoding="utf-8"))["content"]
+    except FileNotFoundError:
+        return None
+    return content
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise FormatError(f"{file}: expected a readable file, got '{error.strerror}'; check the path") from None
+
+
+def read_relation_names(path: Path) -> dict[str, str]:
+    """Readable names of relations: ``{"P6": "head of government"}`` or ``[{"id": "P6", "name": ...}]`` as JSON.
+
+    Raises:
+        FormatError: the file cannot be read, or holds neither.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise FormatError(f"{path}: expected a readable file, got '{error.strerror}'; check the path") from None
+    except ValueError as error:
+        raise FormatError(f"{path}: expected names of relations as JSON, got '{error}'; check the file") from None
+    if isinstance(content, list) and all(isinstance(item, dict) for item in content):
+        content = {item.get("id"): item.get("name") for item in content}
+    if not isinstance(content, dict) or not all(isinstance(text, str) for item in content.items() for text in item):
+        raise FormatError(
+            f"{path}: expected an object of relations and their names, or a list of objects with the texts 'id' "
+            "and 'name', got something else; see rel_info.json of DocRED"
+        )
+    return content
+
+
+def split_documents(corpus: Corpus, shares: Sequence[float], seed: int) -> list[Corpus]:
+    """Parts of a corpus by document, in these shares; the same for the same seed.
+
+    Raises:
+        SettingsError: the shares are not positive or do not add up to 1, or a part would be empty.
+    """
+    if min(shares, default=0) <= 0 or not np.isclose(sum(shares), 1):
+        raise SettingsError(f"gold_split: expected positive shares that add up to 1, got {list(shares)}")
+    order = np.random.default_rng(seed).permutation(len(corpus))
+    ends = np.round(np.cumsum(shares[:-1]) * len(corpus)).astype(np.int64)
+    parts = [np.sort(part) for part in np.split(order, ends)]
+    if not all(len(part) for part in parts):
+        raise SettingsError(
+            f"gold_split: expected a document for each share of {list(shares)}, got {len(corpus)} in all"
+        )
+    return [corpus.select(part) for part in parts]
+
+
+def rare_relations(instances: Instances, below: int = 2) -> list[str]:
+    """Relations that have instances, but fewer than ``below``: too few to form a positive pair."""
+    counts = np.bincount(instances.relation, minlength=len(instances.relations))
+    return [name for name, count in zip(instances.relations, counts, strict=True) if 0 < count < below]

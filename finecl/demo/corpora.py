@@ -1,0 +1,76 @@
+"""The built-in corpus: silver documents, about half of whose labels are wrong, and gold ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from finecl.demo.language import Language
+from finecl.demo.world import Link, World
+from finecl.demo.writing import Style, write_document
+from finecl.distant import label_silver
+from finecl.types import Document, Generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """Numbers of documents, and how they are written.
+
+    ``documents_a_circle``: silver documents about the same people, so that some pairs of entities come back;
+    ``shared``: the share of gold documents about people that silver and the other gold documents know too.
+    """
+
+    silver: int = 260
+    train: int = 60
+    dev: int = 40
+    test: int = 80
+    documents_a_circle: int = 2
+    shared: float = 0.2
+    style: Style = field(default_factory=Style)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoDocuments:
+    """Documents of the built-in corpus, and the triples that the silver ones are labelled by."""
+
+    silver: tuple[Document, ...]
+    train: tuple[Document, ...]
+    dev: tuple[Document, ...]
+    test: tuple[Document, ...]
+    triples: tuple[tuple[str, str, str], ...]
+
+
+def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocuments:
+    """The built-in corpus of a seed.
+
+    Raises:
+        SettingsError: more documents are asked for than there are names.
+    """
+    settings = settings or DemoSettings()
+    generator = np.random.default_rng(seed)
+    world = World(Language.read(), generator)
+    circles = [world.circle() for _ in range(-(-settings.silver // settings.documents_a_circle))]
+    silver = _write("silver", [circles[i % len(circles)] for i in range(settings.silver)], settings, generator)
+    triples = tuple((link.head.id, link.relation, link.tail.id) for circle in circles for link in circle)
+    gold = {
+        name: _write(name, _gold_circles(number, circles, world, settings), settings, generator)
+        for name, number in (("train", settings.train), ("dev", settings.dev), ("test", settings.test))
+    }
+    return DemoDocuments(silver=tuple(label_silver(silver, triples)), triples=triples, **gold)
+
+
+def _gold_circles(
+    number: int, known: Sequence[tuple[Link, ...]], world: World, settings: DemoSettings
+) -> list[tuple[Link, ...]]:
+    """The first silver circles, the same ones for every part, and fresh ones."""
+    shared = list(known[: round(number * settings.shared)])
+    return shared + [world.circle() for _ in range(number - len(shared))]
+
+
+def _write(
+    part: str, circles: Sequence[tuple[Link, ...]], settings: DemoSettings, generator: Generator
+) -> tuple[Document, ...]:
+    written = (write_document(f"{part} {n}", c, settings.style, generator) for n, c in enumerate(circles, start=1))
+    return tuple(written)

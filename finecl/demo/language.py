@@ -1,0 +1,41 @@
+"""What the built-in corpus is written with: parts of names, and wordings of relations by types of entities."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypePair:
+    """Relations between two types of entities, with their wordings; ``met`` are wordings that state nothing."""
+
+    head: str
+    tail: str
+    met: tuple[str, ...]
+    relations: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """All that ``wordings.toml`` holds."""
+
+    names: Mapping[str, tuple[str, ...]]
+    type_pairs: tuple[TypePair, ...]
+
+    @classmethod
+    def read(cls) -> Language:
+        """The language that comes with finecl."""
+        content = tomllib.loads((files("finecl.demo") / "wordings.toml").read_text(encoding="utf-8"))
+        pairs = [
+            TypePair(
+                head=types.split("-")[0],
+                tail=types.split("-")[1],
+                met=tuple(wordings["met"]),
+                relations={name: tuple(texts) for name, texts in wordings["relations"].items()},
+            )
+            for types, wordings in content["types"].items()
+        ]
+        return cls(names={part: tuple(texts) for part, texts in content["names"].items()}, type_pairs=tuple(pairs))

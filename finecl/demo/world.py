@@ -1,0 +1,104 @@
+"""The knowledge graph of the built-in corpus: circles of people, organisations and places, and links among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from finecl.demo.language import Language, TypePair
+from finecl.errors import SettingsError
+from finecl.types import Generator
+
+_CAST = {"PER": 3, "ORG": 2, "LOC": 2, "COUNTRY": 1}  # the entities of one circle
+_SHARED_TYPES = ("LOC", "COUNTRY")  # places belong to every circle, people and organisations to one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing:
+    """An entity of the graph; ``short`` is what it may be called once it has been named."""
+
+    id: str
+    type: str
+    name: str
+    short: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A triple of the graph, and the wordings for its types of entities."""
+
+    head: Thing
+    relation: str
+    tail: Thing
+    wordings: TypePair
+
+
+class World:
+    """Makes circles; every link has an end that no other circle has, so circles never link to each other."""
+
+    def __init__(self, language: Language, generator: Generator) -> None:
+        self._language = language
+        self._generator = generator
+        self._things = {kind: _shuffled(things, generator) for kind, things in _all_things(language).items()}
+        self._fresh = {kind: iter(things) for kind, things in self._things.items()}
+
+    def circle(self) -> tuple[Link, ...]:
+        """Five to seven links: one for each pair of types, the others at random."""
+        cast = {kind: self._draw(kind, number) for kind, number in _CAST.items()}
+        pairs = self._language.type_pairs
+        extra = self._generator.integers(len(pairs), size=self._generator.integers(3))
+        links: list[Link] = []
+        for number in [*range(len(pairs)), *extra]:
+            links.append(self._link(pairs[number], cast, links))
+        return tuple(links)
+
+    def _draw(self, kind: str, number: int) -> list[Thing]:
+        if kind in _SHARED_TYPES:
+            chosen = self._generator.choice(len(self._things[kind]), size=number, replace=False)
+            return [self._things[kind][i] for i in chosen]
+        drawn: list[Thing] = []
+        for thing in self._fresh[kind]:
+            if thing.short not in {other.short for other in drawn}:
+                drawn.append(thing)
+            if len(drawn) == number:
+                return drawn
+        raise SettingsError(f"demo: there are names for {len(self._things[kind])} {kind} only; ask for fewer documents")
+
+    def _link(self, pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link]) -> Link:
+        linked = [{link.head.id, link.tail.id} for link in links]
+        free = [
+            (head, tail)
+            for head, tail in product(cast[pair.head], cast[pair.tail])
+            if head != tail and {head.id, tail.id} not in linked
+        ]
+        head, tail = free[self._generator.integers(len(free))]
+        relations = list(pair.relations)
+        return Link(head=head, relation=relations[self._generator.integers(len(relations))], tail=tail, wordings=pair)
+
+
+def _all_things(language: Language) -> dict[str, list[Thing]]:
+    """Every entity that the parts of names can make, by type."""
+    names = language.names
+    surnames = _compounds(names["surname_start"], names["surname_end"])
+    roots = _compounds(names["organisation_start"], names["organisation_end"])
+    full = {
+        "PER": [(f"{given} {surname}", surname) for surname, given in product(surnames, names["given"])],
+        "ORG": [(f"{root} {kind}", root) for root, kind in product(roots, names["organisation_kind"])],
+        "LOC": [(city, city) for city in _compounds(names["city_start"], names["city_end"])],
+        "COUNTRY": [(country, country) for country in _compounds(names["country_start"], names["country_end"])],
+    }
+    return {kind: list(_things(kind, pairs)) for kind, pairs in full.items()}
+
+
+def _compounds(starts: Sequence[str], ends: Sequence[str]) -> list[str]:
+    return [start + end for start, end in product(starts, ends)]
+
+
+def _things(kind: str, names: Sequence[tuple[str, str]]) -> Iterator[Thing]:
+    for number, (name, short) in enumerate(names):
+        yield Thing(id=f"{kind}-{number}", type=kind, name=name, short=short)
+
+
+def _shuffled(things: Sequence[Thing], generator: Generator) -> list[Thing]:
+    return [things[i] for i in generator.permutation(len(things))]

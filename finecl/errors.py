@@ -1,0 +1,29 @@
+"""What can go wrong by the user's hand. Each is shown as one line, without a traceback; bugs keep theirs."""
+
+
+class FineCLError(Exception):
+    """A fault that its reader can mend: the message says what was expected, what came, where, and what to do."""
+
+
+class FormatError(FineCLError):
+    """A data file breaks its format: names the file, the document or line, and the field."""
+
+
+class PluginError(FineCLError):
+    """A plugin, or a name or setting asked of one, does not fit the contract."""
+
+
+class SettingsError(FineCLError):
+    """A setting is unknown, of the wrong type, or out of range."""
+
+
+class ModelError(FineCLError):
+    """An encoder cannot be found, read or verified."""
+
+
+class TrainingError(FineCLError):
+    """Training cannot go on: the loss is not a number, or nothing is there to learn from."""
+
+
+class Interrupted(FineCLError):  # noqa: N818 - not an error of anybody's
+    """The user stopped the run; finished stages are kept."""

@@ -1,0 +1,64 @@
+"""Extractors on disk: the encoder as a plain Hugging Face directory, the head beside it, and how to put them together."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+from finecl.checkpoints import load_encoder, save_encoder
+from finecl.config import ModelSettings
+from finecl.errors import ModelError
+from finecl.extraction import build_extractor
+from finecl.records import read_json, write_json
+from finecl.registry import Registry
+from finecl.text import Reader
+
+HEAD, CARD, ENCODER = "head.safetensors", "extractor.json", "encoder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedExtractor:
+    """An extractor read from disk. ``card`` holds its relations, threshold and settings."""
+
+    extractor: Any
+    reader: Reader
+    card: Mapping[str, Any]
+
+
+def save_extractor(extractor: Any, reader: Reader, card: Mapping[str, Any], directory: Path) -> None:
+    """Writes ``encoder/``, ``head.safetensors`` and ``extractor.json``, whole or not at all.
+
+    ``card`` needs at least ``extractor`` (its name), ``settings``, ``relations`` and ``threshold``.
+    """
+    unfinished = directory.with_name(f".{directory.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    save_encoder(extractor.encoder, reader, unfinished / ENCODER)
+    head = {n: p.detach().cpu().contiguous() for n, p in extractor.state_dict().items() if not n.startswith("encoder.")}
+    save_file(head, unfinished / HEAD)
+    write_json(unfinished / CARD, card)
+    shutil.rmtree(directory, ignore_errors=True)
+    unfinished.rename(directory)
+
+
+def load_extractor(directory: Path, registry: Registry, model: ModelSettings) -> SavedExtractor:
+    """The extractor that ``save_extractor`` wrote; ``model`` says where and in what precision it computes.
+
+    Raises:
+        ModelError: a part is missing or does not fit.
+    """
+    card = read_json(directory / CARD)
+    if not card:
+        raise ModelError(f"{directory}: expected an extractor, found no {CARD}; run `finecl finetune` first")
+    encoder, reader, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
+    extractor = build_extractor(registry, card["extractor"], card["settings"], encoder, len(card["relations"]) + 1)
+    missing, unexpected = extractor.load_state_dict(load_file(directory / HEAD), strict=False)
+    strange = [name for name in missing if not name.startswith("encoder.")] + list(unexpected)
+    if strange:
+        raise ModelError(f"{directory / HEAD}: does not fit the extractor '{card['extractor']}': {', '.join(strange)}")
+    return SavedExtractor(extractor=extractor, reader=reader, card=card)

@@ -1,0 +1,126 @@
+"""Contrast groups: documents that are contrasted with each other, as integers, before anything is encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from finecl.batch import Packed, pack, with_queries
+from finecl.pairs import ask, instances_of
+from finecl.sampling import draw_instances, query_tokens
+from finecl.text import Reader, Tokens
+from finecl.types import NO_RELATION, Bools, Floats, Instances, Ints, Table, View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The rows of one view and where their representations come from: one or two entity rows of the pack each."""
+
+    table: Table
+    entity_rows: tuple[Ints, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Packed documents and the views that they offer. ``documents`` are their numbers in the corpus."""
+
+    documents: Ints
+    packed: Packed
+    views: Mapping[View, Rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silver:
+    """The silver corpus as pre-training meets it; ``weight`` is [N], ``unscored`` that of a pair without a label.
+
+    ``relation_tokens`` are the sub-words of each relation's name; ``askable`` says of which instances [N] head and
+    tail are within the encoder's reach and the weight is not 0.
+    """
+
+    tokens: Tokens
+    instances: Instances
+    weight: Floats
+    unscored: float
+    relation_tokens: Sequence[Sequence[int]]
+    askable: Bools
+
+
+def plain_group(silver: Silver, documents: Ints, *, no_relation_pairs: int, seed: int, step: int) -> Group:
+    """Documents as they are, with the view "pair"; instances of weight 0 are left out of everything."""
+    packed = pack(silver.tokens.rows(documents))
+    asked = ask(packed, silver.instances, documents, at_most=no_relation_pairs, seed=seed, epoch=step)
+    kept = silver.weight[asked.instance_I] > 0
+    instance, labelled = asked.instance_I[kept], asked.pair_I[kept]
+    free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)
+    pair = np.concatenate([labelled, free])
+    blank = np.zeros(len(free))
+    table = Table(
+        uid=np.concatenate([silver.instances.uid[instance], blank.astype(np.uint64)]),
+        document=asked.document_P[pair],
+        head=asked.head_P[pair],
+        tail=asked.tail_P[pair],
+        relation=np.concatenate([silver.instances.relation[instance], np.full(len(free), NO_RELATION)]),
+        weight=np.concatenate([silver.weight[instance], blank + silver.unscored]).astype(np.float32),
+    )
+    rows = (asked.head_row_P[pair], asked.tail_row_P[pair])
+    return Group(documents=documents, packed=packed, views={"pair": Rows(table=table, entity_rows=rows)})
+
+
+def queried_group(silver: Silver, documents: Ints, reader: Reader, *, seed: int, step: int) -> Group:
+    """Documents with a drawn instance's relation and head in front, with the views "query" and "entity".
+
+    ``documents`` must each have an instance to ask for: see ``askable``.
+    """
+    instances, documents = silver.instances, np.sort(documents)
+    numbers, _ = instances_of(instances, documents)
+    drawn = draw_instances(instances, numbers[silver.askable[numbers]], seed=seed, step=step)
+    rows = silver.tokens.rows(documents)
+    names = [silver.relation_tokens[code] for code in instances.relation[drawn]]
+    queries = query_tokens(rows, instances.head[drawn], names)
+    packed = pack(with_queries(rows, queries, reader.last, reader.max_length))
+    anchor_row = packed.entity_rows(np.arange(len(documents)), instances.head[drawn])
+    there = anchor_row >= 0
+    query = _query_table(silver, drawn[there], np.flatnonzero(there))
+    return Group(
+        documents=documents,
+        packed=packed,
+        views={
+            "query": Rows(table=query, entity_rows=(anchor_row[there],)),
+            "entity": Rows(table=_entity_table(silver, packed, drawn), entity_rows=(np.arange(len(packed.key_V)),)),
+        },
+    )
+
+
+def _query_table(silver: Silver, drawn: Ints, document: Ints) -> Table:
+    instances = silver.instances
+    return Table(
+        uid=instances.uid[drawn],
+        document=document,
+        head=instances.head[drawn],
+        tail=instances.tail[drawn],
+        relation=instances.relation[drawn],
+        weight=silver.weight[drawn],
+    )
+
+
+def _entity_table(silver: Silver, packed: Packed, drawn: Ints) -> Table:
+    """The entities of queried documents; those that the labels make a tail of the query carry its relation."""
+    instances, count = silver.instances, len(packed.key_V)
+    numbers, local = instances_of(instances, instances.document[drawn])
+    asked = drawn[local]
+    answers = (instances.head[numbers] == instances.head[asked]) & (
+        instances.relation[numbers] == instances.relation[asked]
+    )
+    tail_row = packed.entity_rows(local[answers], instances.tail[numbers[answers]])
+    relation = np.full(count, NO_RELATION)
+    relation[tail_row[tail_row >= 0]] = instances.relation[asked[answers]][tail_row >= 0]
+    return Table(
+        uid=np.zeros(count, dtype=np.uint64),
+        document=packed.document_V,
+        head=packed.entity_V,
+        tail=np.full(count, -1),
+        relation=relation,
+        weight=np.ones(count, dtype=np.float32),
+    )

@@ -1,0 +1,136 @@
+"""The corpora of a run: the built-in one, a directory of splits, or single files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from finecl.config import DataSettings, fingerprint
+from finecl.corpus import Corpus, read_relation_names, split_documents
+from finecl.errors import FormatError, SettingsError
+from finecl.registry import Registry
+from finecl.types import Format
+
+SPLITS = ("silver", "train", "dev", "test")
+CACHE = "FINECL_CACHE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpora:
+    """Silver documents to learn from and gold ones to fine-tune and evaluate on."""
+
+    silver: Corpus
+    train: Corpus
+    dev: Corpus
+    test: Corpus
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """All relations of all splits, sorted."""
+        return tuple(sorted({r for split in SPLITS for r in getattr(self, split).relations}))
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Readable names of the relations."""
+        return {relation: self.silver.names.get(relation, relation) for relation in self.relations}
+
+
+def cache_directory() -> Path:
+    """Where converted corpora, tokens and evidence are kept: FINECL_CACHE, else the user's cache."""
+    given = os.environ.get(CACHE)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(given).expanduser() if given else Path(base).expanduser() / "finecl"
+
+
+def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpora:
+    """The four corpora that the settings name.
+
+    Raises:
+        FormatError: a file is missing, not readable, or not sound.
+        SettingsError: the settings do not name four splits.
+    """
+    named = {split: getattr(settings, split) for split in SPLITS}
+    if settings.name == "demo" and not any(named.values()) and not settings.gold:
+        return _demo(seed)
+    paths = {split: Path(p) if p else _in_directory(settings, split) for split, p in named.items()}
+    if settings.gold:
+        gold = split_documents(_read(Path(settings.gold), settings, registry), settings.gold_split, seed)
+        parts = dict(zip(("train", "dev", "test"), gold, strict=True))
+    else:
+        parts = {}
+    corpora = {
+        split: parts.get(split) or _read(_required(paths[split], split, settings), settings, registry)
+        for split in SPLITS
+    }
+    return Corpora(**corpora)
+
+
+def recognise(path: Path, registry: Registry, name: str = "auto") -> Format:
+    """The format of a file: the named one, or the first that recognises it.
+
+    Raises:
+        FormatError: no format recognises the file.
+    """
+    if name != "auto":
+        named: Format = registry.create("format", name, {})
+        return named
+    if not path.is_file():
+        raise FormatError(
+            f"{path}: expected a file, got {'a directory' if path.is_dir() else 'nothing'}; check the path"
+        )
+    for part in registry.parts("format").values():
+        format: Format = part.create()
+        if format.recognises(path):
+            return format
+    known = ", ".join(registry.parts("format"))
+    raise FormatError(f"{path}: no format recognises this file; name one with data.format; known: {known}")
+
+
+def _read(path: Path, settings: DataSettings, registry: Registry) -> Corpus:
+    return Corpus.read(
+        path,
+        recognise(path, registry, settings.format),
+        cache_directory(),
+        no_relation=settings.no_relation,
+        names=_relation_names(path, settings),
+        on_empty=settings.without_entities,
+    )
+
+
+def _relation_names(path: Path, settings: DataSettings) -> Mapping[str, str]:
+    beside = path.with_name("rel_info.json")
+    if settings.relation_names:
+        return read_relation_names(Path(settings.relation_names))
+    return read_relation_names(beside) if beside.is_file() else {}
+
+
+def _in_directory(settings: DataSettings, split: str) -> Path | None:
+    directory = Path(settings.name)
+    if settings.name == "demo":
+        return None
+    if not directory.is_dir():
+        raise FormatError(f"{directory}: expected a directory with the files silver.*, train.*, dev.*, test.*")
+    found = sorted(directory.glob(f"{split}.*"))
+    return found[0] if found else None
+
+
+def _required(path: Path | None, split: str, settings: DataSettings) -> Path:
+    if path is None:
+        where = "" if settings.name == "demo" else f"{settings.name} holds no file {split}.*; "
+        raise SettingsError(f"no {split} documents: {where}give data.{split} (or data.gold, to be split)")
+    return path
+
+
+def _demo(seed: int) -> Corpora:
+    from finecl.demo import demo_corpora
+
+    made = demo_corpora(seed)
+    at = cache_directory() / "demo"
+    corpora = {}
+    for split in SPLITS:
+        documents = getattr(made, split)
+        path = at / f"{split}-{fingerprint([repr(d) for d in documents])}.arrow"
+        corpora[split] = Corpus.from_documents(documents, path, source=f"demo {split}")
+    return Corpora(**corpora)

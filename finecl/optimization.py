@@ -1,0 +1,67 @@
+"""What every training loop shares: AdamW, linear warm-up and decay, one guarded step."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from finecl.config import TrainSettings
+from finecl.errors import TrainingError
+from finecl.types import Uids
+
+
+class Optimization:
+    """AdamW over a module's parameters; biases and normalisation weights do not decay.
+
+    ``warmup_steps`` below 1 is a share of ``steps``.
+    """
+
+    def __init__(self, module: nn.Module, settings: TrainSettings, steps: int) -> None:
+        named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for _, p in named if p.dim() > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for _, p in named if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        self._parameters = [p for _, p in named]
+        self._clip = settings.max_grad_norm
+        self._adam = torch.optim.AdamW(groups, lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True)
+        given = settings.warmup_steps
+        warmup = round(given * steps) if given < 1 else int(given)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._adam, lambda step: _linear(step, warmup, steps))
+
+    def step(self) -> None:
+        """Clips the gradients, updates, and clears them."""
+        nn.utils.clip_grad_norm_(self._parameters, self._clip)
+        self._adam.step()
+        self._schedule.step()
+        self._adam.zero_grad(set_to_none=True)
+
+
+def _linear(step: int, warmup: int, total: int) -> float:
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return max(0.0, (total - step) / max(1, total - warmup))
+
+
+class NotFiniteError(TrainingError):
+    """The loss is not a number; ``uids`` are the instances of the batch in which that happened."""
+
+    def __init__(self, stage: str, value: float, uids: Uids) -> None:
+        super().__init__(
+            f"{stage}: the loss is {value}; lower {stage}.learning_rate or use model.precision = 'float32'. "
+            f"{len(uids)} instances were in that batch"
+        )
+        self.uids = [f"{uid:016x}" for uid in np.unique(uids)]
+
+
+def check_finite(loss: Tensor, stage: str, uids: Uids) -> float:
+    """The loss as a number.
+
+    Raises:
+        NotFiniteError: it is not finite.
+    """
+    value = float(loss.detach())
+    if not np.isfinite(value):
+        raise NotFiniteError(stage, value, uids)
+    return value

@@ -1,0 +1,116 @@
+"""Which entity pairs of some documents are asked about: the labelled ones, and some or all of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from finecl.batch import Packed
+from finecl.draws import uniform
+from finecl.ragged import find, first_within, offsets, pair_key, ranges
+from finecl.types import Bools, Instances, Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Entity pairs of a pack, and the instances among them. ``pair_I`` says which pair an instance labels.
+
+    *Shape:* ``document_P`` (counted within the pack), ``head_P``, ``tail_P`` (entities of the document),
+    ``head_row_P``, ``tail_row_P`` (entity rows of the pack) [P]; ``instance_I``, ``pair_I``, ``relation_I`` [I].
+    """
+
+    document_P: Ints
+    head_P: Ints
+    tail_P: Ints
+    head_row_P: Ints
+    tail_row_P: Ints
+    instance_I: Ints
+    pair_I: Ints
+    relation_I: Ints
+
+    def __len__(self) -> int:
+        return len(self.document_P)
+
+
+def instances_of(instances: Instances, documents: Ints) -> tuple[Ints, Ints]:
+    """Numbers of the instances of these documents, and which of the documents each belongs to."""
+    first = np.searchsorted(instances.document, documents, side="left")
+    count = np.searchsorted(instances.document, documents, side="right") - first
+    return ranges(first, count), np.repeat(np.arange(len(documents)), count)
+
+
+def all_pairs(packed: Packed) -> tuple[Ints, Ints]:
+    """Every ordered pair of different entities of the same document, as entity rows (head, tail)."""
+    count = np.bincount(packed.document_V, minlength=len(packed.lengths))
+    size = count[packed.document_V]
+    head = np.repeat(np.arange(len(packed.key_V)), size)
+    tail = ranges(np.repeat(offsets(count), count), size)
+    different = head != tail
+    return head[different], tail[different]
+
+
+def ask(
+    packed: Packed,
+    instances: Instances,
+    documents: Ints,
+    *,
+    negatives: float | None = None,
+    at_most: int | None = None,
+    seed: int = 0,
+    epoch: int = 0,
+) -> Asked:
+    """The labelled pairs within reach, and no-relation pairs drawn from the rest of each document.
+
+    ``negatives`` is their number for each labelled pair (at least one a document), ``at_most`` their greatest
+    number a document; with neither, every pair is asked about.
+    ``documents`` are the documents' numbers in their corpus.
+    """
+    number, local = instances_of(instances, documents)
+    head_row = packed.entity_rows(local, instances.head[number])
+    tail_row = packed.entity_rows(local, instances.tail[number])
+    kept = (head_row >= 0) & (tail_row >= 0)
+    number, key_I = number[kept], _key(packed, head_row[kept], tail_row[kept])
+    labelled = np.unique(key_I)
+    free = _key(packed, *all_pairs(packed))
+    free = free[find(labelled, free) < 0]
+    if negatives is not None or at_most is not None:
+        quota = _quota(packed, labelled, negatives, at_most)
+        free = free[_drawn(packed, free, documents, quota, seed, epoch)]
+    pairs = np.sort(np.concatenate([labelled, free]))
+    head, tail = pairs // _width(packed), pairs % _width(packed)
+    return Asked(
+        document_P=packed.document_V[head],
+        head_P=packed.entity_V[head],
+        tail_P=packed.entity_V[tail],
+        head_row_P=head,
+        tail_row_P=tail,
+        instance_I=number,
+        pair_I=find(pairs, key_I),
+        relation_I=instances.relation[number],
+    )
+
+
+def _width(packed: Packed) -> int:
+    return max(len(packed.key_V), 1)
+
+
+def _key(packed: Packed, head_row: Ints, tail_row: Ints) -> Ints:
+    return head_row * _width(packed) + tail_row
+
+
+def _quota(packed: Packed, labelled: Ints, negatives: float | None, at_most: int | None) -> Ints:
+    """How many no-relation pairs each document gives."""
+    quota = np.full(len(packed.lengths), np.iinfo(np.int64).max)
+    if negatives is not None:
+        positives = np.bincount(packed.document_V[labelled // _width(packed)], minlength=len(packed.lengths))
+        quota = np.maximum(np.ceil(positives * negatives), min(negatives, 1)).astype(np.int64)
+    return quota if at_most is None else np.minimum(quota, at_most)
+
+
+def _drawn(packed: Packed, keys: Ints, documents: Ints, quota: Ints, seed: int, epoch: int) -> Bools:
+    """A uniform draw of ``quota[d]`` of the pairs of each document."""
+    head, tail = keys // _width(packed), keys % _width(packed)
+    local = packed.document_V[head]
+    identity = pair_key(documents[local], packed.entity_V[head], packed.entity_V[tail])
+    return first_within(local, quota, uniform(identity, seed, "no-relation pairs", epoch))

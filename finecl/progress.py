@@ -1,0 +1,16 @@
+"""How the engine says what it does, without knowing of screens. The command line draws it."""
+
+from __future__ import annotations
+
+
+class Listener:
+    """Hears of a run's progress. This one keeps silent; override what should be heard."""
+
+    def begin(self, stage: str, total: int, unit: str) -> None:
+        """A stage of ``total`` units of work begins."""
+
+    def advance(self, amount: int, figures: str = "") -> None:
+        """``amount`` units more are done; ``figures`` is a short text, such as the loss."""
+
+    def note(self, text: str) -> None:
+        """One line that the user should know of."""

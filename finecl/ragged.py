@@ -1,0 +1,56 @@
+"""Arithmetic on columns of unequal parts: what would otherwise be a Python loop over pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from finecl.types import Bools, Ints
+
+ENTITY_BITS = 20  # a document has fewer than a million entities
+
+
+def entity_key(document: Ints, entity: Ints) -> Ints:
+    """One number for an entity of a document."""
+    return (document << ENTITY_BITS) | entity
+
+
+def pair_key(document: Ints, head: Ints, tail: Ints) -> Ints:
+    """One number for an ordered pair of entities of a document (of fewer than 8 million documents)."""
+    return (entity_key(document, head) << ENTITY_BITS) | tail
+
+
+def ranges(starts: Ints, lengths: Ints) -> Ints:
+    """The numbers ``start, start + 1, ...`` of each part, laid end to end."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+
+
+def offsets(lengths: Ints) -> Ints:
+    """Where each part begins."""
+    return np.cumsum(lengths) - lengths
+
+
+def rank_within(group: Ints, key: npt.NDArray[np.generic] | None = None) -> Ints:
+    """The place of each element among those of its group, ordered by ``key`` (else by position), from 0."""
+    order = np.lexsort((key, group)) if key is not None else np.argsort(group, kind="stable")
+    in_order = group[order]
+    first = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]]) if len(group) else np.zeros(0, dtype=np.int64)
+    sizes = np.diff(np.r_[first, len(group)])
+    rank = np.empty(len(group), dtype=np.int64)
+    rank[order] = np.arange(len(group)) - np.repeat(first, sizes)
+    return rank
+
+
+def first_within(group: Ints, quota: Ints, key: npt.NDArray[np.generic]) -> Bools:
+    """The ``quota[g]`` elements of least ``key``, or all there are, of each group ``g``: a draw if keys are random."""
+    return rank_within(group, key) < quota[group]
+
+
+def find(keys: Ints, wanted: Ints) -> Ints:
+    """Where each wanted key stands in the sorted ``keys``, -1 where it does not."""
+    if not len(keys):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1)

@@ -1,0 +1,100 @@
+"""What a run leaves behind: JSON records, written whole or not at all, and where their numbers came from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from finecl.errors import FineCLError
+
+_PACKAGES = ("finecl", "torch", "transformers", "datasets", "numpy", "tokenizers")
+
+
+def write_json(path: Path, record: Mapping[str, Any] | list[Any]) -> None:
+    """Writes a record; numbers that JSON cannot hold (inf, NaN) become null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(json.dumps(_plain(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The record at ``path``; empty if there is none.
+
+    Raises:
+        FineCLError: the file is not a JSON object.
+    """
+    if not path.exists():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FineCLError(f"{path}: expected a JSON record: {error}; restore it or remove it") from None
+    if not isinstance(record, dict):
+        raise FineCLError(f"{path}: expected a JSON object, got {type(record).__name__}")
+    return record
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and commit: what else a number depends on."""
+    return {"versions": _versions(), "machine": _machine(), "commit": commit()}
+
+
+def commit() -> str | None:
+    """The commit of finecl's own checkout, with '+' if it has changes; None outside one."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told.stdout.strip() or None
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": gpus,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value

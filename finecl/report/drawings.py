@@ -1,0 +1,137 @@
+"""Which figures a run has, each with a caption that says what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from finecl.report import figures
+from finecl.report.numbers import number
+from finecl.report.scores import Scores
+from finecl.report.svg import inline_svg
+from finecl.types import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A figure on the page: its heading, the SVG and the caption."""
+
+    name: str
+    title: str
+    caption: str
+    svg: Markup
+
+
+_Made = tuple[Figure, str, str, str]
+"""Figure, heading, caption, and the description read aloud."""
+
+
+def drawings(metrics: Mapping[str, Any], scores: Scores | None, names: Mapping[str, str]) -> list[Drawing]:
+    """The figures for which the run has data, in the order of the page; ``names`` are readable ones of relations."""
+    score, pretrain = metrics.get("score") or {}, metrics.get("pretrain") or {}
+    makers: dict[str, Callable[[], Iterator[_Made]]] = {
+        "learned-share": lambda: _learned_share(score),
+        "label-accuracy": lambda: _label_accuracy(score),
+        "noise-roc": lambda: _noise_roc(scores),
+        "weights": lambda: _weights(scores, score),
+        "pretraining-loss": lambda: _pretraining_loss(pretrain),
+        "learned-by-relation": lambda: _learned_by_relation(scores, score, names),
+    }
+    return [
+        Drawing(name=name, title=title, caption=caption, svg=inline_svg(figure, name, f"{title}. {description}"))
+        for name, make in makers.items()
+        for figure, title, caption, description in make()
+    ]
+
+
+def _learned_share(score: Mapping[str, Any]) -> Iterator[_Made]:
+    modes = {"batch-based": "learned_share_batch", "epoch-based": "learned_share_epoch"}
+    if not any(score.get(key) for key in modes.values()):
+        modes = {"learned": "learned_share"}
+    shares = {name: np.array(score[key], dtype=np.float32) for name, key in modes.items() if score.get(key)}
+    if shares:
+        caption = (
+            "Share of the silver labels that the proxy model has predicted correctly at least once by the end of each "
+            "epoch. Batch-based looks at each label just before the model is updated with it, epoch-based looks at "
+            "all labels at the end of the epoch (FineCL, Figure 2)."
+        )
+        ends = "; ".join(f"{name}: {s[0]:.1%} after epoch 1, {s[-1]:.1%} at the end" for name, s in shares.items())
+        yield figures.learned_share(shares), "Labels learned by epoch", caption, ends
+
+
+def _label_accuracy(score: Mapping[str, Any]) -> Iterator[_Made]:
+    rows = [row for row in score.get("label_accuracy_by_order") or [] if row.get("accuracy") is not None]
+    if rows:
+        orders = ["never" if row["order"] is None else str(row["order"]) for row in rows]
+        accuracy = np.array([row["accuracy"] for row in rows], dtype=np.float32)
+        instances = np.array([row["instances"] for row in rows], dtype=np.int64)
+        caption = (
+            "How many of the labels first learned in each epoch are right, that is, stated by the text. If learning "
+            "order tells noise from signal, the bars fall from left to right. Above each bar: the number of labels."
+        )
+        description = ", ".join(f"{order}: {share:.1%}" for order, share in zip(orders, accuracy, strict=True))
+        figure = figures.label_accuracy(orders, accuracy, instances, score.get("silver_accuracy"))
+        yield figure, "Right labels by learning order", caption, description
+
+
+def _noise_roc(scores: Scores | None) -> Iterator[_Made]:
+    if scores is None:
+        return
+    noise, wrong = scores.wrong()
+    if wrong.any() and not wrong.all():
+        caption = (
+            "If all labels above some noise are suspected: the share of wrong labels found against the share of "
+            f"right labels suspected, as that noise falls. Over {len(wrong):,} labels whose truth is known, "
+            f"{wrong.sum():,} of them wrong. The area under the curve is the noise AUROC."
+        )
+        yield (
+            figures.noise_roc(noise, wrong),
+            "Wrong labels found by noise",
+            caption,
+            "Receiver operating characteristic.",
+        )
+
+
+def _weights(scores: Scores | None, score: Mapping[str, Any]) -> Iterator[_Made]:
+    if scores and len(scores.weight):
+        effective = score.get("effective_sample_size")
+        dropped = int((scores.weight == 0).sum())
+        caption = f"How many of {len(scores.weight):,} labels have which weight in pre-training; {dropped:,} weigh 0."
+        if effective is not None:
+            caption += f" They are worth {round(effective):,} labels of equal weight (effective sample size, Kish)."
+        description = f"From {number(float(scores.weight.min()))} to {number(float(scores.weight.max()))}."
+        yield figures.weight_histogram(scores.weight), "Weights", caption, description
+
+
+def _pretraining_loss(pretrain: Mapping[str, Any]) -> Iterator[_Made]:
+    series = {name: np.array(values, dtype=np.float32) for name, values in (pretrain.get("loss") or {}).items()}
+    series = {name: values for name, values in series.items() if np.isfinite(values).any()}
+    if series:
+        size = " and ".join(f"{pretrain[k]:,} {k}" for k in ("steps", "tokens") if pretrain.get(k))
+        extent = f"pre-training of {size}" if size else "pre-training"
+        caption = f"Mean loss of each objective over {extent}. Of a long run each point is the mean of several steps."
+        yield figures.pretraining_loss(series), "Pre-training losses", caption, ", ".join(series)
+
+
+def _learned_by_relation(
+    scores: Scores | None, score: Mapping[str, Any], readable: Mapping[str, str]
+) -> Iterator[_Made]:
+    if scores is None or not (scores.learned_batch.any() or scores.learned_epoch.any()):
+        return
+    mode = (score.get("scorer_settings") or {}).get("mode", "batch")
+    learned = scores.learned_epoch if mode == "epoch" or not scores.learned_batch.any() else scores.learned_batch
+    epochs = max(len(score.get("learned_share") or []), int(learned.max()))
+    share_RE: Floats = scores.learned_by_relation(learned, epochs)
+    order = np.argsort(-share_RE[:, -1], kind="stable")
+    names = [readable.get(scores.relations[r], scores.relations[r]) for r in order]
+    caption = (
+        "Share of each relation's labels learned by the end of each epoch: the deeper the colour the more, and at the "
+        "right the share in the end. Relations that are learned late are hard, rare or noisy (FineCL, Figure 4)."
+    )
+    description = f"From {names[0]}, {share_RE[order[0], -1]:.0%}, to {names[-1]}, {share_RE[order[-1], -1]:.0%}."
+    yield figures.learned_by_relation(share_RE[order], names), "Labels learned by relation", caption, description

@@ -1,0 +1,49 @@
+"""Which documents a pre-training step holds: a pure function of (seed, step), so resuming needs one integer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from finecl.draws import generator, uniform
+from finecl.ragged import rank_within
+from finecl.text import TokenRows
+from finecl.types import Instances, Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    """Draws ``batch_size`` different documents a step: consecutive pieces of one shuffle after another."""
+
+    documents: Ints
+    batch_size: int
+    seed: int
+    purpose: str
+
+    def step(self, step: int) -> Ints:
+        """The documents of a step."""
+        size = min(self.batch_size, len(self.documents))
+        epoch, piece = divmod(step, max(1, len(self.documents) // max(1, size)))
+        shuffled = generator(self.seed, self.purpose, epoch).permutation(self.documents)
+        return shuffled[piece * size : (piece + 1) * size]
+
+
+def draw_instances(instances: Instances, numbers: Ints, *, seed: int, step: int) -> Ints:
+    """One of the given instances of each document, drawn uniformly; in the order of their documents."""
+    key = uniform(instances.uid[numbers].view(np.int64), seed, "query", step)
+    return numbers[rank_within(instances.document[numbers], key) == 0]
+
+
+def query_tokens(rows: TokenRows, heads: Ints, relation_tokens: Sequence[Sequence[int]]) -> list[list[int]]:
+    """What stands in front of each document: the relation's name and the words of the head's first mention."""
+    document = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
+    first_token = np.cumsum(rows.lengths) - rows.lengths
+    queries: list[list[int]] = []
+    for number, (head, name) in enumerate(zip(heads.tolist(), relation_tokens, strict=True)):
+        mentions = np.flatnonzero((document == number) & (rows.entity == head))
+        first = mentions[rows.start[mentions].argmin()]
+        at = first_token[number]
+        queries.append([*name, *rows.ids[at + rows.start[first] : at + rows.end[first]].tolist()])
+    return queries

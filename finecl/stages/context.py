@@ -1,0 +1,126 @@
+"""What every stage of a run needs: settings, plugins, corpora as the encoder reads them, and the run's directory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from finecl.checkpoints import find_model, load_encoder
+from finecl.config import Settings, fingerprint
+from finecl.corpus import Corpus, rare_relations
+from finecl.encoder import Encoder
+from finecl.extraction import Labelled
+from finecl.inputs import SPLITS, Corpora, cache_directory, load_corpora
+from finecl.progress import Listener
+from finecl.registry import Registry
+from finecl.text import Reader, Tokens, describe_loss, reached
+from finecl.types import Method
+
+
+@dataclass(frozen=True)
+class Context:
+    """A run in the making. Corpora and the reader are loaded once; encoders are loaded anew for every use."""
+
+    directory: Path
+    settings: Settings
+    registry: Registry
+    listener: Listener
+
+    @cached_property
+    def method(self) -> Method:
+        """The chosen method, with the scorer and the weighting that the settings put in place of its own."""
+        chosen: Method = self.registry.part("method", self.settings.method).factory
+        scorer, weighting = self.settings.scorer_name, self.settings.weighting_name
+        return replace(chosen, scorer=scorer or chosen.scorer, weighting=weighting or chosen.weighting)
+
+    def part(self, kind: str, name: str, settings: Mapping[str, Any]) -> Any:
+        """A part with the method's settings for it, and the user's over them."""
+        prefix = f"{kind}.{name}."
+        own = {k.removeprefix(prefix): v for k, v in self.method.settings.items() if k.startswith(prefix)}
+        return self.registry.create(kind, name, own | dict(settings))
+
+    @cached_property
+    def corpora(self) -> Corpora:
+        """The four splits."""
+        return load_corpora(self.settings.data, self.registry, self.settings.seed)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """How the encoder reads documents."""
+        return self.encoder()[1]
+
+    def encoder(self, name: str | None = None) -> tuple[Encoder, Reader]:
+        """The encoder of the settings, or the one in the directory ``name``, as it was saved."""
+        settings = replace(self.settings.model, name=name) if name else self.settings.model
+        encoder, reader, notes = load_encoder(settings, seed=self.settings.seed)
+        for note in notes:
+            self.listener.note(note)
+        return encoder, reader
+
+    def labelled(self, split: str) -> Labelled:
+        """A split as an extractor meets it."""
+        return self._labelled[split]
+
+    @cached_property
+    def _labelled(self) -> dict[str, Labelled]:
+        relations = self.corpora.relations
+        made = {}
+        for split in SPLITS:
+            corpus: Corpus = getattr(self.corpora, split)
+            tokens = Tokens.of(corpus, self.reader, cache_directory())
+            made[split] = Labelled(tokens=tokens, instances=corpus.instances(relations))
+        return made
+
+    def describe_inputs(self) -> list[str]:
+        """One line for each thing about the data that the user should know of."""
+        notes = []
+        for split in SPLITS:
+            data = self.labelled(split)
+            notes.append(describe_loss(split, data.tokens, data.instances, reached(data.instances, data.tokens)))
+        rare = rare_relations(self.labelled("silver").instances)
+        if rare:
+            named = ", ".join(rare[:5]) + (", ..." if len(rare) > 5 else "")
+            notes.append(f"silver: {len(rare)} relations have a single instance and can have no positive pair: {named}")
+        return [note for note in notes if note]
+
+    def data_record(self) -> dict[str, Any]:
+        """Size and fingerprint of each split."""
+        return {
+            split: {
+                "documents": len(data.tokens),
+                "instances": len(data.instances),
+                "tokens": int(data.tokens.lengths.sum()),
+                "fingerprint": getattr(self.corpora, split).fingerprint,
+            }
+            for split, data in ((split, self.labelled(split)) for split in SPLITS)
+        }
+
+    @cached_property
+    def model_fingerprint(self) -> str:
+        """Changes when the encoder's weights, words or settings do."""
+        where = Path(find_model(self.settings.model.name))
+        digests = []
+        for path in sorted(where.glob("*.safetensors")) if where.is_dir() else []:
+            with path.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+        return fingerprint(self.settings.to_dict()["model"], self.reader.fingerprint, digests)
+
+    @property
+    def precision(self) -> str:
+        """What the encoder computes in, in words."""
+        from finecl.encoder import Precision
+
+        chosen = Precision.choose(self.settings.model.precision, self.settings.model.device)
+        return f"{'bf16' if chosen.bf16 else 'float32'} on {chosen.device}"
+
+
+def effective_sample_size(weights: np.typing.NDArray[np.float32]) -> float:
+    """How many equally weighted instances would be as many: (sum w)^2 / sum w^2 (Kish)."""
+    squares = float((weights.astype(np.float64) ** 2).sum())
+    return float(weights.sum(dtype=np.float64)) ** 2 / squares if squares else 0.0

@@ -1,0 +1,50 @@
+"""Stage "evaluate": both extractors on the test documents, with the thresholds that dev chose."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from finecl.config import fingerprint
+from finecl.extractor_files import load_extractor
+from finecl.finetune import Scored, score_pairs
+from finecl.metrics import docred_facts_in_train, docred_scores, macro_scores, precision_recall_auc
+from finecl.records import write_json
+from finecl.stages.context import Context
+from finecl.stages.finetune import EXTRACTOR, VARIANTS, finetune_fingerprint
+from finecl.types import Document
+
+PREDICTIONS = "predictions"
+
+
+def evaluate_fingerprint(context: Context) -> str:
+    """Changes when anything that the result depends on does."""
+    return fingerprint(finetune_fingerprint(context), context.corpora.test.fingerprint)
+
+
+def evaluate_stage(context: Context) -> dict[str, Any]:
+    """Predicts with both variants, writes ``predictions/<variant>.json`` and returns the scores of each."""
+    gold = list(context.corpora.test.documents())
+    known = docred_facts_in_train(context.corpora.train.documents())
+    return {variant: _variant(context, variant, gold, known) for variant in VARIANTS}
+
+
+def _variant(context: Context, variant: str, gold: list[Document], known: set[tuple[str, str, str]]) -> dict[str, Any]:
+    saved = load_extractor(context.directory / EXTRACTOR / variant, context.registry, context.settings.model)
+    data = context.labelled("test")
+    context.listener.begin(f"evaluate {variant}", len(gold), "documents")
+    scored = score_pairs(saved.extractor, data, max_tokens=context.settings.finetune.max_tokens)
+    context.listener.advance(len(gold))
+    titles = [document.title for document in gold]
+    facts = scored.facts(saved.card["threshold"], titles, saved.card["relations"])
+    results = [{"title": t, "h_idx": h, "t_idx": tail, "r": r, "evidence": []} for t, h, tail, r in facts]
+    write_json(context.directory / PREDICTIONS / f"{variant}.json", results)
+    micro, macro = docred_scores(facts, gold, known), macro_scores(facts, gold)
+    auc = _auc(scored, context)
+    numbers = {k: v for k, v in (asdict(micro) | asdict(macro)).items() if isinstance(v, int | float)}
+    return numbers | {"auc": auc, "threshold": saved.card["threshold"], "dev_f1": saved.card["dev_f1"]}
+
+
+def _auc(scored: Scored, context: Context) -> float:
+    data = context.labelled("test")
+    return precision_recall_auc(scored.scores_PR.ravel(), scored.correct(data).ravel(), len(data.instances))

@@ -1,0 +1,232 @@
+"""Stage "score": evidence, noise and weights of every silver instance, as ``scores.parquet``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from finecl.config import fingerprint
+from finecl.errors import PluginError
+from finecl.evidence import ProxyRun, train_proxy
+from finecl.extraction import build_extractor
+from finecl.inputs import cache_directory
+from finecl.metrics import noise_scores
+from finecl.stages.context import Context, effective_sample_size
+from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, first_epoch
+
+SCORES = "scores.parquet"
+
+
+def score_fingerprint(context: Context) -> str:
+    """Changes when anything that the scores depend on does."""
+    s = context.settings
+    chosen = (context.method.scorer, dict(s.scorer), context.method.weighting, dict(s.weighting))
+    return fingerprint(_evidence_fingerprint(context), chosen)
+
+
+def score(context: Context) -> dict[str, Any]:
+    """Scores and weighs the silver instances; writes ``scores.parquet`` and returns the record's numbers."""
+    instances = context.labelled("silver").instances
+    record: dict[str, Any] = {"scorer": context.method.scorer, "weighting": context.method.weighting}
+    weighting = context.part("weighting", context.method.weighting, context.settings.weighting)
+    run = None
+    noise = np.zeros(len(instances), dtype=np.float32)
+    if context.method.scorer:
+        scorer = context.part("scorer", context.method.scorer, context.settings.scorer)
+        run = _evidence(context)
+        noise = checked_noise(context.method.scorer, scorer.score(instances, run.evidence), len(instances))
+        record |= _proxy_record(run, scorer)
+    weights = checked_weights(context.method.weighting, weighting.weigh(noise), noise)
+    truth = context.corpora.silver.truths(instances.relations)
+    record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
+    record |= _noise_record(noise, truth) if context.method.scorer else {}
+    if run:
+        record |= _learning_record(run.evidence, truth, getattr(scorer, "mode", "batch"))
+    _write(context, instances, noise, weights, run.evidence if run else Evidence())
+    return record
+
+
+def checked_noise(name: str, noise: Any, count: int) -> Floats:
+    """What a scorer returned, if it keeps its contract.
+
+    Raises:
+        PluginError: it is not one number an instance, or some are NaN.
+    """
+    noise = np.asarray(noise)
+    if noise.shape != (count,):
+        raise PluginError(f"scorer '{name}' must return one number for each of {count} instances, got {noise.shape}")
+    if noise.dtype.kind not in "fiu" or np.isnan(noise).any():
+        what = "NaN" if noise.dtype.kind == "f" else str(noise.dtype)
+        raise PluginError(f"scorer '{name}' must return numbers (+inf for never clean), got {what}")
+    return noise.astype(np.float32)
+
+
+def checked_weights(name: str, weights: Any, noise: Floats) -> Floats:
+    """What a weighting returned, if it keeps its contract.
+
+    Raises:
+        PluginError: not one finite number >= 0 an instance, or a noisier instance weighs more.
+    """
+    weights = np.asarray(weights, dtype=np.float32)
+    if weights.shape != noise.shape:
+        raise PluginError(f"weighting '{name}' must return {noise.shape} weights, got {weights.shape}")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise PluginError(f"weighting '{name}' must return finite weights >= 0, got {weights.min()} .. {weights.max()}")
+    in_order = weights[np.argsort(noise, kind="stable")]
+    if (np.diff(in_order) > 1e-6 * max(1.0, float(in_order.max(initial=0)))).any():
+        raise PluginError(f"weighting '{name}' gives a noisier instance more weight than a cleaner one")
+    return weights
+
+
+def read_weights(run: Path, instances: Instances) -> Floats:
+    """The weights in ``scores.parquet`` for these instances, found by uid ``[N]``.
+
+    Raises:
+        PluginError: an instance has no score.
+    """
+    table = pq.read_table(run / SCORES, columns=["uid", "weight"])
+    uids = np.array([int(uid, 16) for uid in table["uid"].to_pylist()], dtype=np.uint64)
+    order = np.argsort(uids)
+    at = np.minimum(np.searchsorted(uids, instances.uid, sorter=order), len(uids) - 1)
+    if not (uids[order[at]] == instances.uid).all():
+        raise PluginError(f"{run / SCORES}: some silver instances have no score there; run `finecl score` again")
+    weights: Floats = table["weight"].to_numpy()[order[at]].astype(np.float32)
+    return weights
+
+
+def _evidence_fingerprint(context: Context) -> str:
+    s, values = context.settings, context.settings.to_dict()
+    silver = context.corpora.silver.fingerprint
+    return fingerprint(
+        silver, context.corpora.relations, context.model_fingerprint, values["proxy"], values["extractor"], s.seed
+    )
+
+
+def _evidence(context: Context) -> ProxyRun:
+    """From the cache, or by training the proxy."""
+    path = cache_directory() / "evidence" / f"{_evidence_fingerprint(context)}.safetensors"
+    if path.exists():
+        context.listener.note(f"evidence found in {path}: the proxy is not trained again")
+        return _load(path)
+    proxy = context.settings.proxy
+    data = context.labelled("silver")
+    encoder, _ = context.encoder()
+    settings = {"loss": proxy.loss, **context.settings.extractor}
+    extractor = build_extractor(context.registry, proxy.extractor, settings, encoder, data.relations)
+    run = train_proxy(extractor, data, proxy, seed=context.settings.seed, listener=context.listener)
+    _save(run, path)
+    return run
+
+
+def _save(run: ProxyRun, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    modes = {"batch": run.evidence.batch, "epoch": run.evidence.epoch}
+    arrays = {f"{m}.{name}": column for m, d in modes.items() if d for name, column in d.columns().items()}
+    seconds = {k: getattr(run, k) for k in ("train_seconds", "record_seconds", "epoch_pass_seconds")}
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(arrays, unfinished, metadata={"seconds": json.dumps(seconds)})
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> ProxyRun:
+    with safe_open(path, framework="numpy") as file:
+        seconds = json.loads(file.metadata()["seconds"])
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    dynamics = {
+        mode: Dynamics(**{k.removeprefix(f"{mode}."): v for k, v in arrays.items() if k.startswith(f"{mode}.")})
+        for mode in ("batch", "epoch")
+        if f"{mode}.correct" in arrays
+    }
+    return ProxyRun(evidence=Evidence(batch=dynamics.get("batch"), epoch=dynamics.get("epoch")), **seconds)
+
+
+def _proxy_record(run: ProxyRun, scorer: Any) -> dict[str, Any]:
+    return {
+        "scorer_settings": {k: v for k, v in vars(scorer).items() if not k.startswith("_")},
+        "proxy_train_seconds": run.train_seconds,
+        "record_seconds": run.record_seconds,
+        "epoch_pass_seconds": run.epoch_pass_seconds,
+    }
+
+
+def _noise_record(noise: Floats, truth: Bools | None) -> dict[str, Any]:
+    if truth is None:
+        return {"noise_auroc": None, "noise_average_precision": None, "silver_accuracy": None}
+    found = noise_scores(noise, ~truth)
+    return {
+        "noise_auroc": found.auroc,
+        "noise_average_precision": found.average_precision,
+        "noise_precision_at_10_percent": found.precision_at_10_percent,
+        "silver_accuracy": float(truth.mean()),
+    }
+
+
+def _learning_record(evidence: Evidence, truth: Bools | None, mode: str) -> dict[str, Any]:
+    """Share learned by the end of each epoch (paper, Figure 2), and how right the labels learned in each are."""
+    recorded = {"batch": evidence.batch, "epoch": evidence.epoch}
+    shares = {
+        f"learned_share_{name}": np.maximum.accumulate(dynamics.correct, axis=0).mean(axis=1).tolist()
+        for name, dynamics in recorded.items()
+        if dynamics
+    }
+    judged = recorded.get(mode) or evidence.batch or evidence.epoch
+    assert judged is not None
+    order = first_epoch(judged.correct)
+    by_order = [
+        {"order": k or None, "instances": int((order == k).sum()), "accuracy": float(truth[order == k].mean())}
+        for k in [*range(1, len(judged.correct) + 1), 0]
+        if truth is not None and (order == k).any()
+    ]
+    share = shares.get(f"learned_share_{mode}") or next(iter(shares.values()))
+    return {"learned_share": share, **shares, "label_accuracy_by_order": by_order or None}
+
+
+def _write(context: Context, instances: Instances, noise: Floats, weights: Floats, evidence: Evidence) -> None:
+    corpus = context.corpora.silver
+    titles = corpus.titles
+    names = np.array(instances.relations, dtype=object)
+    columns: dict[str, Any] = {
+        "uid": [f"{uid:016x}" for uid in instances.uid.tolist()],
+        "document": instances.document,
+        "title": [titles[d] for d in instances.document.tolist()],
+        "head": instances.head,
+        "tail": instances.tail,
+        "relation": names[instances.relation],
+        "noise": noise,
+        "weight": weights,
+    }
+    stated = corpus.stated(instances.relations)
+    columns["truth"] = pa.array(stated or [None] * len(instances), type=pa.string())
+    for mode, dynamics in (("batch", evidence.batch), ("epoch", evidence.epoch)):
+        columns[f"learned_{mode}"] = first_epoch(dynamics.correct) if dynamics else np.zeros(len(instances), dtype=int)
+    columns |= _summaries(evidence.batch or evidence.epoch, len(instances))
+    path = context.directory / SCORES
+    unfinished = path.with_name(f".{SCORES}")
+    pq.write_table(pa.table(columns), unfinished)
+    unfinished.replace(path)
+
+
+def _summaries(dynamics: Dynamics | None, count: int) -> dict[str, Any]:
+    """Data-map statistics over epochs (Swayamdipta et al. 2020), area under the margin, forgetting events."""
+    if dynamics is None:
+        return {}
+    shown = np.isfinite(dynamics.loss)
+    times = np.maximum(shown.sum(axis=0), 1)
+    return {
+        "confidence_mean": dynamics.confidence.sum(axis=0) / times,
+        "variability": dynamics.confidence.std(axis=0),
+        "margin_mean": np.where(shown, dynamics.margin, 0).sum(axis=0) / times,
+        "loss_mean": np.where(shown, dynamics.loss, 0).sum(axis=0) / times,
+        "forgetting": (dynamics.correct[:-1] & ~dynamics.correct[1:]).sum(axis=0),
+    }

@@ -1,0 +1,18 @@
+"""Extractors: encoder + relation head. Each serves as stage 1's proxy and as stage 3's model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from finecl import hookimpl
+
+if TYPE_CHECKING:
+    from finecl.types import Extractors
+
+
+@hookimpl
+def extractors() -> Extractors:
+    """The extractors of this package."""
+    from finecl_extractors.bilinear import Bilinear
+
+    return {"bilinear": Bilinear}

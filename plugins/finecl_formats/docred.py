@@ -1,0 +1,79 @@
+"""DocRED's JSON (Yao et al. 2019), which Re-DocRED (Tan et al. 2022) and most document-level sets use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finecl.errors import FormatError
+from finecl.types import Document, Label, Mention
+from finecl_formats.files import beginning, replacing
+from finecl_formats.json_array import read_array
+from finecl_formats.rows import LabelKeys, read_document
+from finecl_formats.values import Value
+
+_KEYS = LabelKeys(head="h", tail="t", relation="r")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocRED:
+    """One list of documents: title, sents, vertexSet, and labels with h, t, r and evidence where there are any."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the file begins with a list of objects that have sentences or entities."""
+        start = beginning(path)
+        return start[:1] == b"[" and start[1:].lstrip()[:1] == b"{" and (b'"vertexSet"' in start or b'"sents"' in start)
+
+    def read(self, path: Path) -> Iterator[Document]:
+        """The documents; fields that DocRED does not have, such as Re-DocRED's, are passed over.
+
+        Raises:
+            FormatError: the file is not JSON, or a field is missing or of the wrong type.
+        """
+        for number, content in enumerate(read_array(path), start=1):
+            yield read_document(Value(content, f"{path}: document {number}"), _KEYS)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Writes the documents.
+
+        Raises:
+            FormatError: a document has entity ids or truths, which DocRED has no fields for.
+        """
+        with replacing(path) as unfinished, unfinished.open("wb") as stream:
+            opening = b"[\n"
+            for number, document in enumerate(documents, start=1):
+                _refuse(document, f"{path}: document {number} ('{document.title}')")
+                stream.write(opening + json.dumps(_to_row(document), ensure_ascii=False).encode())
+                opening = b",\n"
+            stream.write(b"[]\n" if opening == b"[\n" else b"\n]\n")
+
+
+def _refuse(document: Document, where: str) -> None:
+    cure = "remove it, or write jsonl or parquet"
+    for number, entity in enumerate(document.entities):
+        if entity.id is not None:
+            raise FormatError(f"{where}, entity {number}, id: expected none in DocRED, got '{entity.id}'; {cure}")
+    for number, label in enumerate(document.labels):
+        if label.truth is not None:
+            raise FormatError(f"{where}, label {number}, truth: expected none in DocRED, got '{label.truth}'; {cure}")
+
+
+def _to_row(document: Document) -> dict[str, Any]:
+    return {
+        "title": document.title,
+        "sents": document.sentences,
+        "vertexSet": [[_mention_row(m) for m in entity.mentions] for entity in document.entities],
+        "labels": [_label_row(label) for label in document.labels],
+    }
+
+
+def _mention_row(mention: Mention) -> dict[str, Any]:
+    row = {"name": mention.name, "sent_id": mention.sentence, "pos": [mention.start, mention.end]}
+    return row if mention.type is None else row | {"type": mention.type}
+
+
+def _label_row(label: Label) -> dict[str, Any]:
+    return {"h": label.head, "t": label.tail, "r": label.relation, "evidence": list(label.evidence)}

@@ -1,0 +1,87 @@
+"""finecl's own columns as Parquet, which ``datasets.load_dataset("parquet", ...)`` reads too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from finecl.errors import FormatError
+from finecl.types import Document
+from finecl_formats.files import beginning, opened, replacing
+from finecl_formats.rows import LabelKeys, read_document, to_row
+from finecl_formats.values import Value
+
+_MAGIC = b"PAR1"
+_CHUNK = 256  # documents that are held in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parquet:
+    """One document a row, with the columns of the format ``jsonl``."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the file begins as Parquet does."""
+        return beginning(path).startswith(_MAGIC)
+
+    def read(self, path: Path) -> Iterator[Document]:
+        """The documents, row by row.
+
+        Raises:
+            FormatError: the file is not Parquet, or a column is missing or of the wrong type.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        number = 0
+        with opened(path) as stream:
+            try:
+                for batch in pq.ParquetFile(stream).iter_batches(_CHUNK):
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield read_document(Value(row, f"{path}: row {number}"), LabelKeys())
+            except (pa.ArrowException, OSError) as error:
+                came = str(error).splitlines()[0]
+                raise FormatError(
+                    f"{path}: expected Parquet after row {number}, got '{came}'; is it truncated?"
+                ) from None
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Writes every field of every document.
+
+        Raises:
+            FormatError: the file cannot be written, or a number does not fit 32 bits.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = map(to_row, documents)
+        with (
+            replacing(path) as unfinished,
+            unfinished.open("wb") as stream,
+            pq.ParquetWriter(stream, _schema()) as writer,
+        ):
+            while chunk := list(islice(rows, _CHUNK)):
+                try:
+                    writer.write_batch(pa.RecordBatch.from_pylist(chunk, schema=_schema()))
+                except pa.ArrowException as error:
+                    raise FormatError(f"{path}: expected sound documents, got '{error}'; check them first") from None
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int32()
+    mention = pa.struct({"name": text, "sent_id": number, "pos": pa.list_(number), "type": text})
+    label = pa.struct({"head": number, "tail": number, "relation": text, "evidence": pa.list_(number), "truth": text})
+    return pa.schema(
+        {
+            "title": text,
+            "sents": pa.list_(pa.list_(text)),
+            "vertexSet": pa.list_(pa.list_(mention)),
+            "labels": pa.list_(label),
+            "entity_ids": pa.list_(text),
+        }
+    )
