@@ -80,28 +80,26 @@ def _label_accuracy(score: Mapping[str, Any]) -> Iterator[_Made]:
 
 
 def _noise_roc(scores: Scores | None) -> Iterator[_Made]:
-    if scores is None:
+    if scores is None or not scores.ranked:
         return
     noise, wrong = scores.wrong()
     if wrong.any() and not wrong.all():
         caption = (
-            "If all labels above some noise are suspected: the share of wrong labels found against the share of "
-            f"right labels suspected, as that noise falls. Over {len(wrong):,} labels whose truth is known, "
+            "All labels noisier than some bound are suspected; as the bound falls, the share of wrong labels found "
+            f"grows, and the share of right labels suspected with it. Over {len(wrong):,} labels whose truth is known, "
             f"{wrong.sum():,} of them wrong. The area under the curve is the noise AUROC."
         )
-        yield (
-            figures.noise_roc(noise, wrong),
-            "Wrong labels found by noise",
-            caption,
-            "Receiver operating characteristic.",
-        )
+        description = "Receiver operating characteristic."
+        yield figures.noise_roc(noise, wrong), "Wrong labels found by noise", caption, description
 
 
 def _weights(scores: Scores | None, score: Mapping[str, Any]) -> Iterator[_Made]:
     if scores and len(scores.weight):
         effective = score.get("effective_sample_size")
         dropped = int((scores.weight == 0).sum())
-        caption = f"How many of {len(scores.weight):,} labels have which weight in pre-training; {dropped:,} weigh 0."
+        caption = f"How many of {len(scores.weight):,} labels have which weight in pre-training."
+        if dropped:
+            caption += f" {dropped:,} weigh 0: they are left out."
         if effective is not None:
             caption += f" They are worth {round(effective):,} labels of equal weight (effective sample size, Kish)."
         description = f"From {number(float(scores.weight.min()))} to {number(float(scores.weight.max()))}."
@@ -130,7 +128,7 @@ def _learned_by_relation(
     order = np.argsort(-share_RE[:, -1], kind="stable")
     names = [readable.get(scores.relations[r], scores.relations[r]) for r in order]
     caption = (
-        "Share of each relation's labels learned by the end of each epoch: the deeper the colour the more, and at the "
+        "Share of each relation's labels learned by the end of each epoch: the stronger the colour the more; at the "
         "right the share in the end. Relations that are learned late are hard, rare or noisy (FineCL, Figure 4)."
     )
     description = f"From {names[0]}, {share_RE[order[0], -1]:.0%}, to {names[-1]}, {share_RE[order[-1], -1]:.0%}."

@@ -60,9 +60,9 @@ class RelationExamples:
 def examples_by_relation(scores: Scores, corpus: Corpus) -> list[RelationExamples]:
     """Examples of every relation, by its readable name; of labels of equal noise an arbitrary but fixed few.
 
-    None if all labels are equally noisy, as they are where nothing scored them.
+    Empty if the noise does not tell labels apart.
     """
-    if len(np.unique(scores.noise)) < 2:
+    if not scores.ranked:
         return []
     found = []
     for number, relation in enumerate(scores.relations):

@@ -84,6 +84,7 @@ def label_accuracy(orders: Sequence[str], accuracy_O: Floats, instances_O: Ints,
     axes.set(xlabel="epoch in which the label was first learned", ylabel="right labels", ylim=(0, 1.1))
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.grid(visible=False, axis="x")
+    axes.tick_params(axis="x", labelsize=8)
     _percent(axes)
     return figure
 

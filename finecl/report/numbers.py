@@ -78,12 +78,12 @@ def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     """The headline numbers that the run has."""
     evaluate, score = metrics.get("evaluate") or {}, metrics.get("score") or {}
     found = []
-    f1s = [(evaluate.get(name) or {}).get("f1") for name in _ROWS]
-    for label, f1 in zip(_ROWS.values(), f1s, strict=True):
+    pretrained, plain = ((evaluate.get(name) or {}).get("f1") for name in _ROWS)
+    for label, f1 in zip(_ROWS.values(), (pretrained, plain), strict=True):
         if f1 is not None:
             found.append(Tile(label=f"F1, {label}", value=percent(f1), about="test documents, percent"))
-    if None not in f1s:
-        gain = percent(f1s[0] - f1s[1], signed=True)
+    if pretrained is not None and plain is not None:
+        gain = percent(pretrained - plain, signed=True)
         found.append(Tile(label="Difference in F1", value=gain, about="pre-trained less plain, points"))
     if score.get("noise_auroc") is not None:
         about = "wrong labels ranked above right ones; 0.5 is chance"

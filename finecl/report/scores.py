@@ -49,7 +49,7 @@ class Scores:
             raise FineCLError(f"{path}: expected a Parquet file: {error}; run `finecl score` again") from None
         encoded = table["relation"].combine_chunks().dictionary_encode()
         never = np.zeros(len(table), dtype=np.int64)
-        column = {name: table[name].to_numpy() for name in present if name in _COLUMNS and name != "relation"}
+        column = {name: table[name].to_numpy() for name in table.column_names if name not in ("relation", "truth")}
         return cls(
             document=column["document"],
             head=column["head"],
@@ -60,8 +60,13 @@ class Scores:
             weight=column["weight"],
             learned_batch=column.get("learned_batch", never),
             learned_epoch=column.get("learned_epoch", never),
-            truth=column.get("truth"),
+            truth=np.array(table["truth"].to_pylist(), dtype=object) if "truth" in present else None,
         )
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the noise tells any labels apart; it does not where nothing scored them."""
+        return len(self.noise) > 0 and bool((self.noise != self.noise[0]).any())
 
     def wrong(self) -> tuple[Floats, Bools]:
         """Noise of the instances whose truth is known, and whether their label is wrong ``[known]``."""

@@ -1,0 +1,272 @@
+"""The report page: self-contained, well-formed, escaped, and complete for what a run has."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from finecl.errors import FineCLError
+from finecl.report import figures, write_report
+from finecl.report.examples import Piece, highlight
+from finecl.report.svg import inline_svg
+from finecl.types import Document, Entity, Mention
+
+if TYPE_CHECKING:
+    from finecl.corpus import Corpus
+
+VOID = {"meta", "br", "hr", "link", "img", "input"}
+FIGURES = {"learned-share", "label-accuracy", "noise-roc", "weights", "pretraining-loss", "learned-by-relation"}
+
+
+def mention(sentence: int, start: int, end: int, name: str) -> Mention:
+    return Mention(sentence=sentence, start=start, end=end, name=name)
+
+
+DOCUMENT = Document(
+    title="Ada & <b>Byron</b>",
+    sentences=(
+        ("Ada", "Lovelace", "was", "born", "in", "London", "."),
+        ("It", "rained", "."),
+        ("Lovelace", "wrote", "<script>alert('x')</script>", "."),
+    ),
+    entities=(
+        Entity(mentions=(mention(0, 0, 2, "Ada Lovelace"), mention(2, 0, 1, "Lovelace"))),
+        Entity(mentions=(mention(0, 5, 6, "London"),)),
+    ),
+)
+
+
+class FakeCorpus:
+    """As much of a corpus as the report reads, and which documents it read."""
+
+    names = {"P19": "place of birth", "P20": "place of death"}  # noqa: RUF012 - never written to
+    no_relation = "NA"
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def document(self, index: int) -> Document:
+        self.read.append(index)
+        return DOCUMENT
+
+
+class Page(HTMLParser):
+    """What stands on a page; refuses tags that are not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.ids: list[str] = []
+        self.marks: set[tuple[str, str]] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words: list[str] = []
+        self._mark: str | None = None
+        self.feed(text)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        self.ids += [value or "" for key, value in attrs if key == "id"]
+        self._mark = dict(attrs).get("class") if tag == "mark" else None
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+        if self._mark:
+            self.marks.add((self._mark, data))
+            self._mark = None
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def metrics() -> dict[str, Any]:
+    by_order = [{"order": 1, "instances": 1500, "accuracy": 0.9}, {"order": None, "instances": 12, "accuracy": 0.2}]
+    shares = {"learned_share": [0.45, 0.6], "learned_share_batch": [0.45, 0.6], "learned_share_epoch": [0.65, 0.7]}
+    score = {"scorer": "learning-order", "weighting": "exp", "noise_auroc": 0.8765, "silver_accuracy": 0.55}
+    score |= {"label_accuracy_by_order": by_order, "effective_sample_size": 7.25}
+    loss = {"mlm": [3, 2, 2, 1], "relation-discrimination": [5, None, 4, 3]}
+    test = {"f1": 0.5, "ign_f1": 0.4567, "precision": 0.5, "recall": 0.5, "threshold": 0.31, "dev_f1": 0.51}
+    return {
+        "score": score | shares,
+        "pretrain": {"steps": 4, "tokens": 1000, "loss": loss},
+        "evaluate": {"pretrained": test | {"f1": 0.6123, "macro_f1": 0.3}, "plain": test | {"macro": 0.35}},
+    }
+
+
+def scores_table(count: int = 16) -> pa.Table:
+    number = np.arange(count)
+    columns = {
+        "uid": [f"{i:016x}" for i in number],
+        "document": number,
+        "head": number * 0,
+        "tail": number * 0 + 1,
+        "relation": ["P19" if i < count - 2 else "P20" for i in number],
+        "noise": np.where(number % 5 == 4, math.inf, number % 5).astype(np.float32),
+        "weight": np.linspace(0, 1, count, dtype=np.float32),
+        "learned_batch": number % 3,
+        "learned_epoch": number % 2,
+        "truth": [("P19", "P20", "NA", None)[i % 4] for i in number],
+    }
+    return pa.table(columns)
+
+
+Made = Callable[..., tuple[Path, Page, FakeCorpus]]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Made:
+    """Writes a run of the parts given and reads its report."""
+
+    def made(
+        numbers: dict[str, Any] | None, table: pa.Table | None, silver: bool = True, name: str = "demo <1>"
+    ) -> tuple[Path, Page, FakeCorpus]:
+        record = {
+            "name": name,
+            "seed": 42,
+            "settings": {"method": "finecl", "proxy": {"loss": "ce"}},
+            "notes": ["A & B"],
+        }
+        (tmp_path / "run.json").write_text(json.dumps(record))
+        if numbers is not None:
+            (tmp_path / "metrics.json").write_text(json.dumps(numbers))
+        if table is not None:
+            pq.write_table(table, tmp_path / "scores.parquet")
+        corpus = FakeCorpus()
+        path = write_report(tmp_path, cast("Corpus", corpus) if silver else None)
+        return path, Page(path.read_text(encoding="utf-8")), corpus
+
+    return made
+
+
+def test_a_full_run_shows_its_numbers(make: Made) -> None:
+    path, page, _ = make(metrics(), scores_table())
+    assert path.name == "report.html"
+    assert set(page.ids) >= FIGURES
+    for text in ("demo <1>", "61.23", "50.00", "+11.23", "−5.00", "0.876", "A & B", "proxy.loss", "learning-order"):
+        assert text in page.text
+    assert "worth 7 labels" in page.text
+    assert not list(path.parent.glob(".*"))
+
+
+def test_the_page_refers_to_nothing_outside_and_holds_no_script(make: Made) -> None:
+    path, page, _ = make(metrics(), scores_table())
+    text = path.read_text(encoding="utf-8")
+    for outside in ("http://", "https://", "src=", "@import", "<script", "<link", "<metadata"):
+        assert outside not in text
+    hrefs = [value or "" for key, value in page.attributes if key in ("href", "xlink:href")]
+    assert hrefs
+    assert all(href.removeprefix("#") in page.ids for href in hrefs)
+    assert len(set(page.ids)) == len(page.ids)
+    assert "<script>alert('x')</script>" in page.text  # escaped in the source, so text on the page
+
+
+def test_colours_are_those_of_the_page(make: Made) -> None:
+    text = make(metrics(), scores_table())[0].read_text(encoding="utf-8")
+    drawn = text[text.index("</style>") :]
+    assert "var(--first)" in drawn
+    assert not any(colour in drawn for colour in figures.COLOURS.values())
+    assert "#000000" not in drawn
+    assert "#ffffff" not in drawn
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_examples_highlight_entities_and_tell_the_truth(make: Made) -> None:
+    _, page, corpus = make(metrics(), scores_table())
+    assert {("head", "Ada Lovelace"), ("head", "Lovelace"), ("tail", "London")} <= page.marks
+    for text in ("✓ the text says so", "✗ the text says: place of death", "✗ the text says: no relation", "noise ∞"):
+        assert text in page.text
+    assert "It rained" not in page.text
+    assert len(corpus.read) == len(set(corpus.read)) == 6 + 2  # three of each end; two of the rarer relation in all
+
+
+def test_truth_unknown(make: Made) -> None:
+    for table in (scores_table().drop_columns(["truth"]), scores_table().set_column(9, "truth", [[None] * 16])):
+        _, page, _ = make(metrics() | {"score": {"label_accuracy_by_order": None}}, table)
+        assert "noise-roc" not in page.ids
+        assert "the text says" not in page.text
+        assert page.marks
+
+
+def test_a_run_that_stopped_after_score(make: Made) -> None:
+    _, page, _ = make({"score": metrics()["score"]}, scores_table())
+    assert set(page.ids) & FIGURES == FIGURES - {"pretraining-loss"}
+    assert "Results on the test documents" not in page.text
+
+
+@pytest.mark.parametrize(
+    "numbers", [None, {}, {"score": {}, "pretrain": {}, "evaluate": {}}, {"evaluate": {"plain": {}}}]
+)
+def test_missing_sections_are_left_out(make: Made, numbers: dict[str, Any] | None) -> None:
+    _, page, _ = make(numbers, None, silver=False)
+    assert not set(page.ids) & FIGURES
+    assert "demo <1>" in page.text
+
+
+def test_a_run_that_scored_nothing_has_no_noisiest_labels(make: Made) -> None:
+    table = scores_table()
+    _, page, corpus = make({}, table.set_column(5, "noise", [np.zeros(len(table), dtype=np.float32)]))
+    assert corpus.read == []
+    assert "noise-roc" not in page.ids
+
+
+def test_equal_runs_give_equal_pages(make: Made) -> None:
+    first = make(metrics(), scores_table())[0].read_bytes()
+    assert make(metrics(), scores_table())[0].read_bytes() == first
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FineCLError, match=r"found no run\.json"):
+        write_report(tmp_path, None)
+    (tmp_path / "scores.parquet").write_bytes(b"no parquet")
+    with pytest.raises(FineCLError, match="expected a Parquet file"):
+        write_report(tmp_path, None)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_sentences_left_out_are_marked() -> None:
+    assert highlight(DOCUMENT, head=0, tail=1) == [
+        Piece(role="head", text="Ada Lovelace"),
+        Piece(role="", text="was born in"),
+        Piece(role="tail", text="London"),
+        Piece(role="", text="."),
+        Piece(role="", text="…"),
+        Piece(role="head", text="Lovelace"),
+        Piece(role="", text="wrote <script>alert('x')</script> ."),
+    ]
+
+
+def test_relations_of_any_script_and_with_dollars_are_drawn_as_they_stand() -> None:
+    shares = np.array([[0.1, 0.9], [0.2, 0.3]], dtype=np.float32)
+    svg = inline_svg(figures.learned_by_relation(shares, ["$a$ <b>", "出生地"]), "x", "a \\1 b")
+    assert "$a$ &lt;b&gt;" in svg
+    assert "出生地" in svg
+    assert 'aria-label="a \\1 b"' in svg
+
+
+def test_losses_of_long_runs_are_meant_over_windows() -> None:
+    losses = np.where(np.arange(6000) % 2 == 0, np.nan, 1.5).astype(np.float32)
+    figure = figures.pretraining_loss({"mlm": losses})
+    drawn = figure.axes[0].lines[0].get_ydata()
+    assert len(np.asarray(drawn)) == 120
+    assert np.allclose(np.asarray(drawn), 1.5)
