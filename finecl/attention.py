@@ -44,7 +44,7 @@ def packed_attention(
         )
     # On CPUs the fused kernel's backward is slow in bfloat16: two plain products are twice as fast there.
     attend = _plain if query.device.type == "cpu" and query.dtype == torch.bfloat16 else _fused
-    documents = zip(*(x[0].split(lengths, dim=1) for x in (query, key, value)), strict=True)
+    documents = zip(*(torch.split(x[0], list(lengths), dim=1) for x in (query, key, value)), strict=True)
     out = [attend(q, k, v, scaling, dropout, _window(q, sliding_window)) for q, k, v in documents]
     return torch.cat(out, dim=1).transpose(0, 1)[None], None
 

@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import json
 import logging
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from finecl.attention import PACKED
 from finecl.config import ModelSettings
 from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
+from finecl.records import replacing_directory
 from finecl.text import Reader
 
 MINILM = "minilm"
@@ -79,9 +79,9 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Re
         )
         tokenizer = AutoTokenizer.from_pretrained(where, use_fast=True)
     notes = _notes(settings.name, report)
-    limit = min(settings.max_length, int(config.max_position_embeddings) - (2 if "roberta" in config.model_type else 0))
     encoder = Encoder(model, Precision.choose(settings.precision, settings.device))
-    reader = Reader(tokenizer, limit)
+    limit = int(config.max_position_embeddings) - encoder.first_position
+    reader = Reader(tokenizer, min(settings.max_length, limit))
     verify(encoder, reader, Path(where))
     return encoder, reader, notes
 
@@ -91,18 +91,14 @@ def save_encoder(encoder: Encoder, reader: Reader, directory: Path) -> None:
 
     Beside it stands a test vector: the states that this encoder gives a fixed sentence.
     """
-    unfinished = directory.with_name(f".{directory.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
     model: Any = encoder.model
-    with _quiet():
-        model.set_attn_implementation("eager")  # the saved config must not name finecl's own
-        model.save_pretrained(unfinished)
-        model.set_attn_implementation(PACKED)
-        reader.tokenizer.save_pretrained(unfinished)
-    (unfinished / VECTOR).write_text(json.dumps(test_vector(encoder, reader)), encoding="utf-8")
-    if directory.exists():
-        shutil.rmtree(directory)
-    unfinished.rename(directory)
+    with replacing_directory(directory) as unfinished:
+        with _quiet():
+            model.set_attn_implementation("eager")  # the saved config must not name finecl's own
+            model.save_pretrained(unfinished)
+            model.set_attn_implementation(PACKED)
+            reader.tokenizer.save_pretrained(unfinished)
+        (unfinished / VECTOR).write_text(json.dumps(test_vector(encoder, reader)), encoding="utf-8")
 
 
 def test_vector(encoder: Encoder, reader: Reader) -> dict[str, Any]:

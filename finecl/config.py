@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from finecl.errors import SettingsError
-from finecl.settings import coerce
+from finecl.limits import check_limits
+from finecl.settings import assignment, coerce, nested, not_a_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,7 @@ class TrainSettings:
     """What every training loop needs. Batches count documents; ``warmup_steps`` below 1 is a share of the run."""
 
     learning_rate: float = 4e-5
+    head_learning_rate: float | None = None  # of what is not the encoder; None: the same, as in the release
     weight_decay: float = 0.0
     adam_epsilon: float = 1e-8
     max_grad_norm: float = 1.0
@@ -85,7 +87,7 @@ class PretrainSettings(TrainSettings):
 
     learning_rate: float = 3e-5
     weight_decay: float = 1e-5
-    warmup_steps: float = 500
+    warmup_steps: float = 500.0
     batch_size: int = 768
     max_steps: int = 6000
     contrast_group: int = 16  # documents that are contrasted with each other; the release: 16 a GPU (row 24)
@@ -143,8 +145,8 @@ def resolve(
         SettingsError: an unknown key (the nearest known one is suggested), or a value that does not fit.
     """
     layers = [_read_toml(file)] if file else []
-    layers.append(_nested(overrides or {}))
-    layers.append(_nested(dict(map(_assignment, assignments))))
+    layers.append(nested(overrides or {}))
+    layers.append(nested(dict(map(assignment, assignments))))
     given: dict[str, Any] = {}
     for layer in layers:
         given = _merge(given, layer)
@@ -160,6 +162,7 @@ def from_dict(values: Mapping[str, Any]) -> Settings:
         SettingsError: an unknown key or a value that does not fit.
     """
     settings: Settings = _build(Settings, values, "")
+    check_limits(settings)
     return settings
 
 
@@ -187,6 +190,8 @@ def read_preset(name: str) -> dict[str, Any]:
 
 def _implied_preset(given: Mapping[str, Any]) -> str | None:
     data = given.get("data", {})
+    if not isinstance(data, Mapping):
+        return None  # ``from_dict`` will say what is wrong with it
     files_named = any(data.get(key) for key in ("silver", "gold", "train", "dev", "test"))
     name = data.get("name", "demo")
     return name if name in presets() and not files_named else None
@@ -199,25 +204,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: no such settings file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
         raise SettingsError(f"{path}: expected TOML settings: {error}") from None
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise SettingsError(f"--set expects key=value, got '{text}'")
-    return key.strip(), value.strip()
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} as {"a": {"b": 1}}."""
-    nested: dict[str, Any] = {}
-    for key, value in flat.items():
-        *path, last = key.split(".")
-        inner = nested
-        for name in path:
-            inner = inner.setdefault(name, {})
-        inner[last] = value
-    return nested
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,7 +230,7 @@ def _build(kind: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
 def _value(hint: Any, value: Any, place: str) -> Any:
     section = dataclasses.is_dataclass(hint) or getattr(hint, "__origin__", None) is Mapping
     if section and not isinstance(value, Mapping):
-        raise SettingsError(f"'{place}' is a section: set one of its keys, as {place}.KEY=VALUE")
+        raise not_a_value(place)
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, f"{place}.")  # type: ignore[arg-type]
     return dict(value) if section else coerce(value, hint, place)

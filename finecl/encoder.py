@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from finecl.errors import ModelError
 from finecl.types import Batch, LossSum
 
 # Positions of the RoBERTa family start behind its padding index.
@@ -29,9 +30,17 @@ class Precision:
 
     @classmethod
     def choose(cls, precision: str, device: str) -> Precision:
-        """Settings ``auto | float32 | bf16`` and ``auto | cpu | cuda[:n]`` as the hardware allows."""
+        """Settings ``auto | float32 | bf16`` and ``auto | cpu | cuda[:n]`` as the hardware allows.
+
+        Raises:
+            ModelError: there is no such device.
+        """
+        gpus = torch.cuda.device_count()
+        there = [*(["cuda", *(f"cuda:{n}" for n in range(gpus))] if gpus else []), "cpu"]
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+            device = there[0]
+        if device not in there:
+            raise ModelError(f"model.device: expected auto or one of {', '.join(there)}, got '{device}'")
         able = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bf16()
         return cls(device=device, bf16=precision == "bf16" or (precision == "auto" and able))
 

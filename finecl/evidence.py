@@ -42,6 +42,7 @@ def judge(logits_PR: Tensor, labels_PR: Tensor, pair_I: Tensor, relation_I: Tens
     A label competes with every relation, and with no-relation, that its pair is not labelled with: on pairs of
     one label that is the arg-max, the softmax and the margin of the usual definitions.
     """
+    pair_I, relation_I = pair_I.to(logits_PR.device), relation_I.to(logits_PR.device)
     logits, carried = logits_PR.float()[pair_I], labels_PR.bool()[pair_I]
     own = logits.gather(1, relation_I[:, None])[:, 0]
     others = logits.masked_fill(carried, -torch.inf).max(dim=1).values
@@ -96,8 +97,9 @@ def train_proxy(
     ):
         if settings.record != "batch":
             paused = time.perf_counter()
-            for _, *seen in answers(extractor, data, documents, max_tokens=settings.max_tokens, every_pair=False):
-                epoch_based.observe(epoch, *seen)
+            seen = answers(extractor, data, documents, max_tokens=settings.max_tokens, every_pair=False)
+            for _, asked, logits, labels in seen:
+                epoch_based.observe(epoch, asked, logits, labels)
             evaluating += time.perf_counter() - paused
     return ProxyRun(
         evidence=Evidence(

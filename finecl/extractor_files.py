@@ -1,8 +1,7 @@
-"""Extractors on disk: the encoder as a plain Hugging Face directory, the head beside it, and how to put them together."""
+"""Extractors on disk: the encoder as a plain Hugging Face directory, the head beside it, and how both are joined."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from finecl.checkpoints import load_encoder, save_encoder
 from finecl.config import ModelSettings
 from finecl.errors import ModelError
 from finecl.extraction import build_extractor
-from finecl.records import read_json, write_json
+from finecl.records import read_json, replacing_directory, write_json
 from finecl.registry import Registry
 from finecl.text import Reader
 
@@ -35,15 +34,11 @@ def save_extractor(extractor: Any, reader: Reader, card: Mapping[str, Any], dire
 
     ``card`` needs at least ``extractor`` (its name), ``settings``, ``relations`` and ``threshold``.
     """
-    unfinished = directory.with_name(f".{directory.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    save_encoder(extractor.encoder, reader, unfinished / ENCODER)
     head = {n: p.detach().cpu().contiguous() for n, p in extractor.state_dict().items() if not n.startswith("encoder.")}
-    save_file(head, unfinished / HEAD)
-    write_json(unfinished / CARD, card)
-    shutil.rmtree(directory, ignore_errors=True)
-    unfinished.rename(directory)
+    with replacing_directory(directory) as unfinished:
+        save_encoder(extractor.encoder, reader, unfinished / ENCODER)
+        save_file(head, unfinished / HEAD)
+        write_json(unfinished / CARD, card)
 
 
 def load_extractor(directory: Path, registry: Registry, model: ModelSettings) -> SavedExtractor:

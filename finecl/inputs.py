@@ -54,14 +54,17 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
     named = {split: getattr(settings, split) for split in SPLITS}
     if settings.name == "demo" and not any(named.values()) and not settings.gold:
         return _demo(seed)
+    twice = [split for split in SPLITS[1:] if named[split]] if settings.gold else []
+    if twice:
+        raise SettingsError(f"data.gold is split into train, dev and test: leave out it or data.{twice[0]}")
     paths = {split: Path(p) if p else _in_directory(settings, split) for split, p in named.items()}
     if settings.gold:
-        gold = split_documents(_read(Path(settings.gold), settings, registry), settings.gold_split, seed)
+        gold = split_documents(read_corpus(Path(settings.gold), settings, registry), settings.gold_split, seed)
         parts = dict(zip(("train", "dev", "test"), gold, strict=True))
     else:
         parts = {}
     corpora = {
-        split: parts.get(split) or _read(_required(paths[split], split, settings), settings, registry)
+        split: parts.get(split) or read_corpus(_required(paths[split], split, settings), settings, registry)
         for split in SPLITS
     }
     return Corpora(**corpora)
@@ -80,6 +83,8 @@ def recognise(path: Path, registry: Registry, name: str = "auto") -> Format:
         raise FormatError(
             f"{path}: expected a file, got {'a directory' if path.is_dir() else 'nothing'}; check the path"
         )
+    if not path.stat().st_size:
+        raise FormatError(f"{path}: expected documents, got an empty file; check the path")
     for part in registry.parts("format").values():
         format: Format = part.create()
         if format.recognises(path):
@@ -88,7 +93,8 @@ def recognise(path: Path, registry: Registry, name: str = "auto") -> Format:
     raise FormatError(f"{path}: no format recognises this file; name one with data.format; known: {known}")
 
 
-def _read(path: Path, settings: DataSettings, registry: Registry) -> Corpus:
+def read_corpus(path: Path, settings: DataSettings, registry: Registry) -> Corpus:
+    """The corpus in a file, converted once and then found in the cache."""
     return Corpus.read(
         path,
         recognise(path, registry, settings.format),
@@ -113,6 +119,9 @@ def _in_directory(settings: DataSettings, split: str) -> Path | None:
     if not directory.is_dir():
         raise FormatError(f"{directory}: expected a directory with the files silver.*, train.*, dev.*, test.*")
     found = sorted(directory.glob(f"{split}.*"))
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise SettingsError(f"{directory} holds {names}: name one of them as data.{split}")
     return found[0] if found else None
 
 

@@ -19,13 +19,16 @@ class Optimization:
 
     def __init__(self, module: nn.Module, settings: TrainSettings, steps: int) -> None:
         named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for _, p in named if p.dim() > 1], "weight_decay": settings.weight_decay},
-            {"params": [p for _, p in named if p.dim() <= 1], "weight_decay": 0.0},
-        ]
         self._parameters = [p for _, p in named]
+        head_rate = settings.head_learning_rate or settings.learning_rate
+        groups = [
+            {"params": chosen, "lr": rate, "weight_decay": decay}
+            for rate, of_head in ((settings.learning_rate, False), (head_rate, True))
+            for decay, of_matrices in ((settings.weight_decay, True), (0.0, False))
+            if (chosen := [p for name, p in named if _is_head(name) == of_head and (p.dim() > 1) == of_matrices])
+        ]
         self._clip = settings.max_grad_norm
-        self._adam = torch.optim.AdamW(groups, lr=settings.learning_rate, eps=settings.adam_epsilon, fused=True)
+        self._adam = torch.optim.AdamW(groups, eps=settings.adam_epsilon, fused=True)
         given = settings.warmup_steps
         warmup = round(given * steps) if given < 1 else int(given)
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self._adam, lambda step: _linear(step, warmup, steps))
@@ -36,6 +39,11 @@ class Optimization:
         self._adam.step()
         self._schedule.step()
         self._adam.zero_grad(set_to_none=True)
+
+
+def _is_head(name: str) -> bool:
+    """Whether a parameter belongs to an extractor's head; a bare encoder has none."""
+    return not name.startswith(("encoder.", "model."))
 
 
 def _linear(step: int, warmup: int, total: int) -> float:
@@ -49,7 +57,7 @@ class NotFiniteError(TrainingError):
 
     def __init__(self, stage: str, value: float, uids: Uids) -> None:
         super().__init__(
-            f"{stage}: the loss is {value}; lower {stage}.learning_rate or use model.precision = 'float32'. "
+            f"{stage}: the loss is {value}; lower {stage.split()[0]}.learning_rate or use model.precision = 'float32'. "
             f"{len(uids)} instances were in that batch"
         )
         self.uids = [f"{uid:016x}" for uid in np.unique(uids)]

@@ -127,7 +127,7 @@ def pretrain(encoder: Encoder, run: Pretraining, listener: Listener | None = Non
         collating = time.perf_counter()
         work = list(run.work(step))
         log.collate_seconds += time.perf_counter() - collating
-        losses = _step(encoder, run, work)
+        losses = train_step(encoder, run, work)
         optimization.step()
         log.tokens += sum(len(w.group.packed.ids_T) for w in work)
         for name in (*run.objectives, MLM):
@@ -147,7 +147,7 @@ def count_terms(work: Sequence[Work]) -> dict[str, int]:
     return counts
 
 
-def _step(encoder: Encoder, run: Pretraining, work: Sequence[Work]) -> dict[str, float]:
+def train_step(encoder: Encoder, run: Pretraining, work: Sequence[Work]) -> dict[str, float]:
     """Adds a step's gradients; returns the mean loss of each part that had terms."""
     counts = count_terms(work)
     losses: dict[str, float] = {}
@@ -157,7 +157,7 @@ def _step(encoder: Encoder, run: Pretraining, work: Sequence[Work]) -> dict[str,
             continue
         loss = torch.stack([run.coefficients[name] * part for name, part in parts.items()]).sum()
         check_finite(loss, "pretrain", _uids(w))
-        loss.backward()
+        torch.autograd.backward(loss)
         for name, part in parts.items():
             losses[name] = losses.get(name, 0.0) + float(part.detach())
     return losses

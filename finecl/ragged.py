@@ -24,7 +24,8 @@ def ranges(starts: Ints, lengths: Ints) -> Ints:
     """The numbers ``start, start + 1, ...`` of each part, laid end to end."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+    numbers: Ints = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+    return numbers
 
 
 def offsets(lengths: Ints) -> Ints:

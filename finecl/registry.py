@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -18,7 +19,7 @@ import pluggy
 
 from finecl import hookspecs
 from finecl.errors import PluginError, SettingsError
-from finecl.settings import coerce
+from finecl.settings import coerce, parameters
 
 GROUP = "finecl"
 ONLY = "FINECL_PLUGINS"
@@ -46,11 +47,19 @@ class Part:
 
     @property
     def settings(self) -> dict[str, inspect.Parameter]:
-        """The keyword-only parameters of the factory, by name; a method has none."""
+        """The keyword-only parameters of the factory, by name; a method has none.
+
+        Raises:
+            PluginError: their types cannot be read.
+        """
         if not callable(self.factory):
             return {}
-        parameters = inspect.signature(self.factory, eval_str=True).parameters.values()
-        return {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        try:
+            found = parameters(self.factory)
+        except NameError as error:  # imported under TYPE_CHECKING only
+            what = f"{error}; import it where it can be read at run time"
+            raise PluginError(f"plugin '{self.plugin}', {self.kind} '{self.name}': {what}") from None
+        return {p.name: p for p in found if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
     @property
     def about(self) -> str:
@@ -59,7 +68,11 @@ class Part:
         return str(text).partition("\n")[0]
 
     def create(self, *positional: Any, **given: Any) -> Any:
-        """Makes the part with settings checked against its signature.
+        """Makes the part with settings checked against its signature; see ``values``."""
+        return self.factory(*positional, **self.values(given))
+
+    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as the types that the part's signature asks for.
 
         Raises:
             SettingsError: a setting that the part does not have, or a value of the wrong type.
@@ -71,8 +84,7 @@ class Part:
                     f"{self.kind} '{self.name}' has no setting '{name}'; it has: {', '.join(known) or 'none'}"
                 )
         place = f"{self.kind}.{{}} of '{self.name}'"
-        values = {n: coerce(v, known[n].annotation, place.format(n)) for n, v in given.items()}
-        return self.factory(*positional, **values)
+        return {n: coerce(v, known[n].annotation, place.format(n)) for n, v in given.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +134,7 @@ class Registry:
 
     def _leave_out(self, name: str, version: str, error: Exception) -> None:
         why = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        why = why.removeprefix(f"plugin '{name}': ")
         fault = f"plugin '{name}' was left out: {why}"
         self.plugins = [plugin for plugin in self.plugins if plugin.name != name]
         self.plugins.append(Plugin(name=name, version=version, fault=" ".join(fault.split())))
@@ -130,10 +143,11 @@ class Registry:
         """Registers one plugin: any object with hook implementations.
 
         Raises:
-            PluginError: a hook is misspelt, or a plugin of this name is registered already.
+            PluginError: a hook is misspelt or hidden, or a plugin of this name is registered already.
         """
         if self._manager.has_plugin(name):
             raise PluginError(f"two plugins are called '{name}'; entry points of the group '{GROUP}' need other names")
+        _check_submodules(module, name)
         self._manager.register(module, name=name)
         try:
             self._manager.check_pending()
@@ -162,9 +176,8 @@ class Registry:
 
     def _brought(self, kind: str, plugin: Plugin) -> Iterator[Part]:
         hook = KINDS[kind]
-        others = [p for p in self._manager.get_plugins() if self._manager.get_name(p) != plugin.name]
         try:
-            answers = self._manager.subset_hook_caller(hook, remove_plugins=others)()
+            answers = self._caller(hook, plugin)()
         except Exception as error:  # whatever a stranger's hook raises
             self._leave_out(plugin.name, plugin.version, error)
             return
@@ -174,6 +187,11 @@ class Registry:
                 raise PluginError(f"plugin '{plugin.name}': {hook}() must return a mapping of names, not {came}")
             for name, factory in answer.items():
                 yield Part(kind=kind, name=name, plugin=plugin.name, version=plugin.version, factory=factory)
+
+    def _caller(self, hook: str, plugin: Plugin) -> Any:
+        """Asks one plugin alone."""
+        others = [p for p in self._manager.get_plugins() if self._manager.get_name(p) != plugin.name]
+        return self._manager.subset_hook_caller(hook, remove_plugins=others)
 
     def part(self, kind: str, name: str) -> Part:
         """The part of this kind and name ('_' may stand for '-').
@@ -195,8 +213,21 @@ class Registry:
         return self.part(kind, name).create(*positional, **settings)
 
     def add_commands(self, cli: Any) -> None:
-        """Lets every plugin add commands to the command line."""
-        self._manager.hook.commands(cli=cli)
+        """Lets every plugin add commands to the command line; a plugin that fails at it is left out."""
+        for plugin in [p for p in self.plugins if not p.fault]:
+            try:
+                self._caller("commands", plugin)(cli=cli)
+            except Exception as error:  # whatever a stranger's hook raises
+                self._leave_out(plugin.name, plugin.version, error)
+
+
+def _check_submodules(module: object, name: str) -> None:
+    """Importing a submodule puts it in the place of a hook of its name, and the plugin falls silent."""
+    within = {found.name for found in pkgutil.iter_modules(getattr(module, "__path__", []))}
+    for hook in hook_names():
+        if hook in within:
+            what = f"its submodule '{hook}' hides the hook of that name; rename the submodule"
+            raise PluginError(f"plugin '{name}': {what}")
 
 
 def load() -> Registry:

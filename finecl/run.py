@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from finecl import registry as plugins
-from finecl.config import Settings, from_dict
-from finecl.errors import SettingsError
+from finecl.config import Settings, fingerprint, from_dict
+from finecl.errors import ModelError, SettingsError
 from finecl.optimization import NotFiniteError
 from finecl.progress import Listener
 from finecl.records import environment, read_json, write_json
@@ -18,7 +20,15 @@ from finecl.registry import Registry
 from finecl.stages.context import Context
 
 RUN, METRICS, OFFENDING = "run.json", "metrics.json", "offending-uids.json"
-STAGES = ("score", "pretrain", "finetune", "evaluate", "report")
+LEAVES = {
+    "score": "scores.parquet",
+    "pretrain": "encoder",
+    "finetune": "extractor",
+    "evaluate": "predictions",
+    "report": "report.html",
+}
+"""The stages in their order, and what each leaves in the run's directory."""
+STAGES = tuple(LEAVES)
 
 
 class Run:
@@ -51,16 +61,18 @@ class Run:
     def finish(self, last: str = "report", *, only: bool = False) -> dict[str, Any]:
         """Runs the stages up to and including ``last`` and returns the metrics.
 
-        ``only`` refuses to run the stages before it.
+        ``only`` refuses to run the stages before it; a report is made of what is there.
 
         Raises:
             SettingsError: with ``only``, an earlier stage is not finished.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
+        check_parts(self.context)
         self._describe()
-        for stage in STAGES[: STAGES.index(last) + 1]:
+        (self.directory / OFFENDING).unlink(missing_ok=True)
+        report_only = only and last == "report"
+        for stage in STAGES[-1:] if report_only else STAGES[: STAGES.index(last) + 1]:
             made_from, work = self._stage(stage)
-            if self._finished(stage, made_from):
+            if self._finished(stage, made_from) and not report_only:
                 self.context.listener.note(f"{stage}: finished before, with the same settings and data")
             elif only and stage != last:
                 raise SettingsError(f"{self.directory}: '{stage}' is not finished; run `finecl {stage}` on it first")
@@ -80,7 +92,8 @@ class Run:
             return finetune.finetune_fingerprint(context), lambda: finetune.finetune_stage(context)
         if stage == "evaluate":
             return evaluate.evaluate_fingerprint(context), lambda: evaluate.evaluate_stage(context)
-        return f"{time.time_ns()}", self._report
+        stages = {k: v for k, v in read_json(self.directory / RUN).get("stages", {}).items() if k != "report"}
+        return fingerprint(stages, self.metrics), self._report
 
     def _report(self) -> Mapping[str, Any]:
         from finecl.report import write_report
@@ -95,6 +108,8 @@ class Run:
         except NotFiniteError as error:
             write_json(self.directory / OFFENDING, {"stage": stage, "uids": error.uids})
             raise
+        except SafetensorError as error:  # also of a full disk
+            raise ModelError(f"{stage}: a safetensors file could not be read or written: {error}") from error
         if numbers:
             write_json(self.directory / METRICS, self.metrics | {stage: numbers})
         record = read_json(self.directory / RUN)
@@ -107,7 +122,8 @@ class Run:
 
     def _finished(self, stage: str, made_from: str) -> bool:
         stages = read_json(self.directory / RUN).get("stages", {})
-        return bool(stages.get(stage, {}).get("fingerprint") == made_from)
+        there = (self.directory / LEAVES[stage]).exists()
+        return there and bool(stages.get(stage, {}).get("fingerprint") == made_from)
 
     def _describe(self) -> None:
         context = self.context
@@ -133,14 +149,41 @@ class Run:
         )
 
     def _check_settings(self) -> None:
-        """Results of other settings are not overwritten."""
-        there = read_json(self.directory / RUN).get("settings")
-        if there is not None and from_dict(there) != self.context.settings:
+        """Results of other settings are not overwritten; where no stage is finished there are none."""
+        record = read_json(self.directory / RUN)
+        there = record.get("settings", {})
+        if record.get("stages") and from_dict(there) != self.context.settings:
             changed = _changed(from_dict(there).to_dict(), self.context.settings.to_dict())
             raise SettingsError(
                 f"{self.directory} holds a run with other settings ({', '.join(changed[:4])}); "
                 f"name another directory with --output-dir, or remove this one"
             )
+
+
+def check_parts(context: Context) -> None:
+    """Looks up every part that the run names and checks its settings, before anything is read or written.
+
+    Raises:
+        PluginError: there is no part of that name.
+        SettingsError: a part does not have a setting, or has no part to go to.
+    """
+    method, settings = context.method, context.settings
+    objectives = [name for _, name in method.objectives]
+    for name, given in settings.objective.items():
+        if name not in objectives or not isinstance(given, Mapping):
+            raise SettingsError(
+                f"objective.{name}: expected objective.NAME.KEY=VALUE with an objective of the method "
+                f"'{settings.method}'; it has: {', '.join(objectives)}"
+            )
+    if settings.scorer and not method.scorer:
+        raise SettingsError(f"scorer.*: method '{settings.method}' has no scorer; name one with --scorer")
+    if method.scorer:
+        context.part("scorer", method.scorer, settings.scorer)
+    context.part("weighting", method.weighting, settings.weighting)
+    for name in objectives:
+        context.part("objective", name, settings.objective.get(name, {}))
+    for stage in (settings.proxy, settings.finetune):
+        context.registry.part("extractor", stage.extractor).values(settings.extractor)
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

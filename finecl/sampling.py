@@ -33,7 +33,8 @@ class Sampler:
 def draw_instances(instances: Instances, numbers: Ints, *, seed: int, step: int) -> Ints:
     """One of the given instances of each document, drawn uniformly; in the order of their documents."""
     key = uniform(instances.uid[numbers].view(np.int64), seed, "query", step)
-    return numbers[rank_within(instances.document[numbers], key) == 0]
+    drawn: Ints = numbers[rank_within(instances.document[numbers], key) == 0]
+    return drawn
 
 
 def query_tokens(rows: TokenRows, heads: Ints, relation_tokens: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -2,12 +2,65 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import inspect
 import json
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 from finecl.errors import SettingsError
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """``key=value`` as its two sides.
+
+    Raises:
+        SettingsError: it is not of that form.
+    """
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise SettingsError(f"--set expects key=value, got '{text}'")
+    return key.strip(), value.strip()
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1} as {"a": {"b": 1}}.
+
+    Raises:
+        SettingsError: a key is given both a value and keys of its own.
+    """
+    made: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        inner = made
+        for name in path:
+            inner = inner.setdefault(name, {})
+            if not isinstance(inner, dict):
+                raise not_a_value(name)
+        inner[last] = value
+    return made
+
+
+def not_a_value(place: str) -> SettingsError:
+    """What to say of a section that is given a value."""
+    return SettingsError(f"'{place}' is a section: set one of its keys, as {place}.KEY=VALUE")
+
+
+def parameters(factory: Any) -> list[inspect.Parameter]:
+    """The parameters of a factory, each with its type: that of an inherited field is read where it was written.
+
+    Raises:
+        NameError: a type is not known at run time.
+    """
+    source = factory.func if isinstance(factory, functools.partial) else factory
+    if inspect.isclass(source) and not dataclasses.is_dataclass(source):
+        source = source.__init__
+    hints = typing.get_type_hints(source)
+    found = inspect.signature(factory).parameters.values()
+    return [p.replace(annotation=hints.get(p.name, p.annotation)) for p in found]
 
 
 def coerce(value: Any, annotation: Any, place: str) -> Any:
@@ -25,7 +78,7 @@ def coerce(value: Any, annotation: Any, place: str) -> Any:
         return _one_of(value, arguments, place)
     if origin in (tuple, list):
         return _sequence(value, arguments, place)
-    return _scalar(value, annotation, place)
+    return _scalar(value, origin or annotation, place)
 
 
 def _any_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
@@ -41,17 +94,28 @@ def _any_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
 
 
 def _one_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
-    if value in choices:
-        return value
+    for choice in choices:
+        if value == choice or value == str(choice):  # numbers come as text from a command line
+            return choice
     raise SettingsError(f"{place}: expected one of {', '.join(map(str, choices))}, got {value!r}")
 
 
 def _sequence(value: Any, arguments: tuple[Any, ...], place: str) -> tuple[Any, ...]:
     if isinstance(value, str):
-        value = json.loads(value) if value.startswith("[") else [v for v in value.split(",") if v]
+        value = _listed(value)
     if not isinstance(value, list | tuple):
         raise SettingsError(f"{place}: expected a list, got {value!r}")
     return tuple(coerce(v, arguments[0], place) for v in value)
+
+
+def _listed(text: str) -> Any:
+    """``[0.5, 0.5]`` or ``0.5,0.5`` as a list; the text itself if it is neither."""
+    if not text.startswith("["):
+        return [part for part in text.split(",") if part]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _scalar(value: Any, wanted: Any, place: str) -> Any:

@@ -215,8 +215,8 @@ class Pairs:
     @classmethod
     def contrastive(cls, positive_AP: Ints, negative_AK: Ints) -> Pairs:
         """Pairs whose terms are the (anchor, positive) pairs of anchors that have at least one negative."""
-        has_negative = (negative_AK >= 0).any(axis=1)
-        terms = int(((positive_AP >= 0) & has_negative[:, None]).sum())
+        has_negative_A: Bools = np.any(negative_AK >= 0, axis=1)
+        terms = int(((positive_AP >= 0) & has_negative_A[:, None]).sum())
         return cls(positive_AP=positive_AP, negative_AK=negative_AK, terms=terms)
 
     @classmethod
@@ -271,8 +271,9 @@ class Batch:
 
     def to(self, device: str) -> Batch:
         """The same batch on another device."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v if isinstance(v, tuple) else v.to(device, non_blocking=True) for k, v in moved.items()})
+        columns: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "lengths"}
+        moved = {name: column.to(device, non_blocking=True) for name, column in columns.items()}
+        return Batch(lengths=self.lengths, **moved)
 
 
 # ---------------------------------------------------------------- what plugins bring

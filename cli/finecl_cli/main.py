@@ -26,6 +26,10 @@ COMMANDS = {
 }
 
 
+# What a disk answers that is full, protected, or holds something else at this place.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+
+
 class Commands(click.Group):
     """Imports a command's module only when that command is asked for: help stays quick."""
 
@@ -54,6 +58,8 @@ class Commands(click.Group):
 
         if not self.commands:
             registry.load().add_commands(self)
+            for name in COMMANDS:  # finecl's own are not to be replaced
+                self.commands.pop(name, None)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,20 +75,21 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        cli.main(arguments, prog_name="finecl", standalone_mode=False)
+        cli.main(given or ["--help"], prog_name="finecl", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "finecl"
+        return _tell(f"{error.format_message()} See: {command} --help")
     except FineCLError as error:
         return _tell(str(error))
     except (KeyboardInterrupt, click.Abort):
         _tell("stopped; finished stages are kept: the same command, or --resume, goes on")
         return 130
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+        if error.errno not in _DISK:
             raise
         return _tell(f"cannot write {error.filename or 'a file'}: {error.strerror}; nothing was half-written")
     return 0

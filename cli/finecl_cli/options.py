@@ -10,6 +10,7 @@ import click
 
 from finecl import registry as plugins
 from finecl.config import Settings, presets, resolve
+from finecl.errors import SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -69,6 +70,18 @@ def settings_of(given: dict[str, Any]) -> Settings:
     return resolve(
         preset=given.get("preset"), file=given.get("config"), assignments=given["assignments"], overrides=overrides
     )
+
+
+def refuse_settings(given: dict[str, Any]) -> None:
+    """Complains of settings that would have no effect, because a run goes on by its own.
+
+    Raises:
+        SettingsError: some are given.
+    """
+    names = [name for name, value in given.items() if value not in (None, ())]
+    if names:
+        options = ", ".join(f"--{'set' if name == 'assignments' else name.replace('_', '-')}" for name in names)
+        raise SettingsError(f"--resume goes on by the run's own settings: leave out {options}")
 
 
 def output_options(command: Command) -> Command:

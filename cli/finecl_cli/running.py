@@ -52,7 +52,8 @@ def work(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_j
 
     registry = plugins.load()
     with Screen(quiet=quiet) as screen:
-        for fault in registry.faults:
+        told = registry.faults
+        for fault in told:
             screen.note(fault)
         if isinstance(run, Path):
             made = Run.open(run, registry, screen)
@@ -61,6 +62,9 @@ def work(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_j
         if not quiet:
             show_settings(made.context.settings.to_dict(), made.context.precision)
         metrics = made.finish(last, only=only)
+        for fault in registry.faults:  # of hooks that were asked on the way
+            if fault not in told:
+                screen.note(fault)
     if as_json:
         click.echo(json.dumps(metrics))
         return

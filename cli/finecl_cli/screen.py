@@ -52,7 +52,7 @@ class Screen(Listener):
         self._task = self._progress.add_task(stage, total=total, unit=unit, figures="")
         self._began, self._left = time.perf_counter(), total
         if not self._console.is_terminal:
-            self._console.print(f"{stage}: {total} {unit}", highlight=False)
+            self._console.print(f"{stage}: {total} {unit}", highlight=False, markup=False)
 
     def advance(self, amount: int, figures: str = "") -> None:
         """Moves the bar."""
@@ -64,7 +64,7 @@ class Screen(Listener):
 
     def note(self, text: str) -> None:
         """A line above the bars."""
-        self._console.print(f"[dim]- [/dim]{text}", highlight=False)
+        self._console.print(Text.assemble(("- ", "dim"), text), soft_wrap=True)
 
 
 def show_settings(settings: Mapping[str, Any], precision: str) -> None:
@@ -79,6 +79,8 @@ def show_settings(settings: Mapping[str, Any], precision: str) -> None:
         f"{pretrain['learning_rate']:g}; fine-tuning {finetune['num_train_epochs']} epochs; {precision}; "
         f"seed {settings['seed']}",
         highlight=False,
+        markup=False,
+        soft_wrap=True,
         style="dim",
     )
 
@@ -91,7 +93,7 @@ def show_metrics(metrics: Mapping[str, Any], report: str | None) -> None:
     if "evaluate" in metrics:
         console.print(_result_table(metrics["evaluate"]))
     if report:
-        console.print(f"report: {report}", soft_wrap=True, highlight=False)
+        console.print(f"report: {report}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _show_score(console: Console, score: Mapping[str, Any]) -> None:
@@ -100,6 +102,8 @@ def _show_score(console: Console, score: Mapping[str, Any]) -> None:
             f"noise AUROC of '{score['scorer']}' against the truth: {score['noise_auroc']:.3f} "
             f"({score['silver_accuracy']:.0%} of {score['instances']} silver labels are right)",
             highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
     by_order = score.get("label_accuracy_by_order")
     if by_order:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from finecl.demo.language import Language
-from finecl.demo.world import Link, World
+from finecl.demo.world import Circle, World
 from finecl.demo.writing import Style, write_document
 from finecl.distant import label_silver
 from finecl.types import Document, Generator
@@ -22,11 +22,11 @@ class DemoSettings:
     ``shared``: the share of gold documents about people that silver and the other gold documents know too.
     """
 
-    silver: int = 260
+    silver: int = 1000
     train: int = 60
     dev: int = 40
     test: int = 80
-    documents_a_circle: int = 2
+    documents_a_circle: int = 1
     shared: float = 0.2
     style: Style = field(default_factory=Style)
 
@@ -53,7 +53,7 @@ def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocumen
     world = World(Language.read(), generator)
     circles = [world.circle() for _ in range(-(-settings.silver // settings.documents_a_circle))]
     silver = _write("silver", [circles[i % len(circles)] for i in range(settings.silver)], settings, generator)
-    triples = tuple((link.head.id, link.relation, link.tail.id) for circle in circles for link in circle)
+    triples = tuple((link.head.id, link.relation, link.tail.id) for circle in circles for link in circle.links)
     gold = {
         name: _write(name, _gold_circles(number, circles, world, settings), settings, generator)
         for name, number in (("train", settings.train), ("dev", settings.dev), ("test", settings.test))
@@ -62,15 +62,15 @@ def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocumen
 
 
 def _gold_circles(
-    number: int, known: Sequence[tuple[Link, ...]], world: World, settings: DemoSettings
-) -> list[tuple[Link, ...]]:
+    number: int, known: Sequence[Circle], world: World, settings: DemoSettings
+) -> list[Circle]:
     """The first silver circles, the same ones for every part, and fresh ones."""
     shared = list(known[: round(number * settings.shared)])
     return shared + [world.circle() for _ in range(number - len(shared))]
 
 
 def _write(
-    part: str, circles: Sequence[tuple[Link, ...]], settings: DemoSettings, generator: Generator
+    part: str, circles: Sequence[Circle], settings: DemoSettings, generator: Generator
 ) -> tuple[Document, ...]:
     written = (write_document(f"{part} {n}", c, settings.style, generator) for n, c in enumerate(circles, start=1))
     return tuple(written)

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
+
 from finecl.demo.language import Language, TypePair
 from finecl.errors import SettingsError
 from finecl.types import Generator
 
-_CAST = {"PER": 3, "ORG": 2, "LOC": 2, "COUNTRY": 1}  # the entities of one circle
+_CAST = {"PER": 3, "ORG": 2, "LOC": 1, "COUNTRY": 1}  # the entities of one circle
+_LINKS = 2  # links of one circle, each of other types
 _SHARED_TYPES = ("LOC", "COUNTRY")  # places belong to every circle, people and organisations to one
 
 
@@ -34,6 +37,17 @@ class Link:
     wordings: TypePair
 
 
+@dataclass(frozen=True, kw_only=True)
+class Circle:
+    """Some entities: ``links`` of the graph between them, and pairs of them that nothing links.
+
+    An unlinked pair is a ``Link`` whose relation is empty.
+    """
+
+    links: tuple[Link, ...]
+    strangers: tuple[Link, ...]
+
+
 class World:
     """Makes circles; every link has an end that no other circle has, so circles never link to each other."""
 
@@ -43,15 +57,21 @@ class World:
         self._things = {kind: _shuffled(things, generator) for kind, things in _all_things(language).items()}
         self._fresh = {kind: iter(things) for kind, things in self._things.items()}
 
-    def circle(self) -> tuple[Link, ...]:
-        """Five to seven links: one for each pair of types, the others at random."""
+    def circle(self) -> Circle:
+        """Links of different types, and every other pair of the cast."""
         cast = {kind: self._draw(kind, number) for kind, number in _CAST.items()}
-        pairs = self._language.type_pairs
-        extra = self._generator.integers(len(pairs), size=self._generator.integers(3))
+        cast["PLACE"] = [*cast["LOC"], *cast["COUNTRY"]]
         links: list[Link] = []
-        for number in [*range(len(pairs)), *extra]:
-            links.append(self._link(pairs[number], cast, links))
-        return tuple(links)
+        pairs = self._language.type_pairs
+        sizes = np.array([len(pair.relations) for pair in pairs])  # so that all relations are about as frequent
+        for at in self._generator.choice(len(pairs), size=_LINKS, replace=False, p=sizes / sizes.sum()):
+            links.append(self._link(pairs[at], cast, links))
+        strangers = [
+            Link(head=head, relation="", tail=tail, wordings=pair)
+            for pair in self._language.type_pairs
+            for head, tail in _unlinked(pair, cast, links)
+        ]
+        return Circle(links=tuple(links), strangers=tuple(strangers))
 
     def _draw(self, kind: str, number: int) -> list[Thing]:
         if kind in _SHARED_TYPES:
@@ -66,15 +86,20 @@ class World:
         raise SettingsError(f"demo: there are names for {len(self._things[kind])} {kind} only; ask for fewer documents")
 
     def _link(self, pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link]) -> Link:
-        linked = [{link.head.id, link.tail.id} for link in links]
-        free = [
-            (head, tail)
-            for head, tail in product(cast[pair.head], cast[pair.tail])
-            if head != tail and {head.id, tail.id} not in linked
-        ]
+        free = _unlinked(pair, cast, links)
         head, tail = free[self._generator.integers(len(free))]
         relations = list(pair.relations)
         return Link(head=head, relation=relations[self._generator.integers(len(relations))], tail=tail, wordings=pair)
+
+
+def _unlinked(pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link]) -> list[tuple[Thing, Thing]]:
+    """Pairs of the cast, of these types, that no link joins in either direction."""
+    linked = [{link.head.id, link.tail.id} for link in links]
+    return [
+        (head, tail)
+        for head, tail in product(cast[pair.head], cast[pair.tail])
+        if head != tail and {head.id, tail.id} not in linked
+    ]
 
 
 def _all_things(language: Language) -> dict[str, list[Thing]]:

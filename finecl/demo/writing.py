@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from finecl.demo.world import Link, Thing
+import numpy as np
+
+from finecl.demo.world import Circle, Link, Thing
 from finecl.types import Document, Entity, Generator, Label, Mention
 
 _GLUE = (";", ", and", ", while")  # between two sentences that become one
-_SENTENCES = (4, 6)
+_SENTENCES = (3, 5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +28,25 @@ Sentence: TypeAlias = list[str | Slot]
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How often a text states the link of the graph, else contradicts it, and uses short names."""
+    """How often a text states the link of the graph, else contradicts it, and uses short names.
+
+    ``meetings``: unlinked pairs that merely meet, a document. Without them any two entities of one sentence would
+    be labelled, and that they meet would be all that a model has to learn.
+    """
 
     stated: float = 0.5
     contradicted: float = 0.5
+    meetings: int = 1
     short: float = 0.5
 
 
-def write_document(title: str, circle: Sequence[Link], style: Style, generator: Generator) -> Document:
-    """A document about every link of a circle, labelled with what its text states."""
-    facts = [circle[i] for i in generator.permutation(len(circle))]
-    relations = _stated_relations(facts, style, generator)
+def write_document(title: str, circle: Circle, style: Style, generator: Generator) -> Document:
+    """A document about every link of a circle and some unlinked pairs, labelled with what its text states."""
+    met = generator.permutation(len(circle.strangers))[: style.meetings]
+    pairs = [*circle.links, *(circle.strangers[i] for i in met)]
+    said = [*_stated_relations(circle.links, style, generator), *[None] * len(met)]
+    order = generator.permutation(len(pairs))
+    facts, relations = [pairs[i] for i in order], [said[i] for i in order]
     sentences: list[Sentence] = []
     for number, (link, relation) in enumerate(zip(facts, relations, strict=True)):
         sentences.extend(_word(link, relation, number, generator))
@@ -68,7 +78,7 @@ def _other(link: Link, style: Style, generator: Generator) -> str | None:
 
 def _word(link: Link, relation: str | None, fact: int, generator: Generator) -> list[Sentence]:
     """One or two sentences about a pair."""
-    wording = _one(link.wordings.relations[relation] if relation else link.wordings.met, generator)
+    wording = _usual(link.wordings.relations[relation] if relation else link.wordings.met, generator)
     head, tail = Slot(thing=link.head, fact=fact), Slot(thing=link.tail, fact=fact)
     slots = {"{head}": head, "{a}": head, "{tail}": tail, "{b}": tail}
     return [[slots.get(word, word) for word in part.split()] for part in wording.split("|")]
@@ -84,6 +94,12 @@ def _shortened(sentences: list[Sentence], generator: Generator) -> list[Sentence
         opening = second[0].lower() if isinstance(second[0], str) else second[0]
         sentences = [*sentences[:at], [*first[:-1], *glue, opening, *second[1:]], *sentences[at + 2 :]]
     return sentences
+
+
+def _usual(wordings: Sequence[str], generator: Generator) -> str:
+    """A wording by Zipf's law: the first ones are said often, the last ones seldom."""
+    share = 1 / np.arange(1, len(wordings) + 1)
+    return wordings[int(generator.choice(len(wordings), p=share / share.sum()))]
 
 
 def _one(choices: Sequence[str], generator: Generator) -> str:

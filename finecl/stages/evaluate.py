@@ -39,9 +39,15 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
     facts = scored.facts(saved.card["threshold"], titles, saved.card["relations"])
     results = [{"title": t, "h_idx": h, "t_idx": tail, "r": r, "evidence": []} for t, h, tail, r in facts]
     write_json(context.directory / PREDICTIONS / f"{variant}.json", results)
-    micro, macro = docred_scores(facts, gold, known), macro_scores(facts, gold)
+    none = context.corpora.test.no_relation
+    micro = docred_scores(facts, gold, known, no_relation=none)
+    macro = macro_scores(facts, gold, no_relation=none)
     auc = _auc(scored, context)
-    numbers = {k: v for k, v in (asdict(micro) | asdict(macro)).items() if isinstance(v, int | float)}
+    numbers = asdict(micro) | {
+        "macro_f1": macro.macro,
+        "macro_f1_predicted": macro.macro_predicted,
+        "weighted_macro_f1": macro.weighted_macro,
+    }
     return numbers | {"auc": auc, "threshold": saved.card["threshold"], "dev_f1": saved.card["dev_f1"]}
 
 

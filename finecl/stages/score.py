@@ -66,7 +66,8 @@ def checked_noise(name: str, noise: Any, count: int) -> Floats:
     if noise.dtype.kind not in "fiu" or np.isnan(noise).any():
         what = "NaN" if noise.dtype.kind == "f" else str(noise.dtype)
         raise PluginError(f"scorer '{name}' must return numbers (+inf for never clean), got {what}")
-    return noise.astype(np.float32)
+    found: Floats = noise.astype(np.float32)
+    return found
 
 
 def checked_weights(name: str, weights: Any, noise: Floats) -> Floats:
@@ -75,15 +76,18 @@ def checked_weights(name: str, weights: Any, noise: Floats) -> Floats:
     Raises:
         PluginError: not one finite number >= 0 an instance, or a noisier instance weighs more.
     """
-    weights = np.asarray(weights, dtype=np.float32)
-    if weights.shape != noise.shape:
-        raise PluginError(f"weighting '{name}' must return {noise.shape} weights, got {weights.shape}")
+    given = np.asarray(weights)
+    if given.shape != noise.shape or given.dtype.kind not in "fiub":
+        came = f"{given.dtype} of shape {given.shape}"
+        raise PluginError(f"weighting '{name}' must return one number for each of {len(noise)} instances, got {came}")
+    weights = given.astype(np.float32)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise PluginError(f"weighting '{name}' must return finite weights >= 0, got {weights.min()} .. {weights.max()}")
-    in_order = weights[np.argsort(noise, kind="stable")]
+    in_order: Floats = weights[np.argsort(noise, kind="stable")]
     if (np.diff(in_order) > 1e-6 * max(1.0, float(in_order.max(initial=0)))).any():
         raise PluginError(f"weighting '{name}' gives a noisier instance more weight than a cleaner one")
-    return weights
+    found: Floats = weights
+    return found
 
 
 def read_weights(run: Path, instances: Instances) -> Floats:
@@ -206,15 +210,18 @@ def _write(context: Context, instances: Instances, noise: Floats, weights: Float
         "noise": noise,
         "weight": weights,
     }
-    stated = corpus.stated(instances.relations)
-    columns["truth"] = pa.array(stated or [None] * len(instances), type=pa.string())
+    unknown: list[str | None] = [None] * len(instances)
+    columns["truth"] = pa.array(corpus.stated(instances.relations) or unknown, type=pa.string())
     for mode, dynamics in (("batch", evidence.batch), ("epoch", evidence.epoch)):
         columns[f"learned_{mode}"] = first_epoch(dynamics.correct) if dynamics else np.zeros(len(instances), dtype=int)
     columns |= _summaries(evidence.batch or evidence.epoch, len(instances))
     path = context.directory / SCORES
     unfinished = path.with_name(f".{SCORES}")
-    pq.write_table(pa.table(columns), unfinished)
-    unfinished.replace(path)
+    try:
+        pq.write_table(pa.table(columns), unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _summaries(dynamics: Dynamics | None, count: int) -> dict[str, Any]:

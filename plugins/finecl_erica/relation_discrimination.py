@@ -79,7 +79,8 @@ def _related(anchors: Table, candidates: Table) -> Bools:
     same_document = anchors.document[:, None] == candidates.document[None, :]
     same_head = anchors.head[:, None] == candidates.head[None, :]
     same_tail = anchors.tail[:, None] == candidates.tail[None, :]
-    return same_document & (same_head | same_tail)
+    related: Bools = same_document & (same_head | same_tail)
+    return related
 
 
 def _carries(anchors: Table, candidates: Table) -> Bools:

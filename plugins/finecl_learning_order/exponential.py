@@ -39,10 +39,10 @@ class Exponential:
         if not len(finite) or (finite.min() == finite.max() and len(finite) == len(noise)):
             return np.ones(len(noise), dtype=np.float32)
         least, most = float(finite.min()), float(finite.max())
-        noise64 = np.where(np.isfinite(noise), noise, most).astype(np.float64)
+        noise64 = np.clip(noise.astype(np.float64), least, most)
         clamped = noise64 if self.clamp is None else np.where(noise64 >= self.clamp, most, noise64)
         weights = self.alpha ** ((most - clamped) / max(most - least, np.finfo(float).tiny))
-        return np.where(np.isinf(noise) & (self.unlearned == "drop"), 0.0, weights).astype(np.float32)
+        return np.where(np.isposinf(noise) & (self.unlearned == "drop"), 0.0, weights).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

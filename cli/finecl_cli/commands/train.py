@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from finecl_cli.options import output_options, settings_options
+from finecl_cli.options import output_options, refuse_settings, settings_options
 from finecl_cli.running import STAGES, new_run, newest_run, work
 
 
@@ -25,5 +25,7 @@ def command(output_dir: Path | None, stop_after: str, resume: bool, quiet: bool,
     Without arguments: FineCL on the built-in demo corpus with a small encoder, in a few minutes on two CPU cores.
     A stage that is finished with the same settings and data is not run again.
     """
+    if resume:
+        refuse_settings(given)
     run = newest_run(output_dir) if resume else new_run(given, output_dir)
     work(run, stop_after, quiet=quiet, as_json=as_json)

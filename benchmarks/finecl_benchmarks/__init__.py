@@ -1,0 +1,1 @@
+"""Measurements of finecl: each command writes one JSON record under ``benchmarks/results/``."""

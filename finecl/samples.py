@@ -1,0 +1,205 @@
+"""What ``finecl.testing`` hands to a plugin: small random inputs; and how it compares what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from finecl.batch import pack
+from finecl.ragged import entity_key
+from finecl.text import TokenRows
+from finecl.types import (
+    NO_RELATION,
+    Batch,
+    Document,
+    Dynamics,
+    Entity,
+    Evidence,
+    Floats,
+    Instances,
+    Ints,
+    Label,
+    Mention,
+    Table,
+    View,
+)
+
+HIDDEN, VOCABULARY = 16, 50
+
+
+def instances(count: int) -> Instances:
+    """Labels of documents with several; about a third of the pairs carry two."""
+    rng = np.random.default_rng(count)
+    document = np.sort(rng.integers(0, max(1, count // 4), count))
+    second = np.r_[False, (rng.random(count - 1) < 0.4) & (document[1:] == document[:-1])]
+    pair = np.cumsum(~second) - 1
+    head, tail = pair % 5, pair % 5 + 1
+    return Instances(
+        uid=rng.integers(1, 2**63, count).astype(np.uint64),
+        document=document,
+        head=head.astype(np.int64),
+        tail=tail.astype(np.int64),
+        relation=(rng.integers(0, 3, count) + second) % 4,
+        pair=pair.astype(np.int64),
+        relations=("P0", "P1", "P2", "P3"),
+    )
+
+
+def evidence(count: int, epochs: int = 4) -> Evidence:
+    """Both modes; some instances are never right, and the last is never shown if there are several."""
+    return Evidence(batch=_dynamics(count, epochs, 0), epoch=_dynamics(count, epochs, 1))
+
+
+def _dynamics(count: int, epochs: int, seed: int) -> Dynamics:
+    rng = np.random.default_rng([count, seed])
+    margin = (rng.normal(-1, 1.5, (epochs, count)) + np.arange(epochs)[:, None] / 2).astype(np.float32)
+    margin[:, : count // 5] = -np.abs(margin[:, : count // 5])
+    loss = np.log1p(np.exp(-margin))
+    if count > 1:
+        margin[:, -1], loss[:, -1] = -np.inf, np.inf
+    correct = margin > 0
+    return Dynamics(
+        correct=correct,
+        top=correct & (rng.random(correct.shape) < 0.9),
+        confidence=np.exp(-loss).astype(np.float32),
+        margin=margin,
+        loss=loss.astype(np.float32),
+    )
+
+
+def noises() -> list[Floats]:
+    """Noise of many kinds: spread, with ties and infinities, all equal, never clean, a single one."""
+    rng = np.random.default_rng(0)
+    orders = rng.integers(1, 6, 60).astype(np.float32)
+    orders[::7] = np.inf
+    never, spread = np.full(5, np.inf), np.r_[rng.normal(0, 100, 30), np.inf, -1e30, 1e30]
+    kinds = (orders, spread, np.full(8, 3.0), never, np.array([2.0]), np.array([1.0, np.inf]), np.zeros(3))
+    return [np.asarray(kind, dtype=np.float32) for kind in kinds]
+
+
+def tables() -> dict[View, Table]:
+    """One table a view, as a contrast group has them: labels of three relations, and pairs without one."""
+    pairs = [(d, h, t, (d + h) % 3) for d in range(6) for h, t in ((0, 1), (2, 0))]
+    pairs += [(0, 0, 1, 2), (3, 2, 0, 0), *((d, 1, 2, NO_RELATION) for d in range(6))]
+    queries = [(d, 0, 1, d % 3) for d in range(6)]
+    entities = [(d, e, -1, d % 3 if e in (1, 3) else NO_RELATION) for d in range(6) for e in range(4 + d % 2)]
+    return {"pair": _table(pairs), "query": _table(queries), "entity": _table(entities)}
+
+
+def _table(rows: list[tuple[int, int, int, int]]) -> Table:
+    document, head, tail, relation = np.array(rows, dtype=np.int64).T
+    uid = np.where(relation == NO_RELATION, 0, entity_key(document, head) * 7 + relation + 1)
+    weight = np.random.default_rng(len(rows)).uniform(1, np.e, len(rows)).astype(np.float32)
+    return Table(uid=uid.astype(np.uint64), document=document, head=head, tail=tail, relation=relation, weight=weight)
+
+
+class Embeddings(nn.Module):
+    """The least that reads text: an embedding of each token and its place. Satisfies ``TextEncoder``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.place = nn.Embedding(VOCABULARY, HIDDEN), nn.Embedding(VOCABULARY, HIDDEN)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width H of its states."""
+        return HIDDEN
+
+    def forward(self, batch: Batch) -> Tensor:
+        """States of the tokens ``[T, H]``."""
+        states: Tensor = self.token(batch.input_ids[0]) + self.place(batch.position_ids[0])
+        return states
+
+    def entities(self, states_TH: Tensor, batch: Batch) -> Tensor:
+        """Entity representations ``[V, H]``."""
+        weights = batch.share_M
+        return F.embedding_bag(batch.member_M, states_TH, batch.offset_V, mode="sum", per_sample_weights=weights)
+
+
+def batch(*documents: int) -> Batch:
+    """Some of three documents with three entities each, every ordered pair of which is asked about."""
+    lengths = np.array([(9, 14, 7)[d] for d in documents], dtype=np.int64)
+    ids = [np.random.default_rng(d).integers(1, VOCABULARY, n) for d, n in zip(documents, lengths, strict=True)]
+    packed = pack(
+        TokenRows(
+            ids=np.concatenate(ids),
+            lengths=lengths,
+            start=np.tile(np.array([1, 2, 4, 5]), len(lengths)),
+            end=np.tile(np.array([2, 4, 5, 6]), len(lengths)),
+            entity=np.tile(np.array([0, 1, 2, 0]), len(lengths)),
+            mentions=np.full(len(lengths), 4),
+        )
+    )
+    head, tail = np.array([(h, t) for h in range(3) for t in range(3) if h != t], dtype=np.int64).T
+    rows: Ints = np.repeat(np.arange(len(lengths)) * 3, len(head))
+    return packed.batch(rows + np.tile(head, len(lengths)), rows + np.tile(tail, len(lengths)), first_position=0)
+
+
+def labels(pairs: int, relations: int) -> Tensor:
+    """Multi-hot labels ``[P, R]`` with pairs of one, of two and of no relation."""
+    found = torch.zeros(pairs, relations)
+    found[torch.arange(pairs), torch.arange(pairs) % relations] = 1
+    found[1::3, 0] = 1
+    found[:, -1] = (found[:, :-1].sum(dim=1) == 0).float()
+    return found
+
+
+def documents() -> list[list[Document]]:
+    """Files to be written: a sentence with one label, several documents, and what not every format can hold."""
+
+    def mention(sentence: int, start: int, name: str, type: str | None = None) -> Mention:
+        return Mention(sentence=sentence, start=start, end=start + 1, name=name, type=type)
+
+    ada, zoe = Entity(mentions=(mention(0, 0, "Ada"),)), Entity(mentions=(mention(0, 2, "Zoë"),))
+    sentence = Document(
+        title="one",
+        sentences=(("Ada", "met", "Zoë", "."),),
+        entities=(ada, zoe),
+        labels=(Label(head=0, tail=1, relation="met"),),
+    )
+    both = Entity(mentions=(mention(0, 0, "Ada", "PER"), mention(1, 1, '"A"\t', "PER")))
+    text = Document(
+        title="two",
+        sentences=(("Ada", "met", "Zoë", "."), ("\u2028", '"A"\t', "left", "東京")),
+        entities=(both, zoe, Entity(mentions=(mention(1, 3, "東京", "LOC"),))),
+        labels=(Label(head=0, tail=1, relation="met", evidence=(0,)), Label(head=0, tail=2, relation="left")),
+    )
+    known = Document(
+        title="three",
+        sentences=sentence.sentences,
+        entities=(Entity(mentions=ada.mentions, id="Q7259"), zoe),
+        labels=(Label(head=1, tail=0, relation="met", truth="no_relation"),),
+    )
+    return [[sentence], [sentence, text, sentence], [known]]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two results are equal to the last bit, NaN included."""
+    if isinstance(one, Tensor):
+        return (
+            isinstance(other, Tensor) and one.shape == other.shape and bool(torch.isclose(one, other, 0, 0, True).all())
+        )
+    if isinstance(one, np.ndarray):
+        return isinstance(other, np.ndarray) and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if is_dataclass(one):
+        return type(one) is type(other) and all(same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def near(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal but for rounding."""
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def doubled(rows: Any) -> Any:
+    """A table or pairs with every anchor twice."""
+    columns = {f.name: getattr(rows, f.name) for f in fields(rows)}
+    twice = {k: v * 2 if isinstance(v, int) else np.concatenate([v, v]) for k, v in columns.items()}
+    return replace(rows, **twice)

@@ -1,0 +1,50 @@
+"""What the project's Markdown holds: fenced blocks, and the marks in the comments above them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WRITING_A_PLUGIN = ROOT / "plugins" / "README.md"
+
+_BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block. ``mark`` is "file: NAME" or "command: NAME" where a comment says so."""
+
+    mark: str
+    language: str
+    text: str
+
+
+def blocks(path: Path) -> list[Block]:
+    """The fenced blocks of a Markdown file."""
+    found = _BLOCK.finditer(path.read_text(encoding="utf-8"))
+    return [Block(b["mark"] or "", b["language"], b["text"]) for b in found]
+
+
+def write_examples(directory: Path) -> dict[str, str]:
+    """Writes the example plugins of plugins/README.md as files; returns their entry points."""
+    points: dict[str, str] = {}
+    for block in blocks(WRITING_A_PLUGIN):
+        if block.mark.startswith("file: "):
+            path = directory / block.mark.removeprefix("file: ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+        if block.language == "toml":
+            points |= tomllib.loads(block.text)["project"]["entry-points"]["finecl"]
+    return points
+
+
+def install(directory: Path, name: str, points: dict[str, str]) -> None:
+    """Makes ``directory`` look like a place where pip has installed a package with these entry points."""
+    at = directory / f"{name}-1.0.dist-info"
+    at.mkdir(parents=True)
+    (at / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    lines = "".join(f"{point} = {module}\n" for point, module in points.items())
+    (at / "entry_points.txt").write_text(f"[finecl]\n{lines}")

@@ -1,0 +1,104 @@
+"""A disk that is full or protected, and a user who presses Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import Finecl, Small, environment
+
+
+def _unfinished(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("where", "left"),
+    [
+        ("finecl.records.os.getpid", set()),  # run.json
+        ("finecl.stages.score.pq.write_table", {"run.json"}),
+        ("finecl.checkpoints.test_vector", {"run.json", "metrics.json", "scores.parquet"}),
+        (
+            "finecl.report.numbers.tiles",
+            {"run.json", "metrics.json", "scores.parquet", "encoder", "extractor", "predictions"},
+        ),
+    ],
+)
+def test_a_full_disk_leaves_nothing_half_written(
+    where: str, left: set[str], small: Small, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, full)
+        complaint = finecl(*small.arguments(tmp_path / "run")).complaint()
+    assert "cannot write a file: No space left on device" in complaint
+    assert _unfinished(tmp_path) == []
+    assert {path.name for path in (tmp_path / "run").glob("*")} == left
+    assert finecl(*small.arguments(tmp_path / "run")).code == 0  # and goes on when there is room
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB: room for the scores, not for an encoder."""
+    at = tmp_path / "disk"
+    at.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(at)]
+    if sys.platform != "linux" or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root on Linux")
+    yield at
+    subprocess.run(["umount", "--lazy", str(at)], check=True)
+
+
+def test_a_disk_that_is_really_full(small: Small, small_disk: Path, finecl: Finecl) -> None:
+    (small_disk / "other things").write_bytes(b"\0" * (150 << 10))
+    told = finecl(*small.arguments(small_disk / "run"))
+    assert "No space left on device" in told.complaint()
+    assert _unfinished(small_disk) == []
+    stages = json.loads((small_disk / "run" / "run.json").read_text())["stages"]
+    assert set(stages) == {"score"}
+    assert not (small_disk / "run" / "encoder").exists()
+
+
+def test_a_file_where_the_run_should_go(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert "cannot write" in finecl(*small.arguments(tmp_path / "file")).complaint()
+    assert "cannot write" in finecl(*small.arguments(tmp_path / "file" / "run")).complaint()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_control_c_keeps_what_is_finished(small: Small, tmp_path: Path) -> None:
+    arguments = [a for a in small.arguments(tmp_path / "run", proxy__num_train_epochs=100_000) if a != "--quiet"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "finecl_cli", *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if line.startswith("proxy:"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (said, err)
+    assert out == ""
+    last = err.splitlines()[-1]
+    assert last.startswith("finecl: stopped; finished stages are kept"), err
+    assert "Traceback" not in err
+    assert _unfinished(tmp_path) == []
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json"}
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["stages"] == {}
+    assert not (tmp_path / "cache" / "evidence").exists()

@@ -1,0 +1,135 @@
+"""Stages one at a time, again, and with other settings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import Finecl, Small, numbers
+
+STAGES = ("score", "pretrain", "finetune", "evaluate", "report")
+
+
+def _read(run: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / name).read_text())
+    return found
+
+
+@pytest.fixture
+def copy(straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The finished run once more, to be changed."""
+    monkeypatch.setenv("FINECL_CACHE", str(straight.parent / "cache"))
+    return Path(shutil.copytree(straight, tmp_path / "copy"))
+
+
+def test_stage_by_stage_is_the_same_as_straight(small: Small, straight: Path, tmp_path: Path, finecl: Finecl) -> None:
+    run = tmp_path / "run"
+    assert finecl(*small.arguments(run), "--stop-after", "score").code == 0
+    assert set(_read(run, "run.json")["stages"]) == {"score"}
+    assert set(_read(run, "metrics.json")) == {"score"}
+    assert not (run / "encoder").exists()
+    for stage in STAGES[1:]:
+        told = finecl(stage, run, "--quiet")
+        assert told.code == 0, told.err
+    assert numbers(_read(run, "metrics.json")) == numbers(_read(straight, "metrics.json"))
+    assert list(_read(run, "run.json")["stages"]) == list(STAGES)
+
+
+def test_defaults_survive_the_way_through_json() -> None:
+    """Else a run that one command began would not be known to the next."""
+    from finecl.config import Settings, fingerprint, from_dict
+
+    read = from_dict(json.loads(json.dumps(Settings().to_dict())))
+    assert fingerprint(read.to_dict()) == fingerprint(Settings().to_dict())
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune", "evaluate"])
+def test_a_run_goes_on_wherever_it_was_left(stage: str, small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    assert finecl(*small.arguments(tmp_path / "run"), "--stop-after", stage).code == 0
+    told = finecl(STAGES[STAGES.index(stage) + 1], tmp_path / "run")
+    assert told.code == 0, told.err
+    assert f"{stage}: finished before" in told.err or stage == "evaluate"
+
+
+def test_score_is_the_first_stage_alone(small: Small, straight: Path, tmp_path: Path, finecl: Finecl) -> None:
+    assert finecl("score", *small.arguments(tmp_path / "run")[1:]).code == 0
+    assert (tmp_path / "run" / "scores.parquet").read_bytes() == (straight / "scores.parquet").read_bytes()
+    assert not (tmp_path / "run" / "encoder").exists()
+
+
+def test_a_stage_waits_for_the_one_before(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    run = tmp_path / "run"
+    assert finecl(*small.arguments(run), "--stop-after", "score").code == 0
+    assert "'pretrain' is not finished; run `finecl pretrain`" in finecl("evaluate", run, "--quiet").complaint()
+    assert finecl("report", run, "--quiet").code == 0  # of what is there
+    assert (run / "report.html").exists()
+
+
+def test_a_finished_run_does_nothing_again(copy: Path, small: Small, finecl: Finecl) -> None:
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file() and path.name != "run.json"}
+    stages = _read(copy, "run.json")["stages"]
+    assert finecl(*small.arguments(copy)).code == 0
+    assert _read(copy, "run.json")["stages"] == stages
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_what_was_removed_is_made_again(copy: Path, straight: Path, small: Small, finecl: Finecl) -> None:
+    shutil.rmtree(copy / "encoder")
+    (copy / "report.html").unlink()
+    assert finecl(*small.arguments(copy)).code == 0
+    assert (copy / "report.html").exists()
+    made, there = (at / "encoder" / "model.safetensors" for at in (copy, straight))
+    assert made.read_bytes() == there.read_bytes()
+
+
+def test_other_settings_are_refused_and_named(copy: Path, small: Small, finecl: Finecl) -> None:
+    run = (copy / "run.json").read_bytes()
+    complaint = finecl(*small.arguments(copy, pretrain__max_steps=3)).complaint()
+    assert "pretrain.max_steps: 2 there, 3 now" in complaint
+    assert "--output-dir" in complaint
+    assert (copy / "run.json").read_bytes() == run
+
+
+def test_other_settings_are_welcome_where_nothing_is_finished(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    run = tmp_path / "run"
+    assert "the loss is" in finecl(*small.arguments(run, proxy__learning_rate=1e30)).complaint()
+    assert finecl(*small.arguments(run), "--stop-after", "score").code == 0
+    assert not (run / "offending-uids.json").exists()
+
+
+def test_resume_goes_on_with_the_newest_run(
+    small: Small, straight: Path, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "runs/ holds no run" in finecl("train", "--resume").complaint()
+    assert finecl(*small.arguments(tmp_path / "runs" / "mine"), "--stop-after", "score").code == 0
+    assert "leave out --scorer, --set" in finecl("train", "--resume", "--scorer", "x", "--set", "seed=1").complaint()
+    assert finecl("train", "--resume", "--quiet").code == 0
+    assert numbers(_read(tmp_path / "runs" / "mine", "metrics.json")) == numbers(_read(straight, "metrics.json"))
+    assert finecl("train", "--resume", "--quiet", "--output-dir", "runs/mine").code == 0
+
+
+def test_resume_of_no_run_says_how_to_start_one(tmp_path: Path, finecl: Finecl) -> None:
+    assert "found no run.json" in finecl("train", "--resume", "--output-dir", tmp_path).complaint()
+    assert "found no run.json" in finecl("pretrain", tmp_path / "nowhere").complaint()
+
+
+def test_changed_data_are_scored_anew(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    mine = small.copy(tmp_path / "data")
+    assert finecl(*mine.arguments(tmp_path / "run"), "--stop-after", "score").code == 0
+    before = _read(tmp_path / "run", "run.json")["stages"]["score"]["fingerprint"]
+    mine.copy(tmp_path / "data", silver=small.documents["silver"][1:])
+    assert finecl(*mine.arguments(tmp_path / "run"), "--stop-after", "score").code == 0
+    assert _read(tmp_path / "run", "run.json")["stages"]["score"]["fingerprint"] != before
+
+
+def test_evidence_is_made_once(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    assert finecl(*small.arguments(tmp_path / "one"), "--stop-after", "score").code == 0
+    arguments = [a for a in small.arguments(tmp_path / "two", scorer__mode="epoch") if a != "--quiet"]
+    told = finecl(*arguments, "--stop-after", "score")
+    assert "the proxy is not trained again" in told.err
+    assert _read(tmp_path / "two", "metrics.json")["score"]["scorer_settings"]["mode"] == "epoch"

@@ -1,0 +1,155 @@
+"""Packed documents get the states that transformers gives each of them alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoModel
+
+from finecl.attention import packed_attention
+from finecl.batch import pack
+from finecl.encoder import Encoder, Precision
+from finecl.text import Reader, Tokens
+from finecl.types import Batch
+from tests import tiny
+from tests.conftest import LoadTiny
+
+NOBODY = np.zeros(0, dtype=np.int64)
+TEXTS = ("Ada met Babbage .", "Curie", " ".join(["Darwin", *tiny.FILLERS * 2, "Euler"]), "Ada " * 60)
+
+
+def read_texts(reader: Reader, directory: Path) -> Tokens:
+    documents = [tiny.document(str(n), [text], [text.split()[0]]) for n, text in enumerate(TEXTS)]
+    return tiny.labelled(documents, reader, directory).tokens
+
+
+def packed_batch(encoder: Encoder, tokens: Tokens, numbers: list[int] | None = None) -> Batch:
+    packed = pack(tokens.rows(np.array(numbers if numbers is not None else range(len(TEXTS)))))
+    return packed.batch(NOBODY, NOBODY, first_position=encoder.first_position)
+
+
+def alone(model: Any, batch: Batch) -> Tensor:
+    """What transformers gives each document, without finecl's attention or positions."""
+    with torch.no_grad():
+        texts = torch.split(batch.input_ids[0], list(batch.lengths))
+        return torch.cat([model(input_ids=ids[None]).last_hidden_state[0] for ids in texts])
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_packed_states_are_those_of_each_document_alone(
+    load_tiny: LoadTiny, models: dict[str, Path], family: str, tmp_path: Path
+) -> None:
+    encoder, reader = load_tiny(family)
+    batch = packed_batch(encoder, read_texts(reader, tmp_path))
+    assert max(batch.lengths) > 4 * tiny.WINDOW  # local attention leaves something out
+    assert batch.position_ids.min().item() == (2 if family == "roberta" else 0)
+    theirs = AutoModel.from_pretrained(models[family], attn_implementation="sdpa").eval()
+    with torch.no_grad():
+        mine = encoder.eval()(batch)
+    torch.testing.assert_close(mine, alone(theirs, batch), rtol=1e-5, atol=1e-5)
+
+
+def test_local_attention_is_local(load_tiny: LoadTiny, models: dict[str, Path], tmp_path: Path) -> None:
+    """Were the window not passed on, every layer would be global: this must be another result."""
+    encoder, reader = load_tiny("modernbert")
+    batch = packed_batch(encoder, read_texts(reader, tmp_path), [2])
+    wide = AutoModel.from_pretrained(models["modernbert"], local_attention=2 * tiny.LONGEST).eval()
+    with torch.no_grad():
+        assert (encoder.eval()(batch) - alone(wide, batch)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_gradients_do_not_depend_on_the_pack(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
+    encoder, reader = load_tiny(family)
+    tokens = read_texts(reader, tmp_path)
+    encoder(packed_batch(encoder, tokens)).square().sum().backward()
+    together = {name: p.grad.clone() for name, p in encoder.named_parameters() if p.grad is not None}
+    encoder.zero_grad()
+    for number in range(len(TEXTS)):
+        encoder(packed_batch(encoder, tokens, [number])).square().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        if parameter.grad is not None:
+            scale = together[name].abs().max().item()
+            torch.testing.assert_close(together[name], parameter.grad, rtol=1e-3, atol=1e-5 * max(scale, 1), msg=name)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_document_does_not_see_its_neighbours(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
+    encoder, reader = load_tiny(family)
+    batch = packed_batch(encoder.eval(), read_texts(reader, tmp_path))
+    first = batch.lengths[0]
+    with torch.no_grad():
+        before = encoder(batch)
+        batch.input_ids[0, first + 1] = reader.mask
+        after = encoder(batch)
+    assert torch.equal(before[:first], after[:first])
+    assert not torch.equal(before[first:], after[first:])
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_bf16_is_close_and_runs_the_plain_path(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
+    encoder, reader = load_tiny(family)
+    batch = packed_batch(encoder.eval(), read_texts(reader, tmp_path))
+    with torch.no_grad():
+        full = encoder(batch)
+        encoder.precision = Precision(device="cpu", bf16=True)
+        half = encoder(batch).float()
+    assert 0 < (full - half).abs().max() < 0.15 * full.abs().max()
+
+
+@pytest.mark.parametrize("window", [None, 3, 100])
+def test_plain_and_fused_attention_agree(window: int | None) -> None:
+    q, k, v = (torch.randn(1, 2, 11, 8) for _ in range(3))
+    how: Any = {"lengths": (4, 7), "scaling": 0.3, "sliding_window": window}
+    fused, _ = packed_attention(torch.nn.Module(), q, k, v, None, **how)
+    plain, _ = packed_attention(torch.nn.Module(), q.bfloat16(), k.bfloat16(), v.bfloat16(), None, **how)
+    torch.testing.assert_close(plain.float(), fused, rtol=0.05, atol=0.05)
+    expected = torch.zeros(11, 2, 8)
+    for begin, end in ((0, 4), (4, 11)):
+        for t in range(begin, end):
+            seen = [s for s in range(begin, end) if window is None or abs(s - t) < window]
+            for head in range(2):
+                weights = torch.softmax(torch.stack([q[0, head, t] @ k[0, head, s] * 0.3 for s in seen]), dim=0)
+                expected[t, head] = sum(w * v[0, head, s] for w, s in zip(weights, seen, strict=True))
+    torch.testing.assert_close(fused[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_padded_input_is_refused(load_tiny: LoadTiny) -> None:
+    encoder, _ = load_tiny()
+    model: Any = encoder.model.base_model
+    ids = torch.ones(2, 6, dtype=torch.int64)
+    with pytest.raises(ValueError, match="one unpadded row whose documents add up to 6 tokens; got 2 rows"):
+        model(input_ids=ids, lengths=(6,))
+    with pytest.raises(ValueError, match="got 1 rows, lengths that add up to 5"):
+        model(input_ids=ids[:1], lengths=(5,))
+    q = torch.randn(1, 2, 6, 4)
+    with pytest.raises(ValueError, match="unpadded"):
+        packed_attention(torch.nn.Module(), q, q, q, torch.zeros(1, 1, 6, 6), lengths=(6,), scaling=1.0)
+
+
+def test_entities_are_means_over_mentions_of_means_over_tokens(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, reader = load_tiny("roberta")
+    made = tiny.documents(5)
+    tokens = tiny.labelled(made, reader, tmp_path).tokens
+    numbers = np.array([4, 0, 3])
+    packed, rows = pack(tokens.rows(numbers)), tokens.rows(numbers)
+    states = torch.randn(int(rows.lengths.sum()), tiny.WIDTH)
+    found = encoder.entities(states, packed.batch(NOBODY, NOBODY, first_position=2))
+    begin = at = row = 0
+    for length, mentions, number in zip(rows.lengths, rows.mentions, numbers.tolist(), strict=True):
+        for entity in range(len(made[number].entities)):
+            spans = [
+                states[begin + rows.start[m] : begin + rows.end[m]].mean(dim=0)
+                for m in range(at, at + mentions)
+                if rows.entity[m] == entity
+            ]
+            assert len(spans) == len(made[number].entities[entity].mentions)
+            torch.testing.assert_close(found[row], torch.stack(spans).mean(dim=0), rtol=1e-5, atol=1e-6)
+            row += 1
+        begin, at = begin + int(length), at + int(mentions)
+    assert row == len(found)

@@ -1,0 +1,220 @@
+"""Which pairs are asked and contrasted: equal to enumerating them, and the same whatever the pass they are drawn in."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finecl.batch import Packed, pack, passes
+from finecl.extraction import Labelled
+from finecl.groups import Silver, plain_group, queried_group
+from finecl.pairs import Asked, all_pairs, ask
+from finecl.text import Reader, reached
+from finecl.types import NO_RELATION, Floats, Ints
+from tests import tiny
+from tests.conftest import LoadTiny
+
+Pair = tuple[int, int, int]
+NUMBERS = np.array([1, 4, 5, 9, 11])
+
+
+@pytest.fixture(scope="module")
+def reader(load_tiny: LoadTiny) -> Reader:
+    return load_tiny()[1]
+
+
+@pytest.fixture(scope="module")
+def data(reader: Reader, tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+    return tiny.labelled(tiny.documents(12), reader, tmp_path_factory.mktemp("pairs"))
+
+
+def questioned(data: Labelled, numbers: Ints, **how: float | int | None) -> tuple[Packed, Asked]:
+    packed = pack(data.tokens.rows(numbers))
+    return packed, ask(packed, data.instances, numbers, **how)  # type: ignore[arg-type]
+
+
+def as_set(asked: Asked, numbers: Ints) -> set[Pair]:
+    """(document of the corpus, head, tail) of every asked pair, each of which stands once."""
+    columns = (numbers[asked.document_P].tolist(), asked.head_P.tolist(), asked.tail_P.tolist())
+    pairs = list(zip(*columns, strict=True))
+    assert len(pairs) == len(set(pairs)) == len(asked)
+    return set(pairs)
+
+
+def labels_of(data: Labelled, numbers: Ints) -> set[tuple[int, int, int, int]]:
+    """(document, head, tail, relation) of every instance of these documents."""
+    i = data.instances
+    columns = (c.tolist() for c in (i.document, i.head, i.tail, i.relation))
+    return {row for row in zip(*columns, strict=True) if row[0] in numbers}
+
+
+def test_all_pairs_are_all_ordered_pairs_of_different_entities(data: Labelled) -> None:
+    packed = pack(data.tokens.rows(NUMBERS))
+    rows = range(len(packed.key_V))
+    expected = [
+        (h, t) for h, t in itertools.product(rows, rows) if h != t and packed.document_V[h] == packed.document_V[t]
+    ]
+    head, tail = all_pairs(packed)
+    assert sorted(zip(head.tolist(), tail.tolist(), strict=True)) == expected
+
+
+def test_every_label_is_asked_and_found_again(data: Labelled) -> None:
+    packed, asked = questioned(data, NUMBERS)
+    entities = {d: int(data.tokens.entities[d]) for d in NUMBERS.tolist()}
+    every = {(d, h, t) for d, n in entities.items() for h in range(n) for t in range(n) if h != t}
+    assert as_set(asked, NUMBERS) == every
+    pair_I = asked.pair_I
+    instance = [
+        NUMBERS[asked.document_P[pair_I]].tolist(),
+        asked.head_P[pair_I].tolist(),
+        asked.tail_P[pair_I].tolist(),
+        asked.relation_I.tolist(),
+    ]
+    assert set(zip(*instance, strict=True)) == labels_of(data, NUMBERS)
+    assert (data.instances.document[asked.instance_I] == NUMBERS[asked.document_P[pair_I]]).all()
+    for rows, entity in ((asked.head_row_P, asked.head_P), (asked.tail_row_P, asked.tail_P)):
+        assert (packed.entity_V[rows] == entity).all()
+        assert (packed.document_V[rows] == asked.document_P).all()
+
+
+@pytest.mark.parametrize("negatives", [0.0, 0.5, 1.0, 3.0])
+def test_negatives_are_drawn_for_each_labelled_pair_of_a_document(data: Labelled, negatives: float) -> None:
+    _, asked = questioned(data, NUMBERS, negatives=negatives)
+    labelled = {row[:3] for row in labels_of(data, NUMBERS)}
+    found = as_set(asked, NUMBERS)
+    assert labelled <= found
+    for d in NUMBERS.tolist():
+        mine = [row for row in labelled if row[0] == d]
+        free = int(data.tokens.entities[d] * (data.tokens.entities[d] - 1)) - len(mine)
+        quota = int(np.ceil(len(mine) * negatives))
+        assert len([row for row in found - labelled if row[0] == d]) == min(quota, free)
+
+
+@pytest.mark.parametrize("how", [{"negatives": 2.0}, {"at_most": 4}, {"negatives": 3.0, "at_most": 5}])
+def test_a_draw_does_not_depend_on_the_pass(data: Labelled, how: dict[str, float]) -> None:
+    for epoch in (0, 3):
+        together = as_set(questioned(data, NUMBERS, seed=7, epoch=epoch, **how)[1], NUMBERS)
+        for cut in ([[1], [4], [5], [9], [11]], [[11, 4], [9, 5, 1]]):
+            parts = [np.array(part) for part in cut]
+            separate = [as_set(questioned(data, part, seed=7, epoch=epoch, **how)[1], part) for part in parts]
+            assert set().union(*separate) == together
+
+
+def test_another_epoch_or_seed_is_another_draw(data: Labelled) -> None:
+    draws = [
+        as_set(questioned(data, NUMBERS, at_most=4, seed=seed, epoch=epoch)[1], NUMBERS)
+        for seed, epoch in ((0, 0), (0, 1), (1, 0), (0, 0))
+    ]
+    assert draws[0] == draws[3]
+    assert draws[0] != draws[1] != draws[2] != draws[0]
+
+
+def test_every_pair_without_a_label_is_drawn_about_equally_often(data: Labelled) -> None:
+    numbers = np.array([4])
+    labelled = {row[:3] for row in labels_of(data, numbers)}
+    every = as_set(questioned(data, numbers)[1], numbers) - labelled
+    counts = dict.fromkeys(every, 0)
+    epochs = 400
+    for epoch in range(epochs):
+        for pair in as_set(questioned(data, numbers, at_most=2, epoch=epoch)[1], numbers) - labelled:
+            counts[pair] += 1
+    expected = 2 * epochs / len(every)
+    spread = (expected * (1 - 2 / len(every))) ** 0.5
+    assert max(abs(count - expected) for count in counts.values()) < 4.5 * spread
+
+
+def silver_of(data: Labelled, reader: Reader, weight: Floats) -> Silver:
+    return Silver(
+        tokens=data.tokens,
+        instances=data.instances,
+        weight=weight,
+        unscored=1.5,
+        relation_tokens=[reader.encode(f"born {name}") for name in data.instances.relations],
+        askable=reached(data.instances, data.tokens) & (weight > 0),
+    )
+
+
+def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(data: Labelled, reader: Reader) -> None:
+    rng = np.random.default_rng(0)
+    weight = np.where(rng.random(len(data.instances)) < 0.3, 0, rng.uniform(0.5, 2, len(data.instances)))
+    silver = silver_of(data, reader, weight.astype(np.float32))
+    group = plain_group(silver, NUMBERS, no_relation_pairs=4, seed=0, step=0)
+    table = group.views["pair"].table
+    documents = NUMBERS[table.document]
+    rows = list(zip(*(c.tolist() for c in (documents, table.head, table.tail, table.relation)), strict=True))
+    weights = dict(zip(data.instances.uid.tolist(), silver.weight.tolist(), strict=True))
+    labels = labels_of(data, NUMBERS)
+    kept = {
+        (d, h, t, r)
+        for u, d, h, t, r in zip(
+            *(getattr(data.instances, c).tolist() for c in ("uid", "document", "head", "tail", "relation")), strict=True
+        )
+        if d in NUMBERS and weights[u] > 0
+    }
+    assert {row for row in rows if row[3] != NO_RELATION} == kept != labels
+    free = [row for row in rows if row[3] == NO_RELATION]
+    assert not {row[:3] for row in free} & {row[:3] for row in labels}
+    assert max(sum(row[0] == d for row in free) for d in NUMBERS.tolist()) <= 4
+    given = [weights[u] if u else 1.5 for u in table.uid.tolist()]
+    assert table.weight.tolist() == pytest.approx(given)
+    head_row, tail_row = group.views["pair"].entity_rows
+    assert (group.packed.entity_V[head_row] == table.head).all()
+    assert (group.packed.entity_V[tail_row] == table.tail).all()
+
+
+def test_a_queried_document_begins_with_relation_and_head(data: Labelled, reader: Reader) -> None:
+    silver = silver_of(data, reader, np.ones(len(data.instances), dtype=np.float32))
+    group = queried_group(silver, NUMBERS, reader, seed=0, step=2)
+    query, entity = group.views["query"], group.views["entity"]
+    texts = np.split(group.packed.ids_T, np.cumsum(group.packed.lengths)[:-1])
+    plain = data.tokens.rows(NUMBERS)
+    originals = np.split(plain.ids, np.cumsum(plain.lengths)[:-1])
+    for row in range(len(query.table)):
+        d, head, relation = (int(getattr(query.table, c)[row]) for c in ("document", "head", "relation"))
+        number = int(NUMBERS[d])
+        assert (number, head, int(query.table.tail[row]), relation) in labels_of(data, NUMBERS)
+        first = min(m.start for m in tiny.documents(12)[number].entities[head].mentions)
+        name = tiny.documents(12)[number].sentences[0][first]
+        asked = reader.encode(f"born {data.instances.relations[relation]} {name}")
+        expected = [reader.first, *asked, reader.last, *originals[d][1:].tolist()][: reader.max_length]
+        assert texts[d].tolist()[:-1] == expected[:-1]
+        assert texts[d][-1] == reader.last
+        rows = np.flatnonzero(entity.table.document == d)
+        answers = {int(entity.table.head[r]) for r in rows if entity.table.relation[r] != NO_RELATION}
+        tails = {t for (n, h, t, r) in labels_of(data, NUMBERS) if (n, h, r) == (number, head, relation)}
+        assert answers == tails & set(entity.table.head[rows].tolist())
+    assert len(query.table) == len(NUMBERS)
+    for view in (query, entity):
+        (rows,) = view.entity_rows
+        assert (group.packed.entity_V[rows] == view.table.head).all()
+        assert (group.packed.document_V[rows] == view.table.document).all()
+
+
+def test_mentions_move_with_the_query_and_fall_off_the_end(reader: Reader, tmp_path: Path) -> None:
+    text = " ".join(["Ada", *["the"] * (tiny.LONGEST - 8), "Darwin", "Curie"])
+    data = tiny.labelled([tiny.document("long", [text], ["Ada", "Curie", "Darwin"], (0, "P0", 2))], reader, tmp_path)
+    assert data.tokens.lengths.tolist() == [tiny.LONGEST - 3]
+    silver = silver_of(data, reader, np.ones(1, dtype=np.float32))
+    group = queried_group(silver, np.array([0]), reader, seed=0, step=0)
+    assert group.packed.lengths.tolist() == [tiny.LONGEST]
+    shift = len(silver.relation_tokens[0]) + 2
+    assert group.packed.entity_V.tolist() == [0]  # both tails fell off, and with them the term
+    assert group.packed.start_V.tolist() == [1 + shift]
+    assert set(group.packed.member_M.tolist()) == {1 + shift}
+    assert group.views["entity"].table.relation.tolist() == [NO_RELATION]
+
+
+@pytest.mark.parametrize("most", [1, 10, 40, 10_000])
+def test_passes_hold_every_part_once_in_order_within_the_limit(most: int) -> None:
+    lengths = np.random.default_rng(0).integers(1, 30, 25)
+    runs = passes(lengths, most)
+    assert np.concatenate(runs).tolist() == list(range(25))
+    assert all(lengths[run].sum() <= most or len(run) == 1 for run in runs)
+    assert all(lengths[np.r_[a, b[:1]]].sum() > most for a, b in itertools.pairwise(runs))
+
+
+def test_no_documents_are_no_passes() -> None:
+    assert passes(np.zeros(0, dtype=np.int64), 10) == []

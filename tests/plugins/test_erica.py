@@ -1,0 +1,243 @@
+"""ERICA's objectives pair what their equations say, and their losses equal plain loops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from finecl_erica.entity_discrimination import EntityDiscrimination
+from finecl_erica.relation_discrimination import RelationDiscrimination
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finecl.types import NO_RELATION, Pairs, Table
+from tests import tiny
+from tests.numerics import oracles
+from tests.numerics.oracles import Row
+
+
+def generator(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@st.composite
+def pair_rows(draw: st.DrawFn) -> list[Row]:
+    """Rows of the view of pairs: labels, several of one pair among them, and pairs without a label."""
+    entity = st.integers(0, 3)
+    pair = st.tuples(st.integers(0, 2), entity, entity).filter(lambda row: row[1] != row[2])
+    pairs = draw(st.lists(pair, unique=True, min_size=1, max_size=12))
+    kinds = st.sets(st.integers(0, 2), max_size=2)
+    rows: list[Row] = []
+    for one in pairs:
+        relations = sorted(draw(kinds)) or [NO_RELATION]
+        rows += [(*one, relation) for relation in relations]
+    return rows
+
+
+def related(rows: list[Row], objective: RelationDiscrimination, seed: int = 0) -> tuple[Table, Pairs]:
+    table = tiny.table(rows)
+    return table, objective.pairs(table, table, generator(seed))
+
+
+@given(pair_rows(), st.integers(0, 99))
+def test_positives_are_mutual_of_one_relation_and_all_but_an_odd_one(rows: list[Row], seed: int) -> None:
+    _, pairs = related(rows, RelationDiscrimination(), seed)
+    positives = tiny.chosen(pairs.positive_AP)
+    for anchor, mates in enumerate(positives):
+        assert len(mates) <= 1
+        for mate in mates:
+            assert mate != anchor
+            assert rows[mate][3] == rows[anchor][3] != NO_RELATION
+            assert positives[mate] == {anchor}
+            assert oracles.may_be_compared(rows[anchor], rows[mate])
+    for relation in {row[3] for row in rows} - {NO_RELATION}:
+        mine = [n for n, row in enumerate(rows) if row[3] == relation]
+        comparable = all(oracles.may_be_compared(rows[a], rows[b]) for a in mine for b in mine if a != b)
+        alone = [n for n in mine if not positives[n]]
+        if comparable:  # nothing is lost to the exclusion rule: only an odd one is left over
+            assert len(alone) == len(mine) % 2
+
+
+@given(pair_rows(), st.integers(0, 99))
+def test_negatives_are_all_comparable_rows_of_other_relations(rows: list[Row], seed: int) -> None:
+    _, pairs = related(rows, RelationDiscrimination(negatives=None), seed)
+    for anchor, negatives in enumerate(tiny.chosen(pairs.negative_AK)):
+        paired = (pairs.positive_AP[anchor] >= 0).any()
+        assert negatives == (oracles.relation_negatives(rows, anchor) if paired else set())
+
+
+def test_an_odd_one_and_pairs_without_a_relation_are_negatives_only() -> None:
+    rows = [(d, 0, 1, 0) for d in range(3)] + [(3, 0, 1, 1), (4, 0, 1, 1), (5, 0, 1, NO_RELATION)]
+    _, pairs = related(rows, RelationDiscrimination())
+    anchors = {a for a, mates in enumerate(tiny.chosen(pairs.positive_AP)) if mates}
+    odd = ({0, 1, 2} - anchors).pop()
+    assert anchors == {0, 1, 2, 3, 4} - {odd}
+    assert {odd, 5} <= tiny.chosen(pairs.negative_AK)[3]
+    assert pairs.terms == 4
+
+
+def test_rows_of_one_document_that_share_head_or_tail_are_neither() -> None:
+    rows = [(0, 0, 1, 0), (0, 0, 2, 1), (0, 3, 1, 1), (0, 1, 0, 1), (1, 0, 1, 1), (1, 2, 3, 0)]
+    table = tiny.table(rows)
+    pairs = RelationDiscrimination().pairs(table, table, generator())
+    # Row 0's mate is row 5. Row 1 shares its head, row 2 its tail; rows 3 and 4 only look alike.
+    assert tiny.chosen(pairs.positive_AP)[0] == {5}
+    assert tiny.chosen(pairs.negative_AK)[0] == {3, 4}
+    lost = tiny.table([(0, 0, 1, 0), (0, 0, 2, 0), (1, 0, 1, 1)])
+    assert RelationDiscrimination().pairs(lost, lost, generator()).terms == 0  # partners that share a head
+
+
+def test_a_pair_of_two_labels_is_not_its_own_negative_nor_that_of_its_relations() -> None:
+    rows = [(0, 0, 1, 0), (0, 0, 1, 1), (1, 0, 1, 0), (2, 0, 1, 1), (3, 0, 1, 2)]
+    _, pairs = related(rows, RelationDiscrimination())
+    negatives = tiny.chosen(pairs.negative_AK)
+    assert negatives[0] == {3, 4}  # not row 1, its own other label
+    assert negatives[2] == {3, 4}  # nor is row 1 one of row 2: its pair carries relation 0 too
+    assert negatives[3] == {2, 4}
+
+
+def test_at_most_64_negatives_without_replacement_and_drawn_by_seed() -> None:
+    rows = [(0, 0, 1, 0), (1, 0, 1, 0), *((d, 0, 1, 1) for d in range(2, 202))]
+    table = tiny.table(rows)
+    sampled = [RelationDiscrimination().pairs(table, table, generator(seed)) for seed in (0, 0, 1)]
+    draws = [pairs.negative_AK[0].tolist() for pairs in sampled]
+    assert draws[0] == draws[1] != draws[2]
+    assert len(set(draws[0])) == len(draws[0]) == 64
+    assert set(draws[0]) <= set(range(2, 202))
+    seen = np.zeros(202)
+    for seed in range(150):
+        seen[RelationDiscrimination(negatives=20).pairs(table, table, generator(seed)).negative_AK[0]] += 1
+    assert abs(seen[2:].mean() - 15) < 1e-9
+    assert seen[2:].max() < 15 + 5 * math.sqrt(15)
+    assert seen[2:].min() > 0
+
+
+def test_the_pairing_is_drawn_not_fixed() -> None:
+    rows = [(d, 0, 1, 0) for d in range(7)] + [(9, 0, 1, 1)]
+    table = tiny.table(rows)
+    draws = [RelationDiscrimination().pairs(table, table, generator(seed)).positive_AP.tolist() for seed in range(20)]
+    assert draws[0] != draws[1]
+    left_out = {anchor for draw in draws for anchor in range(7) if draw[anchor] == [-1]}
+    assert len(left_out) > 3
+
+
+def test_no_rows_are_no_terms() -> None:
+    table = tiny.table([])
+    for objective in (RelationDiscrimination(), EntityDiscrimination()):
+        pairs = objective.pairs(table, table, generator())
+        x, y = (torch.zeros(0, 4, requires_grad=True) for _ in range(2))
+        found = objective.loss(x, y, pairs, table, table)
+        assert (found.terms, found.total.item()) == (0, 0.0)
+
+
+@given(pair_rows(), st.integers(0, 2**32))
+def test_relation_discrimination_equals_the_loop(rows: list[Row], seed: int) -> None:
+    rng = generator(seed)
+    weights = np.where(rng.random(len(rows)) < 0.1, 0, rng.uniform(1, math.e, len(rows)))
+    table = tiny.table(rows, weights.tolist())
+    objective = RelationDiscrimination(temperature=0.1, negatives=None)
+    pairs = objective.pairs(table, table, rng)
+    x = torch.tensor(rng.normal(size=(len(rows), 6)).astype(np.float32))
+    mine, plain = (x.clone().requires_grad_() for _ in range(2))
+    found = objective.loss(mine, mine, pairs, table, table)
+    torch.autograd.backward(found.total)
+    positives = [sorted(row) for row in tiny.chosen(pairs.positive_AP)]
+    negatives = [sorted(oracles.relation_negatives(rows, a)) for a in range(len(rows))]
+    given_weights = table.weight.tolist()
+    total, terms = oracles.weighted_info_nce(plain, plain, positives, negatives, given_weights, given_weights, 0.1)
+    torch.autograd.backward(total)
+    assert found.terms == pairs.terms == terms
+    assert found.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)
+    assert mine.grad is not None
+    assert plain.grad is not None
+    torch.testing.assert_close(mine.grad, plain.grad, rtol=1e-3, atol=1e-4)
+
+
+# ------------------------------------------------- entity discrimination
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
+    """One queried head a document, and the entities of all documents; a tail may be out of reach."""
+    asked: list[Row] = []
+    entities: list[Row] = []
+    for document in range(draw(st.integers(1, 3))):
+        count = draw(st.integers(2, 5))
+        head, tail = draw(st.permutations(range(count)))[:2]
+        others = draw(st.sets(st.integers(0, count - 1), max_size=2)) - {head}
+        reach = draw(st.sets(st.integers(0, count - 1))) | {head}
+        relation = draw(st.integers(0, 2))
+        asked.append((document, head, tail, relation))
+        entities += [
+            (document, e, -1, relation if e in {tail, *others} else NO_RELATION) for e in range(count) if e in reach
+        ]
+    return asked, entities
+
+
+@given(queries(), st.booleans(), st.sampled_from(["ignore", "negative"]), st.integers(0, 2**32))
+def test_entity_discrimination_equals_the_loop(
+    case: tuple[list[Row], list[Row]], twice: bool, other_tails: str, seed: int
+) -> None:
+    asked, entities = case
+    objective = EntityDiscrimination(temperature=0.1, count_tail_twice=twice, other_tails=other_tails)  # type: ignore[arg-type]
+    rng = generator(seed)
+    anchors = tiny.table(asked, rng.uniform(1, 3, len(asked)).tolist())  # weights are not used: ERICA has none
+    candidates = tiny.table(entities)
+    pairs = objective.pairs(anchors, candidates, rng)
+    how = {"count_tail_twice": twice, "ignore_other_tails": other_tails == "ignore"}
+    expected = [oracles.entity_pairs(query, entities, **how) for query in asked]
+    assert tiny.chosen(pairs.positive_AP) == [positives for positives, _ in expected]
+    assert tiny.chosen(pairs.negative_AK) == [negatives for _, negatives in expected]
+
+    x, y = (torch.tensor(rng.normal(size=(len(rows), 6)).astype(np.float32)) for rows in (asked, entities))
+    mine, plain = ([t.clone().requires_grad_() for t in (x, y)] for _ in range(2))
+    found = objective.loss(mine[0], mine[1], pairs, anchors, candidates)
+    torch.autograd.backward(found.total)
+    chosen = [[sorted(side) for side in column] for column in zip(*expected, strict=True)]
+    ones = [1.0] * len(asked), [1.0] * len(entities)
+    total, terms = oracles.weighted_info_nce(plain[0], plain[1], chosen[0], chosen[1], *ones, 0.1)
+    torch.autograd.backward(total)
+    assert found.terms == pairs.terms == terms
+    assert found.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)
+    for tensor, other in zip(mine, plain, strict=True):
+        assert tensor.grad is not None
+        assert other.grad is not None
+        torch.testing.assert_close(tensor.grad, other.grad, rtol=1e-3, atol=1e-4)
+
+
+def facts_1_7(*, twice: bool) -> float:
+    """The vectors of facts.md 1.7 as one queried head, its tail and three other entities."""
+    asked = tiny.table([(0, 0, 1, 0)])
+    entities = tiny.table([(0, 0, -1, NO_RELATION), (0, 1, -1, 0), *((0, e, -1, NO_RELATION) for e in (2, 3, 4))])
+    x = torch.tensor([[1.0, 0.2, 0.0]])
+    y = torch.tensor([[1.0, 0.2, 0.0], [0.9, 0.3, 0.1], [0.2, 1.0, 0.0], [0.5, 0.5, 0.7], [0.95, 0.1, 0.3]])
+    objective = EntityDiscrimination(count_tail_twice=twice)
+    pairs = objective.pairs(asked, entities, generator())
+    return objective.loss(x, y, pairs, asked, entities).total.item()
+
+
+def test_the_test_vectors_of_the_facts() -> None:
+    assert facts_1_7(twice=True) == pytest.approx(0.907884, abs=1e-5)
+    assert facts_1_7(twice=False) == pytest.approx(0.391415, abs=1e-5)
+
+
+def test_relation_discrimination_gives_the_code_form_of_the_facts() -> None:
+    def f(k: float) -> float:
+        return math.exp((14 - k) / 14)
+
+    rows = [(0, 0, 1, 0), (1, 0, 1, 0), (2, 0, 1, 1), (3, 0, 1, 2), (4, 0, 1, NO_RELATION)]
+    table = tiny.table(rows, [f(0), f(4), f(2), f(14), math.exp(0.5)])
+    x = torch.tensor([[1.0, 0.2, 0.0], [0.9, 0.3, 0.1], [0.2, 1.0, 0.0], [0.5, 0.5, 0.7], [0.95, 0.1, 0.3]])
+    objective = RelationDiscrimination()
+    pairs = objective.pairs(table, table, generator())
+    only_a = Pairs.contrastive(np.where(np.arange(5)[:, None] == 0, pairs.positive_AP, -1), pairs.negative_AK)
+    assert only_a.terms == 1
+    assert objective.loss(x, x, only_a, table, table).total.item() == pytest.approx(1.582051, abs=1e-5)
+
+
+def test_views_and_draws_are_named() -> None:
+    relation, entity = RelationDiscrimination(), EntityDiscrimination()
+    assert (relation.anchors, relation.candidates, relation.draw) == ("pair", "pair", "documents")
+    assert (entity.anchors, entity.candidates, entity.draw) == ("query", "entity", "documents")

@@ -1,0 +1,147 @@
+"""The bilinear extractor is what ERICA's code computes, and learns."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from finecl_extractors.bilinear import Bilinear, distance_buckets
+
+from finecl.config import ProxySettings
+from finecl.extraction import Labelled, _step, answers, question, train_epochs
+from finecl.progress import Listener
+from tests import tiny
+from tests.conftest import LoadTiny
+
+SMALL: dict[str, Any] = {"projection": 8, "distance": 3}
+
+
+def made(load_tiny: LoadTiny, directory: Path, **settings: Any) -> tuple[Bilinear, Labelled]:
+    encoder, reader = load_tiny()
+    data = tiny.labelled(tiny.documents(8), reader, directory)
+    return Bilinear(encoder, data.relations, **SMALL | settings).eval(), data
+
+
+def bucket(distance: int) -> int:
+    """0; 1; 2-3; 4-7; ...; from 256 on, with the sign of the distance."""
+    size = abs(distance)
+    number = 0 if size == 0 else min(int(math.log2(size)) + 1, 9)
+    return number if distance > 0 else -number
+
+
+def test_distances_fall_into_signed_powers_of_two() -> None:
+    distances = list(range(-600, 601))
+    assert distance_buckets(torch.tensor(distances)).tolist() == [bucket(d) for d in distances]
+
+
+def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    """ERICA projects every token before the means; the extractor projects the means."""
+    extractor, data = made(load_tiny, tmp_path)
+    q = question(extractor, data, np.array([0, 3, 5]), negatives=None, seed=0, epoch=0)
+    with torch.no_grad():
+        logits = extractor(q.batch)
+        encoder: Any = extractor.encoder
+        projected = extractor.project(encoder(q.batch))
+        rows = data.tokens.rows(np.array([0, 3, 5]))
+        begins = np.cumsum(rows.lengths) - rows.lengths
+        owner = np.repeat(np.arange(3), rows.mentions)
+        for p in range(len(q.asked)):
+            sides = []
+            for entity in (int(q.asked.head_P[p]), int(q.asked.tail_P[p])):
+                document = int(q.asked.document_P[p])
+                mine = np.flatnonzero((owner == document) & (rows.entity == entity))
+                spans = [projected[begins[document] + rows.start[m] : begins[document] + rows.end[m]] for m in mine]
+                sides.append((torch.stack([s.mean(dim=0) for s in spans]).mean(dim=0), int(rows.start[mine].min())))
+            (head, head_at), (tail, tail_at) = sides
+            apart = extractor.distance(torch.tensor([10 + bucket(head_at - tail_at), 10 - bucket(head_at - tail_at)]))
+            h, t = torch.cat([head, apart[0]]), torch.cat([tail, apart[1]])
+            expected = torch.stack([h @ weight @ t for weight in extractor.bilinear.weight]) + extractor.bilinear.bias
+            torch.testing.assert_close(logits[p], expected, rtol=1e-4, atol=1e-5)
+    assert logits.shape == (len(q.asked), data.relations)
+
+
+def test_labels_are_multi_hot_and_pairs_without_one_are_no_relation(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    extractor, data = made(load_tiny, tmp_path)
+    q = question(extractor, data, np.arange(8), negatives=None, seed=0, epoch=0)
+    i = data.instances
+    labels = set(zip(*(c.tolist() for c in (i.document, i.head, i.tail, i.relation)), strict=True))
+    for p in range(len(q.asked)):
+        pair = (int(q.asked.document_P[p]), int(q.asked.head_P[p]), int(q.asked.tail_P[p]))
+        expected = [float((*pair, r) in labels) for r in range(data.relations - 1)]
+        assert q.labels_PR[p].tolist() == [*expected, float(not any(expected))]
+    assert q.labels_PR[:, :-1].sum() == len(labels)
+    assert (q.labels_PR.sum(dim=1) > 1).any()
+
+
+def test_the_answers_of_a_document_do_not_depend_on_the_pass(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    extractor, data = made(load_tiny, tmp_path)
+
+    def by_pair(max_tokens: int) -> dict[tuple[int, int, int], torch.Tensor]:
+        found: dict[tuple[int, int, int], torch.Tensor] = {}
+        for documents, asked, logits, _ in answers(
+            extractor, data, np.arange(8), max_tokens=max_tokens, every_pair=True
+        ):
+            numbers = documents[asked.document_P].tolist()
+            pairs = zip(numbers, asked.head_P.tolist(), asked.tail_P.tolist(), strict=True)
+            found |= dict(zip(pairs, logits, strict=True))
+        return found
+
+    together, alone = by_pair(10_000), by_pair(1)
+    assert together.keys() == alone.keys()
+    assert len(together) == sum(n * (n - 1) for n in data.tokens.entities.tolist())
+    for pair, row in together.items():
+        torch.testing.assert_close(row, alone[pair], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("loss", "total"), [("ce", 1.0), ("bce", None)])
+def test_scores_are_probabilities_of_the_relations(
+    load_tiny: LoadTiny, tmp_path: Path, loss: str, total: float | None
+) -> None:
+    extractor, data = made(load_tiny, tmp_path, loss=loss)
+    logits = torch.randn(5, data.relations)
+    scores = extractor.scores(logits)
+    assert scores.shape == (5, data.relations - 1)
+    assert ((scores > 0) & (scores < 1)).all()
+    if total:
+        assert (scores.sum(dim=1) < total).all()
+    else:
+        torch.testing.assert_close(scores, 1 / (1 + torch.exp(-logits[:, :-1])))
+
+
+@pytest.mark.parametrize("loss", ["ce", "bce"])
+def test_it_learns_its_training_labels(load_tiny: LoadTiny, tmp_path: Path, loss: str) -> None:
+    torch.manual_seed(0)
+    extractor, data = made(load_tiny, tmp_path, loss=loss)
+    settings = ProxySettings(num_train_epochs=25, batch_size=8, learning_rate=1e-2, warmup_steps=0)
+    losses: list[float] = []
+
+    class Ear(Listener):
+        def advance(self, amount: int, figures: str = "") -> None:
+            losses.append(float(figures.split()[-1]))
+
+    for _ in train_epochs(extractor, data, np.arange(8), settings, stage="proxy", seed=0, listener=Ear()):
+        pass
+    assert len(losses) == 25
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_gradients_and_loss_of_a_step_do_not_depend_on_max_tokens(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    extractor, data = made(load_tiny, tmp_path)
+    found: list[tuple[float, int, dict[str, torch.Tensor]]] = []
+    passes: list[int] = []
+    for max_tokens in (10_000, 100, 1):
+        passes.clear()
+        settings = ProxySettings(max_tokens=max_tokens, negatives=1.0)
+        loss = _step(extractor, data, np.arange(8), settings, "proxy", 0, 0, lambda *seen: passes.append(seen[0]))
+        found.append((loss, len(passes), {n: p.grad for n, p in extractor.named_parameters() if p.grad is not None}))
+        extractor.zero_grad()
+    assert found[0][1] == 1 < found[1][1] < found[2][1] == 8
+    for loss, _, gradients in found[1:]:
+        assert loss == pytest.approx(found[0][0], rel=1e-5)
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(gradient, found[0][2][name], rtol=1e-4, atol=1e-5, msg=name)

@@ -1,0 +1,206 @@
+"""The documents say what is true: hooks have their signatures, examples run, and names are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from finecl_cli.main import cli
+
+from finecl import hookspecs, registry, testing
+from finecl.config import Settings
+from finecl.registry import KINDS, Registry
+from tests.documents import ROOT, WRITING_A_PLUGIN, blocks, install, write_examples
+from tests.end_to_end.conftest import Finecl, Small, finecl, small
+
+__all__ = ["finecl", "small"]  # fixtures
+
+PROTOCOLS = ("NoiseScorer", "Weighting", "Objective", "Extractor", "Format")
+
+
+def _functions(body: list[ast.stmt]) -> dict[str, str]:
+    """Names of functions and their signatures as one line."""
+    return {
+        f.name: f"def {f.name}({ast.unparse(f.args)}) -> {ast.unparse(f.returns)}: ..."
+        for f in body
+        if isinstance(f, ast.FunctionDef) and f.returns
+    }
+
+
+def _protocols() -> dict[str, str]:
+    module = ast.parse((ROOT / "finecl" / "types.py").read_text())
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name in PROTOCOLS]
+    assert len(classes) == len(PROTOCOLS)
+    return {f"{c.name}.{name}": line for c in classes for name, line in _functions(c.body).items()}
+
+
+HOOKS = _functions(ast.parse(Path(hookspecs.__file__).read_text()).body)
+
+
+def _section(title: str) -> str:
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", WRITING_A_PLUGIN.read_text(), re.M | re.S)
+    assert found, f"plugins/README.md has no section '{title}'"
+    return found[1]
+
+
+def test_the_hooks_are_those_that_the_registry_knows() -> None:
+    assert set(HOOKS) == set(registry.hook_names()) == {*KINDS.values(), "commands"}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_a_section_with_its_signature_an_example_and_its_entry_point(hook: str) -> None:
+    section = _section(hook)
+    assert f"```python\n{HOOKS[hook]}\n```" in section
+    if hook != "noise_scorers":  # its example is the whole plugin above
+        assert "@hookimpl" in section
+        assert "[project.entry-points.finecl]" in section
+
+
+@pytest.mark.parametrize(("method", "line"), _protocols().items())
+def test_every_method_of_a_protocol_is_shown_as_it_is(method: str, line: str) -> None:
+    assert line in WRITING_A_PLUGIN.read_text(), method
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), WRITING_A_PLUGIN], ids=lambda p: p.name)
+def test_python_in_the_documents_compiles(path: Path) -> None:
+    for block in blocks(path):
+        if block.language == "python":
+            compile(block.text, str(path), "exec")
+
+
+def test_every_check_is_named() -> None:
+    named = set(re.findall(r"\bcheck_\w+", WRITING_A_PLUGIN.read_text()))
+    assert named == set(testing.__all__)
+
+
+def test_relative_links_lead_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), WRITING_A_PLUGIN]:
+        text = path.read_text()
+        anchors = {
+            re.sub(r"[^\w\- ]", "", line).strip().lower().replace(" ", "-")
+            for line in re.findall(r"^#+ (.+)$", text, re.M)
+        }
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if link.startswith("#"):
+                assert link[1:] in anchors, f"{path.name}: {link}"
+            elif "://" not in link and not link.startswith("mailto:"):
+                assert (path.parent / link.partition("#")[0]).exists(), f"{path.name}: {link}"
+
+
+def test_the_readme_mentions_every_method() -> None:
+    text = (ROOT / "README.md").read_text()
+    missing = [name for name in registry.load().parts("method") if f"`{name}`" not in text]
+    assert not missing
+
+
+def test_settings_named_in_the_documents_are_there() -> None:
+    """Words in back-quotes that look like a setting of a section: `pretrain.max_steps`."""
+    known = _flat(Settings().to_dict())
+    sections = {name.partition(".")[0] for name in known if "." in name}
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for name in re.findall(r"`(\w+\.\w+)(?: ?=[^`]*)?`", path.read_text()):
+            section, _, key = name.partition(".")
+            if section in sections and key not in ("toml", "parquet", "json"):
+                assert name in known, f"{path.name}: there is no setting `{name}`"
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        inner = isinstance(value, dict) and value
+        flat |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return flat
+
+
+def test_fidelity_has_all_rows_with_the_settings_of_its_parts() -> None:
+    rows = [line for line in (ROOT / "docs" / "fidelity.md").read_text().splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(row.split("|")[1]) for row in rows] == list(range(1, 35))
+    parts = [part for kind in KINDS for part in registry.load().parts(kind).values()]
+    known = {f"{p.kind}.{name}" for p in parts for name in p.settings}
+    known |= {f"{p.kind}.{p.name}.{name}" for p in parts for name in p.settings}
+    named = re.findall(r"`((?:scorer|weighting|objective|extractor)\.[\w.-]+)", "\n".join(rows))
+    assert named
+    assert not set(named) - known
+
+
+def test_defaults_in_the_documents_are_those_of_the_code() -> None:
+    """`pretrain.max_steps = 6000` and `scorer.floor = 0.5`, as the documents write a setting with its default."""
+    defaults = _flat(Settings().to_dict())
+    for part in (part for kind in KINDS for part in registry.load().parts(kind).values()):
+        for name, parameter in part.settings.items():
+            defaults[f"{part.kind}.{part.name}.{name}"] = defaults[f"{part.kind}.{name}"] = parameter.default
+    defaults["weighting.alpha"] = "e"
+    text = (ROOT / "docs" / "fidelity.md").read_text()
+    found = re.findall(r"`([a-z][\w.-]*) = ([^`]+)`", text)
+    assert len(found) > 20
+    for name, value in found:
+        assert str(defaults[name]).lower() == value, f"`{name} = {value}`"
+
+
+@pytest.fixture
+def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """The example plugins of the document, installed."""
+    before = set(sys.modules)
+    install(tmp_path / "site", "examples", write_examples(tmp_path / "site"))
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    loaded = registry.load()
+    assert not loaded.faults
+    cli.commands.clear()  # they are taken once a process
+    yield loaded
+    cli.commands.clear()
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def test_the_examples_keep_their_contracts(examples: Registry) -> None:
+    testing.check_noise_scorer(examples.part("scorer", "pair-rarity").factory, prior=2.0)
+    testing.check_weighting(examples.part("weighting", "keep").factory, share=0.3)
+    testing.check_objective(examples.part("objective", "relation-margin").factory)
+    testing.check_extractor(examples.part("extractor", "linear").factory)
+    testing.check_format(examples.part("format", "pipes").factory, suffix=".txt")
+
+
+def test_the_format_of_the_example_holds_a_sentence(examples: Registry, tmp_path: Path) -> None:
+    pipes = examples.create("format", "pipes", {})
+    line = "curie | born in | 0 2 | 5 6 | Marie Curie was born in Warsaw .\n"
+    (tmp_path / "a.txt").write_text(line)
+    documents = list(pipes.read(tmp_path / "a.txt"))
+    assert [entity.mentions[0].name for entity in documents[0].entities] == ["Marie Curie", "Warsaw"]
+    pipes.write(documents, tmp_path / "b.txt")
+    assert (tmp_path / "b.txt").read_text() == line
+    assert pipes.recognises(tmp_path / "b.txt")
+
+
+def test_the_examples_train(examples: Registry, small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    chosen = {"proxy__extractor": "linear", "finetune__extractor": "linear", "weighting__share": 0.4}
+    options = ["--method", "finecl-margin", "--scorer", "pair-rarity", "--weighting", "keep"]
+    told = finecl(*small.arguments(tmp_path / "run", **chosen), *options)
+    assert told.code == 0, told.err
+    told = finecl("weights", tmp_path / "run")
+    assert told.code == 0
+    assert re.match(r"\d\.\d{3}  \w", told.out)
+    assert re.search(r"^  weights +Print the mean weight", finecl("--help").out, re.M)
+
+
+def test_the_method_of_the_example_brings_its_settings(examples: Registry) -> None:
+    from finecl.progress import Listener
+    from finecl.stages.context import Context
+
+    context = Context(Path(), Settings(method="finecl-margin"), examples, Listener())
+    assert context.part("objective", "relation-margin", {}).margin == 0.2
+    assert context.part("weighting", "exp", {}).alpha == 2.0
+
+
+def test_the_example_of_a_test_passes(examples: Registry) -> None:
+    (block,) = [b for b in blocks(WRITING_A_PLUGIN) if "def test_pair_rarity" in b.text]
+    space: dict[str, Any] = {}
+    exec(block.text, space)
+    space["test_pair_rarity_keeps_its_promises"]()
+    assert importlib.import_module("finecl_pair_rarity").PairRarity().prior == 1.0

@@ -1,0 +1,222 @@
+"""Encoders on disk: loaded, verified, saved as plain Hugging Face directories; every fault is one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoConfig
+
+from finecl import checkpoints
+from finecl.batch import pack
+from finecl.checkpoints import VECTOR, check_sha256, find_model, load_encoder, save_encoder
+from finecl.config import ModelSettings
+from finecl.errors import ModelError
+from tests import tiny
+from tests.conftest import LoadTiny
+
+
+def load(directory: Path | str, **settings: Any) -> Any:
+    given = {"precision": "float32", "device": "cpu"} | settings
+    return load_encoder(ModelSettings(name=str(directory), **given))
+
+
+def fault(directory: Path | str) -> str:
+    with pytest.raises(ModelError) as caught:
+        load(directory)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+WITHOUT_FINECL = """
+import importlib.abc, json, sys
+
+class Blocker(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0].startswith("finecl"):
+            raise ImportError(f"{name} is not installed")
+
+sys.meta_path.insert(0, Blocker())
+try:
+    import finecl
+except ImportError:
+    pass
+else:
+    raise SystemExit("finecl could be imported")
+import torch
+from transformers import AutoModel, AutoTokenizer
+for directory in sys.argv[1:]:
+    stored = json.load(open(directory + "/finecl_test_vector.json"))
+    model = AutoModel.from_pretrained(directory).eval()
+    with torch.no_grad():
+        states = model(input_ids=torch.tensor([stored["input_ids"]])).last_hidden_state[0]
+    tokens = AutoTokenizer.from_pretrained(directory)("Marie Curie was born in Warsaw .", add_special_tokens=False)
+    print(json.dumps({
+        "off": (states[:, :8] - torch.tensor(stored["states"])).abs().max().item(),
+        "tokens": tokens.input_ids == stored["input_ids"][1:-1],
+        "attention": model.config._attn_implementation,
+        "states": states.abs().mean().item(),
+    }))
+"""
+
+
+def test_saved_encoders_load_without_finecl_and_give_the_stored_states(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    for family in tiny.FAMILIES:
+        encoder, reader = load_tiny(family)
+        with torch.no_grad():
+            for parameter in encoder.parameters():
+                parameter.add_(0.05 * torch.randn_like(parameter))  # as trained: not what it was loaded from
+        save_encoder(encoder, reader, tmp_path / family)
+        assert "finecl" not in (tmp_path / family / "config.json").read_text(encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FINECL, *(str(tmp_path / family) for family in tiny.FAMILIES)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(tiny.FAMILIES)
+    for found in answers:
+        assert found["off"] < 1e-5
+        assert found["states"] > 1e-3
+        assert found["tokens"]
+        assert "finecl" not in found["attention"]
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_saved_encoder_is_loaded_as_it_was(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
+    encoder, reader = load_tiny(family)
+    encoder.train()
+    save_encoder(encoder, reader, tmp_path / "encoder")
+    save_encoder(encoder, reader, tmp_path / "encoder")  # in place of the first
+    again, reader_again, notes = load(tmp_path / "encoder")
+    assert notes == []
+    assert encoder.training
+    assert encoder.config._attn_implementation == again.config._attn_implementation == "finecl_packed"
+    assert reader_again.fingerprint == reader.fingerprint
+    for (name, mine), (_, theirs) in zip(encoder.named_parameters(), again.named_parameters(), strict=True):
+        assert torch.equal(mine, theirs), name
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["encoder"]  # nothing unfinished is left
+
+
+def test_other_weights_than_the_test_vectors_are_refused(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    save_encoder(*load_tiny("bert"), tmp_path)
+    vector = json.loads((tmp_path / VECTOR).read_text(encoding="utf-8"))
+    vector["states"][3][2] += 0.1
+    (tmp_path / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
+    assert "does not give its stored test vector (off by 0.1); save it again" in fault(tmp_path)
+    vector["input_ids"] = vector["input_ids"][:-1]
+    (tmp_path / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
+    assert "does not give its stored test vector" in fault(tmp_path)
+
+
+def test_a_missing_directory_is_one_line(tmp_path: Path) -> None:
+    assert fault(tmp_path / "nowhere").startswith(f"cannot read the model '{tmp_path / 'nowhere'}': ")
+    (tmp_path / "empty").mkdir()
+    assert fault(tmp_path / "empty").startswith(f"cannot read the model '{tmp_path / 'empty'}': ")
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
+def test_damaged_weights_are_one_line(tmp_path: Path, damage: str) -> None:
+    tiny.save_model(tmp_path, "bert")
+    weights = tmp_path / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes({"cut": content[: len(content) // 2], "noise": b"\xff" * 64 + content, "empty": b""}[damage])
+    message = fault(tmp_path)
+    assert message.startswith(f"cannot read the model '{tmp_path}': ")
+    assert "damaged" in message
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_damaged_json_is_one_line(tmp_path: Path, name: str) -> None:
+    tiny.save_model(tmp_path, "bert")
+    (tmp_path / name).write_text("{not JSON", encoding="utf-8")
+    assert fault(tmp_path).startswith(f"cannot read the model '{tmp_path}': ")
+
+
+def test_missing_weights_of_the_encoder_are_named(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tiny.save_model(tmp_path, "bert")
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["bert.encoder.layer.1.output.dense.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert "lacks weights of its encoder: bert.encoder.layer.1.output.dense.weight" in fault(tmp_path)
+
+
+def test_another_family_is_refused_with_those_that_are_read(tmp_path: Path) -> None:
+    from transformers import GPT2Config
+
+    GPT2Config(n_layer=1, n_embd=8, n_head=2).save_pretrained(tmp_path)
+    assert fault(tmp_path).endswith("is a gpt2 model; finecl reads: bert, roberta, xlm-roberta, camembert, modernbert")
+
+
+@pytest.mark.parametrize("family", [*tiny.FAMILIES, "camembert"])
+def test_a_checkpoint_without_a_language_model_gets_one_tied_to_its_embeddings(tmp_path: Path, family: str) -> None:
+    tiny.save_model(tmp_path, family, head=False)
+    encoder, reader, notes = load(tmp_path)
+    (note,) = notes
+    assert note == f"'{tmp_path}' has no language-modelling head: it got a fresh one, tied to its embeddings"
+    model: Any = encoder.model
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    states = torch.randn(3, tiny.WIDTH)
+    loss = encoder.mlm_loss(states, torch.tensor([0, 2]), torch.tensor([5, 6]))
+    assert torch.isfinite(loss.total)
+    again, _, _ = load(tmp_path)
+    for (name, mine), (_, theirs) in zip(encoder.named_parameters(), again.named_parameters(), strict=True):
+        assert torch.equal(mine, theirs), name  # the fresh head is drawn by the seed
+    assert reader.max_length == tiny.LONGEST
+
+
+def test_the_longest_text_fits_the_position_embeddings(tmp_path: Path) -> None:
+    for family in (*tiny.FAMILIES, "camembert"):
+        tiny.save_model(tmp_path / family, family)
+        encoder, reader, _ = load(tmp_path / family)
+        long = tiny.document("long", ["Ada " * tiny.LONGEST], ["Ada"])
+        tokens = tiny.labelled([long], reader, tmp_path / f"{family} data").tokens
+        packed = pack(tokens.rows(np.array([0])))
+        nobody = np.zeros(0, dtype=np.int64)
+        states = encoder(packed.batch(nobody, nobody, first_position=encoder.first_position))
+        assert states.shape == (reader.max_length, tiny.WIDTH)
+
+
+def test_dropout_is_set_by_the_settings(models: dict[str, Path]) -> None:
+    bert, _, _ = load(models["bert"], attention_dropout=0.3)
+    assert (bert.config.attention_probs_dropout_prob, bert.config.hidden_dropout_prob) == (0.3, 0.1)
+    modern = load(models["modernbert"], hidden_dropout=0.2)[0].config
+    assert (modern.attention_dropout, modern.embedding_dropout, modern.mlp_dropout) == (0, 0.2, 0.2)
+
+
+def test_a_file_that_is_not_the_one_expected_is_named(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    with pytest.raises(ModelError, match=r"no such weights file; reinstall the package: pip install 'finecl\[quick"):
+        check_sha256(weights, "0" * 64)
+    weights.write_bytes(b"")
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    check_sha256(weights, empty)
+    with pytest.raises(ModelError, match=f"expected sha256 {'0' * 64}, got {empty}"):
+        check_sha256(weights, "0" * 64)
+
+
+def test_minilm_is_the_package_whose_digest_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Path(find_model("minilm"))
+    assert AutoConfig.from_pretrained(directory).model_type == "bert"
+    monkeypatch.setattr(checkpoints, "MINILM_SHA256", "1" * 64)
+    with pytest.raises(ModelError, match="expected sha256 1111"):
+        find_model("minilm")
+
+
+def test_without_package_or_hub_the_default_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "MINILM_PACKAGE", "no_such_package")
+    assert find_model("minilm") == checkpoints.MINILM_HUB
+    monkeypatch.setattr(checkpoints, "MINILM_HUB", "/no/such/directory")  # whatever the machine's hub cache holds
+    assert "pip install 'finecl[quickstart]', or name a local directory with --model" in fault("minilm")

@@ -1,0 +1,160 @@
+"""The command line's own part: options become settings, errors become lines, names become directories."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from finecl_cli import main as cli_main
+from finecl_cli.main import COMMANDS, run
+from finecl_cli.options import default_directory, settings_of
+from finecl_cli.screen import Screen, show_metrics
+
+import finecl
+from finecl.config import Settings, resolve
+from finecl.errors import FineCLError
+
+GIVEN: dict[str, Any] = {"assignments": ()}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "path"),
+    [
+        ("data", "mine", "data.name"),
+        ("silver", "a.json", "data.silver"),
+        ("gold_train", "b.json", "data.train"),
+        ("gold_dev", "b.json", "data.dev"),
+        ("gold_test", "b.json", "data.test"),
+        ("model", "bert", "model.name"),
+        ("method", "erica", "method"),
+        ("scorer", "x", "scorer_name"),
+        ("weighting", "x", "weighting_name"),
+        ("seed", 7, "seed"),
+    ],
+)
+def test_an_option_is_a_setting(option: str, value: object, path: str) -> None:
+    settings: Any = settings_of(GIVEN | {option: value})
+    for name in path.split("."):
+        settings = getattr(settings, name)
+    assert settings == value
+
+
+def test_set_wins_over_options_and_those_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("seed = 1\n[pretrain]\nmax_steps = 5\n")
+    given = {"config": file, "seed": 2}
+    assert settings_of(GIVEN | given).seed == 2
+    assert settings_of(GIVEN | given).pretrain.max_steps == 5
+    assert settings_of({"assignments": ("seed=3",), **given}).seed == 3
+
+
+def test_a_run_is_named_after_what_it_is_made_of() -> None:
+    assert default_directory(Settings()) == Path("runs/demo-finecl-seed42")
+    settings = resolve(assignments=["data.silver=x/train_distant.json", "scorer_name=aum", "seed=7"])
+    assert default_directory(settings) == Path("runs/train_distant-finecl-aum-seed7")
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 0
+    told = capsys.readouterr().out
+    assert all(f"\n  {name} " in told for name in COMMANDS)
+    for name in COMMANDS:
+        assert run([name, "--help"]) == 0
+    assert run(["--version"]) == 0
+    assert finecl.__version__ in capsys.readouterr().out
+
+
+def test_the_short_help_of_a_command_is_there_before_its_module_is() -> None:
+    """The texts of ``finecl --help`` stand apart from the commands, so that these need not be imported."""
+    group = cli_main.cli
+    with click.Context(group) as context:
+        for name in COMMANDS:
+            command = group.get_command(context, name)
+            assert command is not None
+            assert command.name == name
+            assert command.help
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (FineCLError("two\n  lines"), 2, "finecl: two lines"),
+        (KeyboardInterrupt(), 130, "finecl: stopped; finished stages are kept"),
+        (click.Abort(), 130, "finecl: stopped"),
+        (OSError(errno.ENOSPC, "No space left on device", "a.json"), 2, "finecl: cannot write a.json: No space left"),
+        (PermissionError(errno.EACCES, "Permission denied", "b"), 2, "finecl: cannot write b: Permission denied"),
+        (click.UsageError("nonsense"), 2, "finecl: nonsense See: finecl --help"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(
+    raised: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(cli_main.cli, "main", fail)
+    assert run(["train"]) == code
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(line)
+
+
+@pytest.mark.parametrize("bug", [ValueError("a bug"), OSError(errno.EPIPE, "Broken pipe")])
+def test_bugs_keep_their_traceback(bug: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise bug
+
+    monkeypatch.setattr(cli_main.cli, "main", fail)
+    with pytest.raises(type(bug)):
+        run(["train"])
+
+
+def test_main_ends_the_process_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["finecl", "train", "--nonsense"])
+    with pytest.raises(SystemExit, match="2"):
+        cli_main.main()
+
+
+def test_plugins_are_listed_for_people_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plugins", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    by_name = {(part["kind"], part["name"]): part for part in found["parts"]}
+    assert by_name["scorer", "learning-order"]["settings"]["epochs"] == 15
+    assert by_name["method", "erica"]["about"]
+    assert all(part["plugin"] and part["version"] and part["about"] for part in found["parts"])
+    assert run(["plugins"]) == 0
+    assert "learning-" in capsys.readouterr().out
+
+
+def test_notes_stay_one_line_and_keep_their_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    note = "scorer 'x' must return [N] numbers; [/oops] " + "long " * 40
+    with Screen() as screen:
+        screen.note(note)
+        screen.begin("proxy", 2, "documents")
+        screen.advance(2, "loss [1, 2]")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].rstrip() == f"- {note}".rstrip()
+    assert lines[1] == "proxy: 2 documents"
+    assert "loss [1, 2]" in lines[2]
+
+
+def test_a_quiet_screen_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen(quiet=True) as screen:
+        screen.begin("proxy", 1, "documents")
+        screen.note("something")
+        screen.advance(1)
+    assert capsys.readouterr().err == ""
+
+
+def test_numbers_are_shown_as_far_as_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    show_metrics({}, None)
+    assert capsys.readouterr().out == ""
+    scores = dict.fromkeys(("f1", "ign_f1", "auc", "macro_f1", "precision", "recall"), 0.5)
+    show_metrics({"score": {"noise_auroc": None}, "evaluate": {"plain": scores}}, "runs/[x]/report.html")
+    told = capsys.readouterr().out
+    assert "50.00" in told
+    assert "difference" not in told
+    assert told.endswith("report: runs/[x]/report.html\n")

@@ -1,0 +1,176 @@
+"""Settings come from four places in a known order; whatever does not fit is named with what would."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finecl import config
+from finecl.config import Settings, fingerprint, from_dict, presets, read_preset, resolve
+from finecl.errors import SettingsError
+
+
+@pytest.fixture
+def preset(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A preset that is known for one test."""
+    values = {"seed": 1, "proxy": {"num_train_epochs": 2, "batch_size": 7}, "scorer": {"floor": 0.1, "mode": "epoch"}}
+    monkeypatch.setattr(config, "presets", lambda: ["demo", "quick"])
+    monkeypatch.setattr(config, "read_preset", {"quick": values, "demo": {"seed": 99}}.__getitem__)
+    return "quick"
+
+
+def toml(directory: Path, text: str) -> Path:
+    path = directory / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_later_sources_win_key_by_key(tmp_path: Path, preset: str) -> None:
+    file = toml(tmp_path, "seed = 2\n[proxy]\nnum_train_epochs = 3\n[scorer]\nmode = 'batch'\n")
+    by_preset = resolve(preset=preset)
+    assert (by_preset.seed, by_preset.proxy.num_train_epochs, by_preset.proxy.batch_size) == (1, 2, 7)
+    assert by_preset.preset == "quick"
+    with_file = resolve(preset=preset, file=file)
+    assert (with_file.seed, with_file.proxy.num_train_epochs, with_file.proxy.batch_size) == (2, 3, 7)
+    assert with_file.scorer == {"floor": 0.1, "mode": "batch"}
+    overridden = resolve(preset=preset, file=file, overrides={"seed": 3, "proxy.num_train_epochs": 4})
+    assert (overridden.seed, overridden.proxy.num_train_epochs, overridden.proxy.batch_size) == (3, 4, 7)
+    everything: dict[str, Any] = {"preset": preset, "file": file, "overrides": {"seed": 3}}
+    assert resolve(assignments=["seed=4", "proxy.batch_size=8"], **everything).seed == 4
+    assert resolve(assignments=["seed=4", "seed=5"], **everything).seed == 5
+
+
+def test_a_preset_named_in_the_file_and_the_one_of_the_demo(tmp_path: Path, preset: str) -> None:
+    assert resolve(file=toml(tmp_path, f"preset = '{preset}'\n")).seed == 1
+    assert resolve().seed == 99  # data.name is "demo"
+    assert resolve(assignments=["data.name=/some/directory"]).seed == Settings().seed
+    assert resolve(assignments=["data.silver=a.json"]).seed == Settings().seed
+    assert resolve(preset=preset, file=toml(tmp_path, "preset = 'demo'\n")).seed == 1
+
+
+def test_every_preset_that_ships_is_sound() -> None:
+    for name in presets():
+        assert resolve(preset=name) == from_dict(read_preset(name) | {"preset": name})
+    with pytest.raises(SettingsError, match="no preset is called 'nothing'; known: "):
+        resolve(preset="nothing")
+
+
+def test_settings_survive_json() -> None:
+    settings = resolve(assignments=["scorer.floor=0.2", "data.gold_split=0.5,0.25,0.25", "objective.x.temperature=1"])
+    assert from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+    with pytest.raises(FrozenInstanceError):
+        settings.seed = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("sead=3", "unknown setting 'sead'; did you mean 'seed'. known here: seed, preset, method"),
+        ("proxy.num_train_epoch=3", r"did you mean 'proxy\.num_train_epochs'.* known here: learning_rate"),
+        ("xyzzy=1", "unknown setting 'xyzzy'; known here: seed"),
+        ("proxy.batch_size.x=1", r"proxy\.batch_size: expected int, got \{'x': '1'\}"),
+        ("seed=many", "seed: expected int, got 'many'"),
+        ("proxy.learning_rate=fast", r"proxy\.learning_rate: expected float, got 'fast'"),
+        ("proxy.batch_size=2.5", r"proxy\.batch_size: expected int, got '2\.5'"),
+        ("proxy.loss=mse", r"proxy\.loss: expected one of ce, bce, got 'mse'"),
+        ("model.hidden_dropout=some", r"model\.hidden_dropout: expected float or none, got 'some'"),
+        ("data.gold_split=a,b", r"data\.gold_split: expected float, got 'a'"),
+        ("data.gold_split=[0.5,0.5", r"data\.gold_split: expected a list, got '\[0\.5,0\.5'"),
+        ("proxy=3", r"'proxy' is a section: set one of its keys, as proxy\.KEY=VALUE"),
+        ("data=demo", r"'data' is a section: set one of its keys, as data\.KEY=VALUE"),
+        ("scorer=learning-order", "'scorer' is a section"),
+        ("seed", "--set expects key=value, got 'seed'"),
+        ("=3", "--set expects key=value, got '=3'"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_what_would(assignment: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        resolve(assignments=[assignment])
+
+
+def test_a_value_and_a_key_of_it_do_not_go_together() -> None:
+    with pytest.raises(SettingsError, match="'model' is a section: set one of its keys"):
+        resolve(assignments=["model=minilm", "model.max_length=3"])
+    with pytest.raises(SettingsError, match="'model' is a section: set one of its keys"):
+        resolve(assignments=["model.max_length=3", "model=minilm"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = ", "expected TOML settings: "),
+        ("seed = 1\nseed = 2\n", "expected TOML settings: Cannot overwrite a value"),
+        ("proxy = 3\n", "'proxy' is a section"),
+        ("data = 'demo'\n", "'data' is a section"),
+        ("seed = 1.5\n", "seed: expected int, got 1.5"),
+        ("seed = true\n", "seed: expected int, got True"),
+        ("method = 3\n", "method: expected str, got 3"),
+        ("preset = 3\n", "no preset is called '3'"),
+        ("[data]\nname = ['a']\n", r"data\.name: expected str, got \['a'\]"),
+        ("[proxy]\nlos = 'ce'\n", r"unknown setting 'proxy\.los'; did you mean 'proxy\.loss'"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        resolve(file=toml(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none\.toml: no such settings file"):
+        resolve(file=tmp_path / "none.toml")
+    with pytest.raises(SettingsError, match="expected TOML settings"):
+        resolve(file=tmp_path)
+    (tmp_path / "latin.toml").write_bytes("method = 'é'".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"latin\.toml: expected TOML settings"):
+        resolve(file=tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "path", "value"),
+    [
+        ("proxy.learning_rate=1", "proxy.learning_rate", 1.0),
+        ("proxy.learning_rate=3e-5", "proxy.learning_rate", 3e-5),
+        ("model.hidden_dropout=none", "model.hidden_dropout", None),
+        ("model.hidden_dropout=0", "model.hidden_dropout", 0.0),
+        ("scorer_name=null", "scorer_name", None),
+        ("data.gold_split=0.5,0.5", "data.gold_split", (0.5, 0.5)),
+        ("data.gold_split=[0.5, 0.5]", "data.gold_split", (0.5, 0.5)),
+        ("data.silver=a=b.json", "data.silver", "a=b.json"),
+        (" seed = 5 ", "seed", 5),
+        ("scorer.floor=0.5", "scorer", {"floor": "0.5"}),  # read by the scorer's own signature
+        ("objective.entity-discrimination.temperature=1", "objective", {"entity-discrimination": {"temperature": "1"}}),
+    ],
+)
+def test_text_becomes_what_the_setting_is(assignment: str, path: str, value: Any) -> None:
+    found: Any = resolve(assignments=[assignment])
+    for name in path.split("."):
+        found = getattr(found, name)
+    assert found == value
+    assert type(found) is type(value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@given(JSON, JSON)
+def test_fingerprints_differ_with_what_they_are_of(one: Any, other: Any) -> None:
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (fingerprint(one) == fingerprint(other)) == same
+    assert fingerprint(one, other) == fingerprint(one, other)
+    assert len(fingerprint(one)) == 16
+
+
+def test_a_fingerprint_does_not_depend_on_the_order_of_keys() -> None:
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    assert fingerprint("ab", "c") != fingerprint("a", "bc")
