@@ -158,6 +158,12 @@ def test_the_command_line_imports_no_plugin_and_no_mathematics() -> None:
             assert _top(found.name) not in strangers, f"{module} imports {found.name}"
 
 
+def test_benchmarks_find_parts_by_name_as_any_run_does() -> None:
+    for module, imports in modules("benchmarks", "finecl_benchmarks").items():
+        for found in imports:
+            assert _top(found.name) not in {*PLUGINS, "tests"}, f"{module} imports {found.name}"
+
+
 def test_there_is_no_circle_of_imports() -> None:
     """Module-level imports only: those under TYPE_CHECKING and in functions may point back."""
     graph = {

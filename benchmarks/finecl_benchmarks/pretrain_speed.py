@@ -16,7 +16,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def main() -> None:
     print()
 
 
-def measure(file: Path, precision: str, steps: int, warm_up: int) -> dict[str, Any]:
+def measure(file: Path, precision: Literal["float32", "bf16"], steps: int, warm_up: int) -> dict[str, Any]:
     """The record of one measurement."""
     from finecl import pretrain as loop
     from finecl.checkpoints import load_encoder

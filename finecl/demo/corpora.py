@@ -61,16 +61,12 @@ def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocumen
     return DemoDocuments(silver=tuple(label_silver(silver, triples)), triples=triples, **gold)
 
 
-def _gold_circles(
-    number: int, known: Sequence[Circle], world: World, settings: DemoSettings
-) -> list[Circle]:
+def _gold_circles(number: int, known: Sequence[Circle], world: World, settings: DemoSettings) -> list[Circle]:
     """The first silver circles, the same ones for every part, and fresh ones."""
     shared = list(known[: round(number * settings.shared)])
     return shared + [world.circle() for _ in range(number - len(shared))]
 
 
-def _write(
-    part: str, circles: Sequence[Circle], settings: DemoSettings, generator: Generator
-) -> tuple[Document, ...]:
+def _write(part: str, circles: Sequence[Circle], settings: DemoSettings, generator: Generator) -> tuple[Document, ...]:
     written = (write_document(f"{part} {n}", c, settings.style, generator) for n, c in enumerate(circles, start=1))
     return tuple(written)
