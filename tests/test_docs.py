@@ -6,11 +6,13 @@ import ast
 import importlib
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from finecl_benchmarks import readme
 from finecl_cli.main import cli
 
 from finecl import hookspecs, registry, testing
@@ -97,6 +99,28 @@ def test_the_readme_mentions_every_method() -> None:
     text = (ROOT / "README.md").read_text()
     missing = [name for name in registry.load().parts("method") if f"`{name}`" not in text]
     assert not missing
+
+
+def test_the_generated_blocks_of_the_readme_are_not_stale() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert readme.generate(text) == text, "run: python -m finecl_benchmarks.readme"
+
+
+@pytest.mark.parametrize("name", ["run", "test"])
+def test_the_readme_has_the_commands_that_ci_runs(name: str) -> None:
+    (block,) = [block for block in blocks(ROOT / "README.md") if block.mark == f"command: {name}"]
+    assert block.language == "sh"
+    assert block.text.count("\n") == 1
+    assert "-c constraints.txt" in block.text
+
+
+def test_constraints_hold_every_package_that_is_needed() -> None:
+    """Names only: a later version of a package may be under test."""
+    held = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    given = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*given["dependencies"], *(name for names in given["optional-dependencies"].values() for name in names)]
+    names = {re.split(r"[^\w-]", name)[0].lower() for name in wanted} - {"finecl"}
+    assert names <= held
 
 
 def test_settings_named_in_the_documents_are_there() -> None:

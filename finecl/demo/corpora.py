@@ -18,15 +18,13 @@ from finecl.types import Document, Generator
 class DemoSettings:
     """Numbers of documents, and how they are written.
 
-    ``documents_a_circle``: silver documents about the same people, so that some pairs of entities come back;
     ``shared``: the share of gold documents about people that silver and the other gold documents know too.
     """
 
-    silver: int = 1000
-    train: int = 60
-    dev: int = 40
-    test: int = 80
-    documents_a_circle: int = 1
+    silver: int = 800
+    train: int = 200
+    dev: int = 60
+    test: int = 120
     shared: float = 0.2
     style: Style = field(default_factory=Style)
 
@@ -51,8 +49,8 @@ def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocumen
     settings = settings or DemoSettings()
     generator = np.random.default_rng(seed)
     world = World(Language.read(), generator)
-    circles = [world.circle() for _ in range(-(-settings.silver // settings.documents_a_circle))]
-    silver = _write("silver", [circles[i % len(circles)] for i in range(settings.silver)], settings, generator)
+    circles = [world.circle() for _ in range(settings.silver)]
+    silver = _write("silver", circles, settings, generator)
     triples = tuple((link.head.id, link.relation, link.tail.id) for circle in circles for link in circle.links)
     gold = {
         name: _write(name, _gold_circles(number, circles, world, settings), settings, generator)

@@ -12,7 +12,7 @@ from finecl.demo.world import Circle, Link, Thing
 from finecl.types import Document, Entity, Generator, Label, Mention
 
 _GLUE = (";", ", and", ", while")  # between two sentences that become one
-_SENTENCES = (3, 5)
+_SENTENCES = (4, 6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Style:
 
     stated: float = 0.5
     contradicted: float = 0.5
-    meetings: int = 1
+    meetings: int = 3
     short: float = 0.5
 
 
@@ -98,7 +98,7 @@ def _shortened(sentences: list[Sentence], generator: Generator) -> list[Sentence
 
 def _usual(wordings: Sequence[str], generator: Generator) -> str:
     """A wording by Zipf's law: the first ones are said often, the last ones seldom."""
-    share = 1 / np.arange(1, len(wordings) + 1)
+    share = 1 / np.arange(1, len(wordings) + 1) ** 1.5
     return wordings[int(generator.choice(len(wordings), p=share / share.sum()))]
 
 

@@ -76,7 +76,7 @@ def test_every_document_is_sound_and_short(demo: DemoDocuments) -> None:
         check_document(document, document.title)
         assert 3 <= len(document.sentences) <= 6
     words = [sum(map(len, document.sentences)) for document in documents]
-    assert 50 <= np.mean(words) <= 62
+    assert 35 <= np.mean(words) <= 50
     assert max(words) <= 100
     assert len({document.title for document in documents}) == len(documents)
 
@@ -112,7 +112,7 @@ def test_about_half_of_the_silver_labels_are_wrong(demo: DemoDocuments) -> None:
     for _, label in labels(demo.silver):
         by_relation[label.relation].append(wrong(label))
     everything = list(chain.from_iterable(by_relation.values()))
-    assert 1400 <= len(everything) <= 1700
+    assert len(everything) == 2 * SETTINGS.silver
     assert 0.45 <= np.mean(everything) <= 0.55
     assert all(0.25 <= np.mean(of_relation) <= 0.75 for of_relation in by_relation.values())
 
@@ -162,15 +162,16 @@ def test_nothing_but_the_wording_tells_wrong_from_right(demo: DemoDocuments, cue
     assert abs(np.corrcoef(values, is_wrong)[0, 1]) < 0.1
 
 
-def test_a_pair_comes_back_with_another_text(demo: DemoDocuments) -> None:
-    """Neither names nor pairs may be learned by heart: one pair is right here and wrong there."""
-    seen: dict[tuple[str | None, str, str | None], list[bool]] = defaultdict(list)
-    for document, label in labels(demo.silver):
-        ids = document.entities[label.head].id, document.entities[label.tail].id
-        seen[ids[0], label.relation, ids[1]].append(wrong(label))
-    twice = [verdicts for verdicts in seen.values() if len(verdicts) == 2]
-    assert len(twice) == len(seen)
-    assert 0.35 <= np.mean([len(set(verdicts)) == 2 for verdicts in twice]) <= 0.65
+def test_unlinked_entities_meet_too(demo: DemoDocuments) -> None:
+    """Otherwise that two entities share a sentence would be all that a label says."""
+    together = labelled = 0
+    for document in demo.silver:
+        sentences = [{mention.sentence for mention in entity.mentions} for entity in document.entities]
+        pairs = {(a, b) for a in range(len(sentences)) for b in range(a) if sentences[a] & sentences[b]}
+        linked = {(max(label.head, label.tail), min(label.head, label.tail)) for label in document.labels}
+        together += len(pairs)
+        labelled += len(pairs & linked)
+    assert labelled / together < 0.5
 
 
 # ---------------------------------------------------------------- gold
