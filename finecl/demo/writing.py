@@ -35,7 +35,7 @@ class Style:
     """
 
     stated: float = 0.5
-    contradicted: float = 0.5
+    contradicted: float = 0.3
     meetings: int = 3
     short: float = 0.5
 
@@ -98,7 +98,7 @@ def _shortened(sentences: list[Sentence], generator: Generator) -> list[Sentence
 
 def _usual(wordings: Sequence[str], generator: Generator) -> str:
     """A wording by Zipf's law: the first ones are said often, the last ones seldom."""
-    share = 1 / np.arange(1, len(wordings) + 1) ** 1.5
+    share = 1 / np.arange(1, len(wordings) + 1) ** 2
     return wordings[int(generator.choice(len(wordings), p=share / share.sum()))]
 
 
