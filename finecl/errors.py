@@ -23,7 +23,3 @@ class ModelError(FineCLError):
 
 class TrainingError(FineCLError):
     """Training cannot go on: the loss is not a number, or nothing is there to learn from."""
-
-
-class Interrupted(FineCLError):  # noqa: N818 - not an error of anybody's
-    """The user stopped the run; finished stages are kept."""

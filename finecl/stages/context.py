@@ -59,9 +59,15 @@ class Context:
         """The encoder of the settings, or the one in the directory ``name``, as it was saved."""
         settings = replace(self.settings.model, name=name) if name else self.settings.model
         encoder, reader, notes = load_encoder(settings, seed=self.settings.seed)
-        for note in notes:
+        for note in set(notes) - self._told:
             self.listener.note(note)
+        self._told.update(notes)
         return encoder, reader
+
+    @cached_property
+    def _told(self) -> set[str]:
+        """What has been said of the encoder: it is loaded several times."""
+        return set()
 
     def labelled(self, split: str) -> Labelled:
         """A split as an extractor meets it."""
