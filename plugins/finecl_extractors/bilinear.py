@@ -11,6 +11,7 @@ from finecl.losses import label_binary_cross_entropy, label_cross_entropy
 from finecl.types import Batch, LossSum, TextEncoder
 
 _BUCKET_EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # |distance| in sub-words: 0; 1; 2-3; 4-7; ...; >= 256
+_PAIRS = 1024  # so many at once: bounds the memory of asking about every pair
 _NEAREST = 10  # bucket of distance 0; its embedding is fixed at zero, as in the release
 
 
@@ -46,8 +47,15 @@ class Bilinear(nn.Module):
         bucket_P = distance_buckets(batch.start_V[batch.head_P] - batch.start_V[batch.tail_P])
         head = torch.cat([entities_VH[batch.head_P], self.distance(_NEAREST + bucket_P)], dim=1)
         tail = torch.cat([entities_VH[batch.tail_P], self.distance(_NEAREST - bucket_P)], dim=1)
-        logits: Tensor = self.bilinear(head, tail)
-        return logits
+        return self._bilinear(head, tail)
+
+    def _bilinear(self, head: Tensor, tail: Tensor) -> Tensor:
+        """What ``nn.Bilinear`` computes, as matrix products: its own backward pass loops over relations."""
+        parts = [
+            torch.einsum("pi,rij,pj->pr", h, self.bilinear.weight, t)
+            for h, t in zip(head.split(_PAIRS), tail.split(_PAIRS), strict=True)
+        ]
+        return torch.cat(parts) + self.bilinear.bias
 
     def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
         """The loss summed over pairs."""
