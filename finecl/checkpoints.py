@@ -17,6 +17,7 @@ from finecl.attention import PACKED
 from finecl.config import ModelSettings
 from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
+from finecl.memory import return_large_blocks
 from finecl.records import replacing_directory
 from finecl.text import Reader
 
@@ -68,6 +69,7 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Re
     """
     from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
+    return_large_blocks()
     where = find_model(settings.name)
     torch.manual_seed(seed)
     with _readable(settings.name, where), _quiet():

@@ -53,7 +53,7 @@ class Bilinear(nn.Module):
         """What ``nn.Bilinear`` computes, as matrix products: its own backward pass loops over relations."""
         parts = [
             torch.einsum("pi,rij,pj->pr", h, self.bilinear.weight, t)
-            for h, t in zip(head.split(_PAIRS), tail.split(_PAIRS), strict=True)
+            for h, t in zip(torch.split(head, _PAIRS), torch.split(tail, _PAIRS), strict=True)
         ]
         return torch.cat(parts) + self.bilinear.bias
 

@@ -1,0 +1,14 @@
+"""Large blocks go back to the system."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from finecl.memory import return_large_blocks
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_glibc_takes_the_threshold() -> None:
+    assert return_large_blocks()
