@@ -61,23 +61,29 @@ class TrainSettings:
     """What every training loop needs. Batches count documents; ``warmup_steps`` below 1 is a share of the run."""
 
     learning_rate: float = 4e-5
-    head_learning_rate: float | None = None  # of what is not the encoder; None: the same, as in the release
     weight_decay: float = 0.0
     adam_epsilon: float = 1e-8
     max_grad_norm: float = 1.0
     warmup_steps: float = 0.1
     batch_size: int = 32
-    max_tokens: int = 4096  # sub-words of one encoder pass; changes memory, not results
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProxySettings(TrainSettings):
-    """Stage 1: the proxy that learns the silver labels while its dynamics are recorded."""
+class ExtractSettings(TrainSettings):
+    """What the training of any extractor needs."""
 
     extractor: str = "bilinear"
+    head_learning_rate: float | None = None  # of what is not the encoder; None: the same, as in the release
+    negatives: float = 3.0  # sampled no-relation pairs for each labelled one (row 5)
+    max_tokens: int = 4096  # sub-words of one encoder pass: bounds memory, the loss stays that of the whole batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxySettings(ExtractSettings):
+    """Stage 1: the proxy that learns the silver labels while its dynamics are recorded."""
+
     num_train_epochs: int = 15
     loss: Literal["ce", "bce"] = "ce"  # release: bce (row 1)
-    negatives: float = 3.0  # sampled no-relation pairs for each labelled one (row 5)
     record: Literal["both", "batch", "epoch"] = "both"
 
 
@@ -96,13 +102,11 @@ class PretrainSettings(TrainSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneSettings(TrainSettings):
+class FinetuneSettings(ExtractSettings):
     """Stage 3: fine-tuning on gold labels (section A.3.1; the release clips at 0.1, row 10)."""
 
-    extractor: str = "bilinear"
     num_train_epochs: int = 200
     loss: Literal["ce", "bce"] = "bce"  # the paper's text says ce; every DocRED system uses bce (row 27)
-    negatives: float = 3.0
     eval_epochs: int = 5  # epochs between looks at dev
 
 

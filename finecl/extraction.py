@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from finecl.batch import Packed, pack, passes
+from finecl.config import FinetuneSettings, ProxySettings
 from finecl.draws import generator
 from finecl.optimization import Optimization, check_finite
 from finecl.pairs import Asked, ask
@@ -72,7 +73,7 @@ def train_epochs(
     extractor: Any,
     data: Labelled,
     documents: Ints,
-    settings: Any,
+    settings: ProxySettings | FinetuneSettings,
     *,
     stage: str,
     seed: int,
@@ -81,7 +82,7 @@ def train_epochs(
 ) -> Iterator[int]:
     """Trains, and pauses after each epoch: yields its number, from 0.
 
-    ``settings`` are ``ProxySettings`` or ``FinetuneSettings``. A step's loss is the mean over all pairs of its
+    A step's loss is the mean over all pairs of its
     batch, however many passes these take.
 
     Raises:
@@ -89,7 +90,9 @@ def train_epochs(
     """
     steps_an_epoch = -(-len(documents) // settings.batch_size)
     epochs = settings.num_train_epochs
-    optimization = Optimization(extractor, settings, steps_an_epoch * epochs)
+    optimization = Optimization(
+        extractor, settings, steps_an_epoch * epochs, head_learning_rate=settings.head_learning_rate
+    )
     listener.begin(stage, len(documents) * epochs, "documents")
     for epoch in range(epochs):
         extractor.train()

@@ -10,15 +10,13 @@ from finecl.errors import SettingsError
 
 _TRAIN = {
     "learning_rate": 0,
-    "head_learning_rate": 0,
     "weight_decay": 0,
     "adam_epsilon": 1e-16,
     "max_grad_norm": 1e-16,
     "warmup_steps": 0,
     "batch_size": 1,
-    "max_tokens": 1,
 }
-_EXTRACT = {**_TRAIN, "num_train_epochs": 1, "negatives": 0}
+_EXTRACT = {**_TRAIN, "head_learning_rate": 0, "max_tokens": 1, "num_train_epochs": 1, "negatives": 0}
 _LEAST: Mapping[str, float | Mapping[str, float]] = {
     "seed": 0,
     "model": {"max_length": 3, "attention_dropout": 0, "hidden_dropout": 0},  # two special tokens and a word

@@ -14,13 +14,16 @@ from finecl.types import Uids
 class Optimization:
     """AdamW over a module's parameters; biases and normalisation weights do not decay.
 
-    ``warmup_steps`` below 1 is a share of ``steps``.
+    ``warmup_steps`` below 1 is a share of ``steps``; ``head_learning_rate`` is that of all but the encoder, None: the
+    same.
     """
 
-    def __init__(self, module: nn.Module, settings: TrainSettings, steps: int) -> None:
+    def __init__(
+        self, module: nn.Module, settings: TrainSettings, steps: int, *, head_learning_rate: float | None = None
+    ) -> None:
         named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         self._parameters = [p for _, p in named]
-        head_rate = settings.head_learning_rate or settings.learning_rate
+        head_rate = head_learning_rate or settings.learning_rate
         groups = [
             {"params": chosen, "lr": rate, "weight_decay": decay}
             for rate, of_head in ((settings.learning_rate, False), (head_rate, True))
