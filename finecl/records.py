@@ -67,16 +67,20 @@ def environment() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The commit of finecl's own checkout, with '+' if it has changes; None outside one."""
+    """The commit of finecl's own checkout, with '+' if it has changes; None where finecl was installed from a wheel.
+
+    A virtual environment may stand inside another project's checkout: that commit says nothing of finecl.
+    """
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    return _git("describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*")
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says in this folder; None if it fails."""
+    where = Path(__file__).parent
     try:
-        told = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
+        told = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return told.stdout.strip() or None
