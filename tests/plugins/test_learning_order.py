@@ -308,6 +308,15 @@ def test_the_cleanest_weighs_alpha_and_unlearned_ones_are_last_or_dropped() -> N
     assert Exponential(alpha=4.0, unlearned="drop").weigh(noise).tolist() == pytest.approx([2.0, 4.0, 0.0, 1.0])
 
 
+def test_with_one_epoch_what_was_learned_outweighs_what_was_not() -> None:
+    """The paper's k = 1 (its ablation of k): A_1 and the rest."""
+    noise = np.array([1, math.inf, 1], dtype=np.float32)
+    assert Exponential(alpha=4.0).weigh(noise).tolist() == [4.0, 1.0, 4.0]
+    nothing = np.full(2, math.inf, dtype=np.float32)
+    assert Exponential().weigh(nothing).tolist() == [1.0, 1.0]
+    assert Exponential(unlearned="drop").weigh(nothing).tolist() == [0.0, 0.0]
+
+
 def test_pairs_without_a_label_weigh_alpha_to_the_exponent() -> None:
     assert Exponential().unscored == 1.0
     assert Exponential(no_relation=0.5).unscored == pytest.approx(1.648721)
