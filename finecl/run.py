@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from finecl import registry as plugins
 from finecl.config import Settings, fingerprint, from_dict
-from finecl.errors import ModelError, SettingsError
+from finecl.errors import ModelError, PluginError, SettingsError
 from finecl.optimization import NotFiniteError
 from finecl.progress import Listener
 from finecl.records import environment, read_json, write_json
@@ -164,7 +164,7 @@ def check_parts(context: Context) -> None:
     """Looks up every part that the run names and checks its settings, before anything is read or written.
 
     Raises:
-        PluginError: there is no part of that name.
+        PluginError: there is no part of that name, or it asks for what this version does not do.
         SettingsError: a part does not have a setting, or has no part to go to.
     """
     method, settings = context.method, context.settings
@@ -180,8 +180,12 @@ def check_parts(context: Context) -> None:
     if method.scorer:
         context.part("scorer", method.scorer, settings.scorer)
     context.part("weighting", method.weighting, settings.weighting)
+    if method.text != "documents":
+        raise PluginError(f"method '{settings.method}' reads {method.text}; this version reads documents only")
     for name in objectives:
-        context.part("objective", name, settings.objective.get(name, {}))
+        draw = context.part("objective", name, settings.objective.get(name, {})).draw
+        if draw != "documents":
+            raise PluginError(f"objective '{name}' asks for steps of {draw}; this version draws documents only")
     for stage in (settings.proxy, settings.finetune):
         context.registry.part("extractor", stage.extractor).values(settings.extractor)
 

@@ -252,7 +252,7 @@ class Batch:
 
     Entities are given as a sparse matrix over tokens (CSR): entity ``v`` is the weighted sum of the tokens
     ``member_M[offset_V[v]:offset_V[v + 1]]``, the mean over its mentions of the mean over each mention's tokens
-    (facts of the paper, eq. 4). ``head_P`` and ``tail_P`` are rows of entities.
+    (FineCL, eq. 4). ``head_P`` and ``tail_P`` are rows of entities.
 
     *Shape:* ``input_ids``, ``position_ids`` [1, T]; ``lengths`` D numbers that add up to T; ``member_M``,
     ``share_M`` [M]; ``offset_V`` (first member of each entity), ``start_V`` (its first token, counted from the

@@ -208,3 +208,38 @@ def test_a_command_cannot_take_the_place_of_one_of_finecl(plug: Plug, finecl: Fi
     plug(f"from finecl import hookimpl\n@hookimpl\ndef commands(cli):\n{command}")
     assert "--scorer" in finecl("train", "--help").out
     assert finecl("--help").out.count("\n  train ") == 1
+
+
+_OBJECTIVE = """
+from dataclasses import dataclass
+from finecl import hookimpl
+from finecl.types import Method
+
+@dataclass(frozen=True, kw_only=True)
+class Sentences:
+    anchors = candidates = "pair"
+    draw = "{draw}"
+
+@hookimpl
+def objectives():
+    return {{"sentences": Sentences}}
+
+@hookimpl
+def methods():
+    return {{"ours": Method(scorer=None, weighting="uniform", objectives=((1.0, "sentences"),), text="{text}")}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("draw", "text", "message"),
+    [
+        ("relation-pairs", "documents", "objective 'sentences' asks for steps of relation-pairs"),
+        ("documents", "marked-sentences", "method 'ours' reads marked-sentences"),
+    ],
+)
+def test_what_the_engine_cannot_draw_is_refused_before_anything_is_trained(
+    draw: str, text: str, message: str, plug: Plug, small: Small, tmp_path: Path, finecl: Finecl
+) -> None:
+    plug(_OBJECTIVE.format(draw=draw, text=text))
+    assert message in finecl(*small.arguments(tmp_path / "run"), "--method", "ours").complaint()
+    assert not (tmp_path / "run" / "scores.parquet").exists()
