@@ -31,17 +31,19 @@ class Optimization:
             if (chosen := [p for name, p in named if _is_head(name) == of_head and (p.dim() > 1) == of_matrices])
         ]
         self._clip = settings.max_grad_norm
-        self._adam = torch.optim.AdamW(groups, eps=settings.adam_epsilon, fused=True)
+        self.adam = torch.optim.AdamW(groups, eps=settings.adam_epsilon, fused=True)
+        self._rates = [float(group["lr"]) for group in self.adam.param_groups]
         given = settings.warmup_steps
-        warmup = round(given * steps) if given < 1 else int(given)
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._adam, lambda step: _linear(step, warmup, steps))
+        self._warmup = round(given * steps) if given < 1 else int(given)
+        self._steps = steps
 
-    def step(self) -> None:
-        """Clips the gradients, updates, and clears them."""
+    def step(self, number: int) -> None:
+        """Clips the gradients, makes update ``number`` (from 0), and clears them."""
+        for group, rate in zip(self.adam.param_groups, self._rates, strict=True):
+            group["lr"] = rate * _linear(number, self._warmup, self._steps)
         nn.utils.clip_grad_norm_(self._parameters, self._clip)
-        self._adam.step()
-        self._schedule.step()
-        self._adam.zero_grad(set_to_none=True)
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
 
 
 def _is_head(name: str) -> bool:

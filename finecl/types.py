@@ -9,6 +9,7 @@ Importing this module loads numpy, not torch.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -34,6 +35,8 @@ DynamicsMode = Literal["batch", "epoch"]
 
 NO_RELATION = -1
 """The relation code of a pair that carries no label, in every table: never the id of a real relation."""
+
+_MAPPED_FROM = 2**28  # bytes from which an array of dynamics lies in a file
 
 
 # ---------------------------------------------------------------- text with entities and labels
@@ -136,16 +139,26 @@ class Dynamics:
         """Arrays in which nothing has been shown yet."""
         shape = (epochs, instances)
         return cls(
-            correct=np.zeros(shape, dtype=np.bool_),
-            top=np.zeros(shape, dtype=np.bool_),
-            confidence=np.zeros(shape, dtype=np.float32),
-            margin=np.full(shape, -np.inf, dtype=np.float32),
-            loss=np.full(shape, np.inf, dtype=np.float32),
+            correct=_filled(shape, False, np.bool_),
+            top=_filled(shape, False, np.bool_),
+            confidence=_filled(shape, 0.0, np.float32),
+            margin=_filled(shape, -np.inf, np.float32),
+            loss=_filled(shape, np.inf, np.float32),
         )
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays by name."""
         return {column.name: getattr(self, column.name) for column in fields(self)}
+
+
+def _filled(shape: tuple[int, int], value: float, kind: type[np.generic]) -> npt.NDArray[Any]:
+    """An array of one value; a large one lies in an unnamed file, so that it need not be in memory."""
+    if shape[0] * shape[1] * np.dtype(kind).itemsize < _MAPPED_FROM:
+        return np.full(shape, value, dtype=kind)
+    with tempfile.TemporaryFile() as file:
+        mapped = np.memmap(file, dtype=kind, mode="w+", shape=shape)
+    mapped[:] = value
+    return mapped
 
 
 def first_epoch(correct_EN: Bools) -> Ints:

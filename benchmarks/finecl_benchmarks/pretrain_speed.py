@@ -45,11 +45,15 @@ def measure(file: Path, precision: Literal["float32", "bf16"], steps: int, warm_
     from finecl import pretrain as loop
     from finecl.checkpoints import load_encoder
     from finecl.config import ModelSettings
+    from finecl.gradcache import PretrainingModel
     from finecl.optimization import Optimization
+    from finecl.parallel import Parallel
+    from finecl.ranks import Ranks
     from finecl.records import environment
 
     encoder, reader, _ = load_encoder(ModelSettings(precision=precision))
     run = _pretraining(file, reader)
+    model = Parallel(PretrainingModel(encoder), Ranks())
     optimization = Optimization(encoder, run.settings, warm_up + steps)
     encoder.train()
     seconds, tokens, collate = [], [], []
@@ -57,8 +61,8 @@ def measure(file: Path, precision: Literal["float32", "bf16"], steps: int, warm_
         began = time.perf_counter()
         work = list(run.work(step))
         collated = time.perf_counter()
-        loop.train_step(encoder, run, work)
-        optimization.step()
+        loop.train_step(model, run, work, step)
+        optimization.step(step)
         seconds.append(time.perf_counter() - began)
         collate.append(collated - began)
         tokens.append(sum(len(w.group.packed.ids_T) for w in work))
@@ -80,7 +84,7 @@ def _pretraining(file: Path, reader: Any) -> Any:
     from finecl.extraction import Labelled
     from finecl.groups import Silver
     from finecl.inputs import cache_directory, read_corpus
-    from finecl.pretrain import MLM, Pretraining
+    from finecl.plan import MLM, Pretraining
     from finecl.text import Tokens, reached
 
     registry = plugins.load()

@@ -1,12 +1,15 @@
 """The command group, loaded a command at a time, and what becomes of errors.
 
-Exit codes: 0 done, 2 the user can mend it (one line says how), 130 stopped by Ctrl-C. Bugs keep their traceback.
+Exit codes: 0 done, 2 the user can mend it (one line says how), 130 stopped by Ctrl-C, 143 by SIGTERM. Bugs keep
+their traceback.
 """
 
 from __future__ import annotations
 
 import errno
 import importlib
+import os
+import signal
 import sys
 from typing import Any
 
@@ -14,6 +17,7 @@ import click
 
 import finecl
 from finecl.errors import FineCLError
+from finecl.stopping import StoppedError
 
 COMMANDS = {
     "train": "Score, weigh, pre-train, fine-tune, evaluate and report, in one go.",
@@ -70,7 +74,18 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code."""
-    sys.exit(run(arguments))
+    signal.signal(signal.SIGTERM, _terminate)
+    code = run(arguments)
+    if "torch.distributed" in sys.modules:
+        from finecl.ranks import leave
+
+        leave()
+    sys.exit(code)
+
+
+def _terminate(number: int, _frame: Any) -> None:
+    """Outside training loops, which write a checkpoint first."""
+    raise StoppedError(number, "between checkpoints; finished stages are kept")
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -83,6 +98,10 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "finecl"
         return _tell(f"{error.format_message()} See: {command} --help")
+    except StoppedError as stop:
+        if _speaks():
+            _tell(str(stop))
+        return stop.exit_code
     except FineCLError as error:
         return _tell(str(error))
     except (KeyboardInterrupt, click.Abort):
@@ -92,9 +111,20 @@ def run(arguments: list[str] | None = None) -> int:
         if error.errno not in _DISK:
             raise
         return _tell(f"cannot write {error.filename or 'a file'}: {error.strerror}; nothing was half-written")
+    except RuntimeError as error:
+        from finecl.ranks import lost_a_peer
+
+        if _speaks() or not lost_a_peer(error):
+            raise
+        return 1  # the rank that failed has said why
     return 0
 
 
+def _speaks() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _tell(message: Any) -> int:
-    click.echo(f"finecl: {' '.join(str(message).split())}", err=True)
+    rank = "" if _speaks() else f" rank {os.environ['RANK']}:"
+    click.echo(f"finecl:{rank} {' '.join(str(message).split())}", err=True)
     return 2
