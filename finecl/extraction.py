@@ -13,7 +13,7 @@ from torch import Tensor
 from finecl.batch import Packed, pack, passes
 from finecl.config import FinetuneSettings, ProxySettings
 from finecl.draws import generator
-from finecl.optimization import NotFiniteError, Optimization
+from finecl.optimization import Optimization, check_finite
 from finecl.pairs import Asked, ask
 from finecl.parallel import Parallel
 from finecl.progress import Listener
@@ -138,15 +138,14 @@ class Training:
         (pairs,) = ranks.total([sum(len(q.asked) for q in questions)])
         idle = model.passes(len(questions)) - len(questions)
         todo = [*(self._question(documents[:1], epoch) for _ in range(idle)), *questions]
-        losses = [torch.zeros((), device=self.extractor.encoder.precision.device)]
+        losses: list[Tensor] = []
         for number, q in enumerate(todo):
             scale = 1.0 / pairs if number >= idle else None
             losses.append(self._pass(model, q, scale, epoch, step, last=number + 1 == len(todo)))
-        local = torch.stack(losses).sum().item()
-        if local - local != 0:  # inf or NaN
-            asked = np.concatenate([q.asked.instance_I for q in questions])
-            raise NotFiniteError(self.stage, local, self.data.instances.uid[asked])
-        return ranks.total([local])[0]
+        local = torch.stack(losses).tolist() if losses else []
+        uids = [self.data.instances.uid[q.asked.instance_I] for q in todo]
+        check_finite(self.stage, list(zip(local, uids, strict=True)), ranks)
+        return ranks.total([sum(local)])[0]
 
     def _pass(self, model: Parallel, q: Question, scale: float | None, epoch: int, step: int, *, last: bool) -> Tensor:
         """Adds the gradients of a pass; without a scale it only takes part. Returns its share of the mean loss."""

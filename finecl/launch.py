@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -40,7 +41,9 @@ def launch(devices: int, module: str, arguments: list[str]) -> int:
         rdzv_endpoint="localhost:0",
         max_restarts=0,
         logs_specs=DefaultLogsSpecs(),
+        run_id="finecl",
     )
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # the ranks say themselves what went wrong
     try:
         elastic_launch(config, sys.executable)("-m", module, *arguments)
     except ChildFailedError as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from finecl.config import TrainSettings
 from finecl.errors import TrainingError
+from finecl.ranks import Ranks
 from finecl.types import Uids
 
 
@@ -60,6 +63,8 @@ def _linear(step: int, warmup: int, total: int) -> float:
 class NotFiniteError(TrainingError):
     """The loss is not a number; ``uids`` are the instances of the batch in which that happened."""
 
+    on_all_ranks = True
+
     def __init__(self, stage: str, value: float, uids: Uids) -> None:
         super().__init__(
             f"{stage}: the loss is {value}; lower {stage.split()[0]}.learning_rate or use model.precision = 'float32'. "
@@ -68,13 +73,14 @@ class NotFiniteError(TrainingError):
         self.uids = [f"{uid:016x}" for uid in np.unique(uids)]
 
 
-def check_finite(loss: Tensor, stage: str, uids: Uids) -> float:
-    """The loss as a number.
+def check_finite(stage: str, losses: Sequence[tuple[float, Uids]], ranks: Ranks) -> None:
+    """Looks at the losses of a step's passes on this rank, each with its instances, before the update is made.
 
     Raises:
-        NotFiniteError: it is not finite.
+        NotFiniteError: one is not finite, on whichever rank; then every rank raises it.
     """
-    value = float(loss.detach())
-    if not np.isfinite(value):
-        raise NotFiniteError(stage, value, uids)
-    return value
+    bad = [(value, uids) for value, uids in losses if not np.isfinite(value)]
+    (there,) = ranks.total([len(bad)])
+    if there:
+        everywhere = [pair for some in ranks.collect(bad) for pair in some]
+        raise NotFiniteError(stage, everywhere[0][0], np.concatenate([uids for _, uids in everywhere]))

@@ -17,7 +17,7 @@ from torch import Tensor
 from finecl.encoder import Encoder
 from finecl.errors import TrainingError
 from finecl.gradcache import Pass, PretrainingModel, Step, idle_pass
-from finecl.optimization import NotFiniteError, Optimization
+from finecl.optimization import Optimization, check_finite
 from finecl.parallel import Parallel
 from finecl.plan import MLM, Pretraining, Work, count_terms
 from finecl.progress import Listener
@@ -91,9 +91,8 @@ def train_step(model: Parallel, run: Pretraining, work: Sequence[Work], step: in
     )
     passes = _made_up(made.passes(work), work or run.work(step), model)
     losses = [_train_pass(made, one, last=number + 1 == len(passes)) for number, one in enumerate(passes)]
-    for one, loss in zip(passes, torch.stack(losses).tolist(), strict=True):
-        if loss - loss != 0:  # inf or NaN
-            raise NotFiniteError("pretrain", loss, one.uids)
+    uids = [one.uids for one in passes]
+    check_finite("pretrain", list(zip(torch.stack(losses).tolist(), uids, strict=True)), ranks)
     return _means(made, names, counts, ranks)
 
 

@@ -69,7 +69,8 @@ class Run:
         Raises:
             SettingsError: with ``only``, an earlier stage is not finished.
         """
-        check_parts(self.context)
+        with self.context.ranks.first():
+            check_parts(self.context)
         self._describe()
         if self.context.ranks.main:
             (self.directory / OFFENDING).unlink(missing_ok=True)

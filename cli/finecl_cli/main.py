@@ -11,13 +11,13 @@ import importlib
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 import click
 
 import finecl
 from finecl.errors import FineCLError
-from finecl.stopping import StoppedError
 
 COMMANDS = {
     "train": "Score, weigh, pre-train, fine-tune, evaluate and report, in one go.",
@@ -85,6 +85,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _terminate(number: int, _frame: Any) -> None:
     """Outside training loops, which write a checkpoint first."""
+    from finecl.stopping import StoppedError
+
     raise StoppedError(number, "between checkpoints; finished stages are kept")
 
 
@@ -92,18 +94,14 @@ def run(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        cli.main(given or ["--help"], prog_name="finecl", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        code = cli.main(given or ["--help"], prog_name="finecl", standalone_mode=False)
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "finecl"
         return _tell(f"{error.format_message()} See: {command} --help")
-    except StoppedError as stop:
-        if _speaks():
-            _tell(str(stop))
-        return stop.exit_code
     except FineCLError as error:
-        return _tell(str(error))
+        if _speaks() or not error.on_all_ranks:
+            _tell(str(error))
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _tell("stopped; finished stages are kept: the same command, or --resume, goes on")
         return 130
@@ -114,10 +112,17 @@ def run(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         from finecl.ranks import lost_a_peer
 
-        if _speaks() or not lost_a_peer(error):
+        if not lost_a_peer(error):
             raise
-        return 1  # the rank that failed has said why
-    return 0
+        return _wait_for_the_end()
+    return code if isinstance(code, int) else 0  # a command that leaves by its context returns its code
+
+
+def _wait_for_the_end() -> int:
+    """Another rank has failed and says why: its exit code is to be the first that the launcher sees."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(20)
+    return _tell("another rank ended; its own error says why")
 
 
 def _speaks() -> bool:

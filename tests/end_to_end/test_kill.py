@@ -1,4 +1,4 @@
-"""A run that is killed again and again, in every stage, ends as one that nobody disturbed; and so does one of two ranks."""
+"""A run that is killed in every stage ends as one that nobody disturbed; and so does one of two ranks."""
 
 from __future__ import annotations
 
@@ -87,18 +87,22 @@ def _wait_for(directory: Path, step: int, process: subprocess.Popen[bytes]) -> N
         time.sleep(0.002)
 
 
-def test_two_devices_find_what_one_finds(small: Small, undisturbed: Path, tmp_path: Path, elsewhere: Finecl) -> None:
-    arguments = [*small.arguments(tmp_path / "run", **SETTINGS), "--devices", "2", "--json"]
-    told = elsewhere(*arguments, FINECL_CACHE=tmp_path / "cache")
+def test_two_devices_find_what_one_finds(small: Small, tmp_path: Path, elsewhere: Finecl) -> None:
+    """Dropout is drawn by pass, and ranks cut other passes; Adam's own epsilon makes full steps of rounding."""
+    without = {"model__hidden_dropout": 0, **{f"{s}__adam_epsilon": 1e-3 for s in ("proxy", "pretrain", "finetune")}}
+    settings = SETTINGS | without
+    assert elsewhere(*small.arguments(tmp_path / "one", **settings), FINECL_CACHE=tmp_path / "c1").code == 0
+    arguments = [*small.arguments(tmp_path / "run", **settings), "--devices", "2", "--json"]
+    told = elsewhere(*arguments, FINECL_CACHE=tmp_path / "c2")
     assert told.code == 0, told.err
     assert json.loads(told.out)["evaluate"].keys() == {"pretrained", "plain"}  # one rank talks
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["ranks"] == 2
 
     def close(ours: Any, theirs: Any) -> None:
-        np.testing.assert_allclose(ours, theirs, rtol=0.02, atol=2e-3)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
-    same(tmp_path / "run", undisturbed, close)
+    same(tmp_path / "run", tmp_path / "one", close)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +118,8 @@ def test_a_failure_of_the_ranks_is_told_once_with_exit_code_2(
     arguments = [*small.arguments(tmp_path / "run", **(SETTINGS | changed)), "--devices", "2"]
     told = elsewhere(*arguments, FINECL_CACHE=tmp_path / "cache")
     assert told.code == 2, told.err
-    assert message in told.err
-    assert "Traceback" not in told.err
+    (line,) = told.err.splitlines()
+    assert message in line
 
 
 def test_devices_must_be_a_number_of_processes(small: Small, tmp_path: Path, finecl: Finecl) -> None:

@@ -19,7 +19,7 @@ def several(size: int, work: Callable[..., Any], directory: Path, *given: Any) -
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     directory.mkdir(parents=True, exist_ok=True)
-    spawn: Any = torch.multiprocessing.spawn
+    spawn: Any = getattr(torch.multiprocessing, "spawn")  # noqa: B009 - not exported by name
     spawn(_run, args=(size, port, directory, work, given), nprocs=size)
     return [torch.load(directory / f"{rank}.pt", weights_only=False) for rank in range(size)]
 
