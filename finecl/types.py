@@ -238,17 +238,42 @@ class Pairs:
 
         *Shape:* ``positive_AC``, ``negative_AC`` [A, C].
         """
-        order = generator.random(negative_AC.shape) if limit is not None else np.zeros(negative_AC.shape)
-        return cls.contrastive(_rows_of(positive_AC, None), _rows_of(negative_AC, limit, order))
+        count = positive_AC.shape[1]
+        positive_AP = _drawn(len(positive_AC), count, None, lambda a, c: positive_AC[a, c], generator)
+        negative_AK = _drawn(len(negative_AC), count, limit, lambda a, c: negative_AC[a, c], generator)
+        return cls.contrastive(positive_AP, negative_AK)
+
+    @classmethod
+    def drawn(
+        cls,
+        positive_AP: Ints,
+        candidates: int,
+        limit: int | None,
+        allowed: Callable[[Ints, Ints], Bools],
+        generator: Generator,
+    ) -> Pairs:
+        """Contrastive pairs with at most ``limit`` negatives an anchor, drawn without replacement.
+
+        ``allowed(anchor rows, candidate rows)``, two arrays that broadcast, says which candidates may be negatives of
+        which anchors. It is never asked about all pairs at once when there are many, so groups of thousands of
+        documents are as good as small ones. Anchors without a positive get no negatives.
+
+        *Shape:* ``positive_AP`` [A, P].
+        """
+        paired_A: Bools = np.any(positive_AP >= 0, axis=1)
+
+        def may(anchor: Ints, candidate: Ints) -> Bools:
+            return paired_A[anchor] & allowed(anchor, candidate)
+
+        return cls.contrastive(positive_AP, _drawn(len(positive_AP), candidates, limit, may, generator))
 
 
-def _rows_of(mask_AC: Bools, limit: int | None, order_AC: npt.NDArray[np.float64] | None = None) -> Ints:
-    """Column numbers of the True cells of each row, padded with -1; the ``limit`` of least ``order`` if given."""
-    width = int(mask_AC.sum(axis=1).max(initial=0))
-    keep = width if limit is None else min(width, limit)
-    key = np.where(mask_AC, 0.0 if order_AC is None else order_AC, np.inf)
-    columns = np.argsort(key, axis=1, kind="stable")[:, :keep]
-    return np.where(np.take_along_axis(mask_AC, columns, axis=1), columns, -1).astype(np.int64)
+def _drawn(
+    anchors: int, candidates: int, limit: int | None, allowed: Callable[[Ints, Ints], Bools], generator: Generator
+) -> Ints:
+    from finecl.negatives import draw_negatives
+
+    return draw_negatives(anchors, candidates, limit, allowed, generator)
 
 
 @dataclass(frozen=True, kw_only=True)
