@@ -86,7 +86,9 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Re
         tokenizer = AutoTokenizer.from_pretrained(where, use_fast=True)
     notes = _notes(settings.name, report)
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        # renamed in the course of transformers 5
+        name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
+        getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
     encoder = Encoder(model, precision, packing)
     if settings.torch_compile:
         encoder.compile_layers()

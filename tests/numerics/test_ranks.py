@@ -20,6 +20,7 @@ from finecl.finetune import finetune
 from finecl.groups import Silver
 from finecl.plan import MLM, Pretraining
 from finecl.pretrain import pretrain
+from finecl.resume import tensors_of
 from finecl.text import reached
 from tests import tiny
 from tests.numerics.several import several
@@ -70,7 +71,7 @@ def pretrained(model: Path, at: Path, settings: PretrainSettings, dropout: float
     )
     log = pretrain(encoder, run)
     return {
-        "weights": {n: p.detach().clone() for n, p in encoder.named_parameters()},
+        "weights": tensors_of(encoder),
         "losses": log.losses,
         "tokens": log.tokens,
     }
@@ -106,8 +107,10 @@ def test_a_cached_step_is_the_direct_one(model: Path, tmp_path: Path, group: Any
         replace(SETTINGS, contrast_group="global"),
         replace(SETTINGS, contrast_group="global", max_tokens=40),
         replace(SETTINGS, batch_size=3, contrast_group=2),
+        replace(SETTINGS, contrast_group="global", max_tokens=40, sharding="fsdp"),
+        replace(SETTINGS, sharding="fsdp"),
     ],
-    ids=["groups", "shared", "shared and cached", "few"],
+    ids=["groups", "shared", "shared and cached", "few", "sharded and cached", "sharded"],
 )
 def test_two_ranks_are_one(model: Path, tmp_path: Path, settings: PretrainSettings) -> None:
     alone = pretrained(model, tmp_path, settings)
