@@ -69,6 +69,7 @@ class Packed:
             input_ids=torch.from_numpy(self.ids_T if ids_T is None else ids_T)[None],
             position_ids=torch.from_numpy(positions)[None],
             lengths=tuple(self.lengths.tolist()),
+            entities=tuple(np.bincount(self.document_V, minlength=len(self.lengths)).tolist()),
             member_M=torch.from_numpy(self.member_M),
             share_M=torch.from_numpy(self.share_M),
             offset_V=torch.from_numpy(self.offset_V),

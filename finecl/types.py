@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -292,7 +292,8 @@ class Batch:
     ``member_M[offset_V[v]:offset_V[v + 1]]``, the mean over its mentions of the mean over each mention's tokens
     (FineCL, eq. 4). ``head_P`` and ``tail_P`` are rows of entities.
 
-    *Shape:* ``input_ids``, ``position_ids`` [1, T]; ``lengths`` D numbers that add up to T; ``member_M``,
+    *Shape:* ``input_ids``, ``position_ids`` [1, T]; ``lengths`` D numbers that add up to T, ``entities`` D numbers
+    that add up to V; ``member_M``,
     ``share_M`` [M]; ``offset_V`` (first member of each entity), ``start_V`` (its first token, counted from the
     start of its document) [V]; ``head_P``, ``tail_P`` [P].
     """
@@ -300,6 +301,7 @@ class Batch:
     input_ids: Tensor
     position_ids: Tensor
     lengths: tuple[int, ...]
+    entities: tuple[int, ...]
     member_M: Tensor
     share_M: Tensor
     offset_V: Tensor
@@ -309,9 +311,9 @@ class Batch:
 
     def to(self, device: str) -> Batch:
         """The same batch on another device."""
-        columns: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "lengths"}
-        moved = {name: column.to(device, non_blocking=True) for name, column in columns.items()}
-        return Batch(lengths=self.lengths, **moved)
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        tensors = {name: c.to(device, non_blocking=True) for name, c in columns.items() if not isinstance(c, tuple)}
+        return replace(self, **tensors)
 
 
 # ---------------------------------------------------------------- what plugins bring
