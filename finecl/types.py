@@ -239,8 +239,8 @@ class Pairs:
         *Shape:* ``positive_AC``, ``negative_AC`` [A, C].
         """
         count = positive_AC.shape[1]
-        positive_AP = _drawn(len(positive_AC), count, None, lambda a, c: positive_AC[a, c], generator)
-        negative_AK = _drawn(len(negative_AC), count, limit, lambda a, c: negative_AC[a, c], generator)
+        positive_AP = _drawn(np.arange(len(positive_AC)), count, None, lambda a, c: positive_AC[a, c], generator)
+        negative_AK = _drawn(np.arange(len(negative_AC)), count, limit, lambda a, c: negative_AC[a, c], generator)
         return cls.contrastive(positive_AP, negative_AK)
 
     @classmethod
@@ -260,16 +260,15 @@ class Pairs:
 
         *Shape:* ``positive_AP`` [A, P].
         """
-        paired_A: Bools = np.any(positive_AP >= 0, axis=1)
-
-        def may(anchor: Ints, candidate: Ints) -> Bools:
-            return paired_A[anchor] & allowed(anchor, candidate)
-
-        return cls.contrastive(positive_AP, _drawn(len(positive_AP), candidates, limit, may, generator))
+        paired = np.flatnonzero(np.any(positive_AP >= 0, axis=1))
+        drawn = _drawn(paired, candidates, limit, allowed, generator)
+        negative_AK = np.full((len(positive_AP), drawn.shape[1]), -1, dtype=np.int64)
+        negative_AK[paired] = drawn
+        return cls.contrastive(positive_AP, negative_AK)
 
 
 def _drawn(
-    anchors: int, candidates: int, limit: int | None, allowed: Callable[[Ints, Ints], Bools], generator: Generator
+    anchors: Ints, candidates: int, limit: int | None, allowed: Callable[[Ints, Ints], Bools], generator: Generator
 ) -> Ints:
     from finecl.negatives import draw_negatives
 

@@ -46,11 +46,11 @@ class RelationDiscrimination:
     def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
         """One positive an anchor at most, and up to ``negatives`` negatives."""
         mate_A = _mates(anchors.relation, generator)
-        mate_A = np.where((mate_A >= 0) & ~_related(anchors, candidates, np.arange(len(mate_A)), mate_A), mate_A, -1)
-        carries = _Carries(anchors, candidates)
+        related, carries = _Related(anchors, candidates), _Carries(anchors, candidates)
+        mate_A = np.where((mate_A >= 0) & ~related(np.arange(len(mate_A)), mate_A), mate_A, -1)
 
         def allowed(anchor: Ints, candidate: Ints) -> Bools:
-            return ~_related(anchors, candidates, anchor, candidate) & ~carries(anchor, candidate)
+            return ~related(anchor, candidate) & ~carries(anchor, candidate)
 
         return Pairs.drawn(mate_A[:, None], len(candidates), self.negatives, allowed, generator)
 
@@ -75,13 +75,19 @@ def _mates(relation: Ints, generator: Generator) -> Ints:
     return mates
 
 
-def _related(anchors: Table, candidates: Table, anchor: Ints, candidate: Ints) -> Bools:
-    """Rows of one document that share their head or their tail; that holds for a row and itself."""
-    same_document = anchors.document[anchor] == candidates.document[candidate]
-    same_head = anchors.head[anchor] == candidates.head[candidate]
-    same_tail = anchors.tail[anchor] == candidates.tail[candidate]
-    related: Bools = same_document & (same_head | same_tail)
-    return related
+class _Related:
+    """Whether rows of one document share their head or their tail; that holds for a row and itself."""
+
+    def __init__(self, anchors: Table, candidates: Table) -> None:
+        self._anchors, self._candidates = (
+            tuple((table.document << 20) | entity for entity in (table.head, table.tail))
+            for table in (anchors, candidates)
+        )
+
+    def __call__(self, anchor: Ints, candidate: Ints) -> Bools:
+        (head_A, tail_A), (head_C, tail_C) = self._anchors, self._candidates
+        found: Bools = (head_A[anchor] == head_C[candidate]) | (tail_A[anchor] == tail_C[candidate])
+        return found
 
 
 class _Carries:

@@ -30,34 +30,33 @@ def test_refusal_draws_allowed_candidates_without_replacement_and_as_many_as_the
     rng = np.random.default_rng(seed)
     mask = rng.random((anchors, candidates)) < rng.random()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(negatives, "_SMALL", 1)
-        found = draw_negatives(anchors, candidates, limit, lambda a, c: mask[a, c], rng)
+        patch.setattr(negatives, "_AT_ONCE", 50)
+        found = draw_negatives(np.arange(anchors), candidates, limit, lambda a, c: mask[a, c], rng)
     for row, allowed in zip(found, mask, strict=True):
         chosen = row[row >= 0]
         assert len(set(chosen.tolist())) == len(chosen) == min(limit, allowed.sum())
         assert allowed[chosen].all()
 
 
-@pytest.mark.parametrize("small", [1, 2**21])
-def test_every_allowed_candidate_is_as_likely(small: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(negatives, "_SMALL", small)
-    anchors, candidates = 4000, 12
+@pytest.mark.parametrize(("candidates", "limit"), [(12, 3), (12, 4), (60, 3)])
+def test_every_allowed_candidate_is_as_likely(candidates: int, limit: int) -> None:
+    """Drawn from all of them (12 of which 4), and by refusal."""
+    anchors = 4000
 
     def allowed(anchor: Ints, candidate: Ints) -> Bools:
         return np.broadcast_to(candidate % 3 != 0, np.broadcast_shapes(anchor.shape, candidate.shape))
 
-    found = draw_negatives(anchors, candidates, 3, allowed, np.random.default_rng(0))
+    found = draw_negatives(np.arange(anchors), candidates, limit, allowed, np.random.default_rng(0))
     counts = np.bincount(found.ravel(), minlength=candidates)
     assert counts[::3].sum() == 0
-    expected = anchors * 3 / 8
+    expected = anchors * limit / (candidates * 2 / 3)
     assert np.abs(counts[counts > 0] - expected).max() < 5 * np.sqrt(expected)
 
 
-def test_large_groups_keep_the_rules_of_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawn_negatives_keep_the_rules_of_all_of_them() -> None:
     table = table_of(np.random.default_rng(1), 60)
     objective = RelationDiscrimination(negatives=5)
     exact = RelationDiscrimination(negatives=None).pairs(table, table, np.random.default_rng(0))
-    monkeypatch.setattr(negatives, "_SMALL", 1)
     drawn = objective.pairs(table, table, np.random.default_rng(0))
     assert drawn.positive_AP.tolist() == exact.positive_AP.tolist()
     for some, every in zip(tiny.chosen(drawn.negative_AK), tiny.chosen(exact.negative_AK), strict=True):
