@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from finecl import registry as plugins
 from finecl.batch import Packed, pack
 from finecl.checkpoints import find_model, load_encoder
 from finecl.config import DataSettings, ModelSettings, PretrainSettings, ProxySettings
+from finecl.corpus import Corpus
 from finecl.encoder import Encoder
 from finecl.extraction import Labelled, Training, answers, build_extractor
 from finecl.gradcache import PretrainingModel
@@ -47,8 +48,8 @@ class Turn:
     collate_seconds: float = 0.0
 
 
-Engine = Callable[[int], Turn]
-"""Makes a turn, given its number."""
+Engine = Callable[[int], Any]
+"""Makes a turn, given its number: a ``Turn``, or a dictionary that holds at least what it does."""
 
 
 def data_file() -> Path:
@@ -57,7 +58,7 @@ def data_file() -> Path:
 
 
 @cache
-def corpus() -> Any:
+def corpus() -> Corpus:
     """The documents as a corpus."""
     return read_corpus(data_file(), DataSettings(), plugins.load())
 
@@ -77,14 +78,19 @@ def encoder_of(precision: Precision, **settings: Any) -> tuple[Encoder, Reader]:
 
 def pretraining(reader: Reader, **settings: Any) -> Pretraining:
     """FineCL's objectives on the documents, all weights 1."""
-    data, registry = labelled(reader), plugins.load()
+    return pretraining_of(labelled(reader), corpus(), reader, **settings)
+
+
+def pretraining_of(data: Labelled, corpus: Corpus, reader: Reader, **settings: Any) -> Pretraining:
+    """The same on any documents."""
+    registry = plugins.load()
     names = ("entity-discrimination", "relation-discrimination")
     silver = Silver(
         tokens=data.tokens,
         instances=data.instances,
         weight=np.ones(len(data.instances), dtype=np.float32),
         unscored=1.0,
-        relation_tokens=[reader.encode(corpus().names[relation]) for relation in corpus().relations],
+        relation_tokens=[reader.encode(corpus.names.get(relation, relation)) for relation in corpus.relations],
         askable=reached(data.instances, data.tokens),
     )
     chosen = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
@@ -235,7 +241,7 @@ def _nobody() -> Ints:
 
 
 def _both(make: Callable[[Precision], Engine], name: str) -> dict[str, Callable[[], Engine]]:
-    return {f"{name} float32": lambda: make("float32"), f"{name} bf16": lambda: make("bf16")}
+    return {f"{name} float32": partial(make, "float32"), f"{name} bf16": partial(make, "bf16")}
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {
@@ -251,6 +257,17 @@ ENGINES: dict[str, Callable[[], Engine]] = {
 }
 """Engines by name and precision."""
 for _size in (16, 64, 256, 768):
-    ENGINES[f"global {_size}"] = lambda size=_size: ours("bf16", batch_size=size, contrast_group="global")  # type: ignore[misc]
+    ENGINES[f"global {_size}"] = partial(ours, "bf16", batch_size=_size, contrast_group="global")
 
-__all__ = ["DOCUMENTS", "ENGINES", "Engine", "Turn"]
+
+def engine(name: str) -> Engine:
+    """The engine of this name."""
+    if name in ("contrastive bf16", "sentence-transformers bf16"):
+        from finecl_benchmarks import contrastive
+
+        return contrastive.ours("bf16") if name.startswith("contrastive") else contrastive.sentence_transformers("bf16")
+    if name.startswith("corpus "):
+        from finecl_benchmarks import scale
+
+        return scale.engine(int(name.split()[1]))
+    return ENGINES[name]()

@@ -26,6 +26,7 @@ COMMANDS = {
     "finetune": "Fine-tune extractors on the encoder of a run.",
     "evaluate": "Evaluate the extractors of a run on its test documents.",
     "report": "Write the report of a run.",
+    "benchmark": "Measure speed and memory on this machine.",
     "plugins": "List every part that the installed plugins bring.",
 }
 

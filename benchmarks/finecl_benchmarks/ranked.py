@@ -1,0 +1,41 @@
+"""A few pre-training steps on all ranks of a launcher; the first one prints the rate as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from finecl import ranks
+from finecl.gradcache import PretrainingModel
+from finecl.optimization import Optimization
+from finecl.parallel import Parallel
+from finecl.pretrain import train_step
+from finecl_benchmarks.engines import encoder_of, pretraining
+
+
+def main(steps: int, warm_up: int = 2) -> None:
+    """Times the steps after the warm-up."""
+    here = ranks.start()
+    with here.first():
+        encoder, reader = encoder_of("bf16")
+        run = pretraining(reader, batch_size=64)
+    model = Parallel(PretrainingModel(encoder), here)
+    optimization = Optimization(model.module, run.settings, 1000)
+    tokens, began = 0, time.perf_counter()
+    for step in range(warm_up + steps):
+        if step == warm_up:
+            here.wait()
+            tokens, began = 0, time.perf_counter()
+        work = run.work(step, here)
+        train_step(model, run, work, step)
+        optimization.step(step)
+        tokens += sum(int(w.group.packed.lengths[w.own].sum()) for w in work)
+    (total,) = here.total([tokens])
+    if here.main:
+        print(json.dumps({"tokens_per_second": total / (time.perf_counter() - began)}))
+    ranks.leave()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
