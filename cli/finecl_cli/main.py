@@ -22,6 +22,7 @@ COMMANDS = {
     "finetune": "Fine-tune extractors on the encoder of a run.",
     "evaluate": "Evaluate the extractors of a run on its test documents.",
     "report": "Write the report of a run.",
+    "data": "Convert, check, count, split, label and corrupt your own data.",
     "plugins": "List every part that the installed plugins bring.",
 }
 
@@ -96,5 +97,6 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _tell(message: Any) -> int:
-    click.echo(f"finecl: {' '.join(str(message).split())}", err=True)
+    line = " ".join(str(message).split())
+    click.echo(f"finecl: {line.encode('utf-8', 'backslashreplace').decode()}", err=True)
     return 2

@@ -47,7 +47,7 @@ class GLiREL(Records):
         relations = record.optional("relations")
         labels = [_label(item, numbers) for item in relations.items("relation")] if relations else []
         return Document(
-            title=given.text() if given else content_title([words], entities),
+            title=given.text() if given else content_title([words], entities, labels),
             sentences=(words,),
             entities=tuple(entities),
             labels=tuple(labels),

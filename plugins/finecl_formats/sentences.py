@@ -15,24 +15,26 @@ def sentence_document(
     title: str, sentences: Sequence[Sequence[str]], head: Entity, tail: Entity, relation: str
 ) -> Document:
     """The document; its title is a hash of its content where the file gives none, so it survives shuffling."""
+    labels = (Label(head=0, tail=1, relation=relation),)
     return Document(
-        title=title or content_title(sentences, [head, tail]),
+        title=title or content_title(sentences, [head, tail], labels),
         sentences=tuple(map(tuple, sentences)),
         entities=(head, tail),
-        labels=(Label(head=0, tail=1, relation=relation),),
+        labels=labels,
     )
 
 
-def content_title(sentences: Sequence[Sequence[str]], entities: Sequence[Entity]) -> str:
-    """16 hexadecimal digits that depend on the words and on where the entities stand."""
+def content_title(sentences: Sequence[Sequence[str]], entities: Sequence[Entity], labels: Sequence[Label]) -> str:
+    """16 hexadecimal digits that depend on the words, on where the entities stand, and on the labels."""
     spans = [[(m.sentence, m.start, m.end) for m in entity.mentions] for entity in entities]
-    content = json.dumps([list(map(list, sentences)), spans]).encode()
+    claims = [(label.head, label.tail, label.relation) for label in labels]
+    content = json.dumps([list(map(list, sentences)), spans, claims]).encode()
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def given_title(document: Document) -> dict[str, str]:
     """The field ``id`` that is to be written, if the title is not the hash of the content."""
-    made = content_title(document.sentences, document.entities)
+    made = content_title(document.sentences, document.entities, document.labels)
     return {} if document.title == made else {"id": document.title}
 
 
