@@ -25,8 +25,8 @@ def sentence_document(
 
 
 def content_title(sentences: Sequence[Sequence[str]], entities: Sequence[Entity], labels: Sequence[Label]) -> str:
-    """16 hexadecimal digits that depend on the words, on where the entities stand, and on the labels."""
-    spans = [[(m.sentence, m.start, m.end) for m in entity.mentions] for entity in entities]
+    """16 hexadecimal digits that depend on the words, on the entities' places, names and ids, and on the labels."""
+    spans = [[entity.id, *((m.sentence, m.start, m.end, m.name) for m in entity.mentions)] for entity in entities]
     claims = [(label.head, label.tail, label.relation) for label in labels]
     content = json.dumps([list(map(list, sentences)), spans, claims]).encode()
     return hashlib.blake2b(content, digest_size=8).hexdigest()
