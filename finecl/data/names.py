@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from finecl.types import Document
 
 _SPACE = re.compile(r"\s+")
-_EDGES = " \t\n\"'`.,;:!?()[]{}«»“”‘’"
+EDGES = " \t\n\"'`.,;:!?()[]{}«»“”‘’"
 
 
 def normalised(name: str) -> str:
     """A name in lower case (Unicode NFKC, case folded), spaces single, without quotes and points at its ends."""
     plain = unicodedata.normalize("NFKC", name).casefold()
-    return _SPACE.sub(" ", plain).strip(_EDGES) or plain.strip()
+    return _SPACE.sub(" ", plain).strip(EDGES) or plain.strip()
 
 
 def entity_names(document: Document) -> list[set[str]]:
