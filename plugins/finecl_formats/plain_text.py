@@ -81,5 +81,5 @@ def _ends_here(line: str, words: list[str], at: int) -> bool:
     follows = rest.lstrip()
     spaced = rest != follows or words[-1] in _ENDS[3:]
     before = words[-2] if len(words) > 1 else ""
-    initial = len(before) == 1 and before.isupper()
-    return spaced and not follows[:1].islower() and not (words[-1] == "." and (initial or before in _TITLES))
+    short = (len(before) == 1 and before.isupper()) or "." in before or before in _TITLES  # M. | U.S. | Dr.
+    return spaced and not follows[:1].islower() and not (words[-1] == "." and short)
