@@ -79,14 +79,18 @@ def recognise(path: Path, registry: Registry, name: str = "auto", option: str = 
     if name != "auto":
         named: Format = registry.create("format", name, {})
         return named
-    if path.is_file() and not path.stat().st_size:
+    try:
+        is_file, is_directory = path.is_file(), path.is_dir()
+    except OSError as error:  # a name that is too long for any file
+        raise FormatError(f"{path}: expected a file, got '{error.strerror}'; check the path") from None
+    if is_file and not path.stat().st_size:
         raise FormatError(f"{path}: expected documents, got an empty file; check the path")
     for part in registry.parts("format").values():
         format: Format = part.create()
         if format.recognises(path):
             return format
-    if not path.is_file():
-        came = "a directory that no format recognises" if path.is_dir() else "nothing"
+    if not is_file:
+        came = "a directory that no format recognises" if is_directory else "nothing"
         raise FormatError(f"{path}: expected a file, got {came}; check the path")
     known = ", ".join(registry.parts("format"))
     raise FormatError(f"{path}: no format recognises this file; name one with {option}; known: {known}")

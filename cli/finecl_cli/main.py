@@ -78,7 +78,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        cli.main(given or ["--help"], prog_name="finecl", standalone_mode=False)
+        code = cli.main(given or ["--help"], prog_name="finecl", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
@@ -93,7 +93,7 @@ def run(arguments: list[str] | None = None) -> int:
         if error.errno not in _DISK:
             raise
         return _tell(f"cannot write {error.filename or 'a file'}: {error.strerror}; nothing was half-written")
-    return 0
+    return code if isinstance(code, int) else 0  # click hands on the code of a command that ends with one
 
 
 def _tell(message: Any) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finecl.checks import check_document
-from finecl.errors import SettingsError
+from finecl.errors import FormatError, SettingsError
 from finecl.inputs import recognise
 from finecl.progress import Listener
 from finecl.registry import Registry
@@ -38,11 +38,14 @@ class Source:
         """The documents.
 
         Raises:
-            FormatError: the file cannot be read, or a document is not sound.
+            FormatError: the file cannot be read, a document is not sound, or there is none.
         """
+        number = 0
         for number, document in enumerate(watched(self.format.read(self.path), self.listener, "reading"), start=1):
             check_document(document, f"{self.path}: document {number} ('{document.title}')")
             yield document
+        if not number:
+            raise FormatError(f"{self.path}: expected documents, got none; check file and format")
 
 
 def watched(documents: Iterable[Document], listener: Listener, stage: str) -> Iterator[Document]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from finecl.checks import document_faults
 from finecl.errors import FormatError
+from finecl.rows import to_row
 from finecl.types import Document, Format
 
 Scanned = tuple[str, Document | FormatError]
@@ -109,7 +110,7 @@ def _scan(path: Path, format: Format) -> Iterator[Scanned]:
 def _unicode(document: Document, where: str) -> Iterator[FormatError]:
     """JSON can spell half a surrogate pair, files of other formats cannot hold it."""
     try:
-        json.dumps(repr(document), ensure_ascii=False).encode()
+        json.dumps(to_row(document, [""] * len(document.labels)), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         came = ascii(error.object[error.start])
         yield FormatError(f"{where}: expected Unicode text, got {came}; remove that character")

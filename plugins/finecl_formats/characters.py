@@ -60,7 +60,7 @@ def to_words(text: str, spans: Sequence[tuple[int, int]], place: str) -> Words:
     joined = {word for a, b in zip(first, last, strict=True) for word in range(a + 1, b + 1)}
     sentence_of, begin = _sentences(text, pieces, joined)
     words = [text[start:end] for start, end in pieces]
-    ends = [*begin[1:], len(words)]
+    ends = [*begin[1:], len(words)][: len(begin)]
     return Words(
         sentences=tuple(tuple(words[a:b]) for a, b in zip(begin, ends, strict=True)),
         spans=tuple(

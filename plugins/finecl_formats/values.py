@@ -44,10 +44,12 @@ class Value:
         return found
 
     def number(self) -> int:
-        """A whole number."""
+        """A whole number of at most 63 bits."""
         if isinstance(self.content, bool):
             raise self.fault("a whole number")
         found: int = self._as(int, "a whole number")
+        if found.bit_length() > 63:
+            raise self.fault("a whole number below 2^63")
         return found
 
     def texts(self) -> tuple[str, ...]:
