@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from finecl.distant import Fact, Labelling
+from finecl.errors import FormatError
 from finecl.records import read_json, write_json
 from finecl.rows import LabelUids
 from finecl.types import Document, Format
@@ -71,6 +72,11 @@ def _labelled(documents: Iterable[Document], labelling: Labelling, told: Labelle
         told.matchers.update(fact.matcher for fact in facts if fact)
         told.relations.update(x.relation for x, fact in zip(document.labels, facts, strict=True) if fact)
         yield document
+    if not told.documents:
+        raise FormatError(
+            f"documents to be labelled: expected entities in them, got none in {told.skipped} documents; give documents "
+            "with entities, or let --find look for them"
+        )
 
 
 class _Facts:

@@ -44,8 +44,11 @@ class HuggingFace(Records):
 
     def recognises(self, path: Path) -> bool:
         """Whether it is a folder that ``datasets`` has saved."""
-        folder = _folder_and_split(path)[0]
-        return any((folder / name).is_file() for name in _SAVED)
+        try:
+            folder = _folder_and_split(path)[0]
+            return any((folder / name).is_file() for name in _SAVED)
+        except OSError:  # a name that is too long for any file
+            return False
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
         """The rows.
@@ -117,8 +120,8 @@ def _loaded(path: Path) -> Any:
     """
     import datasets
 
-    folder, split = _folder_and_split(path)
     try:
+        folder, split = _folder_and_split(path)
         with _quiet():
             found = datasets.load_from_disk(str(folder)) if folder.is_dir() else datasets.load_dataset(str(folder))
     except Exception as error:  # whatever the library, the network or Arrow raise

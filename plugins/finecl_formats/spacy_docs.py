@@ -45,7 +45,7 @@ class SpacyDocs(Records):
         Raises:
             FormatError: spaCy is not installed, or the file is no DocBin.
         """
-        spacy, tokens = _spacy()
+        spacy, tokens = _spacy(path)
         with opened(path) as stream:
             content = stream.read()
         try:
@@ -66,7 +66,7 @@ class SpacyDocs(Records):
         Raises:
             FormatError: spaCy is not installed, or a document has what spaCy has no place for.
         """
-        spacy, tokens = _spacy()
+        spacy, tokens = _spacy(path)
         vocabulary = spacy.blank("xx").vocab
         with replacing(path) as unfinished:
             kept = tokens.DocBin(store_user_data=True)
@@ -78,12 +78,13 @@ class SpacyDocs(Records):
             unfinished.write_bytes(kept.to_bytes())
 
 
-def _spacy() -> tuple[Any, Any]:
+def _spacy(path: Path) -> tuple[Any, Any]:
     try:
         import spacy
         from spacy import tokens
     except ImportError:
-        raise FormatError("spaCy files need spaCy, which is not installed; pip install 'finecl[spacy]'") from None
+        what = "expected spaCy to be installed, which files of this format need, got none; pip install 'finecl[spacy]'"
+        raise FormatError(f"{path}: {what}") from None
     if not tokens.Doc.has_extension("rel"):
         tokens.Doc.set_extension("rel", default={})
     return spacy, tokens

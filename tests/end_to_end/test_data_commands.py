@@ -117,6 +117,20 @@ def test_labels_from_a_graph_come_with_facts_and_names(
     assert {label.truth for document in written for label in document.labels} == {None}
 
 
+def test_training_never_reads_the_true_labels(tmp_path: Path, small: Small, finecl: Finecl) -> None:
+    """The same noisy labels with and without their truth give the same noise and weights."""
+    noisy, blind = tmp_path / "noisy.jsonl", tmp_path / "blind.jsonl"
+    numbers(finecl, "corrupt", small.data / "silver.jsonl", noisy, "--rate", "0.4")
+    numbers(finecl, "convert", noisy, blind, "--drop", "truth")
+    scores = []
+    for file in (noisy, blind):
+        arguments = small.arguments(tmp_path / file.stem)
+        told = finecl(*arguments, "--silver", file, "--stop-after", "score")
+        assert told.code == 0, told.err
+        scores.append(pq.read_table(tmp_path / file.stem / "scores.parquet").drop(["truth"]).to_pydict())
+    assert scores[0] == scores[1]
+
+
 def test_progress_goes_to_stderr_and_numbers_to_stdout(tmp_path: Path, small: Small, finecl: Finecl) -> None:
     told = finecl("data", "convert", small.data / "silver.jsonl", tmp_path / "o.parquet")
     assert told.out.splitlines()[1:2] == ["documents: 14"]

@@ -341,7 +341,7 @@ def test_spacy_means_what_it_says(tmp_path: Path) -> None:
 
 def test_spacy_files_without_spacy_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "spacy", None)
-    with pytest.raises(FormatError, match=r"pip install 'finecl\[spacy\]'"):
+    with pytest.raises(FormatError, match=r"d.spacy: .*pip install 'finecl\[spacy\]'"):
         list(FORMATS["spacy"]().read(tmp_path / "d.spacy"))
 
 

@@ -247,6 +247,17 @@ def test_a_name_of_several_entities_has_no_id_but_is_labelled_by_name(tmp_path: 
     assert [claim[:3] for claim in claims(Labelling(graph=graph), found)] == [(0, 1, "born in")]
 
 
+def test_what_is_found_has_the_type_of_its_table(tmp_path: Path) -> None:
+    (document,) = raw(tmp_path, a="Marie Curie left Warsaw.")
+    names = table(tmp_path / "n.tsv", ("Q1", CURIE, "PER"), ("Q2", WARSAW, "LOC"))
+    types = table(tmp_path / "types.tsv", ("left", "LOC", "PER"))
+    triples = table(tmp_path / "t.tsv", ("Q1", "born in", "Q2"), ("Q1", "left", "Q2"))
+    graph = Graph.read(triples, names=names, types=types)
+    (found,) = Gazetteer(graph).find([document])
+    assert [(entity.id, entity.type) for entity in found.entities] == [("Q1", "PER"), ("Q2", "LOC")]
+    assert claims(Labelling(graph=graph), found) == [(0, 1, "born in", "id")]
+
+
 def test_a_pipeline_of_spacy_finds_entities(tmp_path: Path) -> None:
     spacy = pytest.importorskip("spacy", reason="spaCy is not installed: pip install 'finecl[spacy]'")
     pipeline = spacy.blank("en")
@@ -297,6 +308,13 @@ def test_a_fault_leaves_neither_documents_nor_facts(tmp_path: Path) -> None:
     labelling = Labelling(graph=Graph.of([("Q1", "r", "Q2")]), match="id")
     with pytest.raises(FormatError):
         label([text("a", (None, None, ["?"]))], labelling, JSONLines(), tmp_path / "s", facts=tmp_path / "f.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_documents_without_any_entity_are_refused(tmp_path: Path) -> None:
+    labelling = Labelling(graph=Graph.of([("Q1", "r", "Q2")]))
+    with pytest.raises(FormatError, match="expected entities in them, got none in 2 documents"):
+        label([text("a"), text("b")], labelling, JSONLines(), tmp_path / "s", facts=tmp_path / "f.parquet")
     assert list(tmp_path.iterdir()) == []
 
 
