@@ -74,8 +74,8 @@ def _labelled(documents: Iterable[Document], labelling: Labelling, told: Labelle
         yield document
     if not told.documents:
         raise FormatError(
-            f"documents to be labelled: expected entities in them, got none in {told.skipped} documents; give documents "
-            "with entities, or let --find look for them"
+            f"documents to be labelled: expected entities in them, got none in {told.skipped} documents; "
+            "give documents with entities, or let --find look for them"
         )
 
 
