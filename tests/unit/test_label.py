@@ -322,3 +322,16 @@ def test_names_of_relations_are_added_to_those_that_are_there(tmp_path: Path) ->
     add_names(tmp_path / "rel_info.json", {"P1": "one"})
     add_names(tmp_path / "rel_info.json", {"P2": "two"})
     assert json.loads((tmp_path / "rel_info.json").read_text()) == {"P1": "one", "P2": "two"}
+
+
+def test_the_benchmark_measures_what_it_says() -> None:
+    from finecl_benchmarks.label_speed import RESULTS, measure
+
+    kept = json.loads((RESULTS / "label-speed.json").read_text())
+    record = measure(30, 500, 2)
+    assert record.keys() == kept.keys()
+    assert record["found"]["documents"] == 30
+    assert record["found"]["labels"] > 30
+    assert kept["settings"] == {"documents": 100_000, "triples": 10_000_000, "threads": 2, "match": "id"}
+    assert kept["seconds"]["all"] < 300
+    assert kept["peak_memory_gb"] < 6
