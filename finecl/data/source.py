@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from finecl.checks import check_document
 from finecl.errors import FormatError, SettingsError
@@ -12,6 +13,8 @@ from finecl.inputs import recognise
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Document, Format
+
+Item = TypeVar("Item")
 
 _PIECE = 256  # documents between two signs of progress
 
@@ -48,8 +51,11 @@ class Source:
             raise FormatError(f"{self.path}: expected documents, got none; check file and format")
 
 
-def watched(documents: Iterable[Document], listener: Listener, stage: str) -> Iterator[Document]:
-    """The same documents; ``listener`` hears how many have passed. Their number is not known beforehand."""
+def watched(documents: Iterable[Item], listener: Listener, stage: str) -> Iterator[Item]:
+    """The same documents, or what is read of them; ``listener`` hears how many have passed.
+
+    Their number is not known beforehand.
+    """
     listener.begin(stage, None, "documents")
     passed = 0
     for document in documents:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from finecl.checks import document_faults
+from finecl.data.source import watched
 from finecl.errors import FormatError
+from finecl.progress import Listener
 from finecl.rows import to_row
 from finecl.types import Document, Format
 
@@ -58,14 +60,22 @@ class Bill:
         }
 
 
-def validate(path: Path, format: Format, *, max_errors: int = 20, relations: Collection[str] | None = None) -> Bill:
+def validate(
+    path: Path,
+    format: Format,
+    *,
+    max_errors: int = 20,
+    relations: Collection[str] | None = None,
+    listener: Listener | None = None,
+) -> Bill:
     """Reads the whole file, or up to ``max_errors`` faults; ``relations`` are the ones that labels may have.
 
     Faults are what ``check_document`` raises; text that is not Unicode; two documents that are the same, or have the
     same title; relations that are not known. Never raises for what the file holds.
     """
     bill = Bill()
-    for fault in _faults(path, format, bill, relations):
+    scanned = watched(_scan(path, format), listener or Listener(), "checking")
+    for fault in _faults(path, scanned, bill, relations):
         bill.faults.append(" ".join(str(fault).encode("utf-8", "backslashreplace").decode().split()))
         if len(bill.faults) == max_errors:
             bill.complete = False
@@ -73,10 +83,12 @@ def validate(path: Path, format: Format, *, max_errors: int = 20, relations: Col
     return bill
 
 
-def _faults(path: Path, format: Format, bill: Bill, relations: Collection[str] | None) -> Iterator[FormatError]:
+def _faults(
+    path: Path, scanned: Iterator[Scanned], bill: Bill, relations: Collection[str] | None
+) -> Iterator[FormatError]:
     seen: dict[bytes, str] = {}
     known = sorted(relations or ())
-    for where, found in _scan(path, format):
+    for where, found in scanned:
         if isinstance(found, FormatError):
             yield found
             continue

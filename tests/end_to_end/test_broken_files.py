@@ -279,6 +279,9 @@ SECONDS = float(os.environ.get("FINECL_FUZZ_SECONDS", "3"))
 """How long the fuzzer looks for a file that makes a reader crash; continuous integration gives it a minute."""
 
 FILES = [name for name in finecl_formats.formats() if name not in ("brat", "text", "hugging-face", "spacy")]
+ANNOTATED = (
+    b"T1\tPER 0 3\tAda\nT2\tPER 8 11\tZoe\n*\tEquiv T1 T2\nN1\tReference T1 W:Q1\tAda\nR1\tmet Arg1:T1 Arg2:T2\n"
+)
 PIECES = [
     b'"',
     b"{",
@@ -314,13 +317,17 @@ PIECES += [
 
 def survive(format: str, content: bytes, path: Path) -> None:
     """A reader yields documents or raises a FormatError, and so does what writes them."""
-    path.write_bytes(content)
+    if format == "brat":
+        path = path.with_suffix(".folder")
+        path.mkdir(exist_ok=True)
+        (path / "a.txt").write_bytes(b"Ada met Zoe .")
+    (path / "a.ann" if format == "brat" else path).write_bytes(content)
     made = finecl_formats.formats()[format]()
     made.recognises(path)
     with suppress(FormatError):
         JSONLines().write(made.read(path), path.with_suffix(".out"))
     for fault in validate(path, made).faults:
-        assert fault.startswith(f"{path}: ")
+        assert fault.startswith(str(path))
         assert "\n" not in fault
         assert len(fault) < 1200, fault
 
@@ -348,9 +355,10 @@ def test_no_mutation_of_a_sound_file_crashes_a_reader(tmp_path: Path) -> None:
     seed = time.time_ns()
     draw = random.Random(seed)
     sound = {format: written(format, tmp_path / "sound") for format in FILES}
+    sound |= {"brat": ANNOTATED, "text": b"Ada met Zoe. Dr. No left!\nAnd so on.\n"}
     until, tried = time.monotonic() + SECONDS, 0
     while time.monotonic() < until:
-        format = draw.choice(FILES)
+        format = draw.choice(list(sound))
         content = mutated(sound[format], draw)
         tried += 1
         try:

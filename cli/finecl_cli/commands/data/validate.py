@@ -35,7 +35,7 @@ def command(
             except FormatError as error:
                 bills[str(file)] = Bill(faults=[str(error)])
             else:
-                bills[str(file)] = validate(file, format, max_errors=max_errors, relations=known)
+                bills[str(file)] = validate(file, format, max_errors=max_errors, relations=known, listener=at.screen)
     if as_json:
         click.echo(json.dumps({name: bill.to_dict() for name, bill in bills.items()}))
     for name, bill in bills.items():
