@@ -46,6 +46,22 @@ class Packed:
         """Rows of these entities, -1 for those beyond the encoder's reach."""
         return find(self.key_V, entity_key(document, entity))
 
+    def part(self, begin: int, end: int) -> Packed:
+        """The documents ``begin .. end - 1`` alone."""
+        first = np.concatenate([[0], np.cumsum(self.lengths)])
+        entity = np.searchsorted(self.key_V, [begin << ENTITY_BITS, end << ENTITY_BITS])
+        member = np.append(self.offset_V, len(self.member_M))[entity]
+        entities, members = slice(*entity.tolist()), slice(*member.tolist())
+        return Packed(
+            ids_T=self.ids_T[first[begin] : first[end]],
+            lengths=self.lengths[begin:end],
+            key_V=self.key_V[entities] - (begin << ENTITY_BITS),
+            start_V=self.start_V[entities],
+            offset_V=self.offset_V[entities] - member[0],
+            member_M=self.member_M[members] - first[begin],
+            share_M=self.share_M[members],
+        )
+
     def batch(self, head_P: Ints, tail_P: Ints, *, first_position: int, ids_T: Ints | None = None) -> Batch:
         """As tensors, with the pairs of entity rows that are asked about."""
         positions = ranges(np.full(len(self.lengths), first_position), self.lengths)
@@ -53,6 +69,7 @@ class Packed:
             input_ids=torch.from_numpy(self.ids_T if ids_T is None else ids_T)[None],
             position_ids=torch.from_numpy(positions)[None],
             lengths=tuple(self.lengths.tolist()),
+            entities=tuple(np.bincount(self.document_V, minlength=len(self.lengths)).tolist()),
             member_M=torch.from_numpy(self.member_M),
             share_M=torch.from_numpy(self.share_M),
             offset_V=torch.from_numpy(self.offset_V),
@@ -60,6 +77,26 @@ class Packed:
             head_P=torch.from_numpy(head_P),
             tail_P=torch.from_numpy(tail_P),
         )
+
+
+def join(parts: Sequence[Packed]) -> Packed:
+    """Packs laid end to end: entity rows follow each other in the order of the parts."""
+    if len(parts) == 1:
+        return parts[0]
+    documents, tokens, members = (
+        offsets(np.array(counts, dtype=np.int64))
+        for counts in zip(*((len(p.lengths), len(p.ids_T), len(p.member_M)) for p in parts), strict=True)
+    )
+    moved = list(zip(parts, documents.tolist(), tokens.tolist(), members.tolist(), strict=True))
+    return Packed(
+        ids_T=np.concatenate([p.ids_T for p in parts]),
+        lengths=np.concatenate([p.lengths for p in parts]),
+        key_V=np.concatenate([p.key_V + (d << ENTITY_BITS) for p, d, _, _ in moved]),
+        start_V=np.concatenate([p.start_V for p in parts]),
+        offset_V=np.concatenate([p.offset_V + m for p, _, _, m in moved]),
+        member_M=np.concatenate([p.member_M + t for p, _, t, _ in moved]),
+        share_M=np.concatenate([p.share_M for p in parts]),
+    )
 
 
 def pack(rows: TokenRows) -> Packed:
@@ -120,6 +157,25 @@ class Masked:
     ids_T: Ints
     position_I: Ints
     label_I: Ints
+
+    def part(self, begin: int, end: int) -> Masked:
+        """The tokens ``begin .. end - 1`` alone."""
+        first, last = np.searchsorted(self.position_I, [begin, end])
+        return Masked(
+            ids_T=self.ids_T[begin:end],
+            position_I=self.position_I[first:last] - begin,
+            label_I=self.label_I[first:last],
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[Masked]) -> Masked:
+        """Masked tokens laid end to end."""
+        begins = offsets(np.array([len(p.ids_T) for p in parts], dtype=np.int64))
+        return cls(
+            ids_T=np.concatenate([p.ids_T for p in parts]),
+            position_I=np.concatenate([p.position_I + b for p, b in zip(parts, begins, strict=True)]),
+            label_I=np.concatenate([p.label_I for p in parts]),
+        )
 
 
 def mask_tokens(packed: Packed, documents: Ints, share: float, reader: Reader, *, seed: int, step: int) -> Masked:

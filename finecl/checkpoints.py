@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 
-from finecl.attention import PACKED
+from finecl.attention import IMPLEMENTATIONS, choose_packing
 from finecl.config import ModelSettings
 from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
 from finecl.memory import return_large_blocks
 from finecl.records import replacing_directory
+from finecl.resume import tensors_of
 from finecl.text import Reader
 
 MINILM = "minilm"
@@ -71,36 +72,49 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Re
 
     return_large_blocks()
     where = find_model(settings.name)
+    precision = Precision.choose(settings.precision, settings.device)
+    dropout = settings.attention_dropout
+    packing = choose_packing(settings.packing, precision.device, bf16=precision.bf16, dropout=dropout)
     torch.manual_seed(seed)
     with _readable(settings.name, where), _quiet():
         config = AutoConfig.from_pretrained(where)
         _check_family(config, settings.name)
         _set_dropout(config, settings)
         model, report = AutoModelForMaskedLM.from_pretrained(
-            where, config=config, attn_implementation=PACKED, output_loading_info=True
+            where, config=config, attn_implementation=IMPLEMENTATIONS[packing], output_loading_info=True
         )
         tokenizer = AutoTokenizer.from_pretrained(where, use_fast=True)
     notes = _notes(settings.name, report)
-    encoder = Encoder(model, Precision.choose(settings.precision, settings.device))
+    if settings.gradient_checkpointing:
+        # renamed in the course of transformers 5
+        name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
+        getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
+    encoder = Encoder(model, precision, packing)
+    if settings.torch_compile:
+        encoder.compile_layers()
     limit = int(config.max_position_embeddings) - encoder.first_position
     reader = Reader(tokenizer, min(settings.max_length, limit))
     verify(encoder, reader, Path(where))
     return encoder, reader, notes
 
 
-def save_encoder(encoder: Encoder, reader: Reader, directory: Path) -> None:
+def save_encoder(encoder: Encoder, reader: Reader, directory: Path, *, write: bool = True) -> None:
     """Writes a plain Hugging Face directory, whole or not at all: ``AutoModel.from_pretrained`` reads it.
 
-    Beside it stands a test vector: the states that this encoder gives a fixed sentence.
+    Beside it stands a test vector: the states that this encoder gives a fixed sentence. Every rank takes part,
+    because the weights may be sharded; one of them is to ``write``.
     """
     model: Any = encoder.model
+    weights, vector = tensors_of(model), test_vector(encoder, reader)
+    if not write:
+        return
     with replacing_directory(directory) as unfinished:
         with _quiet():
             model.set_attn_implementation("eager")  # the saved config must not name finecl's own
-            model.save_pretrained(unfinished)
-            model.set_attn_implementation(PACKED)
+            model.save_pretrained(unfinished, state_dict=weights)
+            model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
             reader.tokenizer.save_pretrained(unfinished)
-        (unfinished / VECTOR).write_text(json.dumps(test_vector(encoder, reader)), encoding="utf-8")
+        (unfinished / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
 
 
 def test_vector(encoder: Encoder, reader: Reader) -> dict[str, Any]:
@@ -108,11 +122,12 @@ def test_vector(encoder: Encoder, reader: Reader) -> dict[str, Any]:
     ids = [reader.first, *reader.encode("Marie Curie was born in Warsaw ."), reader.last]
     was_training = encoder.training
     encoder.eval()
-    base: Any = encoder.model.base_model
-    positions = torch.arange(encoder.first_position, encoder.first_position + len(ids), device=encoder.precision.device)
+    model: Any = encoder.model
+    model.set_attn_implementation("sdpa")  # one document: there is nothing to keep apart
     with torch.no_grad():
         given = torch.tensor([ids], device=encoder.precision.device)
-        states = base(input_ids=given, position_ids=positions[None], lengths=(len(ids),)).last_hidden_state[0]
+        states = model.base_model(input_ids=given).last_hidden_state[0]
+    model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
     encoder.train(was_training)
     return {"input_ids": ids, "states": states[:, :8].float().cpu().tolist()}
 

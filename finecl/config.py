@@ -49,6 +49,9 @@ class ModelSettings:
 
     name: str = "minilm"
     max_length: int = 512
+    packing: Literal["auto", "on", "off"] = "auto"  # no padding reaches the encoder; off: padded, scaled-dot-product
+    gradient_checkpointing: bool = False
+    torch_compile: bool = False  # of each encoder layer; for GPUs: on CPUs it only costs a minute
     # The release keeps 0.1; 0 lets attention run on its fast kernels and is usual since (MosaicBERT, ModernBERT).
     attention_dropout: float = 0.0
     hidden_dropout: float | None = None  # None: what the checkpoint says
@@ -65,7 +68,19 @@ class TrainSettings:
     adam_epsilon: float = 1e-8
     max_grad_norm: float = 1.0
     warmup_steps: float = 0.1
-    batch_size: int = 32
+    batch_size: int = 32  # of all ranks together
+    # sub-words of one encoder pass: bounds memory, the loss stays that of the whole batch (and a larger contrast group
+    # is encoded twice, finecl/gradcache.py). None: 6144 on a CPU, 32768 on a GPU
+    max_tokens: int | None = None
+    sharding: Literal["ddp", "fsdp"] = "ddp"  # fsdp: for encoders that do not fit a GPU
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveSettings:
+    """Checkpoints within a stage, to go on from after a crash or a signal."""
+
+    save_steps: int = 500
+    save_total_limit: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +90,6 @@ class ExtractSettings(TrainSettings):
     extractor: str = "bilinear"
     head_learning_rate: float | None = None  # of what is not the encoder; None: the same, as in the release
     negatives: float = 3.0  # sampled no-relation pairs for each labelled one (row 5)
-    max_tokens: int = 4096  # sub-words of one encoder pass: bounds memory, the loss stays that of the whole batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +110,8 @@ class PretrainSettings(TrainSettings):
     warmup_steps: float = 500.0
     batch_size: int = 768
     max_steps: int = 6000
-    contrast_group: int = 16  # documents that are contrasted with each other; the release: 16 a GPU (row 24)
+    # documents that are contrasted with each other; the release: 16 a GPU (row 24); global: all of a step
+    contrast_group: int | Literal["global"] = 16
     mlm_probability: float = 0.15
     no_relation_pairs: int = 32  # candidates without a label, at most, a document (row 22)
 
@@ -124,6 +139,7 @@ class Settings:
     proxy: ProxySettings = field(default_factory=ProxySettings)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+    save: SaveSettings = field(default_factory=SaveSettings)
     scorer: Mapping[str, Any] = field(default_factory=dict)
     weighting: Mapping[str, Any] = field(default_factory=dict)
     objective: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ pre-trained encoder leaves behind.
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from finecl.attention import Packing, told_lengths
 from finecl.errors import ModelError
 from finecl.types import Batch, LossSum
 
@@ -39,10 +41,16 @@ class Precision:
         there = [*(["cuda", *(f"cuda:{n}" for n in range(gpus))] if gpus else []), "cpu"]
         if device == "auto":
             device = there[0]
+        if device == "cuda" and gpus > 1:  # each process of a launcher has a GPU of its own
+            device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % gpus}"
         if device not in there:
             raise ModelError(f"model.device: expected auto or one of {', '.join(there)}, got '{device}'")
         able = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bf16()
         return cls(device=device, bf16=precision == "bf16" or (precision == "auto" and able))
+
+    def pass_tokens(self, asked: int | None) -> int:
+        """How many sub-words one encoder pass holds, if the settings do not say."""
+        return asked or (6144 if self.device == "cpu" else 32768)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The context in which the encoder runs."""
@@ -58,13 +66,16 @@ def _cpu_has_bf16() -> bool:
 class Encoder(nn.Module):
     """A masked language model of the BERT, RoBERTa or ModernBERT kind, reading packed documents.
 
+    ``packing`` says how documents are kept apart, see ``finecl.attention``; the states are the same.
+
     *Shape:* ``encoder(batch)`` gives token states [T, H]; ``entities`` gives [V, H], float32.
     """
 
-    def __init__(self, model: nn.Module, precision: Precision) -> None:
+    def __init__(self, model: nn.Module, precision: Precision, packing: Packing = "loop") -> None:
         super().__init__()
         self.model = model
         self.precision = precision
+        self.packing = packing
         self.to(precision.device)
 
     @property
@@ -77,6 +88,21 @@ class Encoder(nn.Module):
         """The transformers configuration."""
         return self.model.config
 
+    def freeze_head(self) -> None:
+        """Leaves the language-modelling head out of training: an extractor does not use it."""
+        used = {id(p) for p in self.model.base_model.parameters()}  # type: ignore[union-attr]
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(id(parameter) in used)
+
+    def compile_layers(self) -> None:
+        """Compiles each layer for tensors of any length; random numbers stay those of the uncompiled layers."""
+        import torch._inductor.config as inductor
+
+        inductor.fallback_random = True
+        for part in self.model.modules():
+            if type(part).__name__.endswith("Layer") and hasattr(part, "attention"):
+                part.compile(dynamic=True)
+
     @property
     def first_position(self) -> int:
         """The position id of a document's first token."""
@@ -86,8 +112,23 @@ class Encoder(nn.Module):
         """States of the tokens of a packed batch ``[T, H]``."""
         base: Any = self.model.base_model
         with self.precision.autocast():
-            out = base(input_ids=batch.input_ids, position_ids=batch.position_ids, lengths=batch.lengths)
+            if self.packing == "padded":
+                return self._padded(base, batch)
+            told = told_lengths(self.packing, batch.lengths, batch.input_ids.device)
+            out = base(input_ids=batch.input_ids, position_ids=batch.position_ids, **told)
         states: Tensor = out.last_hidden_state[0]
+        return states
+
+    def _padded(self, base: Any, batch: Batch) -> Tensor:
+        """The states by way of a padded batch, ``[T, H]`` again."""
+        device = batch.input_ids.device
+        lengths = torch.tensor(batch.lengths, device=device)
+        real_DL = torch.arange(int(lengths.max()), device=device)[None, :] < lengths[:, None]
+        ids_DL = torch.full(real_DL.shape, int(self.config.pad_token_id), device=device)
+        positions_DL = torch.full(real_DL.shape, self.first_position, device=device)
+        ids_DL[real_DL], positions_DL[real_DL] = batch.input_ids[0], batch.position_ids[0]
+        out = base(input_ids=ids_DL, attention_mask=real_DL.long(), position_ids=positions_DL)
+        states: Tensor = out.last_hidden_state[real_DL]
         return states
 
     def entities(self, states_TH: Tensor, batch: Batch) -> Tensor:
@@ -103,9 +144,9 @@ class Encoder(nn.Module):
 
     def mlm_loss(self, states_TH: Tensor, position_I: Tensor, label_I: Tensor) -> LossSum:
         """Cross-entropy of the masked tokens, summed; the vocabulary is scored at masked positions only."""
-        if not len(position_I):
-            return LossSum(total=states_TH.sum() * 0.0, terms=0)
         with self.precision.autocast():
+            if not len(position_I):  # the head takes part in every pass, or ranks would wait for its gradients
+                return LossSum(total=_vocabulary_logits(self.model, states_TH[:1]).float().sum() * 0.0, terms=0)
             logits = _vocabulary_logits(self.model, states_TH[position_I])
         return LossSum(total=F.cross_entropy(logits.float(), label_I, reduction="sum"), terms=len(position_I))
 

@@ -2,7 +2,13 @@
 
 
 class FineCLError(Exception):
-    """A fault that its reader can mend: the message says what was expected, what came, where, and what to do."""
+    """A fault that its reader can mend: the message says what was expected, what came, where, and what to do.
+
+    ``exit_code`` is that of the command; ``on_all_ranks`` says that every rank raises it, so that one need tell.
+    """
+
+    exit_code = 2
+    on_all_ranks = False
 
 
 class FormatError(FineCLError):

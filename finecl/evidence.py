@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from finecl.config import ProxySettings
 from finecl.errors import TrainingError
-from finecl.extraction import Labelled, answers, train_epochs
+from finecl.extraction import Labelled, Training, answers
 from finecl.losses import against
 from finecl.pairs import Asked
 from finecl.progress import Listener
+from finecl.ranks import Ranks, current
+from finecl.resume import Checkpoints, Saved
 from finecl.types import Dynamics, Evidence
 
 
@@ -34,6 +37,22 @@ class Recorder:
             for name, column in self.dynamics.columns().items():
                 column[epoch, asked.instance_I] = judged[name].cpu().numpy()
         self.seconds += time.perf_counter() - began
+
+    def merged(self, epoch: int, ranks: Ranks) -> None:
+        """Puts together what the ranks have seen in an epoch: each instance was seen by one of them."""
+        for name, column in self.dynamics.columns().items():
+            column[epoch] = _merged(name, column[epoch], ranks)
+
+    def whole(self, ranks: Ranks) -> dict[str, npt.NDArray[Any]]:
+        """The arrays as all ranks have filled them so far."""
+        return {name: _merged(name, column, ranks) for name, column in self.dynamics.columns().items()}
+
+
+def _merged(name: str, column: npt.NDArray[Any], ranks: Ranks) -> npt.NDArray[Any]:
+    """What the ranks have seen together: where one has not seen an instance stands the least (loss: the most)."""
+    part = np.array(column)
+    ranks.merge(part, "min" if name == "loss" else "max")
+    return part
 
 
 def judge(logits_PR: Tensor, labels_PR: Tensor, pair_I: Tensor, relation_I: Tensor) -> dict[str, Tensor]:
@@ -66,47 +85,95 @@ class ProxyRun:
     epoch_pass_seconds: float
 
 
+@dataclass(kw_only=True)
+class _Proxy:
+    """A proxy in training: its recorders by mode, and the seconds spent so far."""
+
+    recorders: dict[str, Recorder]
+    train_seconds: float = 0.0
+    epoch_pass_seconds: float = 0.0
+    since: float = field(default_factory=time.perf_counter)
+
+    def keep(self) -> tuple[dict[str, Any], dict[str, float]]:
+        """For a checkpoint: the dynamics of all ranks, and the seconds."""
+        arrays = {
+            f"{mode}.{name}": array
+            for mode, recorder in self.recorders.items()
+            for name, array in recorder.whole(current()).items()
+        }
+        seconds = {mode: recorder.seconds for mode, recorder in self.recorders.items()}
+        passed = self.train_seconds + time.perf_counter() - self.since
+        return arrays, {**seconds, "train_seconds": passed, "epoch_pass_seconds": self.epoch_pass_seconds}
+
+    def found(self, saved: Saved) -> None:
+        """From a checkpoint: what ``keep`` gave."""
+        for key, array in saved.arrays.items():
+            mode, name = key.split(".")
+            getattr(self.recorders[mode].dynamics, name)[:] = array
+        for mode, recorder in self.recorders.items():
+            recorder.seconds = saved.record.get(mode, 0.0)
+        self.train_seconds = saved.record.get("train_seconds", 0.0)
+        self.epoch_pass_seconds = saved.record.get("epoch_pass_seconds", 0.0)
+        self.since = time.perf_counter()
+
+    def ran(self) -> ProxyRun:
+        """What came out."""
+        evidence = Evidence(**{mode: recorder.dynamics for mode, recorder in self.recorders.items()})
+        batch = self.recorders.get("batch")
+        return ProxyRun(
+            evidence=evidence,
+            train_seconds=self.train_seconds,
+            record_seconds=batch.seconds if batch else 0.0,
+            epoch_pass_seconds=self.epoch_pass_seconds,
+        )
+
+
 def train_proxy(
-    extractor: Any, data: Labelled, settings: ProxySettings, *, seed: int, listener: Listener | None = None
+    extractor: Any,
+    data: Labelled,
+    settings: ProxySettings,
+    *,
+    seed: int,
+    listener: Listener | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> ProxyRun:
     """Trains an extractor on silver labels and sampled no-relation pairs, recording its dynamics.
 
     Batch-based dynamics come from the training forward pass, dropout on, before the update (paper, Algorithm 1);
-    epoch-based ones from a full pass in evaluation mode at the epoch's end (Algorithm 2).
+    epoch-based ones from a full pass in evaluation mode at the epoch's end (Algorithm 2). However many ranks train,
+    each instance is seen once an epoch, and every rank returns the dynamics of all.
 
     Raises:
         TrainingError: there is no instance to learn, or the loss is not a number.
+        StoppedError: a signal came; a checkpoint was written.
     """
     count = len(data.instances)
     if not count:
         raise TrainingError("the silver corpus has no labels: nothing to score; check data.silver and data.no_relation")
-    batch, epoch_based = (Recorder(settings.num_train_epochs, count) for _ in range(2))
-    documents = np.arange(len(data.tokens))
-    torch.manual_seed(seed)
-    began, evaluating = time.perf_counter(), 0.0
-    observe = batch.observe if settings.record != "epoch" else None
-    for epoch in train_epochs(
-        extractor,
-        data,
-        documents,
-        settings,
+    modes = [mode for mode in ("batch", "epoch") if settings.record in (mode, "both")]
+    proxy = _Proxy(recorders={mode: Recorder(settings.num_train_epochs, count) for mode in modes})
+    training = Training(
+        extractor=extractor,
+        data=data,
+        settings=settings,
         stage="proxy",
         seed=seed,
         listener=listener or Listener(),
-        observe=observe,
-    ):
-        if settings.record != "batch":
-            paused = time.perf_counter()
-            seen = answers(extractor, data, documents, max_tokens=settings.max_tokens, every_pair=False)
-            for _, asked, logits, labels in seen:
-                epoch_based.observe(epoch, asked, logits, labels)
-            evaluating += time.perf_counter() - paused
-    return ProxyRun(
-        evidence=Evidence(
-            batch=batch.dynamics if settings.record != "epoch" else None,
-            epoch=epoch_based.dynamics if settings.record != "batch" else None,
-        ),
-        train_seconds=time.perf_counter() - began - evaluating,
-        record_seconds=batch.seconds,
-        epoch_pass_seconds=evaluating,
+        observe=proxy.recorders["batch"].observe if "batch" in modes else None,
+        checkpoints=checkpoints or Checkpoints(),
+        keep=proxy.keep,
+        found=proxy.found,
     )
+    for epoch in training.epochs():
+        paused = time.perf_counter()
+        proxy.train_seconds += paused - proxy.since
+        if "epoch" in modes:
+            everything = np.arange(len(data.tokens))
+            seen = answers(extractor, data, everything, max_tokens=settings.max_tokens, every_pair=False)
+            for _, asked, logits, labels in seen:
+                proxy.recorders["epoch"].observe(epoch, asked, logits, labels)
+        for recorder in proxy.recorders.values():
+            recorder.merged(epoch, current())
+        proxy.since = time.perf_counter()
+        proxy.epoch_pass_seconds += proxy.since - paused
+    return proxy.ran()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,11 @@ from finecl.config import FinetuneSettings, ProxySettings
 from finecl.draws import generator
 from finecl.optimization import Optimization, check_finite
 from finecl.pairs import Asked, ask
+from finecl.parallel import Parallel
 from finecl.progress import Listener
+from finecl.ranks import current, shares
 from finecl.registry import Registry
+from finecl.resume import Arrays, Checkpoints, Saved, seed_pass
 from finecl.text import Tokens
 from finecl.types import Batch, Instances, Ints
 
@@ -39,8 +42,12 @@ class Labelled:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One encoder pass: the pairs asked about, as integers and as tensors; ``labels_PR`` is multi-hot."""
+    """One encoder pass: the pairs asked about, as integers and as tensors; ``labels_PR`` is multi-hot.
 
+    ``documents`` are the documents' numbers in their corpus.
+    """
+
+    documents: Ints
     packed: Packed
     asked: Asked
     batch: Batch
@@ -49,6 +56,7 @@ class Question:
 
 def build_extractor(registry: Registry, name: str, settings: dict[str, Any], encoder: Any, relations: int) -> Any:
     """An extractor on its encoder's device; ``settings`` that it does not have are left to those that do."""
+    encoder.freeze_head()
     part = registry.part("extractor", name)
     loss = {"loss": settings["loss"]} if "loss" in part.settings else {}
     own = {key: value for key, value in settings.items() if key != "loss"}
@@ -66,78 +74,119 @@ def question(
     labels[torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I)] = 1.0
     labels[:, -1] = (labels.sum(dim=1) == 0).float()
     device = extractor.encoder.precision.device
-    return Question(packed=packed, asked=asked, batch=batch.to(device), labels_PR=labels.to(device))
-
-
-def train_epochs(
-    extractor: Any,
-    data: Labelled,
-    documents: Ints,
-    settings: ProxySettings | FinetuneSettings,
-    *,
-    stage: str,
-    seed: int,
-    listener: Listener,
-    observe: Observe | None = None,
-) -> Iterator[int]:
-    """Trains, and pauses after each epoch: yields its number, from 0.
-
-    A step's loss is the mean over all pairs of its
-    batch, however many passes these take.
-
-    Raises:
-        NotFiniteError: the loss is not a number.
-    """
-    steps_an_epoch = -(-len(documents) // settings.batch_size)
-    epochs = settings.num_train_epochs
-    optimization = Optimization(
-        extractor, settings, steps_an_epoch * epochs, head_learning_rate=settings.head_learning_rate
+    return Question(
+        documents=documents, packed=packed, asked=asked, batch=batch.to(device), labels_PR=labels.to(device)
     )
-    listener.begin(stage, len(documents) * epochs, "documents")
-    for epoch in range(epochs):
-        extractor.train()
-        order = generator(seed, f"{stage} order", epoch).permutation(documents)
-        for batch in np.array_split(order, range(settings.batch_size, len(order), settings.batch_size)):
-            batch = np.sort(batch)
-            loss = _step(extractor, data, batch, settings, stage, seed, epoch, observe)
-            optimization.step()
-            listener.advance(len(batch), f"epoch {epoch + 1}/{epochs}  loss {loss:.3f}")
-        yield epoch
 
 
-def _step(
-    extractor: Any, data: Labelled, documents: Ints, settings: Any, stage: str, seed: int, epoch: int, observe: Any
-) -> float:
-    questions = [
-        question(extractor, data, documents[run], negatives=settings.negatives, seed=seed, epoch=epoch)
-        for run in passes(data.tokens.lengths[documents], settings.max_tokens)
-    ]
-    pairs = max(1, sum(len(q.asked) for q in questions))
-    total = 0.0
-    for q in questions:
-        if not len(q.asked):
-            continue
-        logits = extractor(q.batch)
-        if observe:
-            observe(epoch, q.asked, logits.detach(), q.labels_PR)
-        loss = extractor.loss(logits, q.labels_PR).total / pairs
-        total += check_finite(loss, stage, data.instances.uid[q.asked.instance_I])
-        loss.backward()
-    return total
+@dataclass(kw_only=True)
+class Training:
+    """The training of an extractor: what it learns, by which settings, and what it needs to be resumed.
+
+    ``observe`` is shown the training passes of this rank. ``keep`` gives what else a checkpoint must hold, as
+    arrays and a record; ``found`` is what the last one held.
+    """
+
+    extractor: Any
+    data: Labelled
+    settings: ProxySettings | FinetuneSettings
+    stage: str
+    seed: int
+    listener: Listener
+    observe: Observe | None = None
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    keep: Callable[[], tuple[Arrays, Mapping[str, Any]]] = lambda: ({}, {})
+    found: Callable[[Saved], None] = lambda saved: None
+
+    def epochs(self) -> Iterator[int]:
+        """Trains, and pauses after each epoch: yields its number, from 0.
+
+        A step's loss is the mean over all pairs of its batch, however many passes and ranks these take.
+
+        Raises:
+            NotFiniteError: the loss is not a number.
+            StoppedError: a signal came; a checkpoint was written.
+        """
+        settings, documents = self.settings, np.arange(len(self.data.tokens))
+        steps = -(-len(documents) // settings.batch_size)
+        model = Parallel(self.extractor, current(), settings.sharding)
+        optimization = Optimization(
+            self.extractor, settings, steps * settings.num_train_epochs, head_learning_rate=settings.head_learning_rate
+        )
+        saved = self.checkpoints.restore(self.extractor, optimization)
+        self.found(saved)
+        with self.checkpoints.listening():
+            self.listener.begin(self.stage, steps * settings.num_train_epochs, "steps")
+            if saved.step:
+                self.listener.advance(saved.step)
+            for epoch in range(saved.step // steps, settings.num_train_epochs):
+                self.extractor.train()
+                order = generator(self.seed, f"{self.stage} order", epoch).permutation(documents)
+                for step in range(max(saved.step, epoch * steps), (epoch + 1) * steps):
+                    self.checkpoints.before(step, self.extractor, optimization, self.keep)
+                    at = (step - epoch * steps) * settings.batch_size
+                    loss = self._step(model, np.sort(order[at : at + settings.batch_size]), epoch, step)
+                    optimization.step(step)
+                    self.listener.advance(1, f"epoch {epoch + 1}/{settings.num_train_epochs}  loss {loss:.3f}")
+                yield epoch
+
+    def _step(self, model: Parallel, documents: Ints, epoch: int, step: int) -> float:
+        """Adds a step's gradients; returns its mean loss over all ranks."""
+        ranks = model.ranks
+        mine = documents[shares(self.data.tokens.lengths[documents], ranks.size)[ranks.rank]]
+        questions = [q for q in self._questions(mine, epoch) if len(q.asked)]
+        (pairs,) = ranks.total([sum(len(q.asked) for q in questions)])
+        idle = model.passes(len(questions)) - len(questions)
+        todo = [*(self._question(documents[:1], epoch) for _ in range(idle)), *questions]
+        losses: list[Tensor] = []
+        for number, q in enumerate(todo):
+            scale = 1.0 / pairs if number >= idle else None
+            losses.append(self._pass(model, q, scale, epoch, step, last=number + 1 == len(todo)))
+        local = torch.stack(losses).tolist() if losses else []
+        uids = [self.data.instances.uid[q.asked.instance_I] for q in todo]
+        check_finite(self.stage, list(zip(local, uids, strict=True)), ranks)
+        return ranks.total([sum(local)])[0]
+
+    def _pass(self, model: Parallel, q: Question, scale: float | None, epoch: int, step: int, *, last: bool) -> Tensor:
+        """Adds the gradients of a pass; without a scale it only takes part. Returns its share of the mean loss."""
+        seed_pass(self.seed, self.stage, step, int(q.documents[0]))
+        logits_PR: Tensor = model(q.batch, last=last)
+        if scale is None:
+            loss = logits_PR.sum() * 0.0
+        else:
+            if self.observe:
+                self.observe(epoch, q.asked, logits_PR.detach(), q.labels_PR)
+            loss = self.extractor.loss(logits_PR, q.labels_PR).total * scale
+        model.backward(loss, last=last)
+        return loss.detach()
+
+    def _question(self, documents: Ints, epoch: int) -> Question:
+        negatives = self.settings.negatives
+        return question(self.extractor, self.data, documents, negatives=negatives, seed=self.seed, epoch=epoch)
+
+    def _questions(self, documents: Ints, epoch: int) -> list[Question]:
+        most = self.extractor.encoder.precision.pass_tokens(self.settings.max_tokens)
+        return [self._question(documents[run], epoch) for run in passes(self.data.tokens.lengths[documents], most)]
 
 
 @torch.no_grad()
 def answers(
-    extractor: Any, data: Labelled, documents: Ints, *, max_tokens: int, every_pair: bool
+    extractor: Any, data: Labelled, documents: Ints, *, max_tokens: int | None = None, every_pair: bool
 ) -> Iterator[tuple[Ints, Asked, Tensor, Tensor]]:
-    """Asks a trained extractor about every pair, or only the labelled ones, of each document.
+    """Asks a trained extractor about every pair, or only the labelled ones, of each document of this rank's share.
 
     Yields the documents of a pass, the pairs asked, their logits and labels ``[P, R]``.
     """
     extractor.eval()
-    by_length = documents[np.argsort(data.tokens.lengths[documents], kind="stable")]
-    for run in passes(data.tokens.lengths[by_length], max_tokens):
-        some = np.sort(by_length[run])
+    ranks = current()
+    mine = documents[shares(data.tokens.lengths[documents], ranks.size)[ranks.rank]]
+    by_length = mine[np.argsort(data.tokens.lengths[mine], kind="stable")]
+    most = extractor.encoder.precision.pass_tokens(max_tokens)
+    todo = [np.sort(by_length[run]) for run in passes(data.tokens.lengths[by_length], most)]
+    for number in range(ranks.most(len(todo))):  # ranks that share the weights all make as many passes
+        some = todo[number] if number < len(todo) else documents[:1]
         q = question(extractor, data, some, negatives=None if every_pair else 0.0, seed=0, epoch=0)
         if len(q.asked):
-            yield some, q.asked, extractor(q.batch), q.labels_PR
+            logits_PR = extractor(q.batch)
+            if number < len(todo):
+                yield some, q.asked, logits_PR, q.labels_PR

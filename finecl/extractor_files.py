@@ -15,6 +15,7 @@ from finecl.errors import ModelError
 from finecl.extraction import build_extractor
 from finecl.records import read_json, replacing_directory, write_json
 from finecl.registry import Registry
+from finecl.resume import tensors_of
 from finecl.text import Reader
 
 HEAD, CARD, ENCODER = "head.safetensors", "extractor.json", "encoder"
@@ -29,12 +30,18 @@ class SavedExtractor:
     card: Mapping[str, Any]
 
 
-def save_extractor(extractor: Any, reader: Reader, card: Mapping[str, Any], directory: Path) -> None:
+def save_extractor(
+    extractor: Any, reader: Reader, card: Mapping[str, Any], directory: Path, *, write: bool = True
+) -> None:
     """Writes ``encoder/``, ``head.safetensors`` and ``extractor.json``, whole or not at all.
 
-    ``card`` needs at least ``extractor`` (its name), ``settings``, ``relations`` and ``threshold``.
+    ``card`` needs at least ``extractor`` (its name), ``settings``, ``relations`` and ``threshold``. Every rank takes
+    part; one of them is to ``write``.
     """
-    head = {n: p.detach().cpu().contiguous() for n, p in extractor.state_dict().items() if not n.startswith("encoder.")}
+    head = {name: tensor for name, tensor in tensors_of(extractor).items() if not name.startswith("encoder.")}
+    if not write:
+        save_encoder(extractor.encoder, reader, directory, write=False)
+        return
     with replacing_directory(directory) as unfinished:
         save_encoder(extractor.encoder, reader, unfinished / ENCODER)
         save_file(head, unfinished / HEAD)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from finecl.config import FinetuneSettings
 from finecl.errors import TrainingError
-from finecl.extraction import Labelled, answers, train_epochs
+from finecl.extraction import Labelled, Training, answers
 from finecl.metrics import Fact, choose_threshold
 from finecl.progress import Listener
 from finecl.ragged import pair_key
+from finecl.ranks import current
+from finecl.resume import Checkpoints, Saved, put_tensors, tensors_of
 from finecl.types import Bools, Floats, Ints
 
 
@@ -63,17 +66,51 @@ class Finetuned:
     dev_f1_by_epoch: dict[int, float]
 
 
-def score_pairs(extractor: Any, data: Labelled, *, max_tokens: int) -> Scored:
-    """The scores of every ordered entity pair within reach of every document."""
+def score_pairs(extractor: Any, data: Labelled, *, max_tokens: int | None = None) -> Scored:
+    """The scores of every ordered entity pair within reach of every document; all ranks take part and have all."""
     parts: list[tuple[Ints, Ints, Ints, Floats]] = []
     every = np.arange(len(data.tokens))
     for documents, asked, logits, _ in answers(extractor, data, every, max_tokens=max_tokens, every_pair=True):
         scores = extractor.scores(logits.float()).cpu().numpy()
         parts.append((documents[asked.document_P], asked.head_P, asked.tail_P, scores))
+    parts = [part for some in current().collect(parts) for part in some]
     if not parts:
         raise TrainingError("no document has two entities within the encoder's reach: raise model.max_length")
     document, head, tail, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Scored(document=document, head=head, tail=tail, scores_PR=scores)
+    order = np.lexsort((tail, head, document))  # however many ranks there were
+    return Scored(document=document[order], head=head[order], tail=tail[order], scores_PR=scores[order])
+
+
+@dataclass(kw_only=True)
+class _Best:
+    """The best epoch on dev so far, the weights it had, and the F1 of every epoch that was looked at."""
+
+    extractor: Any
+    f1: float = -1.0
+    epoch: int = 0
+    threshold: float = 0.0
+    by_epoch: dict[int, float] = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def look(self, epoch: int, dev: Labelled, max_tokens: int | None) -> None:
+        """Measures dev after an epoch, and keeps the weights if it is the best."""
+        scored = score_pairs(self.extractor, dev, max_tokens=max_tokens)
+        chosen = choose_threshold(scored.scores_PR.ravel(), scored.correct(dev).ravel(), len(dev.instances))
+        self.by_epoch[epoch] = chosen.f1
+        if chosen.f1 > self.f1:
+            self.f1, self.epoch, self.threshold = chosen.f1, epoch, chosen.threshold
+            self.weights = tensors_of(self.extractor)
+
+    def keep(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """For a checkpoint."""
+        record = {"f1": self.f1, "epoch": self.epoch, "threshold": self.threshold, "by_epoch": self.by_epoch}
+        return {name: tensor.numpy() for name, tensor in self.weights.items()}, record
+
+    def found(self, saved: Saved) -> None:
+        """From a checkpoint: what ``keep`` gave."""
+        for key, value in saved.record.items():
+            setattr(self, key, {int(k): v for k, v in value.items()} if key == "by_epoch" else value)
+        self.weights = {name: torch.from_numpy(array) for name, array in saved.arrays.items()}
 
 
 def finetune(
@@ -85,30 +122,30 @@ def finetune(
     seed: int,
     stage: str = "finetune",
     listener: Listener | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Finetuned:
     """Trains an extractor in place and leaves it as it was in its best epoch on dev (plain F1, as in the release).
 
     Raises:
         TrainingError: there is nothing to learn from, or the loss is not a number.
+        StoppedError: a signal came; a checkpoint was written.
     """
     if not len(train.instances) or not len(dev.instances):
         raise TrainingError("fine-tuning needs gold labels in both train and dev; check the splits")
-    torch.manual_seed(seed)
-    best: tuple[float, int, float, dict[str, Any]] | None = None
-    by_epoch: dict[int, float] = {}
-    documents = np.arange(len(train.tokens))
-    for epoch in train_epochs(
-        extractor, train, documents, settings, stage=stage, seed=seed, listener=listener or Listener()
-    ):
-        last = epoch + 1 == settings.num_train_epochs
-        if not last and (epoch + 1) % settings.eval_epochs:
-            continue
-        scored = score_pairs(extractor, dev, max_tokens=settings.max_tokens)
-        chosen = choose_threshold(scored.scores_PR.ravel(), scored.correct(dev).ravel(), len(dev.instances))
-        by_epoch[epoch + 1] = chosen.f1
-        if best is None or chosen.f1 > best[0]:
-            state = {name: value.detach().clone() for name, value in extractor.state_dict().items()}
-            best = (chosen.f1, epoch + 1, chosen.threshold, state)
-    assert best is not None  # the last epoch is always looked at
-    extractor.load_state_dict(best[3])
-    return Finetuned(threshold=best[2], dev_f1=best[0], epoch=best[1], dev_f1_by_epoch=by_epoch)
+    best = _Best(extractor=extractor)
+    training = Training(
+        extractor=extractor,
+        data=train,
+        settings=settings,
+        stage=stage,
+        seed=seed,
+        listener=listener or Listener(),
+        checkpoints=checkpoints or Checkpoints(),
+        keep=best.keep,
+        found=best.found,
+    )
+    for epoch in training.epochs():
+        if epoch + 1 == settings.num_train_epochs or (epoch + 1) % settings.eval_epochs == 0:
+            best.look(epoch + 1, dev, settings.max_tokens)
+    put_tensors(best.weights, extractor)
+    return Finetuned(threshold=best.threshold, dev_f1=best.f1, epoch=best.epoch, dev_f1_by_epoch=best.by_epoch)

@@ -15,14 +15,16 @@ _TRAIN = {
     "max_grad_norm": 1e-16,
     "warmup_steps": 0,
     "batch_size": 1,
+    "max_tokens": 1,
 }
-_EXTRACT = {**_TRAIN, "head_learning_rate": 0, "max_tokens": 1, "num_train_epochs": 1, "negatives": 0}
+_EXTRACT = {**_TRAIN, "head_learning_rate": 0, "num_train_epochs": 1, "negatives": 0}
 _LEAST: Mapping[str, float | Mapping[str, float]] = {
     "seed": 0,
     "model": {"max_length": 3, "attention_dropout": 0, "hidden_dropout": 0},  # two special tokens and a word
     "proxy": _EXTRACT,
     "pretrain": {**_TRAIN, "max_steps": 1, "contrast_group": 2, "mlm_probability": 0, "no_relation_pairs": 0},
     "finetune": {**_EXTRACT, "eval_epochs": 1},
+    "save": {"save_steps": 1, "save_total_limit": 1},
 }
 _MOST: Mapping[str, float] = {
     "model.attention_dropout": 1,
@@ -32,7 +34,7 @@ _MOST: Mapping[str, float] = {
 
 
 def check_limits(settings: Any, least: Mapping[str, Any] = _LEAST, prefix: str = "") -> None:
-    """Passes settings whose numbers are finite and within their limits; None passes.
+    """Passes settings whose numbers are finite and within their limits; None and words pass.
 
     Raises:
         SettingsError: names the setting, its limits and what came.
@@ -43,6 +45,6 @@ def check_limits(settings: Any, least: Mapping[str, Any] = _LEAST, prefix: str =
             check_limits(value, bound, f"{place}.")
             continue
         most = _MOST.get(place, math.inf)
-        if value is not None and not (bound <= value <= most and math.isfinite(value)):
+        if not isinstance(value, str | None) and not (bound <= value <= most and math.isfinite(value)):
             limits = f"at least {bound:g}" if most == math.inf else f"a number from {bound:g} to {most:g}"
             raise SettingsError(f"{place}: expected {limits}, got {value}")

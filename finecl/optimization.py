@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from finecl.config import TrainSettings
 from finecl.errors import TrainingError
+from finecl.ranks import Ranks
 from finecl.types import Uids
 
 
@@ -31,17 +34,19 @@ class Optimization:
             if (chosen := [p for name, p in named if _is_head(name) == of_head and (p.dim() > 1) == of_matrices])
         ]
         self._clip = settings.max_grad_norm
-        self._adam = torch.optim.AdamW(groups, eps=settings.adam_epsilon, fused=True)
+        self.adam = torch.optim.AdamW(groups, eps=settings.adam_epsilon, fused=True)
+        self._rates = [float(group["lr"]) for group in self.adam.param_groups]
         given = settings.warmup_steps
-        warmup = round(given * steps) if given < 1 else int(given)
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._adam, lambda step: _linear(step, warmup, steps))
+        self._warmup = round(given * steps) if given < 1 else int(given)
+        self._steps = steps
 
-    def step(self) -> None:
-        """Clips the gradients, updates, and clears them."""
+    def step(self, number: int) -> None:
+        """Clips the gradients, makes update ``number`` (from 0), and clears them."""
+        for group, rate in zip(self.adam.param_groups, self._rates, strict=True):
+            group["lr"] = rate * _linear(number, self._warmup, self._steps)
         nn.utils.clip_grad_norm_(self._parameters, self._clip)
-        self._adam.step()
-        self._schedule.step()
-        self._adam.zero_grad(set_to_none=True)
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
 
 
 def _is_head(name: str) -> bool:
@@ -58,6 +63,8 @@ def _linear(step: int, warmup: int, total: int) -> float:
 class NotFiniteError(TrainingError):
     """The loss is not a number; ``uids`` are the instances of the batch in which that happened."""
 
+    on_all_ranks = True
+
     def __init__(self, stage: str, value: float, uids: Uids) -> None:
         super().__init__(
             f"{stage}: the loss is {value}; lower {stage.split()[0]}.learning_rate or use model.precision = 'float32'. "
@@ -66,13 +73,14 @@ class NotFiniteError(TrainingError):
         self.uids = [f"{uid:016x}" for uid in np.unique(uids)]
 
 
-def check_finite(loss: Tensor, stage: str, uids: Uids) -> float:
-    """The loss as a number.
+def check_finite(stage: str, losses: Sequence[tuple[float, Uids]], ranks: Ranks) -> None:
+    """Looks at the losses of a step's passes on this rank, each with its instances, before the update is made.
 
     Raises:
-        NotFiniteError: it is not finite.
+        NotFiniteError: one is not finite, on whichever rank; then every rank raises it.
     """
-    value = float(loss.detach())
-    if not np.isfinite(value):
-        raise NotFiniteError(stage, value, uids)
-    return value
+    bad = [(value, uids) for value, uids in losses if not np.isfinite(value)]
+    (there,) = ranks.total([len(bad)])
+    if there:
+        everywhere = [pair for some in ranks.collect(bad) for pair in some]
+        raise NotFiniteError(stage, everywhere[0][0], np.concatenate([uids for _, uids in everywhere]))

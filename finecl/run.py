@@ -10,6 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from finecl import ranks
 from finecl import registry as plugins
 from finecl.config import Settings, fingerprint, from_dict
 from finecl.errors import ModelError, PluginError, SettingsError
@@ -38,7 +39,9 @@ class Run:
         self, directory: Path, settings: Settings, registry: Registry | None = None, listener: Listener | None = None
     ) -> None:
         self.directory = directory
-        self.context = Context(directory, settings, registry or plugins.load(), listener or Listener())
+        ranks.start()
+        heard = listener if listener and ranks.current().main else Listener()
+        self.context = Context(directory, settings, registry or plugins.load(), heard)
         self._check_settings()
 
     @classmethod
@@ -66,13 +69,15 @@ class Run:
         Raises:
             SettingsError: with ``only``, an earlier stage is not finished.
         """
-        check_parts(self.context)
+        with self.context.ranks.first():
+            check_parts(self.context)
         self._describe()
-        (self.directory / OFFENDING).unlink(missing_ok=True)
+        if self.context.ranks.main:
+            (self.directory / OFFENDING).unlink(missing_ok=True)
         report_only = only and last == "report"
         for stage in STAGES[-1:] if report_only else STAGES[: STAGES.index(last) + 1]:
             made_from, work = self._stage(stage)
-            if self._finished(stage, made_from) and not report_only:
+            if self.context.ranks.tell(self._finished(stage, made_from)) and not report_only:
                 self.context.listener.note(f"{stage}: finished before, with the same settings and data")
             elif only and stage != last:
                 raise SettingsError(f"{self.directory}: '{stage}' is not finished; run `finecl {stage}` on it first")
@@ -98,7 +103,8 @@ class Run:
     def _report(self) -> Mapping[str, Any]:
         from finecl.report import write_report
 
-        write_report(self.directory, self.context.corpora.silver)
+        if self.context.ranks.main:
+            write_report(self.directory, self.context.corpora.silver)
         return {}
 
     def _do(self, stage: str, made_from: str, work: Callable[[], Mapping[str, Any]]) -> None:
@@ -110,12 +116,17 @@ class Run:
             raise
         except SafetensorError as error:  # also of a full disk
             raise ModelError(f"{stage}: a safetensors file could not be read or written: {error}") from error
+        if self.context.ranks.main:
+            self._write(stage, made_from, numbers, time.perf_counter() - began)
+        self.context.ranks.wait()
+
+    def _write(self, stage: str, made_from: str, numbers: Mapping[str, Any], seconds: float) -> None:
         if numbers:
             write_json(self.directory / METRICS, self.metrics | {stage: numbers})
         record = read_json(self.directory / RUN)
         done = {
             "fingerprint": made_from,
-            "seconds": round(time.perf_counter() - began, 2),
+            "seconds": round(seconds, 2),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         write_json(self.directory / RUN, record | {"stages": record.get("stages", {}) | {stage: done}})
@@ -132,21 +143,22 @@ class Run:
         for note in notes:
             context.listener.note(note)
         method = context.method
-        write_json(
-            self.directory / RUN,
-            {
-                "name": self.directory.name,
-                "settings": context.settings.to_dict(),
-                "method": {"name": context.settings.method, "scorer": method.scorer, "weighting": method.weighting},
-                "precision": context.precision,
-                "seed": context.settings.seed,
-                "data": context.data_record(),
-                "relations": list(context.corpora.relations),
-                "notes": notes,
-                **environment(),
-                "stages": record.get("stages", {}),
-            },
-        )
+        described = {
+            "name": self.directory.name,
+            "settings": context.settings.to_dict(),
+            "method": {"name": context.settings.method, "scorer": method.scorer, "weighting": method.weighting},
+            "precision": context.precision,
+            "ranks": context.ranks.size,
+            "seed": context.settings.seed,
+            "data": context.data_record(),
+            "relations": list(context.corpora.relations),
+            "notes": notes,
+            **environment(),
+            "stages": record.get("stages", {}),
+        }
+        if context.ranks.main:
+            write_json(self.directory / RUN, described)
+        context.ranks.wait()
 
     def _check_settings(self) -> None:
         """Results of other settings are not overwritten; where no stage is finished there are none."""

@@ -9,8 +9,9 @@ Importing this module loads numpy, not torch.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -34,6 +35,8 @@ DynamicsMode = Literal["batch", "epoch"]
 
 NO_RELATION = -1
 """The relation code of a pair that carries no label, in every table: never the id of a real relation."""
+
+_MAPPED_FROM = 2**28  # bytes from which an array of dynamics lies in a file
 
 
 # ---------------------------------------------------------------- text with entities and labels
@@ -136,16 +139,26 @@ class Dynamics:
         """Arrays in which nothing has been shown yet."""
         shape = (epochs, instances)
         return cls(
-            correct=np.zeros(shape, dtype=np.bool_),
-            top=np.zeros(shape, dtype=np.bool_),
-            confidence=np.zeros(shape, dtype=np.float32),
-            margin=np.full(shape, -np.inf, dtype=np.float32),
-            loss=np.full(shape, np.inf, dtype=np.float32),
+            correct=_filled(shape, False, np.bool_),
+            top=_filled(shape, False, np.bool_),
+            confidence=_filled(shape, 0.0, np.float32),
+            margin=_filled(shape, -np.inf, np.float32),
+            loss=_filled(shape, np.inf, np.float32),
         )
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays by name."""
         return {column.name: getattr(self, column.name) for column in fields(self)}
+
+
+def _filled(shape: tuple[int, int], value: float, kind: type[np.generic]) -> npt.NDArray[Any]:
+    """An array of one value; a large one lies in an unnamed file, so that it need not be in memory."""
+    if shape[0] * shape[1] * np.dtype(kind).itemsize < _MAPPED_FROM:
+        return np.full(shape, value, dtype=kind)
+    with tempfile.TemporaryFile() as file:
+        mapped = np.memmap(file, dtype=kind, mode="w+", shape=shape)
+    mapped[:] = value
+    return mapped
 
 
 def first_epoch(correct_EN: Bools) -> Ints:
@@ -225,17 +238,41 @@ class Pairs:
 
         *Shape:* ``positive_AC``, ``negative_AC`` [A, C].
         """
-        order = generator.random(negative_AC.shape) if limit is not None else np.zeros(negative_AC.shape)
-        return cls.contrastive(_rows_of(positive_AC, None), _rows_of(negative_AC, limit, order))
+        count = positive_AC.shape[1]
+        positive_AP = _drawn(np.arange(len(positive_AC)), count, None, lambda a, c: positive_AC[a, c], generator)
+        negative_AK = _drawn(np.arange(len(negative_AC)), count, limit, lambda a, c: negative_AC[a, c], generator)
+        return cls.contrastive(positive_AP, negative_AK)
+
+    @classmethod
+    def drawn(
+        cls,
+        positive_AP: Ints,
+        candidates: int,
+        limit: int | None,
+        allowed: Callable[[Ints, Ints], Bools],
+        generator: Generator,
+    ) -> Pairs:
+        """Contrastive pairs with at most ``limit`` negatives an anchor, drawn without replacement.
+
+        ``allowed(anchor rows, candidate rows)``, two arrays that broadcast, says which candidates may be negatives of
+        which anchors. It is never asked about all pairs at once when there are many, so groups of thousands of
+        documents are as good as small ones. Anchors without a positive get no negatives.
+
+        *Shape:* ``positive_AP`` [A, P].
+        """
+        paired = np.flatnonzero(np.any(positive_AP >= 0, axis=1))
+        drawn = _drawn(paired, candidates, limit, allowed, generator)
+        negative_AK = np.full((len(positive_AP), drawn.shape[1]), -1, dtype=np.int64)
+        negative_AK[paired] = drawn
+        return cls.contrastive(positive_AP, negative_AK)
 
 
-def _rows_of(mask_AC: Bools, limit: int | None, order_AC: npt.NDArray[np.float64] | None = None) -> Ints:
-    """Column numbers of the True cells of each row, padded with -1; the ``limit`` of least ``order`` if given."""
-    width = int(mask_AC.sum(axis=1).max(initial=0))
-    keep = width if limit is None else min(width, limit)
-    key = np.where(mask_AC, 0.0 if order_AC is None else order_AC, np.inf)
-    columns = np.argsort(key, axis=1, kind="stable")[:, :keep]
-    return np.where(np.take_along_axis(mask_AC, columns, axis=1), columns, -1).astype(np.int64)
+def _drawn(
+    anchors: Ints, candidates: int, limit: int | None, allowed: Callable[[Ints, Ints], Bools], generator: Generator
+) -> Ints:
+    from finecl.negatives import draw_negatives
+
+    return draw_negatives(anchors, candidates, limit, allowed, generator)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +291,8 @@ class Batch:
     ``member_M[offset_V[v]:offset_V[v + 1]]``, the mean over its mentions of the mean over each mention's tokens
     (FineCL, eq. 4). ``head_P`` and ``tail_P`` are rows of entities.
 
-    *Shape:* ``input_ids``, ``position_ids`` [1, T]; ``lengths`` D numbers that add up to T; ``member_M``,
+    *Shape:* ``input_ids``, ``position_ids`` [1, T]; ``lengths`` D numbers that add up to T, ``entities`` D numbers
+    that add up to V; ``member_M``,
     ``share_M`` [M]; ``offset_V`` (first member of each entity), ``start_V`` (its first token, counted from the
     start of its document) [V]; ``head_P``, ``tail_P`` [P].
     """
@@ -262,6 +300,7 @@ class Batch:
     input_ids: Tensor
     position_ids: Tensor
     lengths: tuple[int, ...]
+    entities: tuple[int, ...]
     member_M: Tensor
     share_M: Tensor
     offset_V: Tensor
@@ -271,9 +310,9 @@ class Batch:
 
     def to(self, device: str) -> Batch:
         """The same batch on another device."""
-        columns: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "lengths"}
-        moved = {name: column.to(device, non_blocking=True) for name, column in columns.items()}
-        return Batch(lengths=self.lengths, **moved)
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        tensors = {name: c.to(device, non_blocking=True) for name, c in columns.items() if not isinstance(c, tuple)}
+        return replace(self, **tensors)
 
 
 # ---------------------------------------------------------------- what plugins bring

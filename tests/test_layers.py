@@ -93,7 +93,8 @@ def test_the_engine_imports_no_plugin_no_screen_and_no_command_line(module: str)
     ("module", "allowed"),
     [
         ("finecl.errors", set()),
-        ("finecl.types", {"finecl.errors"}),
+        ("finecl.types", {"finecl.errors", "finecl.negatives"}),
+        ("finecl.negatives", set()),
         ("finecl.settings", {"finecl.errors"}),
         ("finecl.hookspecs", set()),
         ("finecl.registry", {"finecl", "finecl.hookspecs", "finecl.errors", "finecl.settings"}),

@@ -1,13 +1,17 @@
 """The command group, loaded a command at a time, and what becomes of errors.
 
-Exit codes: 0 done, 2 the user can mend it (one line says how), 130 stopped by Ctrl-C. Bugs keep their traceback.
+Exit codes: 0 done, 2 the user can mend it (one line says how), 130 stopped by Ctrl-C, 143 by SIGTERM. Bugs keep
+their traceback.
 """
 
 from __future__ import annotations
 
 import errno
 import importlib
+import os
+import signal
 import sys
+import time
 from typing import Any
 
 import click
@@ -71,7 +75,20 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code."""
-    sys.exit(run(arguments))
+    signal.signal(signal.SIGTERM, _terminate)
+    code = run(arguments)
+    if "torch.distributed" in sys.modules:
+        from finecl.ranks import leave
+
+        leave()
+    sys.exit(code)
+
+
+def _terminate(number: int, _frame: Any) -> None:
+    """Outside training loops, which write a checkpoint first."""
+    from finecl.stopping import StoppedError
+
+    raise StoppedError(number, "between checkpoints; finished stages are kept")
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -79,13 +96,13 @@ def run(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         code = cli.main(given or ["--help"], prog_name="finecl", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "finecl"
         return _tell(f"{error.format_message()} See: {command} --help")
     except FineCLError as error:
-        return _tell(str(error))
+        if _speaks() or not error.on_all_ranks:
+            _tell(str(error))
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _tell("stopped; finished stages are kept: the same command, or --resume, goes on")
         return 130
@@ -93,10 +110,28 @@ def run(arguments: list[str] | None = None) -> int:
         if error.errno not in _DISK:
             raise
         return _tell(f"cannot write {error.filename or 'a file'}: {error.strerror}; nothing was half-written")
-    return code if isinstance(code, int) else 0  # click hands on the code of a command that ends with one
+    except RuntimeError as error:
+        from finecl.ranks import lost_a_peer
+
+        if not lost_a_peer(error):
+            raise
+        return _wait_for_the_end()
+    return code if isinstance(code, int) else 0  # a command that leaves by its context returns its code
+
+
+def _wait_for_the_end() -> int:
+    """Another rank has failed and says why: its exit code is to be the first that the launcher sees."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(20)
+    return _tell("another rank ended; its own error says why")
+
+
+def _speaks() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _tell(message: Any) -> int:
-    line = " ".join(str(message).split())
-    click.echo(f"finecl: {line.encode('utf-8', 'backslashreplace').decode()}", err=True)
+    rank = "" if _speaks() else f" rank {os.environ['RANK']}:"
+    line = " ".join(str(message).split()).encode("utf-8", "backslashreplace").decode()
+    click.echo(f"finecl:{rank} {line}", err=True)
     return 2

@@ -27,6 +27,13 @@ _SETTINGS = {
     "scorer": "scorer_name",
     "weighting": "weighting_name",
     "seed": "seed",
+    "packing": "model.packing",
+    "precision": "model.precision",
+    "torch_compile": "model.torch_compile",
+    "gradient_checkpointing": "model.gradient_checkpointing",
+    "contrast_group": "pretrain.contrast_group",
+    "save_steps": "save.save_steps",
+    "save_total_limit": "save.save_total_limit",
 }
 
 
@@ -61,6 +68,17 @@ def _options(known: plugins.Registry) -> list[Callable[[Command], Command]]:
         click.option("--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="Settings from a file."),
         click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; repeatable."),
         click.option("--seed", type=int, help="Seed of every draw.  [default: 42]"),
+        click.option(
+            "--contrast-group", metavar="N|global", help="Documents contrasted with each other.  [default: 16]"
+        ),
+        click.option(
+            "--precision", type=click.Choice(("auto", "float32", "bf16")), help="bf16 where the hardware has it."
+        ),
+        click.option("--packing", type=click.Choice(("auto", "on", "off")), help="No padding reaches the encoder."),
+        click.option("--torch-compile", is_flag=True, default=None, help="Compile the encoder's layers (GPUs)."),
+        click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third slower."),
+        click.option("--save-steps", type=int, help="Steps between two checkpoints.  [default: 500]"),
+        click.option("--save-total-limit", type=int, help="Checkpoints kept of a stage.  [default: 2]"),
     ]
 
 

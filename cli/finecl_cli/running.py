@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ def work(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_j
     from finecl.run import Run
     from finecl_cli.screen import Screen, show_metrics, show_settings
 
+    speaks = os.environ.get("RANK", "0") == "0"
+    quiet = quiet or not speaks
     registry = plugins.load()
     with Screen(quiet=quiet) as screen:
         told = registry.faults
@@ -65,6 +68,8 @@ def work(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_j
         for fault in registry.faults:  # of hooks that were asked on the way
             if fault not in told:
                 screen.note(fault)
+    if not speaks:
+        return
     if as_json:
         click.echo(json.dumps(metrics))
         return

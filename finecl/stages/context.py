@@ -18,7 +18,9 @@ from finecl.encoder import Encoder
 from finecl.extraction import Labelled
 from finecl.inputs import SPLITS, Corpora, cache_directory, load_corpora
 from finecl.progress import Listener
+from finecl.ranks import Ranks, current
 from finecl.registry import Registry
+from finecl.resume import Checkpoints
 from finecl.text import Reader, Tokens, describe_loss, reached
 from finecl.types import Method
 
@@ -45,10 +47,28 @@ class Context:
         own = {k.removeprefix(prefix): v for k, v in self.method.settings.items() if k.startswith(prefix)}
         return self.registry.create(kind, name, own | dict(settings))
 
+    @property
+    def ranks(self) -> Ranks:
+        """The processes of this run."""
+        return current()
+
+    def checkpoints(self, stage: str, made_from: str) -> Checkpoints:
+        """Where a stage keeps what it needs to go on in the middle."""
+        save = self.settings.save
+        return Checkpoints(
+            directory=self.directory / "checkpoints" / stage.replace(" ", "-"),
+            made_from=made_from,
+            every=save.save_steps,
+            keep=save.save_total_limit,
+            ranks=self.ranks,
+            note=self.listener.note,
+        )
+
     @cached_property
     def corpora(self) -> Corpora:
         """The four splits."""
-        return load_corpora(self.settings.data, self.registry, self.settings.seed)
+        with self.ranks.first():
+            return load_corpora(self.settings.data, self.registry, self.settings.seed)
 
     @cached_property
     def reader(self) -> Reader:
@@ -58,7 +78,8 @@ class Context:
     def encoder(self, name: str | None = None) -> tuple[Encoder, Reader]:
         """The encoder of the settings, or the one in the directory ``name``, as it was saved."""
         settings = replace(self.settings.model, name=name) if name else self.settings.model
-        encoder, reader, notes = load_encoder(settings, seed=self.settings.seed)
+        with self.ranks.first():
+            encoder, reader, notes = load_encoder(settings, seed=self.settings.seed)
         for note in set(notes) - self._told:
             self.listener.note(note)
         self._told.update(notes)
@@ -75,12 +96,13 @@ class Context:
 
     @cached_property
     def _labelled(self) -> dict[str, Labelled]:
-        relations = self.corpora.relations
+        relations, reader = self.corpora.relations, self.reader
         made = {}
-        for split in SPLITS:
-            corpus: Corpus = getattr(self.corpora, split)
-            tokens = Tokens.of(corpus, self.reader, cache_directory())
-            made[split] = Labelled(tokens=tokens, instances=corpus.instances(relations))
+        with self.ranks.first():
+            for split in SPLITS:
+                corpus: Corpus = getattr(self.corpora, split)
+                tokens = Tokens.of(corpus, reader, cache_directory())
+                made[split] = Labelled(tokens=tokens, instances=corpus.instances(relations))
         return made
 
     def describe_inputs(self) -> list[str]:

@@ -38,7 +38,8 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
     titles = [document.title for document in gold]
     facts = scored.facts(saved.card["threshold"], titles, saved.card["relations"])
     results = [{"title": t, "h_idx": h, "t_idx": tail, "r": r, "evidence": []} for t, h, tail, r in facts]
-    write_json(context.directory / PREDICTIONS / f"{variant}.json", results)
+    if context.ranks.main:
+        write_json(context.directory / PREDICTIONS / f"{variant}.json", results)
     none = context.corpora.test.no_relation
     micro = docred_scores(facts, gold, known, no_relation=none)
     macro = macro_scores(facts, gold, no_relation=none)

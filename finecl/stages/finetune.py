@@ -51,6 +51,7 @@ def _train(context: Context, variant: str, made_from: str) -> dict[str, Any]:
         seed=context.settings.seed,
         stage=f"finetune {variant}",
         listener=context.listener,
+        checkpoints=context.checkpoints(f"finetune {variant}", made_from),
     )
     card = {
         "extractor": chosen.extractor,
@@ -61,5 +62,6 @@ def _train(context: Context, variant: str, made_from: str) -> dict[str, Any]:
         "fingerprint": made_from,
         **vars(found),
     }
-    save_extractor(extractor, reader, card, context.directory / EXTRACTOR / variant)
+    save_extractor(extractor, reader, card, context.directory / EXTRACTOR / variant, write=context.ranks.main)
+    context.checkpoints(f"finetune {variant}", made_from).clear()
     return card

@@ -9,7 +9,8 @@ import numpy as np
 from finecl.checkpoints import save_encoder
 from finecl.config import fingerprint
 from finecl.groups import Silver
-from finecl.pretrain import MLM, Pretraining, PretrainLog, pretrain
+from finecl.plan import MLM, Pretraining
+from finecl.pretrain import PretrainLog, pretrain
 from finecl.stages.context import Context
 from finecl.stages.score import read_weights, score_fingerprint
 from finecl.text import Reader, reached
@@ -40,8 +41,10 @@ def pretrain_stage(context: Context) -> dict[str, Any]:
         coefficients={name: coefficient for coefficient, name in method.objectives} | {MLM: method.mlm},
         seed=context.settings.seed,
     )
-    log = pretrain(encoder, run, context.listener)
-    save_encoder(encoder, reader, context.directory / ENCODER)
+    checkpoints = context.checkpoints("pretrain", pretrain_fingerprint(context))
+    log = pretrain(encoder, run, context.listener, checkpoints)
+    save_encoder(encoder, reader, context.directory / ENCODER, write=context.ranks.main)
+    checkpoints.clear()
     return _record(log)
 
 

@@ -50,7 +50,8 @@ def score(context: Context) -> dict[str, Any]:
     record |= _noise_record(noise, truth) if context.method.scorer else {}
     if run:
         record |= _learning_record(run.evidence, truth, getattr(scorer, "mode", "batch"))
-    _write(context, instances, noise, weights, run.evidence if run else Evidence())
+    if context.ranks.main:
+        _write(context, instances, noise, weights, run.evidence if run else Evidence())
     return record
 
 
@@ -117,7 +118,7 @@ def _evidence_fingerprint(context: Context) -> str:
 def _evidence(context: Context) -> ProxyRun:
     """From the cache, or by training the proxy."""
     path = cache_directory() / "evidence" / f"{_evidence_fingerprint(context)}.safetensors"
-    if path.exists():
+    if context.ranks.tell(path.exists()):
         context.listener.note(f"evidence found in {path}: the proxy is not trained again")
         return _load(path)
     proxy = context.settings.proxy
@@ -125,8 +126,14 @@ def _evidence(context: Context) -> ProxyRun:
     encoder, _ = context.encoder()
     settings = {"loss": proxy.loss, **context.settings.extractor}
     extractor = build_extractor(context.registry, proxy.extractor, settings, encoder, data.relations)
-    run = train_proxy(extractor, data, proxy, seed=context.settings.seed, listener=context.listener)
-    _save(run, path)
+    checkpoints = context.checkpoints("proxy", path.stem)
+    run = train_proxy(
+        extractor, data, proxy, seed=context.settings.seed, listener=context.listener, checkpoints=checkpoints
+    )
+    if context.ranks.main:
+        _save(run, path)
+    context.ranks.wait()
+    checkpoints.clear()
     return run
 
 

@@ -45,13 +45,14 @@ class RelationDiscrimination:
 
     def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
         """One positive an anchor at most, and up to ``negatives`` negatives."""
-        clash_AC = _related(anchors, candidates)
         mate_A = _mates(anchors.relation, generator)
-        paired = np.flatnonzero(mate_A >= 0)
-        positive_AC = np.zeros_like(clash_AC)
-        positive_AC[paired, mate_A[paired]] = ~clash_AC[paired, mate_A[paired]]
-        negative_AC = ~clash_AC & ~_carries(anchors, candidates) & positive_AC.any(axis=1, keepdims=True)
-        return Pairs.from_masks(positive_AC, negative_AC, self.negatives, generator)
+        related, carries = _Related(anchors, candidates), _Carries(anchors, candidates)
+        mate_A = np.where((mate_A >= 0) & ~related(np.arange(len(mate_A)), mate_A), mate_A, -1)
+
+        def allowed(anchor: Ints, candidate: Ints) -> Bools:
+            return ~related(anchor, candidate) & ~carries(anchor, candidate)
+
+        return Pairs.drawn(mate_A[:, None], len(candidates), self.negatives, allowed, generator)
 
     def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
         """Weighted InfoNCE; the anchor's weight outside, the negatives' weights inside."""
@@ -74,23 +75,34 @@ def _mates(relation: Ints, generator: Generator) -> Ints:
     return mates
 
 
-def _related(anchors: Table, candidates: Table) -> Bools:
-    """Rows of one document that share their head or their tail ``[A, C]``; that holds for a row and itself."""
-    same_document = anchors.document[:, None] == candidates.document[None, :]
-    same_head = anchors.head[:, None] == candidates.head[None, :]
-    same_tail = anchors.tail[:, None] == candidates.tail[None, :]
-    related: Bools = same_document & (same_head | same_tail)
-    return related
+class _Related:
+    """Whether rows of one document share their head or their tail; that holds for a row and itself."""
+
+    def __init__(self, anchors: Table, candidates: Table) -> None:
+        self._anchors, self._candidates = (
+            tuple((table.document << 20) | entity for entity in (table.head, table.tail))
+            for table in (anchors, candidates)
+        )
+
+    def __call__(self, anchor: Ints, candidate: Ints) -> Bools:
+        (head_A, tail_A), (head_C, tail_C) = self._anchors, self._candidates
+        found: Bools = (head_A[anchor] == head_C[candidate]) | (tail_A[anchor] == tail_C[candidate])
+        return found
 
 
-def _carries(anchors: Table, candidates: Table) -> Bools:
-    """Where a candidate's pair carries the anchor's relation, under whichever of its labels ``[A, C]``."""
-    pair = np.stack([candidates.document, candidates.head, candidates.tail])
-    _, pair_C = np.unique(pair, axis=1, return_inverse=True)
-    codes, relation_C = np.unique(candidates.relation, return_inverse=True)
-    carried = np.zeros((pair_C.max(initial=-1) + 1, len(codes)), dtype=np.bool_)
-    carried[pair_C.ravel(), relation_C] = True
-    column_A = np.minimum(np.searchsorted(codes, anchors.relation), len(codes) - 1)
-    known_A = codes[column_A] == anchors.relation
-    found: Bools = carried[pair_C.ravel()][:, column_A].T & known_A[:, None]
-    return found
+class _Carries:
+    """Whether a candidate's pair carries the anchor's relation, under whichever of its labels."""
+
+    def __init__(self, anchors: Table, candidates: Table) -> None:
+        pair = np.stack([candidates.document, candidates.head, candidates.tail])
+        _, pair_C = np.unique(pair, axis=1, return_inverse=True)
+        codes, relation_C = np.unique(candidates.relation, return_inverse=True)
+        self._carried = np.zeros((pair_C.max(initial=-1) + 1, len(codes)), dtype=np.bool_)
+        self._carried[pair_C.ravel(), relation_C] = True
+        self._pair_C = pair_C.ravel()
+        self._column_A = np.minimum(np.searchsorted(codes, anchors.relation), len(codes) - 1)
+        self._known_A = codes[self._column_A] == anchors.relation
+
+    def __call__(self, anchor: Ints, candidate: Ints) -> Bools:
+        found: Bools = self._carried[self._pair_C[candidate], self._column_A[anchor]] & self._known_A[anchor]
+        return found

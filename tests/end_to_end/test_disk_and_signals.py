@@ -76,7 +76,12 @@ def test_a_file_where_the_run_should_go(small: Small, tmp_path: Path, finecl: Fi
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_control_c_keeps_what_is_finished(small: Small, tmp_path: Path) -> None:
+def _hears_control_c() -> None:
+    """A shell's background jobs ignore it, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_control_c_writes_a_checkpoint_and_keeps_what_is_finished(small: Small, tmp_path: Path) -> None:
     arguments = [a for a in small.arguments(tmp_path / "run", proxy__num_train_epochs=100_000) if a != "--quiet"]
     process = subprocess.Popen(
         [sys.executable, "-m", "finecl_cli", *arguments],
@@ -84,21 +89,28 @@ def test_control_c_keeps_what_is_finished(small: Small, tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
         env=environment(),
+        preexec_fn=_hears_control_c,
     )
     assert process.stderr is not None
     said = []
-    for line in process.stderr:
-        said.append(line)
-        if line.startswith("proxy:"):
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("proxy:"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, (said, err)
     assert out == ""
     last = err.splitlines()[-1]
-    assert last.startswith("finecl: stopped; finished stages are kept"), err
+    assert last.startswith("finecl: stopped by Ctrl-C before step "), err
+    assert last.endswith("of 'proxy'; a checkpoint is written; the same command, or --resume, goes on")
     assert "Traceback" not in err
     assert _unfinished(tmp_path) == []
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json", "checkpoints"}
+    (checkpoint,) = (tmp_path / "run" / "checkpoints" / "proxy").iterdir()
+    assert {path.name for path in checkpoint.iterdir()} == {"state.json", "state.safetensors"}
     assert json.loads((tmp_path / "run" / "run.json").read_text())["stages"] == {}
     assert not (tmp_path / "cache" / "evidence").exists()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModel
 
-from finecl.attention import packed_attention
+from finecl.attention import choose_packing, packed_attention, told_lengths
 from finecl.batch import pack
 from finecl.encoder import Encoder, Precision
 from finecl.text import Reader, Tokens
@@ -52,6 +52,56 @@ def test_packed_states_are_those_of_each_document_alone(
     with torch.no_grad():
         mine = encoder.eval()(batch)
     torch.testing.assert_close(mine, alone(theirs, batch), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_padded_and_checkpointed_passes_have_the_states_and_gradients_of_packed_ones(
+    load_tiny: LoadTiny, family: str, tmp_path: Path
+) -> None:
+    found: list[tuple[Tensor, dict[str, Tensor]]] = []
+    for settings in ({"packing": "on"}, {"packing": "off"}, {"packing": "on", "gradient_checkpointing": True}):
+        encoder, reader = load_tiny(family, **settings)
+        assert encoder.packing == ("padded" if settings["packing"] == "off" else "loop")
+        batch = packed_batch(encoder.train(), read_texts(reader, tmp_path))
+        states = encoder(batch)
+        states.square().sum().backward()
+        found.append((states, {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}))
+    for states, gradients in found[1:]:
+        torch.testing.assert_close(states, found[0][0], rtol=1e-4, atol=1e-4)
+        for name, gradient in found[0][1].items():
+            scale = max(gradient.abs().max().item(), 1)
+            torch.testing.assert_close(gradients[name], gradient, rtol=1e-3, atol=1e-4 * scale, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "bf16", "dropout", "chosen"),
+    [
+        ("auto", "cpu", True, 0.0, "loop"),
+        ("off", "cpu", True, 0.0, "padded"),
+        ("auto", "cuda", True, 0.0, "varlen"),
+        ("auto", "cuda", True, 0.1, "padded"),  # the kernel knows no dropout
+        ("auto", "cuda", False, 0.0, "padded"),
+        ("on", "cuda", False, 0.0, "loop"),
+        ("off", "cuda", True, 0.0, "padded"),
+    ],
+)
+def test_the_packing_that_the_hardware_can_do_is_chosen(
+    asked: str, device: str, bf16: bool, dropout: float, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    assert choose_packing(asked, device, bf16=bf16, dropout=dropout) == chosen
+
+
+def test_older_gpus_read_padded_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 0))
+    assert choose_packing("auto", "cuda", bf16=True, dropout=0.0) == "padded"
+
+
+def test_documents_are_told_apart_by_their_ends() -> None:
+    told = told_lengths("varlen", (3, 5, 600), torch.device("cpu"))
+    assert told["ends"].tolist() == [0, 3, 8, 608]
+    assert told["ends"].dtype == torch.int32
+    assert told["longest"] == 1024
 
 
 def test_local_attention_is_local(load_tiny: LoadTiny, models: dict[str, Path], tmp_path: Path) -> None:

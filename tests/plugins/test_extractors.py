@@ -12,8 +12,10 @@ import torch
 from finecl_extractors.bilinear import Bilinear, distance_buckets
 
 from finecl.config import ProxySettings
-from finecl.extraction import Labelled, _step, answers, question, train_epochs
+from finecl.extraction import Labelled, Training, answers, question
+from finecl.parallel import Parallel
 from finecl.progress import Listener
+from finecl.ranks import Ranks
 from tests import tiny
 from tests.conftest import LoadTiny
 
@@ -123,7 +125,9 @@ def test_it_learns_its_training_labels(load_tiny: LoadTiny, tmp_path: Path, loss
         def advance(self, amount: int, figures: str = "") -> None:
             losses.append(float(figures.split()[-1]))
 
-    for _ in train_epochs(extractor, data, np.arange(8), settings, stage="proxy", seed=0, listener=Ear()):
+    for _ in Training(
+        extractor=extractor, data=data, settings=settings, stage="proxy", seed=0, listener=Ear()
+    ).epochs():
         pass
     assert len(losses) == 25
     assert losses[-1] < 0.5 * losses[0]
@@ -137,7 +141,16 @@ def test_gradients_and_loss_of_a_step_do_not_depend_on_max_tokens(load_tiny: Loa
     for max_tokens in (10_000, 100, 1):
         passes.clear()
         settings = ProxySettings(max_tokens=max_tokens, negatives=1.0)
-        loss = _step(extractor, data, np.arange(8), settings, "proxy", 0, 0, lambda *seen: passes.append(seen[0]))
+        training = Training(
+            extractor=extractor,
+            data=data,
+            settings=settings,
+            stage="proxy",
+            seed=0,
+            listener=Listener(),
+            observe=lambda *seen: passes.append(seen[0]),
+        )
+        loss = training._step(Parallel(extractor, Ranks()), np.arange(8), 0, 0)
         found.append((loss, len(passes), {n: p.grad for n, p in extractor.named_parameters() if p.grad is not None}))
         extractor.zero_grad()
     assert found[0][1] == 1 < found[1][1] < found[2][1] == 8

@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as hnp
 from finecl.config import ProxySettings
 from finecl.errors import TrainingError
 from finecl.evidence import train_proxy
-from finecl.extraction import Labelled, question, train_epochs
+from finecl.extraction import Labelled, Training, question
 from finecl.pairs import Asked
 from finecl.progress import Listener
 from finecl.types import Batch, Bools, Dynamics, Evidence, Floats, Instances, Ints
@@ -86,10 +86,8 @@ class Shadow:
                 if right and math.isinf(by_batch[instance]):
                     by_batch[instance] = epoch + 1
 
-        torch.manual_seed(0)
-        every = np.arange(len(data.tokens))
         how: Any = {"stage": "proxy", "seed": 0, "listener": Listener(), "observe": observe}
-        for epoch in train_epochs(extractor, data, every, self.settings, **how):
+        for epoch in Training(extractor=extractor, data=data, settings=self.settings, **how).epochs():
             extractor.eval()
             for number in range(len(data.tokens)):
                 q = question(extractor, data, np.array([number]), negatives=None, seed=0, epoch=0)
@@ -153,7 +151,7 @@ def test_batch_dynamics_are_seen_on_the_training_pass_itself_before_the_update(
         seen.append(logits)
 
     how: Any = {"stage": "proxy", "seed": 0, "listener": Listener(), "observe": observe}
-    list(train_epochs(extractor, data, np.arange(6), settings, **how))
+    list(Training(extractor=extractor, data=data, settings=settings, **how).epochs())
     assert len(seen) == len(extractor.answers) > 8  # some batches take several passes
     assert len({weights for *_, weights in extractor.answers}) == 4  # two updates an epoch, each after all its passes
 

@@ -1,0 +1,256 @@
+"""What the speed benchmark compares: each engine makes one training step, or one pass, a turn.
+
+All read the same documents (Re-DocRED dev) with the same encoder (MiniLM); ``ENGINES`` says how each is made.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from finecl import registry as plugins
+from finecl.batch import Packed, pack
+from finecl.checkpoints import find_model, load_encoder
+from finecl.config import DataSettings, ModelSettings, PretrainSettings, ProxySettings
+from finecl.encoder import Encoder
+from finecl.extraction import Labelled, Training, answers, build_extractor
+from finecl.gradcache import PretrainingModel
+from finecl.groups import Silver
+from finecl.inputs import cache_directory, read_corpus
+from finecl.optimization import Optimization
+from finecl.parallel import Parallel
+from finecl.plan import MLM, Pretraining
+from finecl.pretrain import train_step
+from finecl.progress import Listener
+from finecl.ranks import Ranks
+from finecl.text import Reader, Tokens, reached
+from finecl.types import Ints
+
+Precision = Literal["float32", "bf16"]
+DOCUMENTS = 16  # of a step, and as many queried ones
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn did: real tokens, seconds, and those of them that went by before anything was encoded."""
+
+    tokens: int
+    seconds: float
+    collate_seconds: float = 0.0
+
+
+Engine = Callable[[int], Turn]
+"""Makes a turn, given its number."""
+
+
+def data_file() -> Path:
+    """Re-DocRED's dev documents."""
+    return Path(os.environ.get("FINECL_DATA", "../shared/data")) / "redocred" / "dev_revised.json"
+
+
+@cache
+def corpus() -> Any:
+    """The documents as a corpus."""
+    return read_corpus(data_file(), DataSettings(), plugins.load())
+
+
+def labelled(reader: Reader) -> Labelled:
+    """The documents as an extractor meets them."""
+    tokens = Tokens.of(corpus(), reader, cache_directory())
+    return Labelled(tokens=tokens, instances=corpus().instances(corpus().relations))
+
+
+def encoder_of(precision: Precision, **settings: Any) -> tuple[Encoder, Reader]:
+    """MiniLM in training mode."""
+    encoder, reader, _ = load_encoder(ModelSettings(precision=precision, **settings))
+    encoder.train()
+    return encoder, reader
+
+
+def pretraining(reader: Reader, **settings: Any) -> Pretraining:
+    """FineCL's objectives on the documents, all weights 1."""
+    data, registry = labelled(reader), plugins.load()
+    names = ("entity-discrimination", "relation-discrimination")
+    silver = Silver(
+        tokens=data.tokens,
+        instances=data.instances,
+        weight=np.ones(len(data.instances), dtype=np.float32),
+        unscored=1.0,
+        relation_tokens=[reader.encode(corpus().names[relation]) for relation in corpus().relations],
+        askable=reached(data.instances, data.tokens),
+    )
+    chosen = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
+    return Pretraining(
+        silver=silver,
+        reader=reader,
+        settings=chosen,
+        objectives={name: registry.create("objective", name, {}) for name in names},
+        coefficients=dict.fromkeys((*names, MLM), 1.0),
+        seed=0,
+    )
+
+
+def ours(precision: Precision, *, packing: str = "auto", **settings: Any) -> Engine:
+    """A pre-training step of finecl."""
+    encoder, reader = encoder_of(precision, packing=packing)
+    run = pretraining(reader, **settings)
+    model = Parallel(PretrainingModel(encoder), Ranks())
+    optimization = Optimization(model.module, run.settings, run.settings.max_steps)
+
+    def turn(number: int) -> Turn:
+        began = time.perf_counter()
+        work = run.work(number)
+        collated = time.perf_counter() - began
+        train_step(model, run, work, number)
+        optimization.step(number)
+        tokens = sum(len(w.group.packed.ids_T) for w in work)
+        return Turn(tokens, time.perf_counter() - began, collated)
+
+    return turn
+
+
+def naive() -> Engine:
+    """The same step as published."""
+    from transformers import AutoModelForMaskedLM
+
+    from finecl_benchmarks.naive import NaiveEngine
+
+    _, reader = encoder_of("float32")
+    run = pretraining(reader)
+    model = AutoModelForMaskedLM.from_pretrained(find_model("minilm"), attention_probs_dropout_prob=0.0).train()
+    engine = NaiveEngine(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
+
+    def turn(number: int) -> Turn:
+        work = run.work(number)  # finding the documents is not what is compared
+        began = time.perf_counter()
+        engine.step(work)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        return Turn(sum(len(w.group.packed.ids_T) for w in work), time.perf_counter() - began)
+
+    return turn
+
+
+def bare(precision: Precision) -> Engine:
+    """The encoder alone, packed: forward, backward, update."""
+    encoder, reader = encoder_of(precision)
+    encoder.freeze_head()
+    data = labelled(reader)
+    optimization = Optimization(encoder, ProxySettings(), 1000)
+
+    def turn(number: int) -> Turn:
+        packed = _pack(data, _documents(data, number))
+        began = time.perf_counter()
+        batch = packed.batch(_nobody(), _nobody(), first_position=encoder.first_position)
+        torch.autograd.backward(encoder(batch).float().square().mean())
+        optimization.step(number)
+        return Turn(len(packed.ids_T), time.perf_counter() - began)
+
+    return turn
+
+
+def proxy(precision: Precision, loss: Literal["ce", "bce"] = "ce") -> Engine:
+    """A training step of the bilinear extractor, its dynamics not recorded; with ``bce`` it is fine-tuning's."""
+    encoder, reader = encoder_of(precision)
+    data = labelled(reader)
+    extractor = build_extractor(plugins.load(), "bilinear", {"loss": loss}, encoder, data.relations).train()
+    settings = ProxySettings(max_tokens=8192, loss=loss)
+    training = Training(extractor=extractor, data=data, settings=settings, stage="proxy", seed=0, listener=Listener())
+    model, optimization = Parallel(extractor, Ranks()), Optimization(extractor, settings, 1000)
+
+    def turn(number: int) -> Turn:
+        documents = _documents(data, number)
+        began = time.perf_counter()
+        training._step(model, documents, 0, number)
+        optimization.step(number)
+        return Turn(int(data.tokens.lengths[documents].sum()), time.perf_counter() - began)
+
+    return turn
+
+
+def inference(precision: Precision) -> Engine:
+    """The extractor on every entity pair of 64 documents."""
+    encoder, reader = encoder_of(precision)
+    data = labelled(reader)
+    extractor = build_extractor(plugins.load(), "bilinear", {"loss": "ce"}, encoder, data.relations)
+
+    def turn(number: int) -> Turn:
+        documents = _documents(data, number, 64)
+        began = time.perf_counter()
+        for _, _, logits, _ in answers(extractor, data, documents, every_pair=True):
+            extractor.scores(logits)
+        return Turn(int(data.tokens.lengths[documents].sum()), time.perf_counter() - began)
+
+    return turn
+
+
+def bare_inference(precision: Precision) -> Engine:
+    """The encoder alone on the same length-sorted passes."""
+    from finecl.batch import passes
+
+    encoder, reader = encoder_of(precision)
+    encoder.eval()
+    data = labelled(reader)
+
+    def turn(number: int) -> Turn:
+        documents = _documents(data, number, 64)
+        lengths = data.tokens.lengths[documents]
+        by_length = documents[np.argsort(lengths, kind="stable")]
+        runs = passes(np.sort(lengths), encoder.precision.pass_tokens(None))
+        batches = [
+            _pack(data, np.sort(by_length[run])).batch(_nobody(), _nobody(), first_position=encoder.first_position)
+            for run in runs
+        ]
+        began = time.perf_counter()
+        with torch.no_grad():
+            for batch in batches:
+                encoder(batch)
+        return Turn(int(lengths.sum()), time.perf_counter() - began)
+
+    return turn
+
+
+def _documents(data: Labelled, number: int, count: int = DOCUMENTS) -> Ints:
+    shuffled = np.random.default_rng(number * count // len(data.tokens)).permutation(len(data.tokens))
+    at = number * count % (len(shuffled) - count)
+    return np.sort(shuffled[at : at + count])
+
+
+def _pack(data: Labelled, documents: Ints) -> Packed:
+    return pack(data.tokens.rows(documents))
+
+
+def _nobody() -> Ints:
+    return np.zeros(0, dtype=np.int64)
+
+
+def _both(make: Callable[[Precision], Engine], name: str) -> dict[str, Callable[[], Engine]]:
+    return {f"{name} float32": lambda: make("float32"), f"{name} bf16": lambda: make("bf16")}
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    **_both(ours, "packed"),
+    **_both(lambda precision: ours(precision, packing="off"), "padded"),
+    **_both(lambda precision: ours(precision, max_tokens=2048), "cached"),
+    **_both(bare, "bare"),
+    **_both(proxy, "proxy"),
+    **_both(lambda precision: proxy(precision, "bce"), "finetune"),
+    **_both(inference, "inference"),
+    **_both(bare_inference, "bare inference"),
+    "naive float32": naive,
+}
+"""Engines by name and precision."""
+for _size in (16, 64, 256, 768):
+    ENGINES[f"global {_size}"] = lambda size=_size: ours("bf16", batch_size=size, contrast_group="global")  # type: ignore[misc]
+
+__all__ = ["DOCUMENTS", "ENGINES", "Engine", "Turn"]

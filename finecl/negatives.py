@@ -1,0 +1,64 @@
+"""Drawing an anchor's negatives among many candidates, without ever holding all pairs of anchors and candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from finecl.types import Bools, Generator, Ints
+
+Allowed: TypeAlias = "Callable[[Ints, Ints], Bools]"
+"""Whether candidates may be negatives of anchors: row numbers of both, as arrays that broadcast."""
+
+_AT_ONCE = 2**21  # pairs of short anchors and candidates that are looked at together
+
+
+def draw_negatives(anchors: Ints, candidates: int, limit: int | None, allowed: Allowed, generator: Generator) -> Ints:
+    """At most ``limit`` allowed candidates for each of these anchors (None: all), drawn without replacement.
+
+    Where there are many, candidates are drawn with replacement and refused if they are not allowed or were drawn
+    before: the first ``limit`` that pass are a uniform draw. Anchors that are left short are drawn from all.
+
+    *Shape:* ``anchors`` [A]; the result [A, K], padded with -1.
+    """
+    if limit is None or candidates <= 3 * limit:
+        return _from_all(anchors, candidates, limit, allowed, generator)
+    drawn = generator.integers(0, candidates, (len(anchors), limit + limit // 2 + 16))
+    passed = allowed(anchors[:, None], drawn) & _first_of_its_kind(drawn)
+    count = np.cumsum(passed, axis=1)
+    row, column = np.nonzero(passed & (count <= limit))
+    found = np.full((len(anchors), limit), -1, dtype=np.int64)
+    found[row, count[row, column] - 1] = drawn[row, column]
+    short = np.flatnonzero(count[:, -1] < limit)
+    step = max(1, _AT_ONCE // max(1, candidates))
+    for some in (short[begin : begin + step] for begin in range(0, len(short), step)):
+        exact = _from_all(anchors[some], candidates, limit, allowed, generator)
+        found[some] = -1
+        found[some, : exact.shape[1]] = exact
+    return found
+
+
+def _from_all(rows: Ints, candidates: int, limit: int | None, allowed: Allowed, generator: Generator) -> Ints:
+    mask = allowed(rows[:, None], np.arange(candidates)[None, :])
+    if limit is not None:
+        key = np.where(mask, generator.random(mask.shape), np.inf)
+        mask = np.argsort(np.argsort(key, axis=1), axis=1) < np.minimum(limit, mask.sum(axis=1))[:, None]
+    row, column = np.nonzero(mask)
+    count = mask.sum(axis=1)
+    found = np.full((len(rows), int(count.max(initial=0))), -1, dtype=np.int64)
+    found[row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)] = column
+    return found
+
+
+def _first_of_its_kind(drawn: Ints) -> Bools:
+    """Where a number stands for the first time in its row."""
+    order = np.argsort(drawn, axis=1, kind="stable")
+    in_order = np.take_along_axis(drawn, order, axis=1)
+    new = np.ones(drawn.shape, dtype=np.bool_)
+    new[:, 1:] = in_order[:, 1:] != in_order[:, :-1]
+    first = np.empty_like(new)
+    np.put_along_axis(first, order, new, axis=1)
+    return first

@@ -1,0 +1,152 @@
+"""What a pre-training step holds, as integers, before anything is encoded: a pure function of the seed and the step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from finecl.batch import Masked, mask_tokens
+from finecl.config import PretrainSettings
+from finecl.draws import generator
+from finecl.groups import Group, Rows, Silver, plain_group, queried_group
+from finecl.ranks import Ranks, runs, shares
+from finecl.sampling import Sampler
+from finecl.text import Reader
+from finecl.types import Ints, Objective, Pairs, Uids
+
+MLM = "mlm"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """One objective's pairs in one group."""
+
+    name: str
+    objective: Objective
+    anchors: Rows
+    candidates: Rows
+    pairs: Pairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """The documents of a contrast group: the ``number``-th of its purpose in a step."""
+
+    purpose: str
+    number: int
+    documents: Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A contrast group, its masked tokens and its contrastive terms.
+
+    ``own`` are the documents of the group that this rank encodes. In a ``shared`` group the other ranks encode the
+    others, and all contrast all of them.
+    """
+
+    group: Group
+    masked: Masked
+    terms: Sequence[Term]
+    own: Ints
+    shared: bool = False
+
+    @property
+    def own_masked(self) -> int:
+        """The number of masked tokens in the documents that this rank encodes."""
+        lengths = self.group.packed.lengths
+        document_I = np.searchsorted(np.cumsum(lengths), self.masked.position_I, side="right")
+        return int(np.isin(document_I, self.own).sum()) if self.shared else len(document_I)
+
+    @property
+    def uids(self) -> Uids:
+        """The instances of the group."""
+        found = [rows.table.uid for rows in self.group.views.values()]
+        uids: Uids = np.concatenate(found) if found else np.zeros(0, dtype=np.uint64)
+        return uids[uids > 0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretraining:
+    """All that a pre-training step depends on, besides the encoder's weights.
+
+    ``objectives`` and ``coefficients`` are by name; the latter also holds ``mlm``.
+    """
+
+    silver: Silver
+    reader: Reader
+    settings: PretrainSettings
+    objectives: Mapping[str, Objective]
+    coefficients: Mapping[str, float]
+    seed: int
+
+    def drawn(self, step: int) -> list[Drawn]:
+        """The contrast groups of a step: documents as they are, then queried ones."""
+        views = {view for o in self.objectives.values() for view in (o.anchors, o.candidates)}
+        found: list[Drawn] = []
+        if "pair" in views or not views:
+            found += self._stream("plain", np.arange(len(self.silver.tokens)), step)
+        if views & {"query", "entity"}:
+            askable = np.unique(self.silver.instances.document[self.silver.askable])
+            found += self._stream("queried", askable, step)
+        return found
+
+    def work(self, step: int, ranks: Ranks | None = None) -> list[Work]:
+        """What this rank does in a step.
+
+        Whole groups are dealt out; where that would leave ranks idle, every group is shared by all of them.
+        """
+        ranks = ranks or Ranks()
+        drawn = self.drawn(step)
+        lengths = [self.silver.tokens.lengths[d.documents] for d in drawn]
+        if ranks.size > 1 and len(drawn) < 2 * ranks.size:
+            own = [runs(length, ranks.size)[ranks.rank] for length in lengths]
+            return [self._work(d, step, o, shared=True) for d, o in zip(drawn, own, strict=True)]
+        mine = shares(np.array([length.sum() for length in lengths], dtype=np.int64), ranks.size)[ranks.rank]
+        return [self._work(drawn[i], step, np.arange(len(drawn[i].documents))) for i in mine.tolist()]
+
+    def _stream(self, purpose: str, documents: Ints, step: int) -> list[Drawn]:
+        settings = self.settings
+        sampler = Sampler(documents=documents, batch_size=settings.batch_size, seed=self.seed, purpose=purpose)
+        drawn = sampler.step(step)
+        size = settings.contrast_group if isinstance(settings.contrast_group, int) else max(1, len(drawn))
+        return [
+            Drawn(purpose=purpose, number=number, documents=np.sort(drawn[begin : begin + size]))
+            for number, begin in enumerate(range(0, len(drawn), size))
+        ]
+
+    def _work(self, drawn: Drawn, step: int, own: Ints, *, shared: bool = False) -> Work:
+        documents = drawn.documents
+        if drawn.purpose == "plain":
+            pairs = self.settings.no_relation_pairs
+            group = plain_group(self.silver, documents, no_relation_pairs=pairs, seed=self.seed, step=step)
+        else:
+            group = queried_group(self.silver, documents, self.reader, seed=self.seed, step=step)
+        masked = mask_tokens(
+            group.packed, documents, self.settings.mlm_probability, self.reader, seed=self.seed, step=step
+        )
+        terms = [
+            self._term(name, group, step, drawn.number)
+            for name, o in self.objectives.items()
+            if o.anchors in group.views
+        ]
+        return Work(group=group, masked=masked, terms=terms, own=own, shared=shared)
+
+    def _term(self, name: str, group: Group, step: int, number: int) -> Term:
+        objective = self.objectives[name]
+        anchors, candidates = group.views[objective.anchors], group.views[objective.candidates]
+        pairs = objective.pairs(anchors.table, candidates.table, generator(self.seed, name, step, number))
+        return Term(name=name, objective=objective, anchors=anchors, candidates=candidates, pairs=pairs)
+
+
+def count_terms(work: Sequence[Work], ranks: Ranks | None = None) -> dict[str, int]:
+    """How many terms each loss sums over a step, on all ranks; those of a shared group are counted once."""
+    ranks = ranks or Ranks()
+    counts = {MLM: sum(w.own_masked for w in work)}
+    for w in work:
+        for term in w.terms:
+            counted = term.pairs.terms if ranks.main or not w.shared else 0
+            counts[term.name] = counts.get(term.name, 0) + counted
+    return counts

@@ -1,0 +1,177 @@
+"""Checkpoints within a stage: what a training loop needs to go on exactly where it stood.
+
+Every draw is a function of the seed and the step (``finecl.draws``), and so is the random state of every forward
+pass (``seed_pass``): a checkpoint holds weights, optimizer, schedule and what was recorded so far, and no random
+state. It is of the moment *before* a step, and is written as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from finecl.draws import generator
+from finecl.optimization import Optimization
+from finecl.ranks import Ranks
+from finecl.records import replacing_directory, write_json
+from finecl.stopping import Ear, StoppedError
+
+_TENSORS, _STATE = "state.safetensors", "state.json"
+Arrays = Mapping[str, Any]
+
+
+def seed_pass(seed: int, stage: str, step: int, document: int) -> None:
+    """Sets torch's random state for the forward pass that begins with this document: dropout is drawn from it."""
+    torch.manual_seed(int(generator(seed, f"dropout {stage}", step, document).integers(2**62)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """What a loop finds again: the next step, its arrays (numpy) and its record (JSON)."""
+
+    step: int = 0
+    arrays: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Checkpoints:
+    """The checkpoints of one stage, in a directory of their own.
+
+    ``made_from`` is the fingerprint of all that the stage depends on: checkpoints of another one are not taken.
+    ``every`` is the number of steps between two, ``keep`` how many are kept. Without a directory nothing is saved.
+    """
+
+    directory: Path | None = None
+    made_from: str = ""
+    every: int = 500
+    keep: int = 2
+    ranks: Ranks = field(default_factory=Ranks)
+    note: Callable[[str], None] = lambda text: None
+    _ear: Ear = field(default_factory=Ear)
+    _begun: int = 0
+
+    def restore(self, module: nn.Module, optimization: Optimization) -> Saved:
+        """Brings module and optimizer to the newest usable checkpoint and returns the rest of it."""
+        for path in reversed(self._there()):
+            try:
+                state = json.loads((path / _STATE).read_text(encoding="utf-8"))
+                if state["made_from"] != self.made_from:
+                    continue
+                tensors = load_file(path / _TENSORS)
+            except (OSError, ValueError, KeyError, SafetensorError) as error:
+                self.note(f"{path} cannot be read ({error}); an older checkpoint is taken")
+                continue
+            _put(tensors, module, optimization)
+            self._begun = int(state["step"])
+            self.note(f"goes on at step {state['step']}, from {path}")
+            arrays = {k.removeprefix("array."): v.numpy() for k, v in tensors.items() if k.startswith("array.")}
+            return Saved(step=self._begun, arrays=arrays, record=state["record"])
+        return Saved()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Around a training loop: SIGINT and SIGTERM end it at the next ``before``, with a checkpoint."""
+        with self._ear.listening() if self.directory else nullcontext():
+            yield
+
+    def before(
+        self,
+        step: int,
+        module: nn.Module,
+        optimization: Optimization,
+        rest: Callable[[], tuple[Arrays, Mapping[str, Any]]],
+    ) -> None:
+        """To be called before each step; ``rest`` gives arrays and a record to be kept beside the weights.
+
+        Raises:
+            StoppedError: a signal came; the checkpoint is written.
+            FineCLError, OSError: it could not be written; older ones are untouched.
+        """
+        if not self.directory:
+            return
+        heard = self.ranks.most(self._ear.heard)
+        due = step > self._begun and step % self.every == 0
+        if heard or due:
+            arrays, record = rest()
+            self._save(step, _taken(module, optimization), arrays, record)
+        if heard:
+            raise StoppedError(heard, f"before step {step + 1} of '{self.directory.name}'; a checkpoint is written")
+
+    def clear(self) -> None:
+        """Removes the checkpoints of a finished stage."""
+        if self.directory and self.ranks.main:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _there(self) -> list[Path]:
+        return sorted(self.directory.glob("step-*")) if self.directory else []
+
+    def _save(self, step: int, tensors: dict[str, Tensor], arrays: Arrays, record: Mapping[str, Any]) -> None:
+        assert self.directory is not None
+        if self.ranks.main:
+            kept = {f"array.{k}": torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()}
+            with replacing_directory(self.directory / f"step-{step:09d}") as unfinished:
+                save_file(tensors | kept, unfinished / _TENSORS)
+                write_json(unfinished / _STATE, {"step": step, "made_from": self.made_from, "record": dict(record)})
+            for old in self._there()[: -self.keep]:
+                shutil.rmtree(old, ignore_errors=True)
+        self.ranks.wait()
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, whole and on the CPU; tied weights appear once."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return {name: _whole(tensor) for name, tensor in named}
+
+
+def put_tensors(tensors: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Gives a module the values that ``tensors_of`` took."""
+    with torch.no_grad():
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+            _fill(tensor, tensors[name])
+
+
+def _taken(module: nn.Module, optimization: Optimization) -> dict[str, Tensor]:
+    found = {f"module.{name}": tensor for name, tensor in tensors_of(module).items()}
+    for name, parameter in module.named_parameters():
+        for key, value in optimization.adam.state.get(parameter, {}).items():
+            found[f"adam.{key}.{name}"] = _whole(value)
+    return found
+
+
+def _put(tensors: Mapping[str, Tensor], module: nn.Module, optimization: Optimization) -> None:
+    put_tensors({k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}, module)
+    for name, parameter in module.named_parameters():
+        state = optimization.adam.state[parameter]
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            saved = tensors.get(f"adam.{key}.{name}")
+            if saved is None:
+                continue
+            state[key] = saved.clone() if key == "step" else torch.zeros_like(parameter)
+            if key != "step":
+                _fill(state[key], saved)
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    full = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+    return full.detach().to("cpu", copy=True).contiguous()
+
+
+def _fill(tensor: Tensor, value: Tensor) -> None:
+    if hasattr(tensor, "full_tensor"):
+        from torch.distributed.tensor import distribute_tensor
+
+        sharded: Any = tensor
+        value = distribute_tensor(value.to(tensor.device), sharded.device_mesh, sharded.placements)
+    tensor.detach().copy_(value)

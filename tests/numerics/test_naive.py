@@ -1,0 +1,63 @@
+"""The engine's losses and gradients are those of the published algorithm, written plainly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from finecl_benchmarks.naive import NaiveEngine
+from finecl_erica.entity_discrimination import EntityDiscrimination
+from finecl_erica.relation_discrimination import RelationDiscrimination
+from transformers import AutoModelForMaskedLM
+
+from finecl.gradcache import PretrainingModel
+from finecl.groups import Silver
+from finecl.parallel import Parallel
+from finecl.plan import MLM
+from finecl.pretrain import train_step
+from finecl.ranks import Ranks
+from finecl.types import Objective
+from tests import tiny
+from tests.conftest import LoadTiny
+from tests.numerics.test_pretrain_step import prepared, silver
+
+__all__ = ["silver"]
+
+
+@pytest.mark.parametrize("max_tokens", [None, 50])
+def test_losses_and_gradients_of_a_step_are_those_of_the_naive_engine(
+    load_tiny: LoadTiny, models: dict[str, Path], silver: Silver, max_tokens: int | None
+) -> None:
+    encoder, reader = load_tiny()
+    run = prepared(silver, reader)
+    objectives: dict[str, Objective] = {
+        "entity-discrimination": EntityDiscrimination(),
+        "relation-discrimination": RelationDiscrimination(negatives=None),
+    }
+    run = replace(
+        run,
+        objectives=objectives,
+        coefficients=dict.fromkeys((*objectives, MLM), 1.0),
+        settings=replace(run.settings, max_tokens=max_tokens),
+    )
+    plain = AutoModelForMaskedLM.from_pretrained(models["bert"])
+    naive = NaiveEngine(plain, negatives=None, longest=tiny.LONGEST)
+    for step in range(3):
+        work = run.work(step)
+        mates = {
+            number: w.terms[0].pairs.positive_AP[:, 0].tolist()
+            for number, w in enumerate(work)
+            if "pair" in w.group.views
+        }
+        ours = train_step(Parallel(PretrainingModel(encoder), Ranks()), run, work, step)
+        theirs = naive.step(work, mates)
+        assert ours == pytest.approx(theirs, rel=1e-4)
+        gradients = {name: p.grad for name, p in encoder.model.named_parameters() if p.grad is not None}
+        for name, parameter in plain.named_parameters():
+            if parameter.grad is not None:
+                scale = max(parameter.grad.abs().max().item(), 1e-3)
+                torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-3, atol=1e-4 * scale, msg=name)
+        encoder.zero_grad()
+        plain.zero_grad()

@@ -1,0 +1,180 @@
+"""A loop that was broken off at any step and goes on from its checkpoint ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from finecl.evidence import train_proxy
+from finecl.finetune import finetune
+from finecl.pretrain import pretrain
+from finecl.progress import Listener
+from finecl.resume import Checkpoints, tensors_of
+from finecl.stopping import StoppedError
+from tests.conftest import LoadTiny
+from tests.numerics.test_pretrain_step import SETTINGS, prepared, silver
+from tests.numerics.test_ranks import PROXY, TUNE, extractor, model
+
+__all__ = ["model", "silver"]
+
+
+class BrokenError(Exception):
+    """Stands for a crash."""
+
+
+class Breaks(Listener):
+    """Crashes, or signals this process, after some units of work."""
+
+    def __init__(self, after: int, signal_number: int | None = None) -> None:
+        self.left, self.signal = after, signal_number
+        self.told: list[str] = []
+
+    def advance(self, amount: int, figures: str = "") -> None:
+        self.left -= 1
+        if self.left == 0 and self.signal:
+            os.kill(os.getpid(), self.signal)
+        elif self.left == 0:
+            raise BrokenError
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+Train = Callable[[Listener, Checkpoints], tuple[Any, dict[str, torch.Tensor]]]
+
+
+def kept(directory: Path, every: int = 1, made_from: str = "x", note: Any = None) -> Checkpoints:
+    return Checkpoints(directory=directory, made_from=made_from, every=every, note=note or (lambda text: None))
+
+
+@pytest.fixture
+def pretraining(load_tiny: LoadTiny, silver: Any) -> Train:
+    def train(listener: Listener, checkpoints: Checkpoints) -> tuple[Any, dict[str, torch.Tensor]]:
+        encoder, reader = load_tiny(hidden_dropout=0.1)
+        log = pretrain(encoder, prepared(silver, reader, replace(SETTINGS, max_steps=6)), listener, checkpoints)
+        return log.losses, tensors_of(encoder)
+
+    return train
+
+
+@pytest.fixture
+def proxy(model: Path, tmp_path: Path) -> Train:
+    def train(listener: Listener, checkpoints: Checkpoints) -> tuple[Any, dict[str, torch.Tensor]]:
+        made, data, _ = extractor(model, tmp_path / "data")
+        run = train_proxy(made, data, PROXY, seed=0, listener=listener, checkpoints=checkpoints)
+        evidence = run.evidence
+        assert evidence.batch
+        assert evidence.epoch
+        found = [column.tolist() for d in (evidence.batch, evidence.epoch) for column in d.columns().values()]
+        return found, tensors_of(made)
+
+    return train
+
+
+@pytest.fixture
+def tuning(model: Path, tmp_path: Path) -> Train:
+    def train(listener: Listener, checkpoints: Checkpoints) -> tuple[Any, dict[str, torch.Tensor]]:
+        made, data, dev = extractor(model, tmp_path / "data")
+        found = finetune(made, data, dev, TUNE, seed=0, listener=listener, checkpoints=checkpoints)
+        return vars(found), tensors_of(made)
+
+    return train
+
+
+@pytest.mark.parametrize("stage", ["pretraining", "proxy", "tuning"])
+@pytest.mark.parametrize("every", [1, 2])
+def test_resumed_is_straight(stage: str, every: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Bit for bit, from every step at which it can break."""
+    train: Train = request.getfixturevalue(stage)
+    numbers, weights = train(Listener(), Checkpoints())
+    for after in range(every + 1, 7):
+        at = tmp_path / f"{after}"
+        with pytest.raises(BrokenError):
+            train(Breaks(after), kept(at, every))
+        told = Breaks(-1)
+        again, resumed = train(told, kept(at, every, note=told.note))
+        assert told.told[0].startswith("goes on at step "), after
+        assert again == numbers, after
+        for name, tensor in weights.items():
+            assert torch.equal(resumed[name], tensor), (after, name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_and_writes_a_checkpoint(number: int, pretraining: Train, tmp_path: Path) -> None:
+    before = signal.getsignal(number)
+    straight, weights = pretraining(Listener(), Checkpoints())
+    with pytest.raises(StoppedError, match="before step 4 of 'at'; a checkpoint is written") as caught:
+        pretraining(Breaks(3, number), kept(tmp_path / "at", every=1000))
+    assert caught.value.exit_code == 128 + number
+    assert signal.getsignal(number) is before
+    assert [path.name for path in (tmp_path / "at").iterdir()] == ["step-000000003"]
+    again, resumed = pretraining(Listener(), kept(tmp_path / "at"))
+    assert again == straight
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in weights.items())
+
+
+def test_only_the_newest_are_kept_and_none_of_a_finished_stage(pretraining: Train, tmp_path: Path) -> None:
+    checkpoints = kept(tmp_path / "at")
+    pretraining(Listener(), checkpoints)
+    assert sorted(path.name for path in (tmp_path / "at").iterdir()) == ["step-000000004", "step-000000005"]
+    checkpoints.clear()
+    assert not (tmp_path / "at").exists()
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(pretraining: Train, tmp_path: Path) -> None:
+    straight, _ = pretraining(Listener(), Checkpoints())
+    with pytest.raises(BrokenError):
+        pretraining(Breaks(5), kept(tmp_path / "at"))
+    (tmp_path / "at" / "step-000000004" / "state.safetensors").write_bytes(b"cut off")
+    told: list[str] = []
+    again, _ = pretraining(Listener(), kept(tmp_path / "at", note=told.append))
+    assert again == straight
+    assert "step-000000004 cannot be read" in told[0]
+    assert told[1].startswith("goes on at step 3")
+
+
+def test_checkpoints_of_other_settings_are_not_taken(pretraining: Train, tmp_path: Path) -> None:
+    with pytest.raises(BrokenError):
+        pretraining(Breaks(5), kept(tmp_path / "at"))
+    told: list[str] = []
+    pretraining(Listener(), kept(tmp_path / "at", made_from="y", note=told.append))
+    assert told == []
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(
+    pretraining: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight, _ = pretraining(Listener(), Checkpoints())
+    written = []
+
+    def save(tensors: Any, path: Path) -> None:
+        written.append(path)
+        if len(written) == 4:
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device", str(path))
+        safe(tensors, path)
+
+    safe = save_file
+    monkeypatch.setattr("finecl.resume.save_file", save)
+    with pytest.raises(OSError, match="No space left"):
+        pretraining(Listener(), kept(tmp_path / "at"))
+    assert sorted(path.name for path in (tmp_path / "at").iterdir()) == ["step-000000002", "step-000000003"]
+    again, _ = pretraining(Listener(), kept(tmp_path / "at"))
+    assert again == straight
+
+
+def test_a_checkpoint_holds_no_pickle(pretraining: Train, tmp_path: Path) -> None:
+    pretraining(Listener(), kept(tmp_path / "at"))
+    for path in (tmp_path / "at").glob("*/*"):
+        assert path.suffix in (".json", ".safetensors")
+    state = json.loads(next((tmp_path / "at").glob("*/state.json")).read_text())
+    assert state.keys() == {"step", "made_from", "record"}
