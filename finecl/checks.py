@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Label
@@ -14,50 +15,62 @@ def check_document(document: Document, where: str) -> None:
     Raises:
         FormatError: no words, a mention or evidence outside the text, a label that points at no entity or stands twice.
     """
+    for fault in document_faults(document, where):
+        raise fault
+
+
+def document_faults(document: Document, where: str) -> Iterator[FormatError]:
+    """All that keeps a document from being sound; see ``check_document``."""
     if not any(document.sentences):
-        raise _fault(where, "sentences", "at least one with words", "none", "remove the document")
+        yield _fault(where, "sentences", "at least one with words", "none", "remove the document")
     for number, entity in enumerate(document.entities):
-        _check_entity(document, entity, f"{where}, entity {number}")
+        yield from _entity_faults(document, entity, f"{where}, entity {number}")
     stated = Counter((label.head, label.tail, label.relation) for label in document.labels)
     for number, label in enumerate(document.labels):
         place = f"{where}, label {number}"
-        _check_label(document, label, place)
+        yield from _label_faults(document, label, place)
         if stated[label.head, label.tail, label.relation] > 1:
             came = f"it again for entities {label.head} and {label.tail}"
-            raise _fault(place, "relation", f"'{label.relation}' once a pair", came, "remove the repeated label")
+            yield _fault(place, "relation", f"'{label.relation}' once a pair", came, "remove the repeated label")
 
 
-def _check_entity(document: Document, entity: Entity, place: str) -> None:
+def _entity_faults(document: Document, entity: Entity, place: str) -> Iterator[FormatError]:
     if not entity.mentions:
-        raise _fault(place, "mentions", "at least one", "none", "remove the entity or give it a mention")
+        yield _fault(place, "mentions", "at least one", "none", "remove the entity or give it a mention")
     for mention in entity.mentions:
         where = f"{place} ('{mention.name}')"
         if not 0 <= mention.sentence < len(document.sentences):
             expected = f"a sentence from 0 to {len(document.sentences) - 1}"
-            raise _fault(where, "sentence", expected, mention.sentence, "correct the sentence number (they start at 0)")
+            yield _fault(where, "sentence", expected, mention.sentence, "correct the sentence number (they start at 0)")
+            continue
         words = len(document.sentences[mention.sentence])
         if not 0 <= mention.start < mention.end <= words:
             expected = f"0 <= start < end <= {words}, the words of sentence {mention.sentence}"
             came = f"[{mention.start}, {mention.end})"
-            raise _fault(where, "words", expected, came, "count words from 0, the end exclusive")
+            yield _fault(where, "words", expected, came, "count words from 0, the end exclusive")
 
 
-def _check_label(document: Document, label: Label, place: str) -> None:
+def _label_faults(document: Document, label: Label, place: str) -> Iterator[FormatError]:
     entities, sentences = len(document.entities), len(document.sentences)
     for field, value in (("head", label.head), ("tail", label.tail)):
         if not 0 <= value < entities:
             expected = f"one of the {entities} entities, counted from 0"
-            raise _fault(place, field, expected, value, "correct the number or add the entity")
+            yield _fault(place, field, expected, value, "correct the number or add the entity")
     if label.head == label.tail:
         cure = "remove the label or correct its tail"
-        raise _fault(place, "tail", "another entity than the head", f"{label.tail} for both", cure)
+        yield _fault(place, "tail", "another entity than the head", f"{label.tail} for both", cure)
     if not label.relation.strip():
-        raise _fault(place, "relation", "the name of a relation", repr(label.relation), "name it or remove the label")
+        yield _fault(place, "relation", "the name of a relation", repr(label.relation), "name it or remove the label")
     for sentence in label.evidence:
         if not 0 <= sentence < sentences:
             expected = f"sentences from 0 to {sentences - 1}"
-            raise _fault(place, "evidence", expected, sentence, "correct the sentence number (they start at 0)")
+            yield _fault(place, "evidence", expected, sentence, "correct the sentence number (they start at 0)")
 
 
 def _fault(place: str, field: str, expected: str, came: object, cure: str) -> FormatError:
-    return FormatError(f"{place}, {field}: expected {expected}, got {came}; {cure}")
+    return FormatError(f"{_short(place)}, {field}: expected {expected}, got {_short(str(came), 80)}; {cure}")
+
+
+def _short(text: str, limit: int = 400) -> str:
+    """What a message shows of a text that may be very long."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}...{text[-limit // 2 :]}"

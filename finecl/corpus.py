@@ -191,12 +191,16 @@ def _noted(path: Path) -> str | None:
     return content
 
 
-def _digest(file: Path) -> str:
+def _digest(path: Path) -> str:
+    """A hash of what a file holds, or a folder: the names and the contents of its files."""
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        if not path.is_dir():
+            with path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        inside = sorted(file for file in path.rglob("*") if file.is_file())
+        return fingerprint([(str(file.relative_to(path)), _digest(file)) for file in inside])
     except OSError as error:
-        raise FormatError(f"{file}: expected a readable file, got '{error.strerror}'; check the path") from None
+        raise FormatError(f"{path}: expected a readable file, got '{error.strerror}'; check the path") from None
 
 
 def read_relation_names(path: Path) -> dict[str, str]:

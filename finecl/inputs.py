@@ -70,27 +70,30 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
     return Corpora(**corpora)
 
 
-def recognise(path: Path, registry: Registry, name: str = "auto") -> Format:
-    """The format of a file: the named one, or the first that recognises it.
+def recognise(path: Path, registry: Registry, name: str = "auto", option: str = "data.format") -> Format:
+    """The format of a file or folder: the named one, or the first that recognises it.
 
     Raises:
-        FormatError: no format recognises the file.
+        FormatError: no format recognises it; ``option`` is what the message says to name one with.
     """
     if name != "auto":
         named: Format = registry.create("format", name, {})
         return named
-    if not path.is_file():
-        raise FormatError(
-            f"{path}: expected a file, got {'a directory' if path.is_dir() else 'nothing'}; check the path"
-        )
-    if not path.stat().st_size:
+    try:
+        is_file, is_directory = path.is_file(), path.is_dir()
+    except OSError as error:  # a name that is too long for any file
+        raise FormatError(f"{path}: expected a file, got '{error.strerror}'; check the path") from None
+    if is_file and not path.stat().st_size:
         raise FormatError(f"{path}: expected documents, got an empty file; check the path")
     for part in registry.parts("format").values():
         format: Format = part.create()
         if format.recognises(path):
             return format
+    if not is_file:
+        came = "a directory that no format recognises" if is_directory else "nothing"
+        raise FormatError(f"{path}: expected a file, got {came}; check the path")
     known = ", ".join(registry.parts("format"))
-    raise FormatError(f"{path}: no format recognises this file; name one with data.format; known: {known}")
+    raise FormatError(f"{path}: no format recognises this file; name one with {option}; known: {known}")
 
 
 def read_corpus(path: Path, settings: DataSettings, registry: Registry) -> Corpus:

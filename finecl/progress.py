@@ -6,11 +6,14 @@ from __future__ import annotations
 class Listener:
     """Hears of a run's progress. This one keeps silent; override what should be heard."""
 
-    def begin(self, stage: str, total: int, unit: str) -> None:
-        """A stage of ``total`` units of work begins."""
+    def begin(self, stage: str, total: int | None, unit: str) -> None:
+        """A stage of ``total`` units of work begins; None where that is not known, and ``end`` says when it is over."""
 
     def advance(self, amount: int, figures: str = "") -> None:
         """``amount`` units more are done; ``figures`` is a short text, such as the loss."""
+
+    def end(self) -> None:
+        """A stage whose number of units was not known is over."""
 
     def note(self, text: str) -> None:
         """One line that the user should know of."""

@@ -147,7 +147,7 @@ def _comes_back(name: str, format: Format, documents: Sequence[Document], path: 
         _assert(len(str(error)) > 0, f"{name}: a refusal to write must say what the format cannot hold")
         _assert(not path.exists(), f"{name}: a refused file must not be left behind")
         return
-    _assert(path.is_file(), f"{name}: write() must write the file or refuse with a FormatError")
+    _assert(path.exists(), f"{name}: write() must write the file or refuse with a FormatError")
     _assert(format.recognises(path) is True, f"{name}: recognises() must be True for a file that it has written")
     _assert(list(format.read(path)) == list(documents), f"{name}: what is written must be read back unchanged")
     _assert(list(format.read(path)) == list(documents), f"{name}: a file must read the same twice")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
 OPEN_TO_PLUGINS = {"finecl.hookimpl", "finecl.types", "finecl.losses", "finecl.errors", "finecl.testing"}
 LOOPS = {"finecl.pretrain", "finecl.finetune", "finecl.stages", "finecl.run"}
-HEAVY = ("torch", "transformers", "datasets", "pyarrow", "sklearn", "scipy", "pandas")
+HEAVY = ("torch", "transformers", "datasets", "pyarrow", "polars", "sklearn", "scipy", "pandas", "spacy")
 
 
 @dataclass(frozen=True)
@@ -200,6 +200,8 @@ def _loaded_by(code: str) -> set[str]:
         "from finecl_cli.main import run; run([])",
         "from finecl_cli.main import run; run(['train', '--help'])",
         "from finecl_cli.main import run; run(['--version'])",
+        "from finecl_cli.main import run; run(['data', '--help'])",
+        "from finecl_cli.main import run; run(['data', 'label', '--help'])",
     ],
 )
 def test_help_is_quick_because_it_loads_nothing_heavy(code: str) -> None:

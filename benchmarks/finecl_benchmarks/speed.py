@@ -90,10 +90,10 @@ def batches(tell: Tell, sizes: Sequence[int] = BATCHES) -> dict[str, Any]:
     )
 
 
-def corpus(tell: Tell, copies: Sequence[int] = (1, 10, 100)) -> dict[str, Any]:
+def corpus(tell: Tell, thousands: Sequence[int] = (1, 10, 100)) -> dict[str, Any]:
     """Preparing a corpus of ever more documents and drawing one epoch's batches from it: seconds and memory."""
     found = {}
-    for factor in copies:
+    for factor in thousands:
         (turn,) = play([f"corpus {factor}"], 1, 0, tell)[f"corpus {factor}"]
         found[str(factor)] = {
             "documents": turn["documents"],
@@ -104,7 +104,7 @@ def corpus(tell: Tell, copies: Sequence[int] = (1, 10, 100)) -> dict[str, Any]:
             "peak_memory_gb": turn["peak_bytes"] / 1e9,
         }
         tell(f"corpus {factor}: {found[str(factor)]}")
-    return {"benchmark": "speed-corpus", "settings": {"model": "minilm"}, "copies": found} | environment()
+    return {"benchmark": "speed-corpus", "settings": {"model": "minilm"}, "thousand_documents": found} | environment()
 
 
 def ranks(tell: Tell, steps: int = 6) -> dict[str, Any]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "finetune": "Fine-tune extractors on the encoder of a run.",
     "evaluate": "Evaluate the extractors of a run on its test documents.",
     "report": "Write the report of a run.",
+    "data": "Convert, check, count, split, label and corrupt your own data.",
     "benchmark": "Measure speed and memory on this machine.",
     "plugins": "List every part that the installed plugins bring.",
 }
@@ -132,5 +133,6 @@ def _speaks() -> bool:
 
 def _tell(message: Any) -> int:
     rank = "" if _speaks() else f" rank {os.environ['RANK']}:"
-    click.echo(f"finecl:{rank} {' '.join(str(message).split())}", err=True)
+    line = " ".join(str(message).split()).encode("utf-8", "backslashreplace").decode()
+    click.echo(f"finecl:{rank} {line}", err=True)
     return 2

@@ -39,6 +39,7 @@ class Screen(Listener):
         self._task: Any = None
         self._began = 0.0
         self._left = 0
+        self._counts = False  # a stage that only counts what it has done
 
     def __enter__(self) -> Screen:
         self._progress.start()
@@ -47,18 +48,27 @@ class Screen(Listener):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._progress.stop()
 
-    def begin(self, stage: str, total: int, unit: str) -> None:
+    def begin(self, stage: str, total: int | None, unit: str) -> None:
         """A new bar."""
         self._task = self._progress.add_task(stage, total=total, unit=unit, figures="")
-        self._began, self._left = time.perf_counter(), total
+        self._began, self._left, self._counts = time.perf_counter(), total or 0, total is None
         if not self._console.is_terminal:
-            self._console.print(f"{stage}: {total} {unit}", highlight=False, markup=False)
+            self._console.print(f"{stage}: {'' if total is None else f'{total} '}{unit}", highlight=False, markup=False)
 
     def advance(self, amount: int, figures: str = "") -> None:
         """Moves the bar."""
         self._progress.update(self._task, advance=amount, figures=figures)
         self._left -= amount
-        if self._left <= 0 and not self._console.is_terminal:
+        if self._left <= 0 and not self._counts:
+            self._say_done(figures)
+
+    def end(self) -> None:
+        """The bar of a stage that only counted is full."""
+        self._progress.update(self._task, total=-self._left, completed=-self._left)
+        self._say_done(f"{-self._left} {self._progress.tasks[self._task].fields['unit']}")
+
+    def _say_done(self, figures: str) -> None:
+        if not self._console.is_terminal:
             seconds = time.perf_counter() - self._began
             self._console.print(f"  done in {seconds:.1f} s  {figures}", highlight=False, markup=False)
 

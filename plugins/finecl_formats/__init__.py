@@ -1,4 +1,4 @@
-"""File formats of document-level relation extraction: DocRED's JSON, and finecl's own columns as JSONL and Parquet."""
+"""The file formats of relation extraction, a module each; finecl's own are ``jsonl`` and ``parquet``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,35 @@ if TYPE_CHECKING:
 
 @hookimpl
 def formats() -> Formats:
-    """DocRED, JSONL and Parquet."""
+    """Document-level, sentence-level and annotation formats, plain text, and data sets of Hugging Face."""
+    from finecl_formats.brat import Brat
+    from finecl_formats.doccano import Doccano
     from finecl_formats.docred import DocRED
+    from finecl_formats.fewrel import FewRel
+    from finecl_formats.glirel import GLiREL
+    from finecl_formats.hugging_face import HuggingFace
     from finecl_formats.jsonl import JSONLines
+    from finecl_formats.label_studio import LabelStudio
+    from finecl_formats.opennre import OpenNRE
     from finecl_formats.parquet import Parquet
+    from finecl_formats.plain_text import PlainText
+    from finecl_formats.semeval import SemEval
+    from finecl_formats.spacy_docs import SpacyDocs
+    from finecl_formats.tacred import TACRED
 
-    return {"docred": DocRED, "jsonl": JSONLines, "parquet": Parquet}
+    return {
+        "brat": Brat,
+        "doccano": Doccano,
+        "docred": DocRED,
+        "fewrel": FewRel,
+        "glirel": GLiREL,
+        "hugging-face": HuggingFace,
+        "jsonl": JSONLines,
+        "label-studio": LabelStudio,
+        "opennre": OpenNRE,
+        "parquet": Parquet,
+        "semeval": SemEval,
+        "spacy": SpacyDocs,
+        "tacred": TACRED,
+        "text": PlainText,
+    }

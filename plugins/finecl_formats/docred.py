@@ -10,8 +10,10 @@ from typing import Any
 
 from finecl.errors import FormatError
 from finecl.types import Document, Label, Mention
-from finecl_formats.files import beginning, replacing
+from finecl_formats.files import beginning, replacing_array
+from finecl_formats.held import place_of
 from finecl_formats.json_array import read_array
+from finecl_formats.records import Records
 from finecl_formats.rows import LabelKeys, read_document
 from finecl_formats.values import Value
 
@@ -19,7 +21,7 @@ _KEYS = LabelKeys(head="h", tail="t", relation="r")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DocRED:
+class DocRED(Records):
     """One list of documents: title, sents, vertexSet, and labels with h, t, r and evidence where there are any."""
 
     def recognises(self, path: Path) -> bool:
@@ -27,14 +29,13 @@ class DocRED:
         start = beginning(path)
         return start[:1] == b"[" and start[1:].lstrip()[:1] == b"{" and (b'"vertexSet"' in start or b'"sents"' in start)
 
-    def read(self, path: Path) -> Iterator[Document]:
-        """The documents; fields that DocRED does not have, such as Re-DocRED's, are passed over.
+    def records(self, path: Path) -> Iterator[Value | FormatError]:
+        """The members of the list."""
+        return read_array(path)
 
-        Raises:
-            FormatError: the file is not JSON, or a field is missing or of the wrong type.
-        """
-        for number, content in enumerate(read_array(path), start=1):
-            yield read_document(Value(content, f"{path}: document {number}"), _KEYS)
+    def document(self, record: Value) -> Document:
+        """The document of a member; fields that DocRED does not have, such as Re-DocRED's, are passed over."""
+        return read_document(record, _KEYS)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes the documents.
@@ -42,17 +43,14 @@ class DocRED:
         Raises:
             FormatError: a document has entity ids or truths, which DocRED has no fields for.
         """
-        with replacing(path) as unfinished, unfinished.open("wb") as stream:
-            opening = b"[\n"
+        with replacing_array(path) as add:
             for number, document in enumerate(documents, start=1):
-                _refuse(document, f"{path}: document {number} ('{document.title}')")
-                stream.write(opening + json.dumps(_to_row(document), ensure_ascii=False).encode())
-                opening = b",\n"
-            stream.write(b"[]\n" if opening == b"[\n" else b"\n]\n")
+                _refuse(document, place_of(path, number, document))
+                add(json.dumps(_to_row(document), ensure_ascii=False).encode())
 
 
 def _refuse(document: Document, where: str) -> None:
-    cure = "remove it, or write jsonl or parquet"
+    cure = "remove it (--drop), or write jsonl or parquet"
     for number, entity in enumerate(document.entities):
         if entity.id is not None:
             raise FormatError(f"{where}, entity {number}, id: expected none in DocRED, got '{entity.id}'; {cure}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -46,6 +47,57 @@ def replacing(path: Path) -> Iterator[Path]:
         raise FormatError(f"{path}: expected Unicode text, got {came} in a document; remove that character") from None
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_array(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """A function that adds one member to a JSON array, which takes the place of ``path``; see ``replacing``."""
+    opening = b"[\n"
+    with replacing(path) as unfinished, unfinished.open("wb") as stream:
+
+        def add(member: bytes) -> None:
+            nonlocal opening
+            stream.write(opening + member)
+            opening = b",\n"
+
+        yield add
+        stream.write(b"[]\n" if opening == b"[\n" else b"\n]\n")
+
+
+@contextmanager
+def replacing_lines(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """A function that adds one line to a file that takes the place of ``path``; see ``replacing``."""
+    with replacing(path) as unfinished, unfinished.open("wb") as stream:
+
+        def add(line: bytes) -> None:
+            stream.write(line + b"\n")
+
+        yield add
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A new folder to write files in; it becomes ``path`` when all went well, and vanishes otherwise.
+
+    Raises:
+        FormatError: ``path`` is there and not empty, or cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise FormatError(
+                f"{path}: expected a new or empty folder to write to, got one that is in use; name another"
+            )
+        unfinished.mkdir()
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        raise FormatError(f"{path}: expected to write here, got '{error.strerror}'; check the folder") from None
+    except UnicodeEncodeError as error:  # half a surrogate pair
+        came = ascii(error.object[error.start])
+        raise FormatError(f"{path}: expected Unicode text, got {came} in a document; remove that character") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def beginning(path: Path) -> bytes:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from finecl.errors import FormatError
 from finecl.types import Document
-from finecl_formats.files import beginning, opened, replacing
+from finecl_formats.files import beginning, replacing_lines
+from finecl_formats.lines import read_lines
+from finecl_formats.records import Records
 from finecl_formats.rows import LabelKeys, read_document, to_row
 from finecl_formats.values import Value
 
 
 @dataclass(frozen=True, kw_only=True)
-class JSONLines:
+class JSONLines(Records):
     """One document a line: title, sents, vertexSet, and if known labels (head, tail, relation) and entity_ids."""
 
     def recognises(self, path: Path) -> bool:
@@ -23,16 +25,13 @@ class JSONLines:
         start = beginning(path)
         return start.startswith(b"{") and b'"sents"' in start
 
-    def read(self, path: Path) -> Iterator[Document]:
-        """The documents, line by line; empty lines are passed over.
+    def records(self, path: Path) -> Iterator[Value | FormatError]:
+        """The lines; empty ones are passed over."""
+        return read_lines(path)
 
-        Raises:
-            FormatError: a line is not JSON, or a field is missing or of the wrong type.
-        """
-        with opened(path) as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield read_document(_parse(line, f"{path}: line {number}"), LabelKeys())
+    def document(self, record: Value) -> Document:
+        """The document of a line; fields that are not known are passed over."""
+        return read_document(record, LabelKeys())
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes every field of every document.
@@ -40,19 +39,6 @@ class JSONLines:
         Raises:
             FormatError: the file cannot be written.
         """
-        with replacing(path) as unfinished, unfinished.open("wb") as stream:
+        with replacing_lines(path) as add:
             for document in documents:
-                stream.write(json.dumps(to_row(document), ensure_ascii=False).encode() + b"\n")
-
-
-def _parse(line: bytes, place: str) -> Value:
-    try:
-        return Value(json.loads(line.decode("utf-8-sig")), place)
-    except UnicodeDecodeError as error:
-        came = f"byte {line[error.start]:#04x}"
-        message = f"{place}, column {error.start + 1}: expected UTF-8, got {came}; save the file as UTF-8"
-    except json.JSONDecodeError as error:
-        message = f"{place}, column {error.pos + 1}: expected a JSON object, got '{error.msg}'; is the file truncated?"
-    except RecursionError:
-        message = f"{place}: expected a document, got brackets nested too deeply; correct the line"
-    raise FormatError(message)
+                add(json.dumps(to_row(document), ensure_ascii=False).encode())

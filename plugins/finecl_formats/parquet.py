@@ -11,26 +11,27 @@ from typing import Any
 from finecl.errors import FormatError
 from finecl.types import Document
 from finecl_formats.files import beginning, opened, replacing
+from finecl_formats.records import Records
 from finecl_formats.rows import LabelKeys, read_document, to_row
-from finecl_formats.values import Value
+from finecl_formats.values import Value, shown
 
 _MAGIC = b"PAR1"
 _CHUNK = 256  # documents that are held in memory
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parquet:
+class Parquet(Records):
     """One document a row, with the columns of the format ``jsonl``."""
 
     def recognises(self, path: Path) -> bool:
         """Whether the file begins as Parquet does."""
         return beginning(path).startswith(_MAGIC)
 
-    def read(self, path: Path) -> Iterator[Document]:
-        """The documents, row by row.
+    def records(self, path: Path) -> Iterator[Value | FormatError]:
+        """The rows.
 
         Raises:
-            FormatError: the file is not Parquet, or a column is missing or of the wrong type.
+            FormatError: the file is not Parquet, or cut off.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -41,12 +42,16 @@ class Parquet:
                 for batch in pq.ParquetFile(stream).iter_batches(_CHUNK):
                     for row in batch.to_pylist():
                         number += 1
-                        yield read_document(Value(row, f"{path}: row {number}"), LabelKeys())
-            except (pa.ArrowException, OSError) as error:
-                came = str(error).splitlines()[0]
+                        yield Value(row, f"{path}: row {number}")
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                came = shown(str(error), 200)
                 raise FormatError(
                     f"{path}: expected Parquet after row {number}, got '{came}'; is it truncated?"
                 ) from None
+
+    def document(self, record: Value) -> Document:
+        """The document of a row; columns that are not known are passed over."""
+        return read_document(record, LabelKeys())
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes every field of every document.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finecl.types import Document, Entity, Label, Mention
-from finecl_formats.values import Value
+from finecl_formats.values import Value, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ def read_document(value: Value, keys: LabelKeys) -> Document:
         FormatError: a field is missing or of the wrong type.
     """
     title = value.field("title").text()
-    value = Value(value.content, f"{value.place} ('{title}')")
+    value = Value(value.content, f"{value.place} ('{shown(title)}')")
     sentences = tuple(sentence.texts() for sentence in value.field("sents").items())
     vertices = [_mentions(vertex) for vertex in value.field("vertexSet").items("entity")]
     ids = _entity_ids(value, len(vertices))
@@ -43,15 +43,12 @@ def _mentions(vertex: Value) -> tuple[Mention, ...]:
 
 
 def _mention(value: Value) -> Mention:
-    span = value.field("pos")
-    numbers = span.numbers()
-    if len(numbers) != 2:
-        raise span.fault("two numbers, first word and end")
+    start, end = value.field("pos").span()
     kind = value.optional("type")
     return Mention(
         sentence=value.field("sent_id").number(),
-        start=numbers[0],
-        end=numbers[1],
+        start=start,
+        end=end,
         name=value.field("name").text(),
         type=kind.text() if kind else None,
     )

@@ -20,7 +20,7 @@ class Value:
         """A field that an object must have."""
         fields = self._as(dict, "an object")
         if name not in fields:
-            known = ", ".join(map(str, fields)) or "no fields"
+            known = shown(", ".join(map(str, fields)), 200) or "no fields"
             raise FormatError(f"{self.place}: expected the field '{name}', got {known}; add it or name another format")
         return Value(fields[name], f"{self.place}, {name}")
 
@@ -28,6 +28,10 @@ class Value:
         """A field that an object may lack; null counts as lacking."""
         present = self._as(dict, "an object").get(name) is not None
         return self.field(name) if present else None
+
+    def content_of(self, name: str) -> Any:
+        """What a field of an object holds, None if it lacks it."""
+        return self._as(dict, "an object").get(name)
 
     def items(self, what: str = "") -> Iterator[Value]:
         """The members of a list; each is called by ``what``, if given, and its number from 0."""
@@ -40,10 +44,12 @@ class Value:
         return found
 
     def number(self) -> int:
-        """A whole number."""
+        """A whole number of at most 63 bits."""
         if isinstance(self.content, bool):
             raise self.fault("a whole number")
         found: int = self._as(int, "a whole number")
+        if found.bit_length() > 63:
+            raise self.fault("a whole number below 2^63")
         return found
 
     def texts(self) -> tuple[str, ...]:
@@ -52,6 +58,13 @@ class Value:
         if not all(isinstance(text, str) for text in texts):
             return tuple(item.text() for item in self.items())
         return tuple(texts)
+
+    def span(self) -> tuple[int, int]:
+        """A list of two whole numbers."""
+        found = self.numbers()
+        if len(found) != 2:
+            raise self.fault("two numbers, first word and end")
+        return found[0], found[1]
 
     def numbers(self) -> tuple[int, ...]:
         """A list of whole numbers."""
@@ -67,10 +80,18 @@ class Value:
         return self.content
 
 
+def shown(text: str, limit: int = 60) -> str:
+    """A text as a message shows it: on one line, and no more of it than that."""
+    line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= limit else f"{line[:limit]}..."
+
+
 def describe(content: Any) -> str:
     """A value in few words: its JSON type and how it begins."""
     names = {dict: "an object", list: "a list", str: "the text", bool: "", int: "the number", float: "the number"}
     if content is None:
         return "null"
-    shown = repr(content)
-    return f"{names.get(type(content), type(content).__name__)} {shown[:40]}{'...' if len(shown) > 40 else ''}".strip()
+    if isinstance(content, int) and not isinstance(content, bool) and content.bit_length() > 200:
+        return "a number of more than 60 digits"  # Python refuses to print the longest
+    found = repr(content)
+    return f"{names.get(type(content), type(content).__name__)} {found[:40]}{'...' if len(found) > 40 else ''}".strip()

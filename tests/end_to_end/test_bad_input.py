@@ -84,7 +84,7 @@ def test_documents_without_entities_can_be_left_out(small: Small, tmp_path: Path
     ("content", "message"),
     [
         ("", "expected documents, got an empty file"),
-        ("this is not JSON\n", "no format recognises this file; name one with data.format; known: docred, jsonl"),
+        ("this is not JSON\n", "no format recognises this file; name one with data.format; known: brat, "),
         ('{"title": "A", "sents": [["a"', "line 1, column"),
         ('[{"title": "A", "sents": [["a"', "expected JSON, got"),
         ('{"sents": []}\n', "line 1: expected the field 'title'"),

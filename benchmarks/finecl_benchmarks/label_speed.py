@@ -1,0 +1,128 @@
+"""Seconds and memory of distant labelling: ten million triples against a hundred thousand synthetic documents.
+
+    python -m finecl_benchmarks.label_speed
+
+Documents have the size of DocRED's distantly labelled ones; their entities are drawn from the graph, of which some are
+far more frequent than others, and nine of their pairs are facts of the graph. What is measured is what ``finecl data
+label`` does: reading triples and documents, checking, joining, and writing documents and facts. Making the synthetic
+files is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+_SENTENCES, _WORDS, _ENTITIES, _RELATIONS = 8, 25, 19, 96
+_SEED = 42
+
+
+def main() -> None:
+    """Measures, prints the record and writes it."""
+    parser = argparse.ArgumentParser(description="Speed and memory of distant labelling.")
+    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--triples", type=int, default=10_000_000)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    os.environ["POLARS_MAX_THREADS"] = str(given.threads)
+    record = measure(given.documents, given.triples, given.threads)
+    from finecl.records import write_json
+
+    write_json(RESULTS / "label-speed.json", record)
+    json.dump(record, sys.stdout, indent=1)
+    print()
+
+
+def measure(documents: int, triples: int, threads: int) -> dict[str, Any]:
+    """The record of one measurement, in a process of its own so that its memory is only that of labelling."""
+    import subprocess
+
+    from finecl.records import environment
+
+    with tempfile.TemporaryDirectory() as directory:
+        code = f"from finecl_benchmarks.label_speed import make; make({directory!r}, {documents}, {triples})"
+        subprocess.run([sys.executable, "-c", code], check=True)
+        measured = _label(Path(directory))
+    return {
+        "benchmark": "label-speed",
+        "settings": {"documents": documents, "triples": triples, "threads": threads, "match": "id"},
+        **measured,
+        **environment(),
+    }
+
+
+def _label(directory: Path) -> dict[str, Any]:
+    from finecl import registry as plugins
+    from finecl.data.graph import Graph
+    from finecl.data.label import label
+    from finecl.data.source import Source
+    from finecl.distant import Labelling
+
+    registry = plugins.load()
+    source = Source.open(directory / "documents.jsonl", registry)
+    began = time.perf_counter()
+    graph = Graph.read(directory / "triples.tsv")
+    read = time.perf_counter()
+    writer = registry.create("format", "jsonl", {})
+    told = label(
+        source,
+        Labelling(graph=graph, match="id", candidates=3),
+        writer,
+        directory / "silver.jsonl",
+        facts=directory / "facts.parquet",
+    )
+    ended = time.perf_counter()
+    return {
+        "seconds": {"all": ended - began, "graph": read - began, "documents": ended - read},
+        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+        "found": {key: value for key, value in told.to_dict().items() if isinstance(value, int)},
+    }
+
+
+def make(directory: str, documents: int, triples: int) -> None:
+    """Writes the synthetic triples and documents."""
+    import polars as pl
+
+    generator = np.random.default_rng(_SEED)
+    entities = triples // 2
+    # The square of a uniform number: low numbers, as countries in Wikidata, are far more frequent.
+    head, tail = ((generator.random(triples) ** 2 * entities).astype(np.int64) for _ in range(2))
+    relation = generator.integers(0, _RELATIONS, triples)
+    frame = pl.DataFrame({"head": head, "relation": relation, "tail": tail})
+    named = [pl.format(f"{sign}{{}}", pl.col(name)) for name, sign in (("head", "Q"), ("relation", "P"), ("tail", "Q"))]
+    frame.select(named).write_csv(Path(directory) / "triples.tsv", separator="\t", include_header=False)
+    with (Path(directory) / "documents.jsonl").open("w", encoding="utf-8") as stream:
+        for number in range(documents):
+            stream.write(json.dumps(_document(number, head, tail, entities, generator)) + "\n")
+
+
+def _document(number: int, head: Any, tail: Any, entities: int, generator: np.random.Generator) -> dict[str, Any]:
+    linked = generator.integers(0, len(head), _ENTITIES // 2)
+    known = np.unique([*head[linked], *tail[linked], *generator.integers(0, entities, 2)])[:_ENTITIES]
+    words = generator.integers(0, 30_000, (_SENTENCES, _WORDS))
+    vertices = []
+    for at, entity in enumerate(known.tolist()):
+        sentence, start = at % _SENTENCES, 2 * (at // _SENTENCES)
+        mention = {"name": f"Q{entity}", "sent_id": sentence, "pos": [start, start + 1], "type": "MISC"}
+        vertices.append([mention, mention | {"pos": [start + 10, start + 11]}])
+    return {
+        "title": f"document {number}",
+        "sents": [[f"w{word}" for word in sentence] for sentence in words.tolist()],
+        "vertexSet": vertices,
+        "labels": [],
+        "entity_ids": [f"Q{entity}" for entity in known.tolist()],
+    }
+
+
+if __name__ == "__main__":
+    main()

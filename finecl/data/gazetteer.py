@@ -1,0 +1,93 @@
+"""Entities of raw text: every place where a name of the graph stands, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from finecl.data.graph import Graph
+from finecl.types import Document, Entity, Mention
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_WORD = r"\w+(?:[-'’.]\w+)*|[^\w\s]"  # as the format "text" cuts words
+_LONGEST = 8  # words of a name that is looked for
+_CHUNK = 1024  # documents that are joined together
+
+Match = tuple[int, int, int, str, str | None, str | None]
+"""Sentence, start, end, phrase, type and id."""
+
+
+class Gazetteer:
+    """Finds the names of a graph in documents; the longest name counts, and case does.
+
+    A name that several entities have gives an entity without id, whose name then says which they may be.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        import polars as pl
+
+        words = graph.names.with_columns(words=pl.col("name").str.extract_all(_WORD))
+        short = words.filter(pl.col("words").list.len().is_between(1, _LONGEST))
+        phrases = short.with_columns(phrase=pl.col("words").list.join(" "), length=pl.col("words").list.len())
+        grouped = phrases.group_by("phrase").agg(
+            pl.col("number").min(), pl.col("type").drop_nulls().first(), entities=pl.col("number").n_unique()
+        )
+        self._phrases = grouped.with_columns(id=pl.lit(graph.ids).gather(pl.col("number"))).drop("number")
+        self._longest = max(phrases["length"].to_list(), default=0)
+
+    def find(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The documents with what is found in the place of their entities and labels."""
+        rest = iter(documents)
+        while chunk := list(islice(rest, _CHUNK)):
+            found: dict[int, list[Match]] = {}
+            for document, *match in self._matches(chunk).iter_rows():
+                found.setdefault(document, []).append(tuple(match))
+            for number, document in enumerate(chunk):
+                entities = _entities(document, _longest_first(found.get(number, [])))
+                yield replace(document, entities=entities, labels=())
+
+    def _matches(self, documents: Sequence[Document]) -> pl.DataFrame:
+        """Document, sentence, start, end, phrase, type and id of every name, also of those within another."""
+        import polars as pl
+
+        rows = [
+            (d, s, start, end, " ".join(words[start:end]))
+            for d, document in enumerate(documents)
+            for s, words in enumerate(document.sentences)
+            for start in range(len(words))
+            for end in range(start + 1, min(start + self._longest, len(words)) + 1)
+        ]
+        places = ("document", "sentence", "start", "end")
+        schema = dict.fromkeys(places, pl.UInt32) | {"phrase": pl.String}
+        found = pl.DataFrame(rows, schema=schema, orient="row").join(self._phrases, on="phrase")
+        known = pl.when(pl.col("entities") == 1).then(pl.col("id"))
+        return found.select(*places, "phrase", "type", id=known).sort("document", "sentence", "start", "end")
+
+
+def _longest_first(matches: Sequence[Match]) -> Iterator[Match]:
+    """Matches from left to right that do not overlap; of those that begin together the longest."""
+    free = (0, 0)  # the sentence and the word from which on nothing is taken yet
+    for match in sorted(matches, key=lambda m: (m[0], m[1], -m[2])):
+        if (match[0], match[1]) >= free:
+            free = (match[0], match[2])
+            yield match
+
+
+def _entities(document: Document, matches: Iterable[Match]) -> tuple[Entity, ...]:
+    groups: dict[str, list[Match]] = {}
+    for match in matches:
+        groups.setdefault(match[5] or match[3], []).append(match)
+    return tuple(
+        Entity(mentions=tuple(_mention(document, match) for match in group), id=group[0][5])
+        for group in groups.values()
+    )
+
+
+def _mention(document: Document, match: Match) -> Mention:
+    sentence, start, end, _, kind, _ = match
+    words = document.sentences[sentence][start:end]
+    return Mention(sentence=sentence, start=start, end=end, name=" ".join(words), type=kind)

@@ -1,0 +1,143 @@
+"""Distant labels for files of documents: what ``finecl.distant`` makes, written, with the fact behind every label."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finecl.distant import Fact, Labelling
+from finecl.errors import FormatError
+from finecl.records import read_json, write_json
+from finecl.rows import LabelUids
+from finecl.types import Document, Format
+
+_COLUMNS = ("uid", "document", "title", "head", "tail", "relation", "head_id", "tail_id", "matcher")
+_CHUNK = 65536  # facts that are held in memory
+
+
+@dataclass
+class Labelled:
+    """What was labelled; ``skipped`` documents had no entities, and are not written."""
+
+    documents: int = 0
+    skipped: int = 0
+    entities: int = 0
+    labels: int = 0
+    candidates: int = 0
+    matchers: Counter[str] = field(default_factory=Counter)
+    relations: Counter[str] = field(default_factory=Counter)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers, for JSON."""
+        counts = {name: value for name, value in vars(self).items() if isinstance(value, int)}
+        return counts | {
+            "labels_by_matcher": dict(self.matchers.most_common()),
+            "labels_by_relation": dict(self.relations.most_common()),
+        }
+
+
+def label(
+    documents: Iterable[Document], labelling: Labelling, format: Format, path: Path, *, facts: Path | None = None
+) -> Labelled:
+    """Writes the documents with silver labels to ``path``, and to ``facts`` one row a label, as Parquet.
+
+    A row: ``uid`` (that of the label in a corpus of these documents), ``document`` (from 0) and its ``title``, ``head``
+    and ``tail`` (entities, from 0), ``relation``, ``head_id``, ``tail_id`` and ``matcher`` (null for a no-relation
+    candidate).
+
+    Raises:
+        FormatError: a document is not sound or cannot be labelled or written; no file is left then.
+    """
+    told = Labelled()
+    with _Facts(facts) as rows:
+        format.write(_labelled(documents, labelling, told, rows), path)
+    return told
+
+
+def _labelled(documents: Iterable[Document], labelling: Labelling, told: Labelled, rows: _Facts) -> Iterator[Document]:
+    uids = LabelUids()
+    for document, facts in labelling.label(documents):
+        if not document.entities:
+            told.skipped += 1
+            continue
+        rows.add(document, facts, uids.of(document) if rows.wanted else [], told.documents)
+        told.documents += 1
+        told.entities += len(document.entities)
+        told.candidates += facts.count(None)
+        told.labels += len(facts) - facts.count(None)
+        told.matchers.update(fact.matcher for fact in facts if fact)
+        told.relations.update(x.relation for x, fact in zip(document.labels, facts, strict=True) if fact)
+        yield document
+    if not told.documents:
+        raise FormatError(
+            f"documents to be labelled: expected entities in them, got none in {told.skipped} documents; "
+            "give documents with entities, or let --find look for them"
+        )
+
+
+class _Facts:
+    """Rows of facts on their way to a Parquet file, which is there when the block has ended well."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.wanted = path is not None
+        self._path = path
+        self._rows: list[tuple[Any, ...]] = []
+        self._writer: Any = None
+
+    def __enter__(self) -> _Facts:
+        if self._path:
+            import pyarrow.parquet as pq
+
+            self._unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+            self._writer = pq.ParquetWriter(self._unfinished, _schema())
+        return self
+
+    def __exit__(self, kind: object, error: object, at: object) -> None:
+        if not self._path:
+            return
+        try:
+            if error is None:
+                self._flush()
+            self._writer.close()
+            if error is None:
+                self._unfinished.replace(self._path)
+        finally:
+            self._unfinished.unlink(missing_ok=True)
+
+    def add(self, document: Document, facts: list[Fact | None], uids: list[str], number: int) -> None:
+        """One row a label."""
+        if not self.wanted:
+            return
+        for uid, label, fact in zip(uids, document.labels, facts, strict=True):
+            why = (fact.head_id, fact.tail_id, fact.matcher) if fact else (None, None, None)
+            self._rows.append((uid, number, document.title, label.head, label.tail, label.relation, *why))
+        if len(self._rows) >= _CHUNK:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        columns: Mapping[str, list[Any]] = {name: [row[n] for row in self._rows] for n, name in enumerate(_COLUMNS)}
+        self._writer.write_table(pa.table(columns, schema=_schema()))
+        self._rows.clear()
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    numbers = {"document": pa.int64(), "head": pa.int32(), "tail": pa.int32()}
+    return pa.schema([(name, numbers.get(name, pa.string())) for name in _COLUMNS])
+
+
+def add_names(path: Path, names: Mapping[str, str]) -> None:
+    """Adds readable names of relations to a ``rel_info.json``, where training finds them beside its documents.
+
+    Raises:
+        SettingsError: the file is there and no JSON.
+    """
+    known = read_json(path) if path.exists() else {}
+    write_json(path, {**known, **names})

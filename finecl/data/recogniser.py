@@ -1,0 +1,48 @@
+"""Entities of raw text as a pipeline of spaCy recognises them; needs the extra ``finecl[spacy]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from finecl.data.names import normalised
+from finecl.errors import ModelError
+from finecl.types import Document, Entity, Mention
+
+
+class Recogniser:
+    """A spaCy pipeline that marks ``doc.ents``; mentions of one name, case aside, are one entity."""
+
+    def __init__(self, pipeline: str) -> None:
+        """Loads the pipeline of this name or directory.
+
+        Raises:
+            ModelError: spaCy is not installed, or there is no such pipeline.
+        """
+        try:
+            import spacy
+        except ImportError:
+            raise ModelError("an entity recogniser needs spaCy: pip install 'finecl[spacy]'") from None
+        try:
+            self._pipeline: Any = spacy.load(pipeline)
+        except (OSError, ValueError) as error:
+            came = str(error).splitlines()[0]
+            raise ModelError(f"cannot load spaCy's pipeline '{pipeline}': {came}") from None
+
+    def find(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The documents with what is recognised in the place of their entities and labels."""
+        for document in documents:
+            groups: dict[str, list[Mention]] = {}
+            for number, words in enumerate(document.sentences):
+                for mention in self._mentions(number, words):
+                    groups.setdefault(normalised(mention.name), []).append(mention)
+            entities = tuple(Entity(mentions=tuple(mentions)) for mentions in groups.values())
+            yield replace(document, entities=entities, labels=())
+
+    def _mentions(self, number: int, words: tuple[str, ...]) -> Iterator[Mention]:
+        from spacy.tokens import Doc
+
+        for span in self._pipeline(Doc(self._pipeline.vocab, words=list(words))).ents:
+            name = " ".join(words[span.start : span.end])
+            yield Mention(sentence=number, start=span.start, end=span.end, name=name, type=span.label_ or None)

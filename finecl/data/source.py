@@ -1,0 +1,85 @@
+"""Documents in a file of some format, read from the start as often as is asked, with progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from finecl.checks import check_document
+from finecl.errors import FormatError, SettingsError
+from finecl.inputs import recognise
+from finecl.progress import Listener
+from finecl.registry import Registry
+from finecl.types import Document, Format
+
+Item = TypeVar("Item")
+
+_PIECE = 256  # documents between two signs of progress
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and the format that reads it; every pass over it reads the file again and checks every document."""
+
+    path: Path
+    format: Format
+    listener: Listener = field(default_factory=Listener)
+
+    @classmethod
+    def open(cls, path: Path, registry: Registry, name: str = "auto", listener: Listener | None = None) -> Source:
+        """The file as the format of this name reads it, or the one that recognises it.
+
+        Raises:
+            FormatError: no format recognises the file.
+            PluginError: there is no such format.
+        """
+        return cls(path, recognise(path, registry, name, "--format"), listener or Listener())
+
+    def __iter__(self) -> Iterator[Document]:
+        """The documents.
+
+        Raises:
+            FormatError: the file cannot be read, a document is not sound, or there is none.
+        """
+        number = 0
+        for number, document in enumerate(watched(self.format.read(self.path), self.listener, "reading"), start=1):
+            check_document(document, f"{self.path}: document {number} ('{document.title}')")
+            yield document
+        if not number:
+            raise FormatError(f"{self.path}: expected documents, got none; check file and format")
+
+
+def watched(documents: Iterable[Item], listener: Listener, stage: str) -> Iterator[Item]:
+    """The same documents, or what is read of them; ``listener`` hears how many have passed.
+
+    Their number is not known beforehand.
+    """
+    listener.begin(stage, None, "documents")
+    passed = 0
+    for document in documents:
+        yield document
+        passed += 1
+        if passed % _PIECE == 0:
+            listener.advance(_PIECE)
+    listener.advance(passed % _PIECE)
+    listener.end()
+
+
+def writer(path: Path, registry: Registry, name: str = "auto") -> Format:
+    """The format to write a file in: the one of this name, else the one that the file's name ends with.
+
+    Raises:
+        SettingsError: the name ends with none that is known.
+        PluginError: there is no such format.
+    """
+    if name != "auto":
+        named: Format = registry.create("format", name, {})
+        return named
+    ending = path.suffix.removeprefix(".").lower()
+    if ending not in ("jsonl", "parquet", "spacy"):
+        known = ", ".join(registry.parts("format"))
+        raise SettingsError(f"{path}: expected a name that ends with .jsonl or .parquet, or --to; known: {known}")
+    written: Format = registry.create("format", ending, {})
+    return written

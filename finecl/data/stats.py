@@ -1,0 +1,149 @@
+"""What a corpus holds, and what an encoder would see of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from finecl.data.names import pair_names
+from finecl.errors import ModelError
+from finecl.text import Reader
+from finecl.types import Document, Label
+
+_PIECE = 256  # documents that are tokenised together
+_SHARES = (0.5, 0.9, 0.99)
+
+
+@dataclass
+class _Counts:
+    documents: int = 0
+    sentences: int = 0
+    words: int = 0
+    entities: int = 0
+    mentions: int = 0
+    labels: int = 0
+    labelled_pairs: int = 0
+    multi_label_pairs: int = 0
+    by_relation: Counter[str] = field(default_factory=Counter)
+    by_types: Counter[str] = field(default_factory=Counter)
+
+    def add(self, document: Document) -> None:
+        """Counts one document."""
+        self.documents += 1
+        self.sentences += len(document.sentences)
+        self.words += sum(map(len, document.sentences))
+        self.entities += len(document.entities)
+        self.mentions += sum(len(entity.mentions) for entity in document.entities)
+        self.labels += len(document.labels)
+        pairs = Counter((label.head, label.tail) for label in document.labels)
+        self.labelled_pairs += len(pairs)
+        self.multi_label_pairs += sum(count > 1 for count in pairs.values())
+        self.by_relation.update(label.relation for label in document.labels)
+        self.by_types.update(_types(document, label) for label in document.labels)
+
+
+def _types(document: Document, label: Label) -> str:
+    return " - ".join(document.entities[end].type or "(none)" for end in (label.head, label.tail))
+
+
+def load_reader(name: str, max_length: int) -> Reader:
+    """The tokenizer of a model, and how many sub-words truncation keeps.
+
+    Raises:
+        ModelError: there is no such tokenizer, or it is no fast one.
+    """
+    from transformers import AutoTokenizer
+
+    from finecl.checkpoints import find_model
+
+    try:
+        return Reader(AutoTokenizer.from_pretrained(find_model(name), use_fast=True), max_length)
+    except (OSError, ValueError, KeyError) as error:
+        came = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"cannot read the tokenizer '{name}': {came}") from None
+
+
+def stats(documents: Iterable[Document], reader: Reader | None = None) -> dict[str, Any]:
+    """Counts of documents, entities and labels by relation and types of head and tail.
+
+    With a ``reader`` (tokenizer and greatest length) also lengths in sub-words, special tokens included, and what
+    truncation would lose: documents that are cut, entities and labels of which no mention is left.
+    """
+    counts = _Counts()
+    lengths = _Lengths(reader) if reader else None
+    for piece in batched_documents(documents):
+        for document in piece:
+            counts.add(document)
+        if lengths:
+            lengths.add(piece)
+    pairs = counts.labelled_pairs
+    told: dict[str, Any] = {
+        **{name: value for name, value in vars(counts).items() if isinstance(value, int)},
+        "multi_label_share": counts.multi_label_pairs / pairs if pairs else 0.0,
+        "labels_by_relation": dict(counts.by_relation.most_common()),
+        "labels_by_types": dict(counts.by_types.most_common()),
+    }
+    return told | ({"sub_words": lengths.told()} if lengths else {})
+
+
+def batched_documents(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """The documents, some at a time."""
+    piece: list[Document] = []
+    for document in documents:
+        piece.append(document)
+        if len(piece) == _PIECE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+class _Lengths:
+    """Lengths in sub-words, and what lies beyond the encoder's reach."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._whole = Reader(reader.tokenizer, 1 << 30)
+        self._reach = reader.max_length
+        self._lengths: list[int] = []
+        self._lost: Counter[str] = Counter()
+
+    def add(self, documents: Sequence[Document]) -> None:
+        """Reads some documents."""
+        rows = self._whole.read(documents)
+        for number, document in enumerate(documents):
+            length = len(rows["input_ids"][number])
+            self._lengths.append(length)
+            kept = rows["mention_end"][number] <= self._reach - 1
+            seen = set(rows["mention_entity"][number][kept].tolist())
+            self._lost["documents"] += length > self._reach
+            self._lost["mentions"] += sum(len(e.mentions) for e in document.entities) - int(kept.sum())
+            self._lost["entities"] += len(document.entities) - len(seen)
+            self._lost["labels"] += sum(not {label.head, label.tail} <= seen for label in document.labels)
+
+    def told(self) -> dict[str, Any]:
+        """The numbers."""
+        lengths = np.array(self._lengths or [0])
+        quantiles = {f"p{round(100 * share)}": int(np.quantile(lengths, share)) for share in _SHARES}
+        lost = {name: self._lost[name] for name in ("documents", "mentions", "entities", "labels")}
+        return {
+            "mean": float(lengths.mean()),
+            **quantiles,
+            "max": int(lengths.max()),
+            "max_length": self._reach,
+            "lost_by_truncation": lost,
+        }
+
+
+def overlap(splits: Mapping[str, Iterable[Document]]) -> dict[str, dict[str, float]]:
+    """The share of each split's labelled entity pairs, by name and whichever comes first, that another one has too."""
+    pairs = {name: {frozenset(p) for d in documents for p in pair_names(d)} for name, documents in splits.items()}
+    return {
+        name: {
+            other: len(mine & theirs) / len(mine) if mine else 0.0 for other, theirs in pairs.items() if other != name
+        }
+        for name, mine in pairs.items()
+    }

