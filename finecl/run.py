@@ -61,6 +61,14 @@ class Run:
         """The numbers so far."""
         return read_json(self.directory / METRICS)
 
+    def plan(self) -> dict[str, Any]:
+        """Steps, tokens, time and memory of what ``finish`` would do; nothing is written into the run directory."""
+        from finecl.planning import plan_run
+
+        with self.context.ranks.first():
+            check_parts(self.context)
+        return plan_run(self.context)
+
     def finish(self, last: str = "report", *, only: bool = False) -> dict[str, Any]:
         """Runs the stages up to and including ``last`` and returns the metrics.
 

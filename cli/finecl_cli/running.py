@@ -46,6 +46,23 @@ def newest_run(output_dir: Path | None) -> Path:
     return found[-1].parent
 
 
+def show_plan(run: NewRun | Path, *, quiet: bool, as_json: bool) -> None:
+    """What the run would take, on stdout."""
+    from finecl.run import Run
+    from finecl_cli.screen import Screen, show_planned
+
+    with Screen(quiet=quiet) as screen:
+        registry = plugins.load()
+        if isinstance(run, Path):
+            planned = Run.open(run, registry, screen).plan()
+        else:
+            planned = Run(run.directory, run.settings, registry, screen).plan()
+    if as_json:
+        click.echo(json.dumps(planned))
+    else:
+        show_planned(planned)
+
+
 def work(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_json: bool) -> None:
     """Brings a run to the end of a stage, with progress on stderr and its numbers on stdout."""
     from finecl.run import Run

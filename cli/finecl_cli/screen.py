@@ -95,6 +95,20 @@ def show_settings(settings: Mapping[str, Any], precision: str) -> None:
     )
 
 
+def show_planned(planned: Mapping[str, Any]) -> None:
+    """What a run would take, as a table on stdout."""
+    console = Console()
+    title = f"{planned['precision']}, {planned['ranks']} process{'es' if planned['ranks'] > 1 else ''}"
+    table = Table("stage", title=title, title_justify="left")
+    for name in ("steps", "tokens", "minutes"):
+        table.add_column(name, justify="right")
+    for stage in planned["stages"]:
+        table.add_row(stage["stage"], f"{stage['steps']:,}", f"{stage['tokens']:,}", f"{stage['seconds'] / 60:,.1f}")
+    table.add_row("in all", "", "", f"{planned['seconds'] / 60:,.1f}", style="bold")
+    console.print(table)
+    console.print(f"peak memory of a process: {planned['memory_gb']:.1f} GB", highlight=False)
+
+
 def show_metrics(metrics: Mapping[str, Any], report: str | None) -> None:
     """The run's numbers as tables on stdout."""
     console = Console()

@@ -14,6 +14,7 @@ from finecl.pretrain import PretrainLog, pretrain
 from finecl.stages.context import Context
 from finecl.stages.score import read_weights, score_fingerprint
 from finecl.text import Reader, reached
+from finecl.types import Floats
 
 ENCODER = "encoder"
 
@@ -29,18 +30,7 @@ def pretrain_fingerprint(context: Context) -> str:
 def pretrain_stage(context: Context) -> dict[str, Any]:
     """Pre-trains the encoder, writes ``encoder/`` and returns the record's numbers."""
     encoder, reader = context.encoder()
-    method = context.method
-    objectives = {
-        name: context.part("objective", name, context.settings.objective.get(name, {})) for _, name in method.objectives
-    }
-    run = Pretraining(
-        silver=silver_data(context, reader),
-        reader=reader,
-        settings=context.settings.pretrain,
-        objectives=objectives,
-        coefficients={name: coefficient for coefficient, name in method.objectives} | {MLM: method.mlm},
-        seed=context.settings.seed,
-    )
+    run = pretraining(context, reader, read_weights(context.directory, context.labelled("silver").instances))
     checkpoints = context.checkpoints("pretrain", pretrain_fingerprint(context))
     log = pretrain(encoder, run, context.listener, checkpoints)
     save_encoder(encoder, reader, context.directory / ENCODER, write=context.ranks.main)
@@ -48,10 +38,24 @@ def pretrain_stage(context: Context) -> dict[str, Any]:
     return _record(log)
 
 
-def silver_data(context: Context, reader: Reader) -> Silver:
+def pretraining(context: Context, reader: Reader, weights: Floats) -> Pretraining:
+    """What is pre-trained on: the silver corpus with these weights ``[N]``, and the method's objectives."""
+    method, settings = context.method, context.settings
+    return Pretraining(
+        silver=_silver(context, reader, weights),
+        reader=reader,
+        settings=settings.pretrain,
+        objectives={
+            name: context.part("objective", name, settings.objective.get(name, {})) for _, name in method.objectives
+        },
+        coefficients={name: coefficient for coefficient, name in method.objectives} | {MLM: method.mlm},
+        seed=settings.seed,
+    )
+
+
+def _silver(context: Context, reader: Reader, weights: Floats) -> Silver:
     """The silver corpus as pre-training meets it."""
     data = context.labelled("silver")
-    weights = read_weights(context.directory, data.instances)
     weighting = context.part("weighting", context.method.weighting, context.settings.weighting)
     names = context.corpora.names
     return Silver(

@@ -147,3 +147,24 @@ def test_gold_in_one_file_is_split(small: Small, tmp_path: Path, finecl: Finecl)
     assert told.code == 0, told.err
     data = json.loads((tmp_path / "run" / "run.json").read_text())["data"]
     assert [data[split]["documents"] for split in ("train", "dev", "test")] == [7, 3, 2]
+
+
+def test_a_plan_counts_steps_and_measures_time_and_memory_and_writes_no_run(
+    small: Small, straight: Path, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finecl.planning._SECONDS", 0.0)
+    told = finecl(*small.arguments(tmp_path / "run"), "--plan", "--json")
+    assert told.code == 0, told.err
+    assert not (tmp_path / "run").exists()
+    planned = json.loads(told.out)
+    stages = {stage["stage"]: stage for stage in planned["stages"]}
+    assert stages["score"]["steps"] == 2 * -(-14 // 32)
+    assert stages["pretrain"]["steps"] == 2
+    assert stages["finetune"]["steps"] == 2 * -(-6 // 32)
+    # Queried documents are longer by their queries, which are not counted.
+    done = json.loads((straight / "metrics.json").read_text())["pretrain"]["tokens"]
+    assert 0.7 * done < stages["pretrain"]["tokens"] <= done
+    assert planned["seconds"] == pytest.approx(sum(stage["seconds"] for stage in planned["stages"]))
+    assert all(stage["seconds"] > 0 for stage in planned["stages"])
+    assert 0.1 < planned["memory_gb"] < 20
+    assert "pretrain" in finecl(*small.arguments(tmp_path / "run"), "--plan").out

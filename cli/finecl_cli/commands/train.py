@@ -10,7 +10,7 @@ import click
 
 from finecl.launch import devices_wanted, launch
 from finecl_cli.options import output_options, refuse_settings, settings_options
-from finecl_cli.running import STAGES, new_run, newest_run, work
+from finecl_cli.running import STAGES, new_run, newest_run, show_plan, work
 
 
 @click.command("train")
@@ -21,6 +21,7 @@ from finecl_cli.running import STAGES, new_run, newest_run, work
     "--resume", is_flag=True, help="Go on with the run in --output-dir (else the newest), by its own settings."
 )
 @click.option("--devices", type=int, metavar="N", help="Processes on this machine, one a GPU (or CPU share).")
+@click.option("--plan", is_flag=True, help="Only say what it would take: steps, tokens, memory, time.")
 @output_options
 @click.pass_context
 def command(
@@ -30,6 +31,7 @@ def command(
     stop_after: str,
     resume: bool,
     devices: int | None,
+    plan: bool,
     quiet: bool,
     as_json: bool,
     **given: Any,
@@ -44,4 +46,7 @@ def command(
     if resume:
         refuse_settings(given)
     run = newest_run(output_dir) if resume else new_run(given, output_dir)
-    work(run, stop_after, quiet=quiet, as_json=as_json)
+    if plan:
+        show_plan(run, quiet=quiet, as_json=as_json)
+    else:
+        work(run, stop_after, quiet=quiet, as_json=as_json)
