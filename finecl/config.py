@@ -73,6 +73,8 @@ class TrainSettings:
     # is encoded twice, finecl/gradcache.py). None: 6144 on a CPU, 32768 on a GPU
     max_tokens: int | None = None
     sharding: Literal["ddp", "fsdp"] = "ddp"  # fsdp: for encoders that do not fit a GPU
+    # group_by_length: a step's documents are of like length; only padded passes (model.packing) gain by it
+    train_sampling_strategy: Literal["random", "group_by_length"] = "random"
 
 
 @dataclass(frozen=True, kw_only=True)

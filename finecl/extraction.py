@@ -12,7 +12,6 @@ from torch import Tensor
 
 from finecl.batch import Packed, pack, passes
 from finecl.config import FinetuneSettings, ProxySettings
-from finecl.draws import generator
 from finecl.optimization import Optimization, check_finite
 from finecl.pairs import Asked, ask
 from finecl.parallel import Parallel
@@ -20,6 +19,7 @@ from finecl.progress import Listener
 from finecl.ranks import current, shares
 from finecl.registry import Registry
 from finecl.resume import Arrays, Checkpoints, Saved, seed_pass
+from finecl.sampling import epoch_order
 from finecl.text import Tokens
 from finecl.types import Batch, Instances, Ints
 
@@ -113,6 +113,7 @@ class Training:
         optimization = Optimization(
             self.extractor, settings, steps * settings.num_train_epochs, head_learning_rate=settings.head_learning_rate
         )
+        lengths = self.data.tokens.lengths if settings.train_sampling_strategy == "group_by_length" else None
         saved = self.checkpoints.restore(self.extractor, optimization)
         self.found(saved)
         with self.checkpoints.listening():
@@ -121,7 +122,7 @@ class Training:
                 self.listener.advance(saved.step)
             for epoch in range(saved.step // steps, settings.num_train_epochs):
                 self.extractor.train()
-                order = generator(self.seed, f"{self.stage} order", epoch).permutation(documents)
+                order = epoch_order(documents, settings.batch_size, self.seed, f"{self.stage} order", epoch, lengths)
                 for step in range(max(saved.step, epoch * steps), (epoch + 1) * steps):
                     self.checkpoints.before(step, self.extractor, optimization, self.keep)
                     at = (step - epoch * steps) * settings.batch_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -82,15 +83,33 @@ class Pretraining:
     coefficients: Mapping[str, float]
     seed: int
 
-    def drawn(self, step: int) -> list[Drawn]:
-        """The contrast groups of a step: documents as they are, then queried ones."""
+    @cached_property
+    def _samplers(self) -> dict[str, Sampler]:
+        """Documents as they are, then queried ones: those of which an instance can be asked for."""
         views = {view for o in self.objectives.values() for view in (o.anchors, o.candidates)}
-        found: list[Drawn] = []
+        found: dict[str, Sampler] = {}
         if "pair" in views or not views:
-            found += self._stream("plain", np.arange(len(self.silver.tokens)), step)
+            found["plain"] = self._sampler("plain", np.arange(len(self.silver.tokens)))
         if views & {"query", "entity"}:
             askable = np.unique(self.silver.instances.document[self.silver.askable])
-            found += self._stream("queried", askable, step)
+            found["queried"] = self._sampler("queried", askable)
+        return found
+
+    def _sampler(self, purpose: str, documents: Ints) -> Sampler:
+        grouped = self.settings.train_sampling_strategy == "group_by_length"
+        lengths = self.silver.tokens.lengths[documents] if grouped else None
+        size = self.settings.batch_size
+        return Sampler(documents=documents, batch_size=size, seed=self.seed, purpose=purpose, lengths=lengths)
+
+    def drawn(self, step: int) -> list[Drawn]:
+        """The contrast groups of a step."""
+        found = []
+        for purpose, sampler in self._samplers.items():
+            documents, group = sampler.step(step), self.settings.contrast_group
+            size = group if isinstance(group, int) else max(1, len(documents))
+            for number, begin in enumerate(range(0, len(documents), size)):
+                members = np.sort(documents[begin : begin + size])
+                found.append(Drawn(purpose=purpose, number=number, documents=members))
         return found
 
     def work(self, step: int, ranks: Ranks | None = None) -> list[Work]:
@@ -106,16 +125,6 @@ class Pretraining:
             return [self._work(d, step, o, shared=True) for d, o in zip(drawn, own, strict=True)]
         mine = shares(np.array([length.sum() for length in lengths], dtype=np.int64), ranks.size)[ranks.rank]
         return [self._work(drawn[i], step, np.arange(len(drawn[i].documents))) for i in mine.tolist()]
-
-    def _stream(self, purpose: str, documents: Ints, step: int) -> list[Drawn]:
-        settings = self.settings
-        sampler = Sampler(documents=documents, batch_size=settings.batch_size, seed=self.seed, purpose=purpose)
-        drawn = sampler.step(step)
-        size = settings.contrast_group if isinstance(settings.contrast_group, int) else max(1, len(drawn))
-        return [
-            Drawn(purpose=purpose, number=number, documents=np.sort(drawn[begin : begin + size]))
-            for number, begin in enumerate(range(0, len(drawn), size))
-        ]
 
     def _work(self, drawn: Drawn, step: int, own: Ints, *, shared: bool = False) -> Work:
         documents = drawn.documents

@@ -101,8 +101,9 @@ def test_the_readme_mentions_every_method() -> None:
     assert not missing
 
 
-def test_the_generated_blocks_of_the_readme_are_not_stale() -> None:
-    text = (ROOT / "README.md").read_text()
+@pytest.mark.parametrize("page", readme.PAGES)
+def test_the_generated_blocks_are_not_stale(page: str) -> None:
+    text = (ROOT / page).read_text()
     assert readme.generate(text) == text, "run: python -m finecl_benchmarks.readme"
 
 

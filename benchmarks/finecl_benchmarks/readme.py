@@ -1,4 +1,5 @@
-"""Writes the README's generated blocks from the registry and the records: ``python -m finecl_benchmarks.readme``.
+"""Writes the generated blocks of the README and of docs/scale.md from the registry and the records:
+``python -m finecl_benchmarks.readme``.
 
 With ``--check`` nothing is written, and the exit code is 1 if a block is stale.
 """
@@ -15,17 +16,21 @@ from finecl.records import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
+PAGES = ("README.md", "docs/scale.md")
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Writes or checks the README."""
-    path = ROOT / "README.md"
-    old = path.read_text(encoding="utf-8")
-    new = generate(old)
-    if "--check" in sys.argv[1:]:
-        sys.exit("README.md is stale: run python -m finecl_benchmarks.readme" if new != old else 0)
-    path.write_text(new, encoding="utf-8")
+    """Writes or checks the pages."""
+    stale = []
+    for page in PAGES:
+        old = (ROOT / page).read_text(encoding="utf-8")
+        new = generate(old)
+        stale += [page] if new != old else []
+        if "--check" not in sys.argv[1:]:
+            (ROOT / page).write_text(new, encoding="utf-8")
+    if stale and "--check" in sys.argv[1:]:
+        sys.exit(f"{', '.join(stale)}: stale; run python -m finecl_benchmarks.readme")
 
 
 def generate(text: str) -> str:
@@ -79,12 +84,67 @@ def _noise(record: dict[str, Any]) -> str:
 
 
 def _speed() -> str:
-    rows = ["| precision | real tokens/s (median) | peak memory | collate share |", "|---|---|---|---|"]
-    for path in sorted(RESULTS.glob("pretrain-speed-*.json")):
-        record = read_json(path)
-        rate, memory = record["real_tokens_per_second"]["median"], record["peak_memory_gb"]
-        precision = record["settings"]["precision"]
-        rows.append(f"| {precision} | {rate:,.0f} | {memory:.2f} GB | {record['collate_share']:.2%} |")
+    record = read_json(RESULTS / "speed.json")
+    rates, memory = record["tokens_per_second"], record["peak_memory_gb"]
+    engines = {
+        "naive float32": "naive, float32",
+        "padded float32": "finecl padded, float32",
+        "packed float32": "finecl packed, float32",
+        "padded bf16": "finecl padded, bf16",
+        "packed bf16": "finecl packed, bf16",
+        "cached bf16": "finecl packed, gradient cache, bf16",
+    }
+    rows = ["| engine | real tokens/s (median) | over naive | peak memory |", "|---|---|---|---|"]
+    for name, title in engines.items():
+        rate = rates[name]["median"]
+        over = rate / rates["naive float32"]["median"]
+        rows.append(f"| {title} | {rate:,.0f} | {over:.1f}x | {memory[name]:.1f} GB |")
+    return "\n".join([*rows, "", *_other_ratios(record)])
+
+
+def _other_ratios(record: dict[str, Any]) -> list[str]:
+    p = record["bf16"]
+    told = (
+        f"Beside the bare encoder on the same documents (bf16): proxy training {p['proxy_over_bare']:.0%}, fine-tuning "
+        f"{p['finetune_over_bare']:.0%}, inference {p['inference_over_bare']:.0%} of its rate. Collating takes "
+        f"{record['collate_share']:.2%} of a step; the gradient cache costs {p['cached_cost']:.0%} more time."
+    )
+    theirs = record.get("contrastive_over_sentence_transformers")
+    beside = "times as fast as sentence-transformers' cached loss."
+    more = f" The contrastive core alone is {theirs:.1f} {beside}" if theirs else ""
+    share = record["utilisation"]["bf16"]["share_of_ceiling"]
+    return [f"{told}{more} A bf16 step does {share:.0%} of what bare matrix products of its shapes reach here."]
+
+
+def _batches() -> str:
+    record = read_json(RESULTS / "speed-batches.json")
+    rows = ["| documents contrasted | real tokens/s | collating a step | peak memory |", "|---|---|---|---|"]
+    for size, found in record["batches"].items():
+        rate, collate = found["tokens_per_second"], found["collate_seconds"]
+        rows.append(f"| {size} + {size} queried | {rate:,.0f} | {collate:.2f} s | {found['peak_memory_gb']:.2f} GB |")
+    return "\n".join(rows)
+
+
+def _corpus() -> str:
+    record = read_json(RESULTS / "speed-corpus.json")
+    rows = ["| documents | instances | prepared in | drawing a step | peak memory |", "|---|---|---|---|---|"]
+    for found in record["thousand_documents"].values():
+        rows.append(
+            f"| {found['documents']:,} | {found['instances']:,} | {found['prepare_seconds']:.0f} s | "
+            f"{found['milliseconds_a_step']:.0f} ms | {found['peak_memory_gb']:.2f} GB |"
+        )
+    return "\n".join(rows)
+
+
+def _paper(steps: int = 6000, documents: int = 2 * 768, length: int = 231) -> str:
+    """What the paper's pre-training would take at the rates that were measured."""
+    record = read_json(RESULTS / "speed.json")
+    tokens = steps * documents * length
+    rows = ["| encoder, machine, precision | measured real tokens/s | 6,000 steps of the paper |", "|---|---|---|"]
+    for precision in ("float32", "bf16"):
+        rate = record["tokens_per_second"][f"packed {precision}"]["median"]
+        machine = f"MiniLM, {record['machine']['threads']} CPU threads, {precision}"
+        rows.append(f"| {machine} | {rate:,.0f} | {tokens / rate / 86400:.1f} days |")
     return "\n".join(rows)
 
 
@@ -93,6 +153,9 @@ _BLOCKS = {
     "demo": lambda: _run("demo"),
     "redocred": lambda: _run("redocred"),
     "speed": _speed,
+    "batches": _batches,
+    "corpus": _corpus,
+    "paper": _paper,
 }
 
 
