@@ -116,6 +116,21 @@ class _Proxy:
         self.epoch_pass_seconds = saved.record.get("epoch_pass_seconds", 0.0)
         self.since = time.perf_counter()
 
+    def look(self, epoch: int, extractor: Any, data: Labelled, max_tokens: int | None) -> None:
+        """At an epoch's end: the full pass of epoch-based dynamics, and what all ranks have seen, put together."""
+        paused = time.perf_counter()
+        self.train_seconds += paused - self.since
+        if "epoch" in self.recorders:
+            everything = np.arange(len(data.tokens))
+            for _, asked, logits, labels in answers(
+                extractor, data, everything, max_tokens=max_tokens, every_pair=False
+            ):
+                self.recorders["epoch"].observe(epoch, asked, logits, labels)
+        for recorder in self.recorders.values():
+            recorder.merged(epoch, current())
+        self.since = time.perf_counter()
+        self.epoch_pass_seconds += self.since - paused
+
     def ran(self) -> ProxyRun:
         """What came out."""
         evidence = Evidence(**{mode: recorder.dynamics for mode, recorder in self.recorders.items()})
@@ -165,15 +180,5 @@ def train_proxy(
         found=proxy.found,
     )
     for epoch in training.epochs():
-        paused = time.perf_counter()
-        proxy.train_seconds += paused - proxy.since
-        if "epoch" in modes:
-            everything = np.arange(len(data.tokens))
-            seen = answers(extractor, data, everything, max_tokens=settings.max_tokens, every_pair=False)
-            for _, asked, logits, labels in seen:
-                proxy.recorders["epoch"].observe(epoch, asked, logits, labels)
-        for recorder in proxy.recorders.values():
-            recorder.merged(epoch, current())
-        proxy.since = time.perf_counter()
-        proxy.epoch_pass_seconds += proxy.since - paused
+        proxy.look(epoch, extractor, data, settings.max_tokens)
     return proxy.ran()

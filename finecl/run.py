@@ -63,7 +63,7 @@ class Run:
 
     def plan(self) -> dict[str, Any]:
         """Steps, tokens, time and memory of what ``finish`` would do; nothing is written into the run directory."""
-        from finecl.planning import plan_run
+        from finecl.stages.planning import plan_run
 
         with self.context.ranks.first():
             check_parts(self.context)

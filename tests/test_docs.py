@@ -36,7 +36,7 @@ def _functions(body: list[ast.stmt]) -> dict[str, str]:
 
 
 def _protocols() -> dict[str, str]:
-    module = ast.parse((ROOT / "finecl" / "types.py").read_text())
+    module = ast.parse((ROOT / "finecl" / "types" / "parts.py").read_text())
     classes = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name in PROTOCOLS]
     assert len(classes) == len(PROTOCOLS)
     return {f"{c.name}.{name}": line for c in classes for name, line in _functions(c.body).items()}

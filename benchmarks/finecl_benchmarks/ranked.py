@@ -14,12 +14,12 @@ from finecl.pretrain import train_step
 from finecl_benchmarks.engines import encoder_of, pretraining
 
 
-def main(steps: int, warm_up: int = 2) -> None:
+def main(steps: int, warm_up: int = 1) -> None:
     """Times the steps after the warm-up."""
     here = ranks.start()
     with here.first():
         encoder, reader = encoder_of("bf16")
-        run = pretraining(reader, batch_size=64)
+        run = pretraining(reader, batch_size=32)
     model = Parallel(PretrainingModel(encoder), here)
     optimization = Optimization(model.module, run.settings, 1000)
     tokens, began = 0, time.perf_counter()

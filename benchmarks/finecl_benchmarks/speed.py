@@ -20,12 +20,12 @@ from finecl.records import environment, write_json
 from finecl_benchmarks.turns import play
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-_TRAINED = ("packed", "padded", "cached", "bare", "proxy", "finetune")
-CORE = (
-    *(f"{name} {precision}" for precision in ("float32", "bf16") for name in _TRAINED),
-    *(f"{name} {precision}" for precision in ("float32", "bf16") for name in ("inference", "bare inference")),
-    "contrastive bf16",
-    "naive float32",
+_PRECISIONS = ("float32", "bf16")
+# Those of a group take turns; more would not fit into memory beside each other.
+GROUPS = (
+    ("naive float32", *(f"{name} {p}" for p in _PRECISIONS for name in ("packed", "padded", "cached"))),
+    tuple(f"{name} {p}" for p in _PRECISIONS for name in ("bare", "proxy", "finetune")),
+    tuple(f"{name} {p}" for p in _PRECISIONS for name in ("bare inference", "inference")),
 )
 SENTENCE_TRANSFORMERS = "sentence-transformers bf16"
 BATCHES = (16, 64, 256, 768)
@@ -34,9 +34,11 @@ Rounds = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def measure(rounds: int, warm_up: int, tell: Tell) -> dict[str, Any]:
-    """The core comparison: one run in which all engines take turns."""
-    names = [*CORE, *([SENTENCE_TRANSFORMERS] if _has_sentence_transformers() else [])]
-    found = play(names, rounds, warm_up, tell)
+    """The core comparison: one run in which the engines of each group take turns."""
+    groups = [*GROUPS, *([("contrastive bf16", SENTENCE_TRANSFORMERS)] if _has_sentence_transformers() else [])]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for names in groups:
+        found |= play(names, rounds, warm_up, tell)
     rates = {name: _rate(turns) for name, turns in found.items()}
     record: dict[str, Any] = {
         "benchmark": "speed",
@@ -107,16 +109,16 @@ def corpus(tell: Tell, thousands: Sequence[int] = (1, 10, 100)) -> dict[str, Any
     return {"benchmark": "speed-corpus", "settings": {"model": "minilm"}, "thousand_documents": found} | environment()
 
 
-def ranks(tell: Tell, steps: int = 6) -> dict[str, Any]:
+def ranks(tell: Tell, steps: int = 4) -> dict[str, Any]:
     """One process with all threads against two with half of them each, taking turns."""
     found: dict[str, list[float]] = {"1": [], "2": []}
-    for _ in range(3):
+    for _ in range(2):
         for size in found:
             rate = _ranked(int(size), steps)
             tell(f"{size} ranks: {rate:,.0f} tokens/s")
             found[size].append(rate)
     ratio = statistics.median(b / a for a, b in zip(found["1"], found["2"], strict=True))
-    settings = {"model": "minilm", "precision": "bf16", "documents_a_step": "64 + 64 queried", "steps": steps}
+    settings = {"model": "minilm", "precision": "bf16", "documents_a_step": "32 + 32 queried", "steps": steps}
     return {"benchmark": "speed-ranks", "settings": settings, "tokens_per_second": found, "two_over_one": ratio} | (
         environment()
     )

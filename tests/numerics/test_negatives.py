@@ -9,10 +9,10 @@ from finecl_erica.relation_discrimination import RelationDiscrimination
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finecl import losses, negatives
+from finecl import losses
 from finecl.losses import products, weighted_info_nce
-from finecl.negatives import draw_negatives
-from finecl.types import NO_RELATION, Bools, Ints, Table
+from finecl.types import NO_RELATION, Bools, Ints, Table, negatives
+from finecl.types.negatives import draw_negatives
 from tests import tiny
 
 

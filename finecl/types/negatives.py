@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from finecl.types import Bools, Generator, Ints
+from finecl.types.basic import Bools, Generator, Ints
 
-Allowed: TypeAlias = "Callable[[Ints, Ints], Bools]"
+Allowed: TypeAlias = Callable[[Ints, Ints], Bools]
 """Whether candidates may be negatives of anchors: row numbers of both, as arrays that broadcast."""
 
 _AT_ONCE = 2**21  # pairs of short anchors and candidates that are looked at together

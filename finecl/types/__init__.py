@@ -1,0 +1,65 @@
+"""The nouns that travel between the engine and its plugins, and the protocols that plugins satisfy.
+
+Shape letters, here and in every name that ends in capitals: N instances, E epochs (of evidence), A anchors,
+C candidates, P positives of an anchor (or asked entity pairs), K negatives of an anchor, R relations,
+H hidden width, T sub-word tokens of a packed batch, D documents, V entities of a packed batch.
+
+Importing this package loads numpy, not torch.
+"""
+
+from finecl.types.basic import NO_RELATION, Bools, Draw, DynamicsMode, Floats, Generator, Ints, Uids, View
+from finecl.types.contrast import Batch, LossSum, Pairs, Table
+from finecl.types.documents import Document, Entity, Label, Mention
+from finecl.types.evidence import Dynamics, Evidence, Instances, first_epoch
+from finecl.types.parts import (
+    Extractor,
+    Extractors,
+    Format,
+    Formats,
+    Method,
+    Methods,
+    NoiseScorer,
+    Objective,
+    Objectives,
+    Scorers,
+    TextEncoder,
+    Weighting,
+    Weightings,
+)
+
+__all__ = [
+    "NO_RELATION",
+    "Batch",
+    "Bools",
+    "Document",
+    "Draw",
+    "Dynamics",
+    "DynamicsMode",
+    "Entity",
+    "Evidence",
+    "Extractor",
+    "Extractors",
+    "Floats",
+    "Format",
+    "Formats",
+    "Generator",
+    "Instances",
+    "Ints",
+    "Label",
+    "LossSum",
+    "Mention",
+    "Method",
+    "Methods",
+    "NoiseScorer",
+    "Objective",
+    "Objectives",
+    "Pairs",
+    "Scorers",
+    "Table",
+    "TextEncoder",
+    "Uids",
+    "View",
+    "Weighting",
+    "Weightings",
+    "first_epoch",
+]

@@ -1,0 +1,21 @@
+"""Arrays by their element, and the words that name views, draws and modes."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Uids: TypeAlias = npt.NDArray[np.uint64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Generator: TypeAlias = np.random.Generator
+
+View = Literal["pair", "query", "entity"]
+Draw = Literal["documents", "relation-pairs", "entity-pairs"]
+DynamicsMode = Literal["batch", "epoch"]
+
+NO_RELATION = -1
+"""The relation code of a pair that carries no label, in every table: never the id of a real relation."""

@@ -1,0 +1,149 @@
+"""What plugins bring: protocols of parts, methods as data, and what hooks return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from finecl.types.basic import Draw, Floats, Generator, View
+from finecl.types.contrast import Batch, LossSum, Pairs, Table
+from finecl.types.documents import Document
+from finecl.types.evidence import Evidence, Instances
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@runtime_checkable
+class NoiseScorer(Protocol):
+    """Says how likely each silver label is wrong."""
+
+    def score(self, instances: Instances, evidence: Evidence) -> Floats:
+        """One number an instance ``[N]``, raw: higher = noisier, +inf = never looked clean; NaN is refused."""
+        ...
+
+
+@runtime_checkable
+class Weighting(Protocol):
+    """Turns raw noise into what the loss multiplies by."""
+
+    @property
+    def unscored(self) -> float:
+        """The weight of a pair that carries no silver label."""
+        ...
+
+    def weigh(self, noise: Floats) -> Floats:
+        """One weight an instance ``[N]``: finite, >= 0, never rising with noise; 0 drops the instance."""
+        ...
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """A contrastive loss over the representations of a step's rows."""
+
+    @property
+    def anchors(self) -> View:
+        """Which rows are anchors."""
+        ...
+
+    @property
+    def candidates(self) -> View:
+        """Which rows are compared with the anchors."""
+        ...
+
+    @property
+    def draw(self) -> Draw:
+        """What a step must hold for the objective to have positives."""
+        ...
+
+    def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
+        """Positives and negatives of each anchor, from integers only."""
+        ...
+
+    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
+        """The loss summed over ``pairs.terms`` terms; float32, finite, zero where there are no terms."""
+        ...
+
+
+class TextEncoder(Protocol):
+    """What an extractor is given to read text with."""
+
+    @property
+    def hidden_size(self) -> int:
+        """Width H of its states."""
+        ...
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """States of the tokens of a packed batch ``[T, H]``."""
+        ...
+
+    def entities(self, states_TH: Tensor, batch: Batch) -> Tensor:
+        """Entity representations ``[V, H]``, float32, from the states of a batch."""
+        ...
+
+
+class Extractor(Protocol):
+    """An ``nn.Module``: encoder and relation head. Built as ``factory(encoder, relations, **settings)``.
+
+    ``relations`` is the number R of its logits; the last one is no-relation.
+    """
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Logits ``[P, R]`` of the asked entity pairs."""
+        ...
+
+    def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
+        """Loss summed over pairs; ``labels_PR`` is multi-hot, its last column no-relation."""
+        ...
+
+    def scores(self, logits_PR: Tensor) -> Tensor:
+        """Scores ``[P, R - 1]`` of the relations, higher = more certain, comparable between pairs."""
+        ...
+
+
+class Format(Protocol):
+    """A file format of the field."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the file at ``path`` looks like this format; reads no more than its beginning."""
+        ...
+
+    def read(self, path: Path) -> Iterator[Document]:
+        """The documents of a file.
+
+        Raises:
+            FormatError: names the file, the place, the field, what was expected and what came.
+        """
+        ...
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Writes a file, or refuses with a FormatError that says what the format cannot hold."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A published recipe, as data: names of parts, to be found in the registry.
+
+    ``objectives`` are (coefficient, name) pairs; ``mlm`` is the coefficient of masked language modelling;
+    ``settings`` are values of the parts, as ``{"objective.relation-discrimination.temperature": 0.05}``.
+    """
+
+    scorer: str | None
+    weighting: str
+    objectives: tuple[tuple[float, str], ...]
+    mlm: float = 1.0
+    text: Literal["documents", "marked-sentences"] = "documents"
+    summary: str = ""
+    citation: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+Scorers: TypeAlias = Mapping[str, Callable[..., NoiseScorer]]
+Weightings: TypeAlias = Mapping[str, Callable[..., Weighting]]
+Objectives: TypeAlias = Mapping[str, Callable[..., Objective]]
+Methods: TypeAlias = Mapping[str, Method]
+Extractors: TypeAlias = Mapping[str, Callable[..., Extractor]]
+Formats: TypeAlias = Mapping[str, Callable[..., Format]]
