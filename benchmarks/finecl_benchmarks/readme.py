@@ -40,12 +40,13 @@ def generate(text: str) -> str:
 
 def _methods() -> str:
     registry = plugins.load()
-    rows = ["| method | scorer | weighting | objectives | source |", "|---|---|---|---|---|"]
+    rows = ["| method | scorer | weighting | losses | source |", "|---|---|---|---|---|"]
     for name, part in registry.parts("method").items():
         method = part.factory
-        objectives = ", ".join(f"`{objective}`" for _, objective in method.objectives)
-        scorer = f"`{method.scorer}`" if method.scorer else "-"
-        rows.append(f"| `{name}` | {scorer} | `{method.weighting}` | {objectives} | {method.citation} |")
+        losses = [f"`{objective}`" for _, objective in method.objectives]
+        losses += ["masked language modelling"] if method.mlm else []
+        scorer, source = f"`{method.scorer}`" if method.scorer else "-", method.citation or method.summary
+        rows.append(f"| `{name}` | {scorer} | `{method.weighting}` | {', '.join(losses) or '-'} | {source} |")
     return "\n".join(rows)
 
 

@@ -36,7 +36,11 @@ class Player:
         self.name = name
         command = [sys.executable, "-m", "finecl_benchmarks.turns", name]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._answer()
+        try:
+            self._answer()
+        except RuntimeError:
+            self.leave()
+            raise
 
     def turn(self, number: int) -> dict[str, Any]:
         """One turn, and what it did."""

@@ -72,6 +72,8 @@ def _trained(context: Context, rates: _Rates) -> list[Planned]:
     looked = 2 * -(-epochs // finetune.eval_epochs) * _tokens(context, "dev")
     tested = 2 * _tokens(context, "test")
     batches = -(-len(context.labelled("train").tokens) // finetune.batch_size)
+    if not context.method.objectives and not context.method.mlm:
+        steps = 0
     read = steps * rates.pretrain_tokens
     seconds = learned / rates.extract + looked / rates.answer
     return [

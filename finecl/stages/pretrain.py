@@ -28,8 +28,14 @@ def pretrain_fingerprint(context: Context) -> str:
 
 
 def pretrain_stage(context: Context) -> dict[str, Any]:
-    """Pre-trains the encoder, writes ``encoder/`` and returns the record's numbers."""
+    """Pre-trains the encoder, writes ``encoder/`` and returns the record's numbers.
+
+    A method without any loss leaves the encoder as it is.
+    """
     encoder, reader = context.encoder()
+    if not context.method.objectives and not context.method.mlm:
+        save_encoder(encoder, reader, context.directory / ENCODER, write=context.ranks.main)
+        return {"steps": 0, "tokens": 0}
     run = pretraining(context, reader, read_weights(context.directory, context.labelled("silver").instances))
     checkpoints = context.checkpoints("pretrain", pretrain_fingerprint(context))
     log = pretrain(encoder, run, context.listener, checkpoints)

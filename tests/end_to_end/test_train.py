@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load_file
 
 from tests.end_to_end.conftest import Finecl, Small, numbers
 
@@ -168,3 +170,17 @@ def test_a_plan_counts_steps_and_measures_time_and_memory_and_writes_no_run(
     assert all(stage["seconds"] > 0 for stage in planned["stages"])
     assert 0.1 < planned["memory_gb"] < 20
     assert "pretrain" in finecl(*small.arguments(tmp_path / "run"), "--plan").out
+
+
+@pytest.mark.parametrize(("method", "losses"), [("mlm", {"mlm"}), ("none", set())])
+def test_the_baselines_pre_train_without_contrast_or_not_at_all(
+    method: str, losses: set[str], small: Small, tmp_path: Path, finecl: Finecl
+) -> None:
+    told = finecl(*small.arguments(tmp_path / "run"), "--method", method, "--stop-after", "pretrain")
+    assert told.code == 0, told.err
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["score"]["scorer"] is None
+    assert set(metrics["pretrain"].get("loss", {})) == losses
+    before, after = (load_file(at / "model.safetensors") for at in (small.model, tmp_path / "run" / "encoder"))
+    changed = [name for name, tensor in before.items() if not np.array_equal(tensor, after[name])]
+    assert bool(changed) == bool(losses)
