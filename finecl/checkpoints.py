@@ -17,7 +17,7 @@ from finecl.attention import IMPLEMENTATIONS, choose_packing
 from finecl.config import ModelSettings
 from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
-from finecl.memory import return_large_blocks
+from finecl.memory import tune_malloc
 from finecl.records import replacing_directory
 from finecl.resume import tensors_of
 from finecl.text import Reader
@@ -70,7 +70,7 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Re
     """
     from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
-    return_large_blocks()
+    tune_malloc()
     where = find_model(settings.name)
     precision = Precision.choose(settings.precision, settings.device)
     dropout = settings.attention_dropout

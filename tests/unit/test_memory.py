@@ -6,9 +6,9 @@ import platform
 
 import pytest
 
-from finecl.memory import return_large_blocks
+from finecl.memory import tune_malloc
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 def test_glibc_takes_the_threshold() -> None:
-    assert return_large_blocks()
+    assert tune_malloc()
