@@ -15,6 +15,7 @@ import torch
 
 from finecl.attention import IMPLEMENTATIONS, choose_packing
 from finecl.config import ModelSettings
+from finecl.dropout import quicken_dropout
 from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
 from finecl.memory import tune_malloc
@@ -89,6 +90,8 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Re
         # renamed in the course of transformers 5
         name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
         getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
+    if precision.device == "cpu":
+        quicken_dropout(model)
     encoder = Encoder(model, precision, packing)
     if settings.torch_compile:
         encoder.compile_layers()
