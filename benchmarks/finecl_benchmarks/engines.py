@@ -124,14 +124,14 @@ def ours(precision: Precision, *, packing: str = "auto", **settings: Any) -> Eng
 
 
 def naive() -> Engine:
-    """The same step as published."""
-    from transformers import AutoModelForMaskedLM
+    """The same step as published: the checkpoint's own dropout, also in attention, and malloc as it comes."""
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
 
     from finecl_benchmarks.naive import NaiveEngine
 
-    _, reader = encoder_of("float32")
-    run = pretraining(reader)
-    model = AutoModelForMaskedLM.from_pretrained(find_model("minilm"), attention_probs_dropout_prob=0.0).train()
+    where = find_model("minilm")
+    run = pretraining(Reader(AutoTokenizer.from_pretrained(where), 512))
+    model = AutoModelForMaskedLM.from_pretrained(where).train()
     engine = NaiveEngine(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
 

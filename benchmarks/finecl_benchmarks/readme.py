@@ -117,8 +117,14 @@ def _other_ratios(record: dict[str, Any]) -> list[str]:
     return [f"{told}{more} A bf16 step does {share:.0%} of what bare matrix products of its shapes reach here."]
 
 
+def _no_record(part: str) -> str:
+    return f"No record of it is kept: `finecl benchmark speed --part {part} --keep` makes one."
+
+
 def _batches() -> str:
     record = read_json(RESULTS / "speed-batches.json")
+    if not record:
+        return _no_record("batches")
     rows = ["| documents contrasted | real tokens/s | collating a step | peak memory |", "|---|---|---|---|"]
     for size, found in record["batches"].items():
         rate, collate = found["tokens_per_second"], found["collate_seconds"]
@@ -128,6 +134,8 @@ def _batches() -> str:
 
 def _corpus() -> str:
     record = read_json(RESULTS / "speed-corpus.json")
+    if not record:
+        return _no_record("corpus")
     rows = ["| documents | instances | prepared in | drawing a step | peak memory |", "|---|---|---|---|---|"]
     for found in record["thousand_documents"].values():
         rows.append(
