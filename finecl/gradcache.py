@@ -138,7 +138,8 @@ class Step:
 
     def _cached(self, work: Work) -> list[Pass]:
         """A group cut into passes, each with the gradient of its entities' vectors."""
-        pieces = list(_pieces(work, self.max_tokens))
+        # Half a pass at a time: the vectors of the whole group and their gradients are in memory beside it.
+        pieces = list(_pieces(work, max(1, self.max_tokens // 2)))
         local_VH = self._embed(pieces, work)
         ranks = self.model.ranks
         if work.shared:
