@@ -42,7 +42,8 @@ def weighted_info_nce(
     with torch.autocast(x_AH.device.type, enabled=False):
         if not pairs.terms:
             return LossSum(total=(x_AH.sum() + y_CH.sum()).float() * 0.0, terms=0)
-        x_AH, y_CH = F.normalize(x_AH.float(), dim=1), F.normalize(y_CH.float(), dim=1)
+        same, x_AH = x_AH is y_CH, F.normalize(x_AH.float(), dim=1)
+        y_CH = x_AH if same else F.normalize(y_CH.float(), dim=1)
         log_weight_C = torch.from_numpy(weight_C).to(x_AH.device, torch.float32).log().clamp_min(_NEVER)
         positive_AP, is_positive_AP = _padded(pairs.positive_AP, x_AH)
         negative_AK, is_negative_AK = _padded(pairs.negative_AK, x_AH)

@@ -19,7 +19,7 @@ def rounds() -> dict[str, list[dict[str, Any]]]:
     # The machine was slow in the first round: a ratio of medians over other rounds would be wrong.
     found["naive float32"] = turns(5, 20, 40, peak=8e9)
     found["packed float32"] = turns(100, 200, 400, peak=2e9)
-    found["cached bf16"] = turns(160, 320, 640)
+    found["cached bf16"] = turns(80, 160, 320)
     found["contrastive bf16"], found[speed.SENTENCE_TRANSFORMERS] = turns(300, 300, 300), turns(100, 100, 100)
     return found
 
