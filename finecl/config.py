@@ -112,8 +112,11 @@ class PretrainSettings(TrainSettings):
     warmup_steps: float = 500.0
     batch_size: int = 768
     max_steps: int = 6000
-    # documents that are contrasted with each other; the release: 16 a GPU (row 24); global: all of a step
-    contrast_group: int | Literal["global"] = 16
+    # documents that are contrasted with each other; global: all of a step; None: 16, as in the release on a GPU
+    # (row 24), or 64 marked sentences, as in CP's
+    contrast_group: int | Literal["global"] | None = None
+    blanking: float | None = None  # share of mentions of marked sentences that become a blank; None: the method's
+    sentences_a_pair: int = 8  # of an entity pair that count in an epoch, at most, where entity pairs are drawn (MTB)
     mlm_probability: float = 0.15
     no_relation_pairs: int = 32  # candidates without a label, at most, a document (row 22)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from finecl.pairs import Asked
 from finecl.progress import Listener
 from finecl.ranks import Ranks, current
 from finecl.resume import Checkpoints, Saved
-from finecl.types import Dynamics, Evidence
+from finecl.types import Dynamics, Evidence, Ints
 
 
 class Recorder:
@@ -83,6 +83,13 @@ class ProxyRun:
     train_seconds: float
     record_seconds: float
     epoch_pass_seconds: float
+
+    def spread(self, place_I: Ints, count: int) -> ProxyRun:
+        """The same with each instance at its place among ``count``; the others were never shown."""
+        if len(place_I) == count and (np.diff(place_I) == 1).all():
+            return self
+        modes = {"batch": self.evidence.batch, "epoch": self.evidence.epoch}
+        return replace(self, evidence=Evidence(**{m: d.spread(place_I, count) for m, d in modes.items() if d}))
 
 
 @dataclass(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from finecl.progress import Listener
 from finecl.ragged import pair_key
 from finecl.ranks import current
 from finecl.resume import Checkpoints, Saved, put_tensors, tensors_of
+from finecl.sentences import Sentences
+from finecl.text import Tokens
 from finecl.types import Bools, Floats, Ints
 
 
@@ -45,6 +47,13 @@ class Scored:
         there = keys[at] == wanted if len(keys) else np.zeros(len(wanted), dtype=np.bool_)
         found[at[there], gold.relation[there]] = True
         return found
+
+    def placed(self, tokens: Tokens) -> Scored:
+        """The same with the documents and entities of the corpus, where it was marked sentences that were asked."""
+        if not isinstance(tokens, Sentences):
+            return self
+        row = self.document
+        return replace(self, document=tokens.document[row], head=tokens.head[row], tail=tokens.tail[row])
 
     def facts(self, threshold: float, titles: Sequence[str], relations: Sequence[str]) -> list[Fact]:
         """The facts that score at least ``threshold``, most certain first."""

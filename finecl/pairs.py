@@ -40,13 +40,16 @@ def instances_of(instances: Instances, documents: Ints) -> tuple[Ints, Ints]:
     return ranges(first, count), np.repeat(np.arange(len(documents)), count)
 
 
-def all_pairs(packed: Packed) -> tuple[Ints, Ints]:
-    """Every ordered pair of different entities of the same document, as entity rows (head, tail)."""
+def all_pairs(packed: Packed, *, marked: bool = False) -> tuple[Ints, Ints]:
+    """Every ordered pair of different entities of the same document, as entity rows (head, tail).
+
+    A marked sentence has one pair: entity 0 is the head and entity 1 the tail.
+    """
     count = np.bincount(packed.document_V, minlength=len(packed.lengths))
     size = count[packed.document_V]
     head = np.repeat(np.arange(len(packed.key_V)), size)
     tail = ranges(np.repeat(offsets(count), count), size)
-    different = head != tail
+    different = head < tail if marked else head != tail
     return head[different], tail[different]
 
 
@@ -55,6 +58,7 @@ def ask(
     instances: Instances,
     documents: Ints,
     *,
+    marked: bool = False,
     negatives: float | None = None,
     at_most: int | None = None,
     seed: int = 0,
@@ -64,7 +68,7 @@ def ask(
 
     ``negatives`` is their number for each labelled pair (at least one a document), ``at_most`` their greatest
     number a document; with neither, every pair is asked about.
-    ``documents`` are the documents' numbers in their corpus.
+    ``documents`` are the documents' numbers in their corpus; ``marked`` says that they are marked sentences.
     """
     number, local = instances_of(instances, documents)
     head_row = packed.entity_rows(local, instances.head[number])
@@ -72,7 +76,7 @@ def ask(
     kept = (head_row >= 0) & (tail_row >= 0)
     number, key_I = number[kept], _key(packed, head_row[kept], tail_row[kept])
     labelled = np.unique(key_I)
-    free = _key(packed, *all_pairs(packed))
+    free = _key(packed, *all_pairs(packed, marked=marked))
     free = free[find(labelled, free) < 0]
     if negatives is not None or at_most is not None:
         quota = _quota(packed, labelled, negatives, at_most)

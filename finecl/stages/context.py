@@ -21,8 +21,9 @@ from finecl.progress import Listener
 from finecl.ranks import Ranks, current
 from finecl.registry import Registry
 from finecl.resume import Checkpoints
+from finecl.sentences import Sentences
 from finecl.text import Reader, Tokens, describe_loss, reached
-from finecl.types import Method
+from finecl.types import Method, Text
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Context:
         """The encoder of the settings, or the one in the directory ``name``, as it was saved."""
         settings = replace(self.settings.model, name=name) if name else self.settings.model
         with self.ranks.first():
-            encoder, reader, notes = load_encoder(settings, seed=self.settings.seed)
+            encoder, reader, notes = load_encoder(settings, seed=self.settings.seed, markers=self._marks)
         for note in set(notes) - self._told:
             self.listener.note(note)
         self._told.update(notes)
@@ -90,20 +91,35 @@ class Context:
         """What has been said of the encoder: it is loaded several times."""
         return set()
 
-    def labelled(self, split: str) -> Labelled:
-        """A split as an extractor meets it."""
-        return self._labelled[split]
+    def text_of(self, extractor: str) -> Text:
+        """What an extractor reads."""
+        text: Text = getattr(self.registry.part("extractor", extractor).factory, "text", "documents")
+        return text
+
+    @property
+    def _marks(self) -> bool:
+        """Whether anything of this run reads marked sentences: then all its encoders know the markers."""
+        extractors = {self.text_of(name) for name in (self.settings.proxy.extractor, self.settings.finetune.extractor)}
+        return "marked-sentences" in extractors | {self.method.text}
+
+    def labelled(self, split: str, text: Text = "documents") -> Labelled:
+        """A split as an encoder meets it: as documents, or as marked sentences."""
+        if (split, text) not in self._labelled:
+            corpus: Corpus = getattr(self.corpora, split)
+            every = corpus.instances(self.corpora.relations)
+            with self.ranks.first():
+                if text == "documents":
+                    made = Labelled(tokens=Tokens.of(corpus, self.reader, cache_directory()), instances=every)
+                else:
+                    sentences = Sentences.of(corpus, self.reader, cache_directory())
+                    made = Labelled(tokens=sentences, instances=sentences.instances(every))
+            self._labelled[split, text] = made
+        return self._labelled[split, text]
 
     @cached_property
-    def _labelled(self) -> dict[str, Labelled]:
-        relations, reader = self.corpora.relations, self.reader
-        made = {}
-        with self.ranks.first():
-            for split in SPLITS:
-                corpus: Corpus = getattr(self.corpora, split)
-                tokens = Tokens.of(corpus, reader, cache_directory())
-                made[split] = Labelled(tokens=tokens, instances=corpus.instances(relations))
-        return made
+    def _labelled(self) -> dict[tuple[str, Text], Labelled]:
+        """What has been read already."""
+        return {}
 
     def describe_inputs(self) -> list[str]:
         """One line for each thing about the data that the user should know of."""

@@ -7,10 +7,11 @@ H hidden width, T sub-word tokens of a packed batch, D documents, V entities of 
 Importing this package loads numpy, not torch.
 """
 
-from finecl.types.basic import NO_RELATION, Bools, Draw, DynamicsMode, Floats, Generator, Ints, Uids, View
+from finecl.types.basic import NO_RELATION, Bools, Draw, DynamicsMode, Floats, Generator, Ints, Need, Text, Uids, View
 from finecl.types.contrast import Batch, LossSum, Pairs, Table
 from finecl.types.documents import Document, Entity, Label, Mention
 from finecl.types.evidence import Dynamics, Evidence, Instances, first_epoch
+from finecl.types.negatives import sharing_one
 from finecl.types.parts import (
     Extractor,
     Extractors,
@@ -48,6 +49,7 @@ __all__ = [
     "Label",
     "LossSum",
     "Mention",
+    "Need",
     "Method",
     "Methods",
     "NoiseScorer",
@@ -56,10 +58,12 @@ __all__ = [
     "Pairs",
     "Scorers",
     "Table",
+    "Text",
     "TextEncoder",
     "Uids",
     "View",
     "Weighting",
     "Weightings",
     "first_epoch",
+    "sharing_one",
 ]
