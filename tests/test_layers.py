@@ -77,7 +77,9 @@ def _top(name: str) -> str:
 
 
 def test_the_packages_are_found() -> None:
-    assert {"finecl_learning_order", "finecl_erica", "finecl_extractors", "finecl_formats"} <= set(PLUGINS)
+    assert {"finecl_learning_order", "finecl_dynamics", "finecl_erica", "finecl_extractors", "finecl_formats"} <= set(
+        PLUGINS
+    )
     assert {"finecl", "finecl.types", "finecl.stages.score"} <= set(_engine())
 
 
