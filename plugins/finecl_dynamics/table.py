@@ -18,8 +18,8 @@ class File:
     """Noise = what a table says: a CSV, JSONL or Parquet file with the columns uid and score.
 
     ``path``: the table; its name ends in .csv, .jsonl or .parquet. A uid is text of 16 hex digits, as in
-    ``scores.parquet``; a score is a number, higher = noisier, +inf = never looked clean (``inf`` in CSV). Rows of
-    other instances are passed over.
+    ``scores.parquet``; a score is a number, higher = noisier, +inf = never looked clean (``inf`` in CSV,
+    ``"inf"`` in JSONL). Rows of other instances are passed over.
     ``column``: the column of the scores; "noise" takes those of another run's ``scores.parquet``.
     ``fair``: noise is its rank share among the instances of its relation, within (0, 1).
     """
