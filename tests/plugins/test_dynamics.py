@@ -122,7 +122,7 @@ def test_fair_noise_is_the_share_of_the_relation_that_is_cleaner(
     given_ = instances_of(relation), Evidence(batch=dynamics)
     plain = scorer(epochs=epochs).score(*given_).tolist()
     fair = scorer(epochs=epochs, fair=True).score(*given_).tolist()
-    shown: list[bool] = [bool(seen) for seen in np.isfinite(dynamics.loss[:epochs]).any(axis=0)]
+    shown = [min(losses) < math.inf for losses in dynamics.loss[:epochs].T.tolist()]
     for one, noise in enumerate(plain):
         others = [n for n, r, seen in zip(plain, relation, shown, strict=True) if seen and r == relation[one]]
         cleaner, equal = sum(n < noise for n in others), sum(n == noise for n in others)
@@ -162,6 +162,16 @@ def test_what_is_learned_late_or_never_is_noisier_and_a_wavering_label_varies_an
     assert Forgetting().score(*given_).tolist() == [0.0, 2.0, math.inf]
     varied = Variability().score(*given_).tolist()
     assert max(varied[0], varied[2]) < 0.1 < 0.4 < varied[1] < 0.5
+
+
+def test_an_epoch_in_which_a_label_was_not_shown_is_no_forgetting_and_hides_none() -> None:
+    """Right, not shown, wrong: forgotten once. Right, not shown, right: never."""
+    correct = np.array([[True, True], [False, False], [False, True]])
+    loss = np.array([[1, 1], [np.inf, np.inf], [1, 1]], dtype=np.float32)
+    blank = np.zeros(loss.shape, dtype=np.float32)
+    dynamics = Dynamics(correct=correct, top=correct, confidence=blank, margin=blank, loss=loss)
+    noise = Forgetting().score(instances_of(np.zeros(2, dtype=np.int64)), Evidence(batch=dynamics))
+    assert noise.tolist() == [1.0, 0.0]
 
 
 def test_fairness_does_not_call_a_rare_relation_noise_for_being_rare() -> None:
