@@ -15,9 +15,10 @@ import numpy as np
 from finecl.arrow import write_arrow
 from finecl.checks import check_document
 from finecl.config import fingerprint
+from finecl.entities import Entities
 from finecl.errors import FormatError, SettingsError
 from finecl.rows import LabelColumns, OnEmpty, Rows, columns, from_row
-from finecl.types import Bools, Document, Format, Instances, Ints
+from finecl.types import Bools, Document, Format, Instances
 
 __all__ = ["Corpus", "check_document", "rare_relations", "read_relation_names", "split_documents"]
 
@@ -173,31 +174,13 @@ class Corpus:
         return np.asarray(np.array(stated, dtype=object) == claimed, dtype=np.bool_)
 
     @cached_property
-    def entity_keys(self) -> tuple[Ints, Ints]:
-        """One number for each entity of each document, the same for the same entity, and where each document's begin.
-
-        Entities are the same if they have the same id in the knowledge graph, or else, without one, the same name
-        (of the first mention) in small letters.
-        """
-        chosen = self._dataset.select_columns(["vertexSet", "entity_ids"])
-        keys: list[int] = []
-        counts: list[int] = []
-        for row in chosen:
-            named = zip(row["vertexSet"], row["entity_ids"], strict=True)
-            keys += [_entity_key(identity or vertex[0]["name"].lower()) for vertex, identity in named]
-            counts.append(len(row["entity_ids"]))
-        lengths = np.array(counts, dtype=np.int64)
-        return np.array(keys, dtype=np.int64), np.cumsum(lengths) - lengths
+    def entities(self) -> Entities:
+        """The entities of all documents as columns."""
+        return Entities.of(self._dataset)
 
     @cached_property
     def _labels(self) -> LabelColumns:
         return LabelColumns.of(self._dataset)
-
-
-def _entity_key(name: str) -> int:
-    """A positive number of 62 bits."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 2) | 1
 
 
 def _note(path: Path) -> Path:

@@ -88,8 +88,8 @@ class ProxyRun:
         """The same with each instance at its place among ``count``; the others were never shown."""
         if len(place_I) == count and (np.diff(place_I) == 1).all():
             return self
-        modes = {"batch": self.evidence.batch, "epoch": self.evidence.epoch}
-        return replace(self, evidence=Evidence(**{m: d.spread(place_I, count) for m, d in modes.items() if d}))
+        batch, epoch = (d.spread(place_I, count) if d else None for d in (self.evidence.batch, self.evidence.epoch))
+        return replace(self, evidence=Evidence(batch=batch, epoch=epoch))
 
 
 @dataclass(kw_only=True)
@@ -140,10 +140,9 @@ class _Proxy:
 
     def ran(self) -> ProxyRun:
         """What came out."""
-        evidence = Evidence(**{mode: recorder.dynamics for mode, recorder in self.recorders.items()})
-        batch = self.recorders.get("batch")
+        batch, epoch = (self.recorders.get(mode) for mode in ("batch", "epoch"))
         return ProxyRun(
-            evidence=evidence,
+            evidence=Evidence(batch=batch.dynamics if batch else None, epoch=epoch.dynamics if epoch else None),
             train_seconds=self.train_seconds,
             record_seconds=batch.seconds if batch else 0.0,
             epoch_pass_seconds=self.epoch_pass_seconds,

@@ -13,7 +13,7 @@ from torch import Tensor
 from finecl.batch import Packed, pack, passes
 from finecl.config import FinetuneSettings, ProxySettings
 from finecl.optimization import Optimization, check_finite
-from finecl.pairs import Asked, ask
+from finecl.pairs import Among, Asked, ask
 from finecl.parallel import Parallel
 from finecl.progress import Listener
 from finecl.ragged import find
@@ -30,10 +30,11 @@ Observe = Callable[[int, Asked, Tensor, Tensor], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """A corpus as an extractor meets it."""
+    """A corpus as an extractor meets it. ``among`` says which pairs may be drawn as no-relation pairs in training."""
 
     tokens: Tokens
     instances: Instances
+    among: Among | None = None
 
     @property
     def relations(self) -> int:
@@ -42,8 +43,13 @@ class Labelled:
 
     def part(self, documents: Ints) -> Labelled:
         """Some of the documents (numbers in rising order), numbered anew from 0, with their labels."""
-        at = find(documents, self.instances.document)
-        return Labelled(tokens=self.tokens.part(documents), instances=self.instances.part(at >= 0, document=at))
+        at, whole = find(documents, self.instances.document), self.among
+        among: Among | None = None
+        if whole is not None:
+            among = lambda document, head, tail: whole(documents[document], head, tail)  # noqa: E731
+        return Labelled(
+            tokens=self.tokens.part(documents), instances=self.instances.part(at >= 0, document=at), among=among
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +70,7 @@ def build_extractor(registry: Registry, name: str, settings: dict[str, Any], enc
     """An extractor on its encoder's device; ``settings`` that it does not have are left to those that do."""
     encoder.freeze_head()
     part = registry.part("extractor", name)
-    loss = {"loss": settings["loss"]} if "loss" in part.settings else {}
+    loss = {"loss": settings["loss"]} if "loss" in part.settings and settings.get("loss") else {}
     own = {key: value for key, value in settings.items() if key != "loss"}
     return part.create(encoder, relations, **(loss | own)).to(encoder.precision.device)
 
@@ -75,7 +81,10 @@ def question(
     """The pairs of some documents: the labelled ones, and all (None) or a draw of the others."""
     packed = pack(data.tokens.rows(documents))
     marked = data.tokens.marked
-    asked = ask(packed, data.instances, documents, marked=marked, negatives=negatives, seed=seed, epoch=epoch)
+    among = data.among if negatives else None
+    asked = ask(
+        packed, data.instances, documents, marked=marked, among=among, negatives=negatives, seed=seed, epoch=epoch
+    )
     batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=extractor.encoder.first_position)
     labels = torch.zeros(len(asked), data.relations)
     labels[torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I)] = 1.0

@@ -21,12 +21,13 @@ _EXTRACT = {**_TRAIN, "head_learning_rate": 0, "num_train_epochs": 1, "negatives
 _LEAST: Mapping[str, float | Mapping[str, float]] = {
     "seed": 0,
     "model": {"max_length": 3, "attention_dropout": 0, "hidden_dropout": 0},  # two special tokens and a word
-    "proxy": _EXTRACT,
+    "proxy": {**_EXTRACT, "folds": 2},
     "pretrain": {
         **_TRAIN,
         "max_steps": 1,
         "contrast_group": 2,
         "mlm_probability": 0,
+        "mlm_coefficient": 0,
         "no_relation_pairs": 0,
         "blanking": 0,
         "sentences_a_pair": 2,

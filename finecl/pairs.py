@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from finecl.batch import Packed
 from finecl.draws import uniform
 from finecl.ragged import find, first_within, offsets, pair_key, ranges
 from finecl.types import Bools, Instances, Ints
+
+Among: TypeAlias = Callable[[Ints, Ints, Ints], Bools]
+"""Whether pairs may stand for no-relation: documents of the corpus, heads, tails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,7 @@ def ask(
     documents: Ints,
     *,
     marked: bool = False,
+    among: Among | None = None,
     negatives: float | None = None,
     at_most: int | None = None,
     seed: int = 0,
@@ -68,7 +74,8 @@ def ask(
 
     ``negatives`` is their number for each labelled pair (at least one a document), ``at_most`` their greatest
     number a document; with neither, every pair is asked about.
-    ``documents`` are the documents' numbers in their corpus; ``marked`` says that they are marked sentences.
+    ``documents`` are the documents' numbers in their corpus; ``marked`` says that they are marked sentences;
+    ``among`` says which pairs may be drawn as no-relation pairs.
     """
     number, local = instances_of(instances, documents)
     head_row = packed.entity_rows(local, instances.head[number])
@@ -78,6 +85,9 @@ def ask(
     labelled = np.unique(key_I)
     free = _key(packed, *all_pairs(packed, marked=marked))
     free = free[find(labelled, free) < 0]
+    if among is not None:
+        head, tail = free // _width(packed), free % _width(packed)
+        free = free[among(documents[packed.document_V[head]], packed.entity_V[head], packed.entity_V[tail])]
     if negatives is not None or at_most is not None:
         quota = _quota(packed, labelled, negatives, at_most)
         free = free[_drawn(packed, free, documents, quota, seed, epoch)]

@@ -127,9 +127,7 @@ class Pretraining:
         return self._pair_sampler("entity-pairs", draw, "no entity pair stands in two sentences")
 
     def _pair_sampler(self, purpose: str, draw: Callable[[Generator], Ints], lacking: str) -> PairSampler:
-        sampler = PairSampler(
-            epoch_pairs=draw, batch_size=self.settings.batch_size, seed=self.seed, purpose=purpose
-        )
+        sampler = PairSampler(epoch_pairs=draw, batch_size=self.settings.batch_size, seed=self.seed, purpose=purpose)
         if not len(sampler.step(0)):
             raise TrainingError(f"pretrain: nothing to draw as {purpose}: {lacking}; give more silver text")
         return sampler

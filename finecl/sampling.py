@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from finecl.draws import generator, uniform
-from finecl.ragged import rank_within, ranges
+from finecl.ragged import ranges, rank_within
 from finecl.text import TokenRows
 from finecl.types import Generator, Instances, Ints, sharing_one
 

@@ -64,14 +64,15 @@ class Sentences(Tokens):
         kept = np.flatnonzero(at >= 0)
         row = order[at[kept]]
         kept, row = kept[np.argsort(row, kind="stable")], np.sort(row)
-        columns = {"document": row, "head": np.zeros_like(row), "tail": np.ones_like(row), "pair": row}
-        _, pair = np.unique(columns.pop("pair"), return_inverse=True)
-        return replace(
-            instances,
+        _, pair = np.unique(row, return_inverse=True)
+        return Instances(
             uid=instances.uid[kept],
+            document=row,
+            head=np.zeros_like(row),
+            tail=np.ones_like(row),
             relation=instances.relation[kept],
             pair=pair.ravel().astype(np.int64),
-            **columns,
+            relations=instances.relations,
         )
 
 
@@ -100,6 +101,7 @@ def _chunks(corpus: Corpus, reader: Reader, markers: Markers, size: int = 256) -
 def _read(pairs: Sequence[Document], reader: Reader, markers: Markers) -> dict[str, list[Any]]:
     """One row a sentence of two entities, as ``Reader.read`` gives them."""
     rows: dict[str, list[Any]] = {name: [] for name in token_features()}
+    pairs = reader.seen(pairs)
     for sentence, encoding in zip(pairs, reader.encodings(pairs), strict=True):
         start, end, _ = mention_tokens(sentence, encoding.offsets)
         ids, place = markers.insert(np.array(encoding.ids, dtype=np.int64), np.stack([start, end], axis=1))
@@ -114,7 +116,7 @@ def _read(pairs: Sequence[Document], reader: Reader, markers: Markers) -> dict[s
 
 def entity_keys(corpus: Corpus, tokens: Tokens) -> tuple[Ints, Ints]:
     """One number for each entity of each row, the same wherever that entity stands, and where each row's begin."""
-    keys, first = corpus.entity_keys
+    keys, first = corpus.entities.key, corpus.entities.first
     if not isinstance(tokens, Sentences):
         return keys, first
     both: Ints = np.stack([keys[first[tokens.document] + entity] for entity in (tokens.head, tokens.tail)], axis=1)

@@ -16,8 +16,9 @@ import numpy as np
 from finecl.arrow import write_arrow
 from finecl.config import fingerprint
 from finecl.errors import ModelError
+from finecl.hiding import hidden
 from finecl.ragged import entity_key
-from finecl.types import Bools, Document, Instances, Ints
+from finecl.types import Bools, Document, Instances, Ints, Mentions
 
 if TYPE_CHECKING:
     from finecl.corpus import Corpus
@@ -50,12 +51,15 @@ class Reader:
     ``markers`` are the words that stand around head and tail in marked sentences, if the vocabulary has any.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int, markers: Markers | None = None) -> None:
+    def __init__(
+        self, tokenizer: Any, max_length: int, markers: Markers | None = None, mentions: Mentions = "text"
+    ) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ModelError(f"a fast tokenizer is needed to align words, got {type(tokenizer).__name__}")
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.markers = markers
+        self.mentions = mentions
         self.first: int = tokenizer.cls_token_id
         self.last: int = tokenizer.sep_token_id
         self.mask: int = tokenizer.mask_token_id
@@ -68,12 +72,23 @@ class Reader:
     @property
     def fingerprint(self) -> str:
         """Changes when the same words would give other tokens."""
-        return fingerprint(self._backend.to_str(), self.max_length, _LAYOUT)
+        hidden = () if self.mentions == "text" else (self.mentions,)
+        return fingerprint(self._backend.to_str(), self.max_length, _LAYOUT, *hidden)
+
+    def hiding(self, mentions: Mentions) -> Reader:
+        """The same reader, reading the types of entities in the place of their mentions, or blanks."""
+        return Reader(self.tokenizer, self.max_length, self.markers, mentions)
 
     def encode(self, text: str) -> list[int]:
         """Sub-words of a text, without special tokens."""
         ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
         return ids
+
+    def seen(self, documents: Sequence[Document]) -> Sequence[Document]:
+        """The documents with their mentions hidden, if this reader hides them."""
+        if self.mentions == "text":
+            return documents
+        return [hidden(document, self.mentions, self.tokenizer.mask_token) for document in documents]
 
     def encodings(self, documents: Sequence[Document]) -> Sequence[Any]:
         """The sub-words of each document with their character offsets, its words joined by single spaces."""
@@ -88,6 +103,7 @@ class Reader:
         """
         rows: dict[str, list[Any]] = {column: [] for column in _COLUMNS}
         rows["entities"] = [len(document.entities) for document in documents]
+        documents = self.seen(documents)
         for document, encoding in zip(documents, self.encodings(documents), strict=True):
             ids = encoding.ids[: self.max_length - 2]
             rows["input_ids"].append([self.first, *ids, self.last])

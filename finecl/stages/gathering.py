@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from finecl.config import fingerprint
+from finecl.entities import TypeMatched
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun, train_proxy
 from finecl.extraction import Labelled, answers, build_extractor, pair_vectors, train_on
@@ -69,7 +71,9 @@ def gather(context: Context, asked: Sequence[Need]) -> tuple[ProxyRun | None, Ev
 def _proxy(context: Context) -> tuple[Any, Labelled]:
     """A fresh proxy, and the silver labels in the text that it reads."""
     proxy = context.settings.proxy
-    data = context.labelled("silver", context.text_of(proxy.extractor))
+    data = context.labelled("silver", context.text_of(proxy.extractor), proxy.mentions)
+    if proxy.no_relation == "type-matched" and not data.tokens.marked:
+        data = replace(data, among=TypeMatched.of(context.corpora.silver.entities, data.instances))
     encoder, _ = context.encoder()
     settings = {"loss": proxy.loss, **context.settings.extractor}
     return build_extractor(context.registry, proxy.extractor, settings, encoder, data.relations), data

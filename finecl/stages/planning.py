@@ -92,7 +92,9 @@ class _Rates:
 
     def __init__(self, context: Context) -> None:
         encoder, reader = context.encoder()
-        run = pretraining(context, reader, np.ones(len(context.labelled("silver", context.method.text).instances), dtype=np.float32))
+        run = pretraining(
+            context, reader, np.ones(len(context.labelled("silver", context.method.text).instances), dtype=np.float32)
+        )
         self.pretrain_tokens, self.pretrain = self._pretraining(encoder, run)
         encoder, _ = context.encoder()
         self.extract, self.answer = self._extraction(context, encoder)

@@ -25,7 +25,7 @@ def pretrain_fingerprint(context: Context) -> str:
     values = context.settings.to_dict()
     method = context.method
     named = (method.objectives, method.mlm, method.text, method.blanking, dict(method.settings))
-    parts = (named, values["objective"], context.settings.seed)
+    parts = (named, values["objective"], values["compat"], context.settings.seed)
     return fingerprint(score_fingerprint(context), values["pretrain"], parts)
 
 
@@ -70,7 +70,6 @@ def _silver(context: Context, reader: Reader, weights: Floats, *, keyed: bool) -
     data = context.labelled("silver", method.text)
     weighting = context.part("weighting", method.weighting, settings.weighting)
     names = context.corpora.names
-    blanking = settings.pretrain.blanking
     keys = entity_keys(context.corpora.silver, data.tokens) if keyed else (None, None)
     return Silver(
         tokens=data.tokens,
@@ -81,7 +80,7 @@ def _silver(context: Context, reader: Reader, weights: Floats, *, keyed: bool) -
         askable=reached(data.instances, data.tokens) & (weights > 0),
         entity_key=keys[0],
         first_entity=keys[1],
-        blanking=method.blanking if blanking is None else blanking,
+        blanking=method.blanking,
     )
 
 

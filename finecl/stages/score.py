@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finecl.config import fingerprint
+from finecl.entities import type_only_accuracy
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun
 from finecl.metrics import noise_scores
@@ -18,12 +19,13 @@ from finecl.stages.gathering import evidence_fingerprint, gather, needs
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, first_epoch
 
 SCORES = "scores.parquet"
+_TELLING = 0.8  # of the labels: from here on types alone are said to give them away
 
 
 def score_fingerprint(context: Context) -> str:
     """Changes when anything that the scores depend on does."""
     s = context.settings
-    chosen = (context.method.scorer, dict(s.scorer), context.method.weighting, dict(s.weighting))
+    chosen = (context.method.scorer, dict(s.scorer), context.method.weighting, dict(s.weighting), s.compat)
     silver = (context.corpora.silver.fingerprint, context.corpora.relations)
     return fingerprint(silver, [evidence_fingerprint(context, need) for need in needs(context)], chosen)
 
@@ -42,6 +44,7 @@ def score(context: Context) -> dict[str, Any]:
         record |= {"scorer_settings": {k: v for k, v in vars(scorer).items() if not k.startswith("_")}}
     weights = checked_weights(context.method.weighting, weighting.weigh(noise), noise)
     truth = context.corpora.silver.truths(instances.relations)
+    record["type_only_accuracy"] = _shortcut(context, instances)
     record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
     record |= _noise_record(noise, truth) if context.method.scorer else {}
     if run:
@@ -49,6 +52,17 @@ def score(context: Context) -> dict[str, Any]:
     if context.ranks.main:
         _write(context, instances, noise, weights, evidence)
     return record
+
+
+def _shortcut(context: Context, instances: Instances) -> float | None:
+    """How many silver labels the entities' types tell alone; the user is warned where a proxy may not need to read."""
+    found = type_only_accuracy(context.corpora.silver.entities, instances)
+    if found is not None and found >= _TELLING and context.method.scorer:
+        context.listener.note(
+            f"the types of head and tail alone give away {found:.0%} of the silver labels: a proxy may learn right and "
+            "wrong labels alike; consider proxy.no_relation=type-matched and proxy.mentions=type"
+        )
+    return found
 
 
 def checked_noise(name: str, noise: Any, count: int) -> Floats:

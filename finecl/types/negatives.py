@@ -12,6 +12,7 @@ from finecl.types.basic import Bools, Generator, Ints
 Allowed: TypeAlias = Callable[[Ints, Ints], Bools]
 """Whether candidates may be negatives of anchors: row numbers of both, as arrays that broadcast."""
 
+_MORE = 16  # draws beyond the pairs that are wanted: of few, many are refused
 _AT_ONCE = 2**21  # pairs of short anchors and candidates that are looked at together
 
 
@@ -75,9 +76,9 @@ def sharing_one(head: Ints, tail: Ints, count: int, generator: Generator, rounds
     sides = [(side, np.argsort(side, kind="stable")) for side in (head, tail)]
     for _ in range(rounds if len(head) > 1 else 0):
         for side, order in sides:
-            row = generator.integers(0, len(side), count)
+            row = generator.integers(0, len(side), count + _MORE)
             first, last = (np.searchsorted(side[order], side[row], side=s) for s in ("left", "right"))
-            other = order[first + (generator.random(count) * (last - first)).astype(np.int64)]
+            other = order[first + (generator.random(len(row)) * (last - first)).astype(np.int64)]
             one = (head[row] == head[other]) ^ (tail[row] == tail[other])
             pairs = np.sort(np.stack([row[one], other[one]], axis=1), axis=1)
             found = np.unique(np.concatenate([found, pairs]), axis=0)

@@ -104,7 +104,10 @@ class Extractor(Protocol):
         ...
 
     def scores(self, logits_PR: Tensor) -> Tensor:
-        """Scores ``[P, R - 1]`` of the relations, higher = more certain, comparable between pairs."""
+        """Scores ``[P, R - 1]`` of the relations, higher = more certain, comparable between pairs.
+
+        Of marked sentences, a score above 0 says that the relation is likelier than no-relation.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from finecl import hookimpl
 
 if TYPE_CHECKING:
-    from finecl.types import Methods, Scorers, Weightings
+    from finecl.types import Methods, Scorers
 
 
 @hookimpl
@@ -16,14 +16,6 @@ def noise_scorers() -> Scorers:
     from finecl_wcl.confidence import SoftmaxConfidence
 
     return {"softmax-confidence": SoftmaxConfidence}
-
-
-@hookimpl
-def weightings() -> Weightings:
-    """Confidence as weight."""
-    from finecl_wcl.weighting import Confident
-
-    return {"confidence": Confident}
 
 
 @hookimpl

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from finecl.types import Evidence, Floats, Instances, Need
+from finecl.types import Evidence, Floats, Instances, Ints, Need
 
+Doubles = npt.NDArray[np.float64]
 _AT_ONCE = 2**16  # instances
 
 
@@ -34,16 +35,19 @@ class SoftmaxConfidence:
         noise = np.empty(len(instances), dtype=np.float32)
         for begin in range(0, len(instances), _AT_ONCE):
             some = slice(begin, begin + _AT_ONCE)
-            noise[some] = 1.0 - self._confidence(np.asarray(logits_NR[some], dtype=np.float64), instances.relation[some])
+            noise[some] = 1.0 - self._confidence(
+                np.asarray(logits_NR[some], dtype=np.float64), instances.relation[some]
+            )
         noise[np.isnan(noise)] = np.inf
         return noise
 
-    def _confidence(self, logits_NR: np.ndarray, relation: np.ndarray) -> np.ndarray:
+    def _confidence(self, logits_NR: Doubles, relation: Ints) -> Doubles:
+        probability_NR: Doubles
         if self.head == "sigmoid":
             probability_NR = 1.0 / (1.0 + np.exp(-logits_NR))
         else:
             shifted = np.exp(logits_NR - logits_NR.max(axis=1, keepdims=True))
             probability_NR = shifted / shifted.sum(axis=1, keepdims=True)
-        if self.of == "argmax":
-            return probability_NR.max(axis=1)
-        return probability_NR[np.arange(len(relation)), relation]
+        label = probability_NR.argmax(axis=1) if self.of == "argmax" else relation
+        confidence: Doubles = probability_NR[np.arange(len(label)), label]
+        return confidence
