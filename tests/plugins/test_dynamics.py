@@ -472,7 +472,12 @@ def test_confident_learning_is_cleanlab_on_pairs_of_one_label() -> None:
 def test_confident_learning_lets_the_labels_of_a_pair_not_compete() -> None:
     pytest.importorskip("cleanlab.rank", reason="the extra cleanlab is not installed")
     two = Instances(
-        **{**vars(samples.instances(2)), "relation": np.array([0, 1]), "pair": np.array([0, 0]), "document": np.zeros(2)}
+        **{
+            **vars(samples.instances(2)),
+            "relation": np.array([0, 1]),
+            "pair": np.array([0, 0]),
+            "document": np.zeros(2),
+        }
     )
     logits = np.array([[3.0, 3.0, 0.0]] * 2, dtype=np.float32)
     noise = ConfidentLearning(method="self_confidence").score(two, Evidence(held_out=logits))
@@ -508,5 +513,5 @@ def test_a_stack_learns_from_the_labels_it_is_given(tmp_path: Path) -> None:
 
 
 def test_members_of_an_ensemble_are_known() -> None:
-    with pytest.raises(SettingsError, match="scorer.of: expected names from learning-order, .*, got 'luck'"):
+    with pytest.raises(SettingsError, match=r"scorer\.of: expected names from learning-order, .*, got 'luck'"):
         Ensemble(of=("luck",))
