@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from finecl.types import (
     Ints,
     Label,
     Mention,
+    Need,
     Table,
     View,
 )
@@ -50,14 +52,14 @@ def instances(count: int) -> Instances:
     )
 
 
-def evidence(count: int, epochs: int = 4) -> Evidence:
-    """All kinds, both modes; some instances are never right, and the last is never shown if there are several."""
+def evidence(count: int, epochs: int = 4, needs: Sequence[Need] = get_args(Need)) -> Evidence:
+    """The kinds that are needed; some instances are never right, and the last is never shown if there are several."""
     return Evidence(
-        batch=_dynamics(count, epochs, 0),
-        epoch=_dynamics(count, epochs, 1),
-        gold=_shown(count, 5, 2),
-        held_out=_shown(count, 5, 3),
-        representations=_shown(count, 2 * HIDDEN, 4),
+        batch=_dynamics(count, epochs, 0) if "dynamics" in needs else None,
+        epoch=_dynamics(count, epochs, 1) if "dynamics" in needs else None,
+        gold=_shown(count, 5, 2) if "gold" in needs else None,
+        held_out=_shown(count, 5, 3) if "held-out" in needs else None,
+        representations=_shown(count, 2 * HIDDEN, 4) if "representations" in needs else None,
     )
 
 
