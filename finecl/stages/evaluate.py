@@ -8,8 +8,13 @@ from typing import Any
 from finecl.config import fingerprint
 from finecl.extractor_files import load_extractor
 from finecl.finetune import Scored, score_pairs
-from finecl.metrics import docred_facts_in_train, docred_scores, macro_scores, precision_recall_auc
-from finecl.records import write_json
+from finecl.metrics import (
+    docred_facts_in_train,
+    docred_scores,
+    macro_scores,
+    precision_recall_auc,
+    write_docred_results,
+)
 from finecl.stages.context import Context
 from finecl.stages.finetune import EXTRACTOR, VARIANTS, finetune_fingerprint
 from finecl.types import Document
@@ -37,9 +42,8 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
     context.listener.advance(len(gold))
     titles = [document.title for document in gold]
     facts = scored.facts(saved.card["threshold"], titles, saved.card["relations"])
-    results = [{"title": t, "h_idx": h, "t_idx": tail, "r": r, "evidence": []} for t, h, tail, r in facts]
     if context.ranks.main:
-        write_json(context.directory / PREDICTIONS / f"{variant}.json", results)
+        write_docred_results(context.directory / PREDICTIONS / f"{variant}.json", facts)
     none = context.corpora.test.no_relation
     micro = docred_scores(facts, gold, known, no_relation=none)
     macro = macro_scores(facts, gold, no_relation=none)
