@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +26,7 @@ from finecl.metrics import (
     macro_scores,
     reach_scores,
     scores_by_group,
+    write_docred_results,
 )
 from finecl.types import Document, Entity, Label, Mention
 from tests.toy import GOLD, PREDICTED, TRAIN, document
@@ -216,3 +222,54 @@ def test_gold_of_redocred_scores_full_marks(data_dir: Path) -> None:
     assert reach.intra.gold + reach.inter.gold == len(labels)
     bare = [replace(d, labels=tuple(replace(label, evidence=()) for label in d.labels)) for d in gold]
     assert evidence_scores(predictions, bare).f1 == 0
+
+
+@pytest.fixture(scope="session")
+def official_script() -> Path:
+    """DocRED's code/evaluation.py, which finecl does not hold: FINECL_DOCRED_SCORER names it."""
+    named = os.environ.get("FINECL_DOCRED_SCORER")
+    if not named or not Path(named).is_file():
+        pytest.skip("set FINECL_DOCRED_SCORER to DocRED's code/evaluation.py to compare with it")
+    return Path(named).resolve()
+
+
+def run_official(script: Path, at: Path, **documents: list[Document]) -> dict[str, float]:
+    """What the script prints of ``at / res / result.json``; it wants its files under names of its own."""
+    for folder in ("data", "code", "ref"):
+        (at / folder).mkdir()
+    for name, made in documents.items():
+        DocRED().write(made, at / ("ref" if name == "dev_test" else "data") / f"{name}.json")
+    command = [sys.executable, str(script), str(at), str(at / "out")]
+    done = subprocess.run(command, cwd=at / "code", capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    lines = (at / "out" / "scores.txt").read_text().splitlines()
+    return {name: float(value) for name, value in (line.split(": ") for line in lines)}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_random_predictions_score_as_by_the_official_script(
+    official_script: Path, data_dir: Path, tmp_path: Path, seed: int
+) -> None:
+    draw = random.Random(seed)
+    documents = list(DocRED().read(data_dir / "redocred" / "dev_revised.json"))
+    gold, train, distant = documents[:100], documents[90:300], documents[50:500]
+    predictions: dict[Fact, list[int]] = {}
+    for fact in [(d.title, label.head, label.tail, label.relation) for d in documents[:110] for label in d.labels]:
+        title, head, tail, relation = fact
+        made = fact if draw.random() < 0.6 else (title, tail, head, relation)
+        predictions[made] = sorted(draw.sample(range(4), draw.randint(0, 2)))
+    write_docred_results(tmp_path / "res" / "result.json", predictions, predictions)
+    rows = json.loads((tmp_path / "res" / "result.json").read_text())
+    (tmp_path / "res" / "result.json").write_text(json.dumps(rows + rows[::3]))  # some of them twice
+    printed = run_official(official_script, tmp_path, dev_test=gold, train_annotated=train, train_distant=distant)
+    annotated = docred_scores(predictions, gold, docred_facts_in_train(train))
+    assert 0 < annotated.correct_in_train < annotated.correct
+    assert printed == pytest.approx(
+        {
+            "RE_F1": annotated.f1,
+            "Evi_F1": evidence_scores(predictions, gold).f1,
+            "RE_ignore_annotated_F1": annotated.ign_f1,
+            "RE_ignore_distant_F1": docred_scores(predictions, gold, docred_facts_in_train(distant)).ign_f1,
+        },
+        abs=1e-6,
+    )
