@@ -119,9 +119,10 @@ def test_facts_of_bags_are_named_by_id_else_by_name_and_na_is_none() -> None:
     assert bag_facts([sentence("h", "t", "none")], no_relation="none") == set()
 
 
-def test_a_bag_has_the_score_of_its_best_sentence() -> None:
+@pytest.mark.parametrize("of_sentences", [(0.1, 0.9), (0.9, 0.1)])
+def test_a_bag_has_the_score_of_its_best_sentence(of_sentences: tuple[float, float]) -> None:
     facts: list[NamedFact] = [("h", "t", "r"), ("h", "t", "s"), ("h", "t", "r"), ("h", "t", "NA")]
-    found = bag_scores(facts, [0.1, 0.5, 0.9, 1.0], {("h", "t", "r")}, at=(1, 2, 4))
+    found = bag_scores(facts, [of_sentences[0], 0.5, of_sentences[1], 1.0], {("h", "t", "r")}, at=(1, 2, 4))
     assert (found.predicted, found.gold, found.correct) == (2, 1, 1)
     assert found.precision_at == {1: 1, 2: 1 / 2, 4: 1 / 4}  # two offered, over four
     assert found.precision_at_mean == pytest.approx((1 + 1 / 2 + 1 / 4) / 3)
