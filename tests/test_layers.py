@@ -204,6 +204,7 @@ def _loaded_by(code: str) -> set[str]:
         "from finecl_cli.main import run; run([])",
         "from finecl_cli.main import run; run(['train', '--help'])",
         "from finecl_cli.main import run; run(['--version'])",
+        "from finecl_cli.main import run; run(['evaluate', '--help'])",
         "from finecl_cli.main import run; run(['data', '--help'])",
         "from finecl_cli.main import run; run(['data', 'label', '--help'])",
     ],

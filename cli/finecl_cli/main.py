@@ -24,7 +24,7 @@ COMMANDS = {
     "score": "Score and weigh the silver labels: the first stage of a run.",
     "pretrain": "Pre-train the encoder of a scored run.",
     "finetune": "Fine-tune extractors on the encoder of a run.",
-    "evaluate": "Evaluate the extractors of a run on its test documents.",
+    "evaluate": "Evaluate the extractors of a run, or files of predictions.",
     "report": "Write the report of a run.",
     "compare-orders": "Compare what two proxies learned when: the Jaccard curve of their learned sets.",
     "data": "Convert, check, count, split, label and corrupt your own data.",

@@ -9,8 +9,13 @@ from finecl.config import fingerprint
 from finecl.extraction import Labelled
 from finecl.extractor_files import load_extractor
 from finecl.finetune import Scored, score_pairs
-from finecl.metrics import docred_facts_in_train, docred_scores, macro_scores, precision_recall_auc
-from finecl.records import write_json
+from finecl.metrics import (
+    docred_facts_in_train,
+    docred_scores,
+    macro_scores,
+    precision_recall_auc,
+    write_docred_results,
+)
 from finecl.stages.context import Context
 from finecl.stages.extractors import EXTRACTOR, VARIANTS
 from finecl.stages.finetune import finetune_fingerprint
@@ -41,9 +46,8 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
     scored = scored.placed(data.tokens)
     titles = [document.title for document in gold]
     facts = scored.facts(saved.card["threshold"], titles, saved.card["relations"])
-    results = [{"title": t, "h_idx": h, "t_idx": tail, "r": r, "evidence": []} for t, h, tail, r in facts]
     if context.ranks.main:
-        write_json(context.directory / PREDICTIONS / f"{variant}.json", results)
+        write_docred_results(context.directory / PREDICTIONS / f"{variant}.json", facts)
     none = context.corpora.test.no_relation
     micro = docred_scores(facts, gold, known, no_relation=none)
     macro = macro_scores(facts, gold, no_relation=none)
