@@ -123,6 +123,9 @@ class PretrainSettings(TrainSettings):
     sentences_a_pair: int = 8  # of an entity pair that count in an epoch, at most, where entity pairs are drawn (MTB)
     mlm_probability: float = 0.15
     mlm_coefficient: float | None = None  # of masked language modelling in the loss; None: the method's
+    # pairs without a label that the proxy believes to have one, with at least this probability (against no-relation),
+    # are no candidates; None: all are
+    suspicion: float | None = None
     no_relation_pairs: int = 32  # candidates without a label, at most, a document (row 22)
 
 

@@ -19,6 +19,7 @@ from finecl.pairs import Asked
 from finecl.progress import Listener
 from finecl.ranks import Ranks, current
 from finecl.resume import Checkpoints, Saved
+from finecl.suspects import Suspects, find_suspects
 from finecl.types import Dynamics, Evidence, Ints
 
 
@@ -77,9 +78,10 @@ def judge(logits_PR: Tensor, labels_PR: Tensor, pair_I: Tensor, relation_I: Tens
 
 @dataclass(frozen=True, kw_only=True)
 class ProxyRun:
-    """Evidence, and what making it cost in seconds."""
+    """Evidence, the unlabelled pairs that the trained proxy suspects, and what making it cost in seconds."""
 
     evidence: Evidence
+    suspects: Suspects
     train_seconds: float
     record_seconds: float
     epoch_pass_seconds: float
@@ -138,10 +140,11 @@ class _Proxy:
         self.since = time.perf_counter()
         self.epoch_pass_seconds += self.since - paused
 
-    def ran(self) -> ProxyRun:
+    def ran(self, suspects: Suspects) -> ProxyRun:
         """What came out."""
         batch, epoch = (self.recorders.get(mode) for mode in ("batch", "epoch"))
         return ProxyRun(
+            suspects=suspects,
             evidence=Evidence(batch=batch.dynamics if batch else None, epoch=epoch.dynamics if epoch else None),
             train_seconds=self.train_seconds,
             record_seconds=batch.seconds if batch else 0.0,
@@ -187,4 +190,4 @@ def train_proxy(
     )
     for epoch in training.epochs():
         proxy.look(epoch, extractor, data, settings.max_tokens)
-    return proxy.ran()
+    return proxy.ran(find_suspects(extractor, data, max_tokens=settings.max_tokens))

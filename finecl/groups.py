@@ -9,7 +9,7 @@ import numpy as np
 
 from finecl.batch import Packed, pack, with_queries
 from finecl.marking import blanked
-from finecl.pairs import ask, instances_of
+from finecl.pairs import Among, ask, instances_of
 from finecl.sampling import draw_instances, query_tokens
 from finecl.text import Reader, Tokens
 from finecl.types import NO_RELATION, Bools, Floats, Instances, Ints, Table, View
@@ -39,7 +39,7 @@ class Silver:
     ``relation_tokens`` are the sub-words of each relation's name; ``askable`` says of which instances [N] head and
     tail are within the encoder's reach and the weight is not 0. ``entity_key`` and ``first_entity`` are what
     ``finecl.sentences.entity_keys`` gives, where an objective asks for it. ``blanking`` is the share of mentions of
-    marked sentences that become a blank.
+    marked sentences that become a blank. ``among`` says which pairs without a label may be candidates.
     """
 
     tokens: Tokens
@@ -51,6 +51,7 @@ class Silver:
     entity_key: Ints | None = None
     first_entity: Ints | None = None
     blanking: float = 0.0
+    among: Among | None = None
 
     def key(self, document: Ints, entity: Ints) -> Ints:
         """The keys of these entities of the corpus; 0 where nothing has asked for any."""
@@ -68,7 +69,16 @@ def plain_group(
     if marked and silver.blanking and reader.markers:
         rows = blanked(rows, documents, silver.blanking, reader.markers, seed=seed, step=step)
     packed = pack(rows)
-    asked = ask(packed, silver.instances, documents, marked=marked, at_most=no_relation_pairs, seed=seed, epoch=step)
+    asked = ask(
+        packed,
+        silver.instances,
+        documents,
+        marked=marked,
+        among=silver.among,
+        at_most=no_relation_pairs,
+        seed=seed,
+        epoch=step,
+    )
     kept = silver.weight[asked.instance_I] > 0
     instance, labelled = asked.instance_I[kept], asked.pair_I[kept]
     free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)

@@ -24,7 +24,10 @@ from finecl.ragged import find
 from finecl.ranks import current
 from finecl.stages.context import Context
 from finecl.stages.extractors import made_from, plain_extractor
+from finecl.suspects import Suspects
 from finecl.types import Dynamics, Evidence, Floats, Instances, Ints, Need
+
+_LAYOUT = 2  # to be raised when what is kept of a proxy changes
 
 
 def needs(context: Context) -> tuple[Need, ...]:
@@ -52,7 +55,7 @@ def evidence_fingerprint(context: Context, need: Need) -> str:
         return fingerprint(model)
     if need == "gold":
         return fingerprint(model, made_from(context, context.model_fingerprint))
-    return fingerprint(model, values["proxy"], values["extractor"], context.settings.seed)
+    return fingerprint(model, values["proxy"], values["extractor"], context.settings.seed, _LAYOUT)
 
 
 def gather(context: Context, asked: Sequence[Need]) -> tuple[ProxyRun | None, Evidence]:
@@ -182,6 +185,7 @@ def _replacing(path: Path) -> Iterator[Path]:
 def _save(run: ProxyRun, path: Path) -> None:
     modes = {"batch": run.evidence.batch, "epoch": run.evidence.epoch}
     arrays = {f"{m}.{name}": column for m, d in modes.items() if d for name, column in d.columns().items()}
+    arrays |= {f"suspects.{name}": column for name, column in run.suspects.columns().items()}
     seconds = {k: getattr(run, k) for k in ("train_seconds", "record_seconds", "epoch_pass_seconds")}
     with _replacing(path) as unfinished:
         save_file(arrays, unfinished, metadata={"seconds": json.dumps(seconds)})
@@ -196,4 +200,6 @@ def _load(path: Path) -> ProxyRun:
         for mode in ("batch", "epoch")
         if f"{mode}.correct" in arrays
     }
-    return ProxyRun(evidence=Evidence(batch=dynamics.get("batch"), epoch=dynamics.get("epoch")), **seconds)
+    evidence = Evidence(batch=dynamics.get("batch"), epoch=dynamics.get("epoch"))
+    found = {k.removeprefix("suspects."): v for k, v in arrays.items() if k.startswith("suspects.")}
+    return ProxyRun(evidence=evidence, suspects=Suspects.of(found), **seconds)

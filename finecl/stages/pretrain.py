@@ -9,11 +9,13 @@ import numpy as np
 from finecl.checkpoints import save_encoder
 from finecl.config import fingerprint
 from finecl.groups import Silver
+from finecl.pairs import Among
 from finecl.plan import MLM, Pretraining
 from finecl.pretrain import PretrainLog, pretrain
 from finecl.sentences import entity_keys
 from finecl.stages.context import Context
 from finecl.stages.score import read_weights, score_fingerprint
+from finecl.suspects import Unsuspected
 from finecl.text import Reader, reached
 from finecl.types import Floats
 
@@ -81,7 +83,16 @@ def _silver(context: Context, reader: Reader, weights: Floats, *, keyed: bool) -
         entity_key=keys[0],
         first_entity=keys[1],
         blanking=method.blanking,
+        among=_among(context),
     )
+
+
+def _among(context: Context) -> Among | None:
+    """Leaves suspected false negatives out, if that is asked for; of marked sentences every one was labelled."""
+    least = context.settings.pretrain.suspicion
+    if least is None or context.method.text != "documents":
+        return None
+    return Unsuspected.read(context.directory, least)
 
 
 def _record(log: PretrainLog) -> dict[str, Any]:

@@ -49,7 +49,11 @@ def score(context: Context) -> dict[str, Any]:
     record |= _noise_record(noise, truth) if context.method.scorer else {}
     if run:
         record |= _proxy_record(run) | _learning_record(evidence, truth, getattr(scorer, "mode", "batch"))
+    if run:
+        record["suspected_pairs"] = len(run.suspects.document)
     if context.ranks.main:
+        if run:
+            run.suspects.write(context.directory, instances.relations, context.corpora.silver.titles)
         _write(context, instances, noise, weights, evidence)
     return record
 

@@ -21,13 +21,21 @@ from torch import Tensor, nn
 from finecl import registry, samples, testing
 from finecl.errors import FormatError
 from finecl.registry import Part
-from finecl.testing import check_extractor, check_format, check_noise_scorer, check_objective, check_weighting
+from finecl.testing import (
+    check_extractor,
+    check_format,
+    check_method,
+    check_noise_scorer,
+    check_objective,
+    check_weighting,
+)
 from finecl.types import Batch, Document, Evidence, Floats, Generator, Instances, LossSum, Pairs, Table
 
 CHECKS: dict[str, Callable[..., None]] = {
     "scorer": check_noise_scorer,
     "weighting": check_weighting,
     "objective": check_objective,
+    "method": check_method,
     "extractor": check_extractor,
     "format": check_format,
 }
