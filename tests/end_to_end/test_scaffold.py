@@ -111,7 +111,7 @@ def test_a_scaffolded_plugin_is_changed_built_installed_and_used(
     listed = json.loads(elsewhere("plugins", "--json", PYTHONPATH=site).out)
     (row,) = [part for part in listed["parts"] if part["name"] == "later-doubt"]
     assert row["settings"] == {"skip": 0}
-    assert "later-doubt" in elsewhere("train", "--help", PYTHONPATH=site).out
+    assert "later-doubt" in "".join(elsewhere("train", "--help", PYTHONPATH=site).out.split())  # wrapped at hyphens
     arguments = [*small.arguments(tmp_path / "run"), "--scorer", "later-doubt", "--stop-after", "score"]
     told = elsewhere(*arguments, PYTHONPATH=site)
     assert told.code == 0, told.err

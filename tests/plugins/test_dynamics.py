@@ -465,7 +465,7 @@ def test_confident_learning_is_cleanlab_on_pairs_of_one_label() -> None:
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):
         quality = rank.get_label_quality_scores(relation, probabilities, method=method)
-        noise = ConfidentLearning(method=method).score(made, Evidence(held_out=logits))  # type: ignore[arg-type]
+        noise = ConfidentLearning(method=method).score(made, Evidence(held_out=logits))
         assert noise.tolist() == pytest.approx((1 - quality).tolist(), abs=1e-5)
 
 

@@ -64,7 +64,7 @@ def check(module: str, as_json: bool) -> int:
 
     The exit code is 2 if anything is amiss.
     """
-    from finecl.plugin_check import check_plugin
+    from finecl_cli.plugin_check import check_plugin
 
     sys.path.insert(0, "")  # a plugin that is being written stands in the current directory
     found = check_plugin(module)
