@@ -18,6 +18,7 @@ from finecl.config import ModelSettings
 from finecl.dropout import quicken_dropout
 from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
+from finecl.marking import ADDED, Markers
 from finecl.memory import tune_malloc
 from finecl.records import replacing_directory
 from finecl.resume import tensors_of
@@ -61,10 +62,11 @@ def check_sha256(path: Path, expected: str) -> None:
         raise ModelError(f"{path}: expected sha256 {expected}, got {found}; reinstall the package that ships it")
 
 
-def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Reader, list[str]]:
+def load_encoder(settings: ModelSettings, *, seed: int = 0, markers: bool = False) -> tuple[Encoder, Reader, list[str]]:
     """Encoder, reader and what the user should know about them.
 
     A checkpoint without a language-modelling head gets a fresh one whose output weights are its embeddings.
+    ``markers`` adds the words that marked sentences need, where the vocabulary has none to spare.
 
     Raises:
         ModelError: nothing readable is there, the family is not supported, or a stored test vector is not met.
@@ -86,6 +88,8 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Re
         )
         tokenizer = AutoTokenizer.from_pretrained(where, use_fast=True)
     notes = _notes(settings.name, report)
+    if markers:
+        add_markers(model, tokenizer)
     if settings.gradient_checkpointing:
         # renamed in the course of transformers 5
         name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
@@ -96,7 +100,7 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0) -> tuple[Encoder, Re
     if settings.torch_compile:
         encoder.compile_layers()
     limit = int(config.max_position_embeddings) - encoder.first_position
-    reader = Reader(tokenizer, min(settings.max_length, limit))
+    reader = Reader(tokenizer, min(settings.max_length, limit), Markers.of(tokenizer))
     verify(encoder, reader, Path(where))
     return encoder, reader, notes
 
@@ -149,6 +153,14 @@ def verify(encoder: Encoder, reader: Reader, directory: Path) -> None:
     far = (torch.tensor(stored["states"]) - torch.tensor(found["states"])).abs().max().item() if same_words else 1.0
     if far > 1e-3:
         raise ModelError(f"{directory}: does not give its stored test vector (off by {far:.2g}); save it again")
+
+
+def add_markers(model: Any, tokenizer: Any) -> None:
+    """Gives a vocabulary without words to spare five new ones, and the model embeddings for them."""
+    if Markers.of(tokenizer) is None:
+        tokenizer.add_tokens(list(ADDED), special_tokens=True)
+        if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
 
 
 def _check_family(config: Any, name: str) -> None:

@@ -101,6 +101,10 @@ class ProxySettings(ExtractSettings):
     num_train_epochs: int = 15
     loss: Literal["ce", "bce"] = "ce"  # release: bce (row 1)
     record: Literal["both", "batch", "epoch"] = "both"
+    # type-matched: only pairs whose types some labelled pair has, too; others need no reading to be told apart
+    no_relation: Literal["random", "type-matched"] = "random"
+    mentions: Literal["text", "type", "blank"] = "text"  # what the proxy reads in their place
+    folds: int = 5  # trainings for the scorers that ask a proxy which has not seen the document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,9 +116,16 @@ class PretrainSettings(TrainSettings):
     warmup_steps: float = 500.0
     batch_size: int = 768
     max_steps: int = 6000
-    # documents that are contrasted with each other; the release: 16 a GPU (row 24); global: all of a step
-    contrast_group: int | Literal["global"] = 16
+    # documents that are contrasted with each other; global: all of a step; None: 16, as in the release on a GPU
+    # (row 24), or 64 marked sentences, as in CP's
+    contrast_group: int | Literal["global"] | None = None
+    blanking: float | None = None  # share of mentions of marked sentences that become a blank; None: the method's
+    sentences_a_pair: int = 8  # of an entity pair that count in an epoch, at most, where entity pairs are drawn (MTB)
     mlm_probability: float = 0.15
+    mlm_coefficient: float | None = None  # of masked language modelling in the loss; None: the method's
+    # pairs without a label that the proxy believes to have one, with at least this probability (against no-relation),
+    # are no candidates; None: all are
+    suspicion: float | None = None
     no_relation_pairs: int = 32  # candidates without a label, at most, a document (row 22)
 
 
@@ -123,7 +134,8 @@ class FinetuneSettings(ExtractSettings):
     """Stage 3: fine-tuning on gold labels (section A.3.1; the release clips at 0.1, row 10)."""
 
     num_train_epochs: int = 200
-    loss: Literal["ce", "bce"] = "bce"  # the paper's text says ce; every DocRED system uses bce (row 27)
+    # None: the extractor's own. The paper's text says ce; every DocRED system, and so "bilinear", has bce (row 27)
+    loss: Literal["ce", "bce"] | None = None
     eval_epochs: int = 5  # epochs between looks at dev
 
 
@@ -133,7 +145,10 @@ class Settings:
 
     seed: int = 42
     preset: str | None = None
+    compat: Literal["release"] | None = None  # release: what the released code does, finecl/compat/release.toml
     method: str = "finecl"
+    objectives: tuple[str, ...] | None = None  # NAME or COEFFICIENT*NAME; None: the method's
+    text: Literal["documents", "marked-sentences"] | None = None  # what pre-training reads; None: the method's
     scorer_name: str | None = None  # None: the method's
     weighting_name: str | None = None
     data: DataSettings = field(default_factory=DataSettings)
@@ -159,7 +174,7 @@ def resolve(
     assignments: Iterable[str] = (),
     overrides: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Settings from all their sources; later ones win: preset, TOML file, ``overrides``, ``key=value`` texts.
+    """Settings from all their sources; later ones win: preset, compat, TOML file, ``overrides``, ``key=value`` texts.
 
     Without a preset the one named like ``data.name`` is taken, if there is such a one: ``demo``.
 
@@ -174,6 +189,9 @@ def resolve(
         given = _merge(given, layer)
     name = preset or given.get("preset") or _implied_preset(given)
     base = read_preset(name) if name else {}
+    if given.get("compat"):
+        from_dict({"compat": given["compat"]})  # the name is checked
+        base = _merge(base, {key: value for key, value in read_compat(given["compat"]).items() if key != "parts"})
     return from_dict(_merge(base, given | {"preset": name}))
 
 
@@ -208,6 +226,11 @@ def read_preset(name: str) -> dict[str, Any]:
     if name not in presets():
         raise SettingsError(f"no preset is called '{name}'; known: {', '.join(presets())}")
     return tomllib.loads((files("finecl.presets") / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def read_compat(name: str) -> dict[str, Any]:
+    """What another implementation does: sections of the settings, and ``parts`` by kind and name."""
+    return tomllib.loads((files("finecl.compat") / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _implied_preset(given: Mapping[str, Any]) -> str | None:

@@ -15,6 +15,7 @@ import numpy as np
 from finecl.arrow import write_arrow
 from finecl.checks import check_document
 from finecl.config import fingerprint
+from finecl.entities import Entities
 from finecl.errors import FormatError, SettingsError
 from finecl.rows import LabelColumns, OnEmpty, Rows, columns, from_row
 from finecl.types import Bools, Document, Format, Instances
@@ -171,6 +172,11 @@ class Corpus:
             return None
         claimed = np.array(relations, dtype=object)[self.instances(relations).relation]
         return np.asarray(np.array(stated, dtype=object) == claimed, dtype=np.bool_)
+
+    @cached_property
+    def entities(self) -> Entities:
+        """The entities of all documents as columns."""
+        return Entities.of(self._dataset)
 
     @cached_property
     def _labels(self) -> LabelColumns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from finecl.pairs import Asked
 from finecl.progress import Listener
 from finecl.ranks import Ranks, current
 from finecl.resume import Checkpoints, Saved
-from finecl.types import Dynamics, Evidence
+from finecl.suspects import Suspects, find_suspects
+from finecl.types import Dynamics, Evidence, Ints
 
 
 class Recorder:
@@ -77,12 +78,20 @@ def judge(logits_PR: Tensor, labels_PR: Tensor, pair_I: Tensor, relation_I: Tens
 
 @dataclass(frozen=True, kw_only=True)
 class ProxyRun:
-    """Evidence, and what making it cost in seconds."""
+    """Evidence, the unlabelled pairs that the trained proxy suspects, and what making it cost in seconds."""
 
     evidence: Evidence
+    suspects: Suspects
     train_seconds: float
     record_seconds: float
     epoch_pass_seconds: float
+
+    def spread(self, place_I: Ints, count: int) -> ProxyRun:
+        """The same with each instance at its place among ``count``; the others were never shown."""
+        if len(place_I) == count and (np.diff(place_I) == 1).all():
+            return self
+        batch, epoch = (d.spread(place_I, count) if d else None for d in (self.evidence.batch, self.evidence.epoch))
+        return replace(self, evidence=Evidence(batch=batch, epoch=epoch))
 
 
 @dataclass(kw_only=True)
@@ -131,12 +140,12 @@ class _Proxy:
         self.since = time.perf_counter()
         self.epoch_pass_seconds += self.since - paused
 
-    def ran(self) -> ProxyRun:
+    def ran(self, suspects: Suspects) -> ProxyRun:
         """What came out."""
-        evidence = Evidence(**{mode: recorder.dynamics for mode, recorder in self.recorders.items()})
-        batch = self.recorders.get("batch")
+        batch, epoch = (self.recorders.get(mode) for mode in ("batch", "epoch"))
         return ProxyRun(
-            evidence=evidence,
+            suspects=suspects,
+            evidence=Evidence(batch=batch.dynamics if batch else None, epoch=epoch.dynamics if epoch else None),
             train_seconds=self.train_seconds,
             record_seconds=batch.seconds if batch else 0.0,
             epoch_pass_seconds=self.epoch_pass_seconds,
@@ -181,4 +190,4 @@ def train_proxy(
     )
     for epoch in training.epochs():
         proxy.look(epoch, extractor, data, settings.max_tokens)
-    return proxy.ran()
+    return proxy.ran(find_suspects(extractor, data, max_tokens=settings.max_tokens))

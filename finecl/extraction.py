@@ -13,15 +13,16 @@ from torch import Tensor
 from finecl.batch import Packed, pack, passes
 from finecl.config import FinetuneSettings, ProxySettings
 from finecl.optimization import Optimization, check_finite
-from finecl.pairs import Asked, ask
+from finecl.pairs import Among, Asked, ask
 from finecl.parallel import Parallel
 from finecl.progress import Listener
+from finecl.ragged import find
 from finecl.ranks import current, shares
 from finecl.registry import Registry
 from finecl.resume import Arrays, Checkpoints, Saved, seed_pass
 from finecl.sampling import epoch_order
 from finecl.text import Tokens
-from finecl.types import Batch, Instances, Ints
+from finecl.types import Batch, Floats, Instances, Ints
 
 Observe = Callable[[int, Asked, Tensor, Tensor], None]
 """Is shown each training forward pass, before its update: epoch, pairs, logits and labels ``[P, R]``."""
@@ -29,15 +30,26 @@ Observe = Callable[[int, Asked, Tensor, Tensor], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """A corpus as an extractor meets it."""
+    """A corpus as an extractor meets it. ``among`` says which pairs may be drawn as no-relation pairs in training."""
 
     tokens: Tokens
     instances: Instances
+    among: Among | None = None
 
     @property
     def relations(self) -> int:
         """Number of logits: the relations, and no-relation as the last."""
         return len(self.instances.relations) + 1
+
+    def part(self, documents: Ints) -> Labelled:
+        """Some of the documents (numbers in rising order), numbered anew from 0, with their labels."""
+        at, whole = find(documents, self.instances.document), self.among
+        among: Among | None = None
+        if whole is not None:
+            among = lambda document, head, tail: whole(documents[document], head, tail)  # noqa: E731
+        return Labelled(
+            tokens=self.tokens.part(documents), instances=self.instances.part(at >= 0, document=at), among=among
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +70,7 @@ def build_extractor(registry: Registry, name: str, settings: dict[str, Any], enc
     """An extractor on its encoder's device; ``settings`` that it does not have are left to those that do."""
     encoder.freeze_head()
     part = registry.part("extractor", name)
-    loss = {"loss": settings["loss"]} if "loss" in part.settings else {}
+    loss = {"loss": settings["loss"]} if "loss" in part.settings and settings.get("loss") else {}
     own = {key: value for key, value in settings.items() if key != "loss"}
     return part.create(encoder, relations, **(loss | own)).to(encoder.precision.device)
 
@@ -68,7 +80,11 @@ def question(
 ) -> Question:
     """The pairs of some documents: the labelled ones, and all (None) or a draw of the others."""
     packed = pack(data.tokens.rows(documents))
-    asked = ask(packed, data.instances, documents, negatives=negatives, seed=seed, epoch=epoch)
+    marked = data.tokens.marked
+    among = data.among if negatives else None
+    asked = ask(
+        packed, data.instances, documents, marked=marked, among=among, negatives=negatives, seed=seed, epoch=epoch
+    )
     batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=extractor.encoder.first_position)
     labels = torch.zeros(len(asked), data.relations)
     labels[torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I)] = 1.0
@@ -168,6 +184,52 @@ class Training:
     def _questions(self, documents: Ints, epoch: int) -> list[Question]:
         most = self.extractor.encoder.precision.pass_tokens(self.settings.max_tokens)
         return [self._question(documents[run], epoch) for run in passes(self.data.tokens.lengths[documents], most)]
+
+
+def train_on(
+    extractor: Any,
+    data: Labelled,
+    settings: ProxySettings | FinetuneSettings,
+    *,
+    stage: str,
+    seed: int,
+    listener: Listener | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> None:
+    """Trains an extractor for all its epochs, looking at nothing on the way."""
+    training = Training(
+        extractor=extractor,
+        data=data,
+        settings=settings,
+        stage=stage,
+        seed=seed,
+        listener=listener or Listener(),
+        checkpoints=checkpoints or Checkpoints(),
+    )
+    for _ in training.epochs():
+        pass
+
+
+@torch.no_grad()
+def pair_vectors(encoder: Any, data: Labelled, *, max_tokens: int | None = None) -> Floats:
+    """Head and tail of each instance, side by side ``[N, 2 H]``; NaN where one is beyond the encoder's reach."""
+    encoder.eval()
+    lengths, most = data.tokens.lengths, encoder.precision.pass_tokens(max_tokens)
+    found = np.full((len(data.instances), 2 * encoder.hidden_size), -np.inf, dtype=np.float32)
+    mine = np.argsort(lengths, kind="stable")
+    mine = mine[shares(lengths[mine], current().size)[current().rank]]
+    for run in passes(lengths[mine], most):
+        documents = np.sort(mine[run])
+        packed = pack(data.tokens.rows(documents))
+        asked = ask(packed, data.instances, documents, marked=data.tokens.marked, at_most=0)
+        batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=encoder.first_position)
+        batch = batch.to(encoder.precision.device)
+        entities_VH = encoder.entities(encoder(batch), batch)
+        vectors = torch.cat([entities_VH[batch.head_P], entities_VH[batch.tail_P]], dim=1)
+        found[asked.instance_I] = vectors.cpu().numpy()[asked.pair_I]
+    current().merge(found, "max")
+    found[np.isneginf(found).all(axis=1)] = np.nan
+    return found
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ from torch import Tensor
 from finecl.config import FinetuneSettings
 from finecl.errors import TrainingError
 from finecl.extraction import Labelled, Training, answers
-from finecl.metrics import Fact, choose_threshold
+from finecl.metrics import Fact, Threshold, choose_threshold
 from finecl.progress import Listener
 from finecl.ragged import pair_key
 from finecl.ranks import current
 from finecl.resume import Checkpoints, Saved, put_tensors, tensors_of
+from finecl.sentences import Sentences
+from finecl.text import Tokens
 from finecl.types import Bools, Floats, Ints
 
 
@@ -32,6 +34,7 @@ class Scored:
     head: Ints
     tail: Ints
     scores_PR: Floats
+    marked: bool = False
 
     def correct(self, data: Labelled) -> Bools:
         """Which scores belong to a gold label ``[P, relations]``."""
@@ -46,9 +49,30 @@ class Scored:
         found[at[there], gold.relation[there]] = True
         return found
 
+    def placed(self, tokens: Tokens) -> Scored:
+        """The same with the documents and entities of the corpus, where it was marked sentences that were asked."""
+        if not isinstance(tokens, Sentences):
+            return self
+        row = self.document
+        return replace(self, document=tokens.document[row], head=tokens.head[row], tail=tokens.tail[row])
+
+    def predicted(self, threshold: float) -> Bools:
+        """Which relations are predicted ``[P, relations]``: those that score at least ``threshold``.
+
+        Of a marked sentence that is the best one alone, and only if it scores above 0: it has one relation or none.
+        """
+        if not self.marked:
+            above: Bools = self.scores_PR >= threshold
+            return above
+        best = self.scores_PR.argmax(axis=1)
+        found = np.zeros(self.scores_PR.shape, dtype=np.bool_)
+        row = np.arange(len(best))
+        found[row, best] = self.scores_PR[row, best] > 0
+        return found
+
     def facts(self, threshold: float, titles: Sequence[str], relations: Sequence[str]) -> list[Fact]:
-        """The facts that score at least ``threshold``, most certain first."""
-        pair, relation = np.nonzero(self.scores_PR >= threshold)
+        """The facts that are predicted, most certain first."""
+        pair, relation = np.nonzero(self.predicted(threshold))
         order = np.argsort(-self.scores_PR[pair, relation], kind="stable")
         return [
             (titles[self.document[p]], int(self.head[p]), int(self.tail[p]), relations[r])
@@ -78,7 +102,19 @@ def score_pairs(extractor: Any, data: Labelled, *, max_tokens: int | None = None
         raise TrainingError("no document has two entities within the encoder's reach: raise model.max_length")
     document, head, tail, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((tail, head, document))  # however many ranks there were
-    return Scored(document=document[order], head=head[order], tail=tail[order], scores_PR=scores[order])
+    return Scored(
+        document=document[order], head=head[order], tail=tail[order], scores_PR=scores[order], marked=data.tokens.marked
+    )
+
+
+def _chosen(scored: Scored, dev: Labelled) -> Threshold:
+    """The threshold of the best micro F1 on dev; of marked sentences, the F1 of the relation chosen for each."""
+    correct, gold = scored.correct(dev), len(dev.instances)
+    if not scored.marked:
+        return choose_threshold(scored.scores_PR.ravel(), correct.ravel(), gold)
+    predicted = scored.predicted(0.0)
+    f1 = 2 * int((predicted & correct).sum()) / max(1, int(predicted.sum()) + gold)
+    return Threshold(threshold=0.0, f1=f1)
 
 
 @dataclass(kw_only=True)
@@ -95,7 +131,7 @@ class _Best:
     def look(self, epoch: int, dev: Labelled, max_tokens: int | None) -> None:
         """Measures dev after an epoch, and keeps the weights if it is the best."""
         scored = score_pairs(self.extractor, dev, max_tokens=max_tokens)
-        chosen = choose_threshold(scored.scores_PR.ravel(), scored.correct(dev).ravel(), len(dev.instances))
+        chosen = _chosen(scored, dev)
         self.by_epoch[epoch] = chosen.f1
         if chosen.f1 > self.f1:
             self.f1, self.epoch, self.threshold = chosen.f1, epoch, chosen.threshold

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from finecl.batch import Packed, pack, with_queries
-from finecl.pairs import ask, instances_of
+from finecl.marking import blanked
+from finecl.pairs import Among, ask, instances_of
 from finecl.sampling import draw_instances, query_tokens
 from finecl.text import Reader, Tokens
 from finecl.types import NO_RELATION, Bools, Floats, Instances, Ints, Table, View
@@ -36,7 +37,9 @@ class Silver:
     """The silver corpus as pre-training meets it; ``weight`` is [N], ``unscored`` that of a pair without a label.
 
     ``relation_tokens`` are the sub-words of each relation's name; ``askable`` says of which instances [N] head and
-    tail are within the encoder's reach and the weight is not 0.
+    tail are within the encoder's reach and the weight is not 0. ``entity_key`` and ``first_entity`` are what
+    ``finecl.sentences.entity_keys`` gives, where an objective asks for it. ``blanking`` is the share of mentions of
+    marked sentences that become a blank. ``among`` says which pairs without a label may be candidates.
     """
 
     tokens: Tokens
@@ -45,12 +48,37 @@ class Silver:
     unscored: float
     relation_tokens: Sequence[Sequence[int]]
     askable: Bools
+    entity_key: Ints | None = None
+    first_entity: Ints | None = None
+    blanking: float = 0.0
+    among: Among | None = None
+
+    def key(self, document: Ints, entity: Ints) -> Ints:
+        """The keys of these entities of the corpus; 0 where nothing has asked for any."""
+        if self.entity_key is None or self.first_entity is None:
+            return np.zeros(len(document), dtype=np.int64)
+        keys: Ints = self.entity_key[self.first_entity[document] + entity]
+        return keys
 
 
-def plain_group(silver: Silver, documents: Ints, *, no_relation_pairs: int, seed: int, step: int) -> Group:
-    """Documents as they are, with the view "pair"; instances of weight 0 are left out of everything."""
-    packed = pack(silver.tokens.rows(documents))
-    asked = ask(packed, silver.instances, documents, at_most=no_relation_pairs, seed=seed, epoch=step)
+def plain_group(
+    silver: Silver, documents: Ints, reader: Reader, *, no_relation_pairs: int, seed: int, step: int
+) -> Group:
+    """Documents or marked sentences, with the view "pair"; instances of weight 0 are left out of everything."""
+    rows, marked = silver.tokens.rows(documents), silver.tokens.marked
+    if marked and silver.blanking and reader.markers:
+        rows = blanked(rows, documents, silver.blanking, reader.markers, seed=seed, step=step)
+    packed = pack(rows)
+    asked = ask(
+        packed,
+        silver.instances,
+        documents,
+        marked=marked,
+        among=silver.among,
+        at_most=no_relation_pairs,
+        seed=seed,
+        epoch=step,
+    )
     kept = silver.weight[asked.instance_I] > 0
     instance, labelled = asked.instance_I[kept], asked.pair_I[kept]
     free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)
@@ -63,9 +91,11 @@ def plain_group(silver: Silver, documents: Ints, *, no_relation_pairs: int, seed
         tail=asked.tail_P[pair],
         relation=np.concatenate([silver.instances.relation[instance], np.full(len(free), NO_RELATION)]),
         weight=np.concatenate([silver.weight[instance], blank + silver.unscored]).astype(np.float32),
+        head_key=silver.key(documents[asked.document_P[pair]], asked.head_P[pair]),
+        tail_key=silver.key(documents[asked.document_P[pair]], asked.tail_P[pair]),
     )
-    rows = (asked.head_row_P[pair], asked.tail_row_P[pair])
-    return Group(documents=documents, packed=packed, views={"pair": Rows(table=table, entity_rows=rows)})
+    entity_rows = (asked.head_row_P[pair], asked.tail_row_P[pair])
+    return Group(documents=documents, packed=packed, views={"pair": Rows(table=table, entity_rows=entity_rows)})
 
 
 def queried_group(silver: Silver, documents: Ints, reader: Reader, *, seed: int, step: int) -> Group:
@@ -102,6 +132,8 @@ def _query_table(silver: Silver, drawn: Ints, document: Ints) -> Table:
         tail=instances.tail[drawn],
         relation=instances.relation[drawn],
         weight=silver.weight[drawn],
+        head_key=silver.key(instances.document[drawn], instances.head[drawn]),
+        tail_key=silver.key(instances.document[drawn], instances.tail[drawn]),
     )
 
 
@@ -123,4 +155,6 @@ def _entity_table(silver: Silver, packed: Packed, drawn: Ints) -> Table:
         tail=np.full(count, -1),
         relation=relation,
         weight=np.ones(count, dtype=np.float32),
+        head_key=silver.key(instances.document[drawn][packed.document_V], packed.entity_V),
+        tail_key=np.zeros(count, dtype=np.int64),
     )

@@ -21,8 +21,18 @@ _EXTRACT = {**_TRAIN, "head_learning_rate": 0, "num_train_epochs": 1, "negatives
 _LEAST: Mapping[str, float | Mapping[str, float]] = {
     "seed": 0,
     "model": {"max_length": 3, "attention_dropout": 0, "hidden_dropout": 0},  # two special tokens and a word
-    "proxy": _EXTRACT,
-    "pretrain": {**_TRAIN, "max_steps": 1, "contrast_group": 2, "mlm_probability": 0, "no_relation_pairs": 0},
+    "proxy": {**_EXTRACT, "folds": 2},
+    "pretrain": {
+        **_TRAIN,
+        "max_steps": 1,
+        "contrast_group": 2,
+        "mlm_probability": 0,
+        "mlm_coefficient": 0,
+        "no_relation_pairs": 0,
+        "blanking": 0,
+        "suspicion": 0.5,
+        "sentences_a_pair": 2,
+    },
     "finetune": {**_EXTRACT, "eval_epochs": 1},
     "save": {"save_steps": 1, "save_total_limit": 1},
 }
@@ -30,6 +40,8 @@ _MOST: Mapping[str, float] = {
     "model.attention_dropout": 1,
     "model.hidden_dropout": 1,
     "pretrain.mlm_probability": 1,
+    "pretrain.blanking": 1,
+    "pretrain.suspicion": 1,
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from finecl.batch import Packed
 from finecl.draws import uniform
 from finecl.ragged import find, first_within, offsets, pair_key, ranges
 from finecl.types import Bools, Instances, Ints
+
+Among: TypeAlias = Callable[[Ints, Ints, Ints], Bools]
+"""Whether pairs may stand for no-relation: documents of the corpus, heads, tails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +45,16 @@ def instances_of(instances: Instances, documents: Ints) -> tuple[Ints, Ints]:
     return ranges(first, count), np.repeat(np.arange(len(documents)), count)
 
 
-def all_pairs(packed: Packed) -> tuple[Ints, Ints]:
-    """Every ordered pair of different entities of the same document, as entity rows (head, tail)."""
+def all_pairs(packed: Packed, *, marked: bool = False) -> tuple[Ints, Ints]:
+    """Every ordered pair of different entities of the same document, as entity rows (head, tail).
+
+    A marked sentence has one pair: entity 0 is the head and entity 1 the tail.
+    """
     count = np.bincount(packed.document_V, minlength=len(packed.lengths))
     size = count[packed.document_V]
     head = np.repeat(np.arange(len(packed.key_V)), size)
     tail = ranges(np.repeat(offsets(count), count), size)
-    different = head != tail
+    different = head < tail if marked else head != tail
     return head[different], tail[different]
 
 
@@ -55,6 +63,8 @@ def ask(
     instances: Instances,
     documents: Ints,
     *,
+    marked: bool = False,
+    among: Among | None = None,
     negatives: float | None = None,
     at_most: int | None = None,
     seed: int = 0,
@@ -64,7 +74,8 @@ def ask(
 
     ``negatives`` is their number for each labelled pair (at least one a document), ``at_most`` their greatest
     number a document; with neither, every pair is asked about.
-    ``documents`` are the documents' numbers in their corpus.
+    ``documents`` are the documents' numbers in their corpus; ``marked`` says that they are marked sentences;
+    ``among`` says which pairs may be drawn as no-relation pairs.
     """
     number, local = instances_of(instances, documents)
     head_row = packed.entity_rows(local, instances.head[number])
@@ -72,8 +83,11 @@ def ask(
     kept = (head_row >= 0) & (tail_row >= 0)
     number, key_I = number[kept], _key(packed, head_row[kept], tail_row[kept])
     labelled = np.unique(key_I)
-    free = _key(packed, *all_pairs(packed))
+    free = _key(packed, *all_pairs(packed, marked=marked))
     free = free[find(labelled, free) < 0]
+    if among is not None:
+        head, tail = free // _width(packed), free % _width(packed)
+        free = free[among(documents[packed.document_V[head]], packed.entity_V[head], packed.entity_V[tail])]
     if negatives is not None or at_most is not None:
         quota = _quota(packed, labelled, negatives, at_most)
         free = free[_drawn(packed, free, documents, quota, seed, epoch)]

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from finecl.batch import Masked, mask_tokens
 from finecl.config import PretrainSettings
 from finecl.draws import generator
+from finecl.errors import TrainingError
 from finecl.groups import Group, Rows, Silver, plain_group, queried_group
 from finecl.ranks import Ranks, runs, shares
-from finecl.sampling import Sampler
+from finecl.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
 from finecl.text import Reader
-from finecl.types import Ints, Objective, Pairs, Uids
+from finecl.types import Generator, Ints, Objective, Pairs, Uids
 
 MLM = "mlm"
+PLAIN, QUERIED = "plain", "queried"
+DOCUMENTS, SENTENCES = 16, 64  # that are contrasted with each other: the releases of FineCL (row 24) and of CP
+
+
+def purpose(objective: Objective) -> str:
+    """The kind of contrast group that an objective needs."""
+    if objective.draw != "documents":
+        return objective.draw
+    return QUERIED if {objective.anchors, objective.candidates} & {"query", "entity"} else PLAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,16 +94,16 @@ class Pretraining:
     seed: int
 
     @cached_property
-    def _samplers(self) -> dict[str, Sampler]:
-        """Documents as they are, then queried ones: those of which an instance can be asked for."""
-        views = {view for o in self.objectives.values() for view in (o.anchors, o.candidates)}
-        found: dict[str, Sampler] = {}
-        if "pair" in views or not views:
-            found["plain"] = self._sampler("plain", np.arange(len(self.silver.tokens)))
-        if views & {"query", "entity"}:
-            askable = np.unique(self.silver.instances.document[self.silver.askable])
-            found["queried"] = self._sampler("queried", askable)
-        return found
+    def _samplers(self) -> dict[str, Sampler | PairSampler]:
+        """A sampler for each purpose that the objectives have; without any, documents as they are."""
+        purposes = {purpose(o) for o in self.objectives.values()} or {PLAIN}
+        makers: dict[str, Callable[[], Sampler | PairSampler]] = {
+            PLAIN: lambda: self._sampler(PLAIN, np.arange(len(self.silver.tokens))),
+            QUERIED: lambda: self._sampler(QUERIED, np.unique(self.silver.instances.document[self.silver.askable])),
+            "relation-pairs": self._relation_pairs,
+            "entity-pairs": self._entity_pairs,
+        }
+        return {name: make() for name, make in makers.items() if name in purposes}
 
     def _sampler(self, purpose: str, documents: Ints) -> Sampler:
         grouped = self.settings.train_sampling_strategy == "group_by_length"
@@ -101,16 +111,44 @@ class Pretraining:
         size = self.settings.batch_size
         return Sampler(documents=documents, batch_size=size, seed=self.seed, purpose=purpose, lengths=lengths)
 
+    def _relation_pairs(self) -> PairSampler:
+        instances, numbers = self.silver.instances, np.flatnonzero(self.silver.askable)
+        draw = partial(relation_pairs, instances, numbers)
+        return self._pair_sampler("relation-pairs", draw, "no relation has two instances of a weight above 0")
+
+    def _entity_pairs(self) -> PairSampler:
+        instances, silver = self.silver.instances, self.silver
+        numbers = np.flatnonzero(silver.askable)
+        _, one_a_pair = np.unique(instances.pair[numbers], return_index=True)
+        kept = numbers[one_a_pair]
+        document = instances.document[kept]
+        head, tail = silver.key(document, instances.head[kept]), silver.key(document, instances.tail[kept])
+        draw = partial(entity_pairs, document, head, tail, self.settings.sentences_a_pair)
+        return self._pair_sampler("entity-pairs", draw, "no entity pair stands in two sentences")
+
+    def _pair_sampler(self, purpose: str, draw: Callable[[Generator], Ints], lacking: str) -> PairSampler:
+        sampler = PairSampler(epoch_pairs=draw, batch_size=self.settings.batch_size, seed=self.seed, purpose=purpose)
+        if not len(sampler.step(0)):
+            raise TrainingError(f"pretrain: nothing to draw as {purpose}: {lacking}; give more silver text")
+        return sampler
+
     def drawn(self, step: int) -> list[Drawn]:
         """The contrast groups of a step."""
         found = []
         for purpose, sampler in self._samplers.items():
-            documents, group = sampler.step(step), self.settings.contrast_group
-            size = group if isinstance(group, int) else max(1, len(documents))
+            documents = sampler.step(step)
+            size = self._group_size(len(documents), paired=isinstance(sampler, PairSampler))
             for number, begin in enumerate(range(0, len(documents), size)):
-                members = np.sort(documents[begin : begin + size])
+                members = np.unique(documents[begin : begin + size])
                 found.append(Drawn(purpose=purpose, number=number, documents=members))
         return found
+
+    def _group_size(self, documents: int, *, paired: bool) -> int:
+        group = self.settings.contrast_group
+        if group is None:
+            group = SENTENCES if self.silver.tokens.marked else DOCUMENTS
+        size = group if isinstance(group, int) else max(1, documents)
+        return max(2, size // 2 * 2) if paired else size
 
     def work(self, step: int, ranks: Ranks | None = None) -> list[Work]:
         """What this rank does in a step.
@@ -128,9 +166,9 @@ class Pretraining:
 
     def _work(self, drawn: Drawn, step: int, own: Ints, *, shared: bool = False) -> Work:
         documents = drawn.documents
-        if drawn.purpose == "plain":
+        if drawn.purpose != QUERIED:
             pairs = self.settings.no_relation_pairs
-            group = plain_group(self.silver, documents, no_relation_pairs=pairs, seed=self.seed, step=step)
+            group = plain_group(self.silver, documents, self.reader, no_relation_pairs=pairs, seed=self.seed, step=step)
         else:
             group = queried_group(self.silver, documents, self.reader, seed=self.seed, step=step)
         masked = mask_tokens(
@@ -139,7 +177,7 @@ class Pretraining:
         terms = [
             self._term(name, group, step, drawn.number)
             for name, o in self.objectives.items()
-            if o.anchors in group.views
+            if purpose(o) == drawn.purpose
         ]
         return Work(group=group, masked=masked, terms=terms, own=own, shared=shared)
 

@@ -129,7 +129,7 @@ def _check_terms(log: PretrainLog, run: Pretraining) -> None:
         if all(value is None for value in log.losses[name]):
             raise TrainingError(
                 f"pretrain: '{name}' found no positive pair in {len(log.losses[name])} steps: no relation stands twice "
-                f"in a contrast group of {run.settings.contrast_group} documents, documents have two entities only "
+                f"in a contrast group (pretrain.contrast_group), documents have two entities only "
                 f"(entity discrimination needs a third), or every weight is 0; raise pretrain.contrast_group, give "
                 f"more silver documents, or choose a method without '{name}'"
             )

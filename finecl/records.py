@@ -21,10 +21,15 @@ _PACKAGES = ("finecl", "torch", "transformers", "datasets", "numpy", "tokenizers
 
 def write_json(path: Path, record: Mapping[str, Any] | list[Any]) -> None:
     """Writes a record; numbers that JSON cannot hold (inf, NaN) become null."""
+    write_text(path, json.dumps(_plain(record), indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text, its lines ending as they stand; the file appears whole, or stays as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_text(json.dumps(_plain(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8", newline="")
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -200,12 +200,13 @@ def check_parts(context: Context) -> None:
     if method.scorer:
         context.part("scorer", method.scorer, settings.scorer)
     context.part("weighting", method.weighting, settings.weighting)
-    if method.text != "documents":
-        raise PluginError(f"method '{settings.method}' reads {method.text}; this version reads documents only")
     for name in objectives:
-        draw = context.part("objective", name, settings.objective.get(name, {})).draw
-        if draw != "documents":
-            raise PluginError(f"objective '{name}' asks for steps of {draw}; this version draws documents only")
+        objective = context.part("objective", name, settings.objective.get(name, {}))
+        if method.text != "documents" and {objective.anchors, objective.candidates} != {"pair"}:
+            raise PluginError(
+                f"objective '{name}' contrasts the entities of a document, of which a marked sentence has two; "
+                f"choose another objective for the method '{settings.method}', or a method that reads documents"
+            )
     for stage in (settings.proxy, settings.finetune):
         context.registry.part("extractor", stage.extractor).values(settings.extractor)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from finecl.types import (
     Ints,
     Label,
     Mention,
+    Need,
     Table,
     View,
 )
@@ -50,9 +52,23 @@ def instances(count: int) -> Instances:
     )
 
 
-def evidence(count: int, epochs: int = 4) -> Evidence:
-    """Both modes; some instances are never right, and the last is never shown if there are several."""
-    return Evidence(batch=_dynamics(count, epochs, 0), epoch=_dynamics(count, epochs, 1))
+def evidence(count: int, epochs: int = 4, needs: Sequence[Need] = get_args(Need)) -> Evidence:
+    """The kinds that are needed; some instances are never right, and the last is never shown if there are several."""
+    return Evidence(
+        batch=_dynamics(count, epochs, 0) if "dynamics" in needs else None,
+        epoch=_dynamics(count, epochs, 1) if "dynamics" in needs else None,
+        gold=_shown(count, 5, 2) if "gold" in needs else None,
+        held_out=_shown(count, 5, 3) if "held-out" in needs else None,
+        representations=_shown(count, 2 * HIDDEN, 4) if "representations" in needs else None,
+    )
+
+
+def _shown(count: int, width: int, seed: int) -> Floats:
+    """Numbers of each instance ``[N, width]``; the last was not shown if there are several."""
+    found = np.random.default_rng([count, seed]).normal(0, 2, (count, width)).astype(np.float32)
+    if count > 1:
+        found[-1] = np.nan
+    return found
 
 
 def _dynamics(count: int, epochs: int, seed: int) -> Dynamics:
@@ -95,7 +111,17 @@ def _table(rows: list[tuple[int, int, int, int]]) -> Table:
     document, head, tail, relation = np.array(rows, dtype=np.int64).T
     uid = np.where(relation == NO_RELATION, 0, entity_key(document, head) * 7 + relation + 1)
     weight = np.random.default_rng(len(rows)).uniform(1, np.e, len(rows)).astype(np.float32)
-    return Table(uid=uid.astype(np.uint64), document=document, head=head, tail=tail, relation=relation, weight=weight)
+    return Table(
+        uid=uid.astype(np.uint64),
+        document=document,
+        head=head,
+        tail=tail,
+        relation=relation,
+        weight=weight,
+        # the same entities come up again in every other document
+        head_key=(document % 2) * 10 + head + 1,
+        tail_key=np.where(tail < 0, 0, (document % 2) * 10 + tail + 1),
+    )
 
 
 class Embeddings(nn.Module):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from finecl.draws import generator, uniform
-from finecl.ragged import rank_within
+from finecl.ragged import ranges, rank_within
 from finecl.text import TokenRows
-from finecl.types import Instances, Ints
+from finecl.types import Generator, Instances, Ints, sharing_one
 
 _CHUNK = 50  # steps whose documents are sorted by length together, as in transformers' LengthGroupedSampler
 
@@ -57,6 +57,78 @@ class Sampler:
             self._order = epoch_order(self.documents, size, self.seed, self.purpose, epoch, self.lengths)
             self._epoch = epoch
         return self._order[piece * size : (piece + 1) * size]
+
+
+@dataclass(kw_only=True)
+class PairSampler:
+    """Draws documents two by two, for objectives whose positives must be looked for.
+
+    ``epoch_pairs`` gives the pairs [U, 2] of an epoch, as many in each. A step takes ``batch_size`` documents, that is
+    half as many pairs; within a step a document may come up more than once.
+    """
+
+    epoch_pairs: Callable[[Generator], Ints]
+    batch_size: int
+    seed: int
+    purpose: str
+    _epoch: int = -1
+    _order: Ints = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
+
+    def step(self, step: int) -> Ints:
+        """The documents of a step, the two of a pair side by side."""
+        if self._epoch < 0:
+            self._draw(0)
+        size = max(1, min(self.batch_size // 2, len(self._order)))
+        epoch, piece = divmod(step, max(1, len(self._order) // size))
+        if epoch != self._epoch:
+            self._draw(epoch)
+        return self._order[piece * size : (piece + 1) * size].ravel()
+
+    def _draw(self, epoch: int) -> None:
+        draw = generator(self.seed, self.purpose, epoch)
+        pairs = self.epoch_pairs(draw)
+        self._order, self._epoch = pairs[draw.permutation(len(pairs))], epoch
+
+
+def relation_pairs(instances: Instances, numbers: Ints, draw: Generator) -> Ints:
+    """Documents two by two that share a relation: the instances of each are shuffled and paired ``[U, 2]``.
+
+    ``numbers`` are the instances that count; one left over is left out (Peng et al. 2020: N/2 pairs an epoch).
+    """
+    shuffled = draw.permutation(numbers)
+    order = shuffled[np.argsort(instances.relation[shuffled], kind="stable")]
+    relation = instances.relation[order]
+    place = rank_within(relation)
+    size = np.bincount(relation, minlength=1)[relation] if len(relation) else relation
+    paired = order[place < size // 2 * 2]
+    pairs: Ints = instances.document[paired].reshape(-1, 2)
+    return pairs
+
+
+def entity_pairs(document: Ints, head: Ints, tail: Ints, most: int, draw: Generator) -> Ints:
+    """Documents two by two that mention the same entity pair, and as many that share one entity only ``[U, 2]``.
+
+    ``head`` and ``tail`` are keys of the entities of each row; ``most`` rows of an entity pair count in an epoch
+    (Peng et al. 2020: all pairs of at most 8 sentences, and hard negatives drawn anew each epoch). Where too few share
+    one entity only, negatives are drawn again.
+    """
+    shuffled = draw.permutation(len(document))
+    _, pair = np.unique(np.stack([head, tail])[:, shuffled], axis=1, return_inverse=True)
+    place = rank_within(pair.ravel())
+    kept, group = shuffled[place < most], pair.ravel()[place < most]
+    kept, group = kept[np.argsort(group, kind="stable")], np.sort(group)
+    size = np.bincount(group, minlength=1)[group] if len(group) else group
+    place = rank_within(group)
+    # The i-th of a group goes with each of those after it.
+    after = size - 1 - place
+    first, second = np.repeat(np.arange(len(kept)), after), ranges(np.arange(len(kept)) + 1, after)
+    same = np.stack([kept[first], kept[second]], axis=1)
+    one = np.stack(sharing_one(head, tail, len(same), draw), axis=1)
+    if len(one):
+        one = one[np.resize(np.arange(len(one)), len(same))]
+    rows = np.concatenate([same, one])
+    pairs: Ints = document[rows]
+    return pairs
 
 
 def draw_instances(instances: Instances, numbers: Ints, *, seed: int, step: int) -> Ints:

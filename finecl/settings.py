@@ -134,4 +134,10 @@ def _scalar(value: Any, wanted: Any, place: str) -> Any:
 
 
 def _name(choices: tuple[Any, ...]) -> str:
-    return " or ".join("none" if c is type(None) else getattr(c, "__name__", str(c)) for c in choices)
+    return " or ".join("none" if c is type(None) else _called(c) for c in choices)
+
+
+def _called(choice: Any) -> str:
+    if typing.get_origin(choice) is typing.Literal:
+        return f"one of {', '.join(map(str, typing.get_args(choice)))}"
+    return str(getattr(choice, "__name__", choice))

@@ -28,21 +28,34 @@ from finecl.types import (
     Extractor,
     Format,
     LossSum,
+    Method,
+    Need,
     NoiseScorer,
     Objective,
     Pairs,
+    Text,
     View,
     Weighting,
 )
 
-__all__ = ["check_extractor", "check_format", "check_noise_scorer", "check_objective", "check_weighting"]
+__all__ = [
+    "check_extractor",
+    "check_format",
+    "check_method",
+    "check_noise_scorer",
+    "check_objective",
+    "check_weighting",
+]
 
 
 def check_noise_scorer(factory: Callable[..., NoiseScorer], **settings: Any) -> None:
     """One float32 an instance, never NaN; the same for the same evidence, which stays as it was."""
     name = _settings_are_sound(factory)
+    needs: Any = getattr(factory, "needs", ("dynamics",))
+    known = isinstance(needs, tuple) and set(needs) <= set(get_args(Need))
+    _assert(known, f"{name}: needs must be a tuple of names from {', '.join(get_args(Need))}, got {needs!r}")
     for count in (1, 40):
-        given = samples.instances(count), samples.evidence(count)
+        given = samples.instances(count), samples.evidence(count, needs=needs)
         noise = _twice(name, given, partial(factory(**settings).score, *given))
         _is_column(name, "noise", noise, count)
         _assert(not np.isnan(noise).any(), f"{name}: noise must never be NaN (+inf is for what never looked clean)")
@@ -87,6 +100,25 @@ def check_objective(factory: Callable[..., Objective], **settings: Any) -> None:
     nothing = np.zeros((len(given[0]), 0), dtype=np.int64)
     none = objective.loss(x_AH, y_CH, Pairs.contrastive(nothing, nothing), *given)
     _assert(none.terms == 0 and float(none.total) == 0.0, f"{name}: without terms the loss must be 0 of 0 terms")
+
+
+def check_method(method: Method) -> None:
+    """Names of parts, coefficients above 0, and settings that belong to the parts it names."""
+    _assert(isinstance(method, Method), f"a method must be a finecl.types.Method, got {type(method).__name__}")
+    name = method.summary or "method"
+    _assert(bool(method.summary), "a method must have a summary: one line that `finecl plugins` shows")
+    named = {("weighting", method.weighting), *(("objective", objective) for _, objective in method.objectives)}
+    named |= {("scorer", method.scorer)} if method.scorer else set()
+    for coefficient, objective in method.objectives:
+        right = isinstance(coefficient, float | int) and 0 < coefficient < np.inf
+        _assert(right, f"{name}: the coefficient of '{objective}' must be a number above 0, got {coefficient!r}")
+    _assert(0 <= method.mlm < np.inf, f"{name}: mlm must be a coefficient of at least 0, got {method.mlm}")
+    _assert(0 <= method.blanking <= 1, f"{name}: blanking must be a probability, got {method.blanking}")
+    _assert(method.text in get_args(Text), f"{name}: text must be one of {', '.join(get_args(Text))}")
+    for key in method.settings:
+        kind, _, rest = key.partition(".")
+        part = (kind, rest.rpartition(".")[0])
+        _assert(part in named, f"{name}: the setting '{key}' must be KIND.NAME.KEY of a part that the method names")
 
 
 def check_extractor(factory: Callable[..., Extractor], **settings: Any) -> None:

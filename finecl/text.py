@@ -16,11 +16,13 @@ import numpy as np
 from finecl.arrow import write_arrow
 from finecl.config import fingerprint
 from finecl.errors import ModelError
+from finecl.hiding import hidden
 from finecl.ragged import entity_key
-from finecl.types import Bools, Document, Instances, Ints
+from finecl.types import Bools, Document, Instances, Ints, Mentions
 
 if TYPE_CHECKING:
     from finecl.corpus import Corpus
+    from finecl.marking import Markers
 
 _LAYOUT = 1  # to be raised when the columns change: cached files of another layout are not read
 _COLUMNS = ("input_ids", "mention_start", "mention_end", "mention_entity")
@@ -44,13 +46,20 @@ class TokenRows:
 
 
 class Reader:
-    """A fast tokenizer and the number of sub-words that it may give a document."""
+    """A fast tokenizer and the number of sub-words that it may give a document.
 
-    def __init__(self, tokenizer: Any, max_length: int) -> None:
+    ``markers`` are the words that stand around head and tail in marked sentences, if the vocabulary has any.
+    """
+
+    def __init__(
+        self, tokenizer: Any, max_length: int, markers: Markers | None = None, mentions: Mentions = "text"
+    ) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ModelError(f"a fast tokenizer is needed to align words, got {type(tokenizer).__name__}")
         self.tokenizer = tokenizer
         self.max_length = max_length
+        self.markers = markers
+        self.mentions = mentions
         self.first: int = tokenizer.cls_token_id
         self.last: int = tokenizer.sep_token_id
         self.mask: int = tokenizer.mask_token_id
@@ -63,26 +72,42 @@ class Reader:
     @property
     def fingerprint(self) -> str:
         """Changes when the same words would give other tokens."""
-        return fingerprint(self._backend.to_str(), self.max_length, _LAYOUT)
+        hidden = () if self.mentions == "text" else (self.mentions,)
+        return fingerprint(self._backend.to_str(), self.max_length, _LAYOUT, *hidden)
+
+    def hiding(self, mentions: Mentions) -> Reader:
+        """The same reader, reading the types of entities in the place of their mentions, or blanks."""
+        return Reader(self.tokenizer, self.max_length, self.markers, mentions)
 
     def encode(self, text: str) -> list[int]:
         """Sub-words of a text, without special tokens."""
         ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
         return ids
 
+    def seen(self, documents: Sequence[Document]) -> Sequence[Document]:
+        """The documents with their mentions hidden, if this reader hides them."""
+        if self.mentions == "text":
+            return documents
+        return [hidden(document, self.mentions, self.tokenizer.mask_token) for document in documents]
+
+    def encodings(self, documents: Sequence[Document]) -> Sequence[Any]:
+        """The sub-words of each document with their character offsets, its words joined by single spaces."""
+        texts = [" ".join(word for sentence in d.sentences for word in sentence) for d in documents]
+        encodings: Sequence[Any] = self._backend.encode_batch(texts, add_special_tokens=False)
+        return encodings
+
     def read(self, documents: Sequence[Document]) -> dict[str, list[Any]]:
         """One row a document: the parts of ``TokenRows`` and the number of entities.
 
         Tokens and mentions beyond ``max_length`` are left out.
         """
-        texts = [" ".join(word for sentence in d.sentences for word in sentence) for d in documents]
-        encodings = self._backend.encode_batch(texts, add_special_tokens=False)
         rows: dict[str, list[Any]] = {column: [] for column in _COLUMNS}
         rows["entities"] = [len(document.entities) for document in documents]
-        for document, encoding in zip(documents, encodings, strict=True):
+        documents = self.seen(documents)
+        for document, encoding in zip(documents, self.encodings(documents), strict=True):
             ids = encoding.ids[: self.max_length - 2]
             rows["input_ids"].append([self.first, *ids, self.last])
-            start, end, entity = _mention_tokens(document, encoding.offsets)
+            start, end, entity = mention_tokens(document, encoding.offsets)
             kept = (end > start) & (end <= len(ids))
             rows["mention_start"].append(start[kept] + 1)
             rows["mention_end"].append(end[kept] + 1)
@@ -90,7 +115,7 @@ class Reader:
         return rows
 
 
-def _mention_tokens(document: Document, offsets: Sequence[tuple[int, int]]) -> tuple[Ints, Ints, Ints]:
+def mention_tokens(document: Document, offsets: Sequence[tuple[int, int]]) -> tuple[Ints, Ints, Ints]:
     """First token, end token and entity of each mention; a mention that gives no token has end <= start."""
     words = [word for sentence in document.sentences for word in sentence]
     word_end = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
@@ -106,7 +131,12 @@ def _mention_tokens(document: Document, offsets: Sequence[tuple[int, int]]) -> t
 
 
 class Tokens:
-    """A corpus as an encoder reads it: memory-mapped columns, read by document number."""
+    """A corpus as an encoder reads it: memory-mapped columns, read by document number.
+
+    ``marked`` says whether rows are marked sentences, whose one question is about entity 0 and entity 1.
+    """
+
+    marked = False
 
     def __init__(self, dataset: Any) -> None:
         self._dataset = dataset.with_format("arrow")
@@ -120,7 +150,7 @@ class Tokens:
     def of(cls, corpus: Corpus, reader: Reader, cache: Path) -> Tokens:
         """The tokens of a corpus, from the cache when the same reader has read it before."""
         path = cache / "tokens" / f"{fingerprint(corpus.fingerprint, reader.fingerprint)}.arrow"
-        return cls(write_arrow(path, lambda: _chunks(corpus, reader), _features()))
+        return cls(write_arrow(path, lambda: _chunks(corpus, reader), token_features()))
 
     def rows(self, documents: Ints) -> TokenRows:
         """The documents of these numbers, in this order."""
@@ -136,8 +166,26 @@ class Tokens:
             mentions=columns["mention_entity"].value_lengths().to_numpy().astype(np.int64),
         )
 
+    def part(self, documents: Ints) -> Tokens:
+        """Some of the documents, numbered anew from 0; nothing is copied."""
+        return _Part(self, documents)
 
-def _features() -> dict[str, Any]:
+
+class _Part(Tokens):
+    """Some of the rows of other tokens."""
+
+    def __init__(self, whole: Tokens, documents: Ints) -> None:
+        self._whole, self._documents = whole, documents
+        self.marked = whole.marked
+        self.lengths, self.entities = whole.lengths[documents], whole.entities[documents]
+
+    def rows(self, documents: Ints) -> TokenRows:
+        """The documents of these numbers, in this order."""
+        return self._whole.rows(self._documents[documents])
+
+
+def token_features() -> dict[str, Any]:
+    """The columns of token rows, as features of a data set."""
     from datasets import List, Value
 
     return {column: List(Value("int32")) for column in _COLUMNS} | {"entities": Value("int32")}

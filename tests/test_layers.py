@@ -77,9 +77,8 @@ def _top(name: str) -> str:
 
 
 def test_the_packages_are_found() -> None:
-    assert {"finecl_learning_order", "finecl_erica", "finecl_baselines", "finecl_extractors", "finecl_formats"} <= set(
-        PLUGINS
-    )
+    built_in = ("learning_order", "dynamics", "erica", "cp", "mtb", "wcl", "baselines", "extractors", "formats")
+    assert {f"finecl_{name}" for name in built_in} <= set(PLUGINS)
     assert {"finecl", "finecl.types", "finecl.stages.score"} <= set(_engine())
 
 
@@ -205,6 +204,7 @@ def _loaded_by(code: str) -> set[str]:
         "from finecl_cli.main import run; run([])",
         "from finecl_cli.main import run; run(['train', '--help'])",
         "from finecl_cli.main import run; run(['--version'])",
+        "from finecl_cli.main import run; run(['evaluate', '--help'])",
         "from finecl_cli.main import run; run(['data', '--help'])",
         "from finecl_cli.main import run; run(['data', 'label', '--help'])",
     ],

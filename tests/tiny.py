@@ -141,8 +141,12 @@ def labelled(made: Sequence[Document], reader: Reader, directory: Path) -> Label
     return Labelled(tokens=tokens, instances=corpus.instances(corpus.relations))
 
 
-def table(rows: Sequence[tuple[int, int, int, int]], weight: Sequence[float] | None = None) -> Table:
-    """A table of (document, head, tail, relation) rows; rows without a relation have uid 0."""
+def table(
+    rows: Sequence[tuple[int, int, int, int]],
+    weight: Sequence[float] | None = None,
+    keys: Sequence[tuple[int, int]] | None = None,
+) -> Table:
+    """A table of (document, head, tail, relation) rows; rows without a relation have uid 0. ``keys`` are entities."""
     columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
     numbers = np.where(columns[:, 3] == NO_RELATION, 0, np.arange(1, len(columns) + 1))
     weights = np.ones(len(columns)) if weight is None else np.asarray(weight)
@@ -153,6 +157,8 @@ def table(rows: Sequence[tuple[int, int, int, int]], weight: Sequence[float] | N
         tail=columns[:, 2],
         relation=columns[:, 3],
         weight=weights.astype(np.float32),
+        head_key=np.array([head for head, _ in keys] if keys else [0] * len(columns), dtype=np.int64),
+        tail_key=np.array([tail for _, tail in keys] if keys else [0] * len(columns), dtype=np.int64),
     )
 
 

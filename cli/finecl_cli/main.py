@@ -24,8 +24,9 @@ COMMANDS = {
     "score": "Score and weigh the silver labels: the first stage of a run.",
     "pretrain": "Pre-train the encoder of a scored run.",
     "finetune": "Fine-tune extractors on the encoder of a run.",
-    "evaluate": "Evaluate the extractors of a run on its test documents.",
+    "evaluate": "Evaluate the extractors of a run, or files of predictions.",
     "report": "Write the report of a run.",
+    "compare-orders": "Compare what two proxies learned when: the Jaccard curve of their learned sets.",
     "data": "Convert, check, count, split, label and corrupt your own data.",
     "benchmark": "Measure speed and memory on this machine.",
     "plugins": "List every part that the installed plugins bring.",
@@ -47,7 +48,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One command."""
         if cmd_name in COMMANDS:
-            command: click.Command = importlib.import_module(f"finecl_cli.commands.{cmd_name}").command
+            module = importlib.import_module(f"finecl_cli.commands.{cmd_name.replace('-', '_')}")
+            command: click.Command = module.command
             return command
         self._take_plugin_commands()
         return super().get_command(ctx, cmd_name)

@@ -26,6 +26,9 @@ _SETTINGS = {
     "method": "method",
     "scorer": "scorer_name",
     "weighting": "weighting_name",
+    "objectives": "objectives",
+    "compat": "compat",
+    "text": "text",
     "seed": "seed",
     "packing": "model.packing",
     "precision": "model.precision",
@@ -54,6 +57,16 @@ def _options(known: plugins.Registry) -> list[Callable[[Command], Command]]:
         click.option("--weighting", metavar="NAME", help=f"Weighting: {names('weighting')}."),
         click.option("--method", metavar="NAME", help=f"Published recipe: {names('method')}.  [default: finecl]"),
         click.option(
+            "--objectives",
+            metavar="[W*]NAME,...",
+            help=f"Contrastive losses instead of the method's, each with its coefficient: {names('objective')}.",
+        ),
+        click.option(
+            "--text",
+            type=click.Choice(("documents", "marked-sentences")),
+            help="What pre-training reads, instead of what the method does.",
+        ),
+        click.option(
             "--data", metavar="NAME|DIR", help="'demo', or a directory with silver.*, train.*, dev.*, test.*."
         ),
         click.option("--silver", metavar="FILE", help="Silver documents, instead of those of --data."),
@@ -64,6 +77,7 @@ def _options(known: plugins.Registry) -> list[Callable[[Command], Command]]:
         click.option(
             "--model", metavar="NAME|DIR", help="'minilm', a hub name or a local directory (BERT, RoBERTa, ModernBERT)."
         ),
+        click.option("--compat", type=click.Choice(("release",)), help="Do as the paper's released code does."),
         click.option("--preset", metavar="NAME", help=f"Settings by name: {', '.join(presets())}."),
         click.option("--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="Settings from a file."),
         click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; repeatable."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,17 +13,19 @@ from typing import Any
 import numpy as np
 
 from finecl.checkpoints import find_model, load_encoder
-from finecl.config import Settings, fingerprint
+from finecl.config import Settings, fingerprint, read_compat
 from finecl.corpus import Corpus, rare_relations
 from finecl.encoder import Encoder
+from finecl.errors import SettingsError
 from finecl.extraction import Labelled
 from finecl.inputs import SPLITS, Corpora, cache_directory, load_corpora
 from finecl.progress import Listener
 from finecl.ranks import Ranks, current
 from finecl.registry import Registry
 from finecl.resume import Checkpoints
+from finecl.sentences import Sentences
 from finecl.text import Reader, Tokens, describe_loss, reached
-from finecl.types import Method
+from finecl.types import Mentions, Method, Text
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,25 @@ class Context:
 
     @cached_property
     def method(self) -> Method:
-        """The chosen method, with the scorer and the weighting that the settings put in place of its own."""
-        chosen: Method = self.registry.part("method", self.settings.method).factory
-        scorer, weighting = self.settings.scorer_name, self.settings.weighting_name
-        return replace(chosen, scorer=scorer or chosen.scorer, weighting=weighting or chosen.weighting)
+        """The chosen method, with what the settings put in place of its own parts."""
+        s = self.settings
+        given: dict[str, Any] = {
+            "scorer": s.scorer_name,
+            "weighting": s.weighting_name,
+            "objectives": None if s.objectives is None else tuple(map(weighed_objective, s.objectives)),
+            "text": s.text,
+            "mlm": s.pretrain.mlm_coefficient,
+            "blanking": s.pretrain.blanking,
+        }
+        chosen: Method = self.registry.part("method", s.method).factory
+        return replace(chosen, **{name: value for name, value in given.items() if value is not None})
 
     def part(self, kind: str, name: str, settings: Mapping[str, Any]) -> Any:
-        """A part with the method's settings for it, and the user's over them."""
-        prefix = f"{kind}.{name}."
+        """A part with the method's settings for it, over them those of ``compat`` and then the user's."""
+        prefix, compat = f"{kind}.{name}.", self.settings.compat
         own = {k.removeprefix(prefix): v for k, v in self.method.settings.items() if k.startswith(prefix)}
-        return self.registry.create(kind, name, own | dict(settings))
+        others = read_compat(compat)["parts"].get(kind, {}).get(name, {}) if compat else {}
+        return self.registry.create(kind, name, own | others | dict(settings))
 
     @property
     def ranks(self) -> Ranks:
@@ -79,7 +91,7 @@ class Context:
         """The encoder of the settings, or the one in the directory ``name``, as it was saved."""
         settings = replace(self.settings.model, name=name) if name else self.settings.model
         with self.ranks.first():
-            encoder, reader, notes = load_encoder(settings, seed=self.settings.seed)
+            encoder, reader, notes = load_encoder(settings, seed=self.settings.seed, markers=self._marks)
         for note in set(notes) - self._told:
             self.listener.note(note)
         self._told.update(notes)
@@ -90,20 +102,36 @@ class Context:
         """What has been said of the encoder: it is loaded several times."""
         return set()
 
-    def labelled(self, split: str) -> Labelled:
-        """A split as an extractor meets it."""
-        return self._labelled[split]
+    def text_of(self, extractor: str) -> Text:
+        """What an extractor reads."""
+        text: Text = getattr(self.registry.part("extractor", extractor).factory, "text", "documents")
+        return text
+
+    @property
+    def _marks(self) -> bool:
+        """Whether anything of this run reads marked sentences: then all its encoders know the markers."""
+        extractors = {self.text_of(name) for name in (self.settings.proxy.extractor, self.settings.finetune.extractor)}
+        return "marked-sentences" in extractors | {self.method.text}
+
+    def labelled(self, split: str, text: Text = "documents", mentions: Mentions = "text") -> Labelled:
+        """A split as an encoder meets it: as documents or as marked sentences, its mentions by name or hidden."""
+        if (split, text, mentions) not in self._labelled:
+            reader = self.reader if mentions == "text" else self.reader.hiding(mentions)
+            corpus: Corpus = getattr(self.corpora, split)
+            every = corpus.instances(self.corpora.relations)
+            with self.ranks.first():
+                if text == "documents":
+                    made = Labelled(tokens=Tokens.of(corpus, reader, cache_directory()), instances=every)
+                else:
+                    sentences = Sentences.of(corpus, reader, cache_directory())
+                    made = Labelled(tokens=sentences, instances=sentences.instances(every))
+            self._labelled[split, text, mentions] = made
+        return self._labelled[split, text, mentions]
 
     @cached_property
-    def _labelled(self) -> dict[str, Labelled]:
-        relations, reader = self.corpora.relations, self.reader
-        made = {}
-        with self.ranks.first():
-            for split in SPLITS:
-                corpus: Corpus = getattr(self.corpora, split)
-                tokens = Tokens.of(corpus, reader, cache_directory())
-                made[split] = Labelled(tokens=tokens, instances=corpus.instances(relations))
-        return made
+    def _labelled(self) -> dict[tuple[str, Text, Mentions], Labelled]:
+        """What has been read already."""
+        return {}
 
     def describe_inputs(self) -> list[str]:
         """One line for each thing about the data that the user should know of."""
@@ -146,6 +174,24 @@ class Context:
 
         chosen = Precision.choose(self.settings.model.precision, self.settings.model.device)
         return f"{'bf16' if chosen.bf16 else 'float32'} on {chosen.device}"
+
+
+def weighed_objective(text: str) -> tuple[float, str]:
+    """``0.5*relation-discrimination`` as coefficient and name; without a number the coefficient is 1.
+
+    Raises:
+        SettingsError: what stands before the star is no number above 0.
+    """
+    coefficient, star, name = text.rpartition("*")
+    if not star:
+        return 1.0, text.strip()
+    try:
+        number = float(coefficient)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise SettingsError(f"objectives: expected NAME or COEFFICIENT*NAME with a number above 0, got '{text}'")
+    return number, name.strip()
 
 
 def effective_sample_size(weights: np.typing.NDArray[np.float32]) -> float:

@@ -6,12 +6,19 @@ from dataclasses import asdict
 from typing import Any
 
 from finecl.config import fingerprint
+from finecl.extraction import Labelled
 from finecl.extractor_files import load_extractor
 from finecl.finetune import Scored, score_pairs
-from finecl.metrics import docred_facts_in_train, docred_scores, macro_scores, precision_recall_auc
-from finecl.records import write_json
+from finecl.metrics import (
+    docred_facts_in_train,
+    docred_scores,
+    macro_scores,
+    precision_recall_auc,
+    write_docred_results,
+)
 from finecl.stages.context import Context
-from finecl.stages.finetune import EXTRACTOR, VARIANTS, finetune_fingerprint
+from finecl.stages.extractors import EXTRACTOR, VARIANTS
+from finecl.stages.finetune import finetune_fingerprint
 from finecl.types import Document
 
 PREDICTIONS = "predictions"
@@ -31,19 +38,19 @@ def evaluate_stage(context: Context) -> dict[str, Any]:
 
 def _variant(context: Context, variant: str, gold: list[Document], known: set[tuple[str, str, str]]) -> dict[str, Any]:
     saved = load_extractor(context.directory / EXTRACTOR / variant, context.registry, context.settings.model)
-    data = context.labelled("test")
+    data = context.labelled("test", context.text_of(context.settings.finetune.extractor))
     context.listener.begin(f"evaluate {variant}", len(gold), "documents")
     scored = score_pairs(saved.extractor, data, max_tokens=context.settings.finetune.max_tokens)
     context.listener.advance(len(gold))
+    auc = _auc(scored, context, data)
+    scored = scored.placed(data.tokens)
     titles = [document.title for document in gold]
     facts = scored.facts(saved.card["threshold"], titles, saved.card["relations"])
-    results = [{"title": t, "h_idx": h, "t_idx": tail, "r": r, "evidence": []} for t, h, tail, r in facts]
     if context.ranks.main:
-        write_json(context.directory / PREDICTIONS / f"{variant}.json", results)
+        write_docred_results(context.directory / PREDICTIONS / f"{variant}.json", facts)
     none = context.corpora.test.no_relation
     micro = docred_scores(facts, gold, known, no_relation=none)
     macro = macro_scores(facts, gold, no_relation=none)
-    auc = _auc(scored, context)
     numbers = asdict(micro) | {
         "macro_f1": macro.macro,
         "macro_f1_predicted": macro.macro_predicted,
@@ -52,6 +59,6 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
     return numbers | {"auc": auc, "threshold": saved.card["threshold"], "dev_f1": saved.card["dev_f1"]}
 
 
-def _auc(scored: Scored, context: Context) -> float:
-    data = context.labelled("test")
-    return precision_recall_auc(scored.scores_PR.ravel(), scored.correct(data).ravel(), len(data.instances))
+def _auc(scored: Scored, context: Context, data: Labelled) -> float:
+    gold = len(context.labelled("test").instances)  # marked sentences may lack some
+    return precision_recall_auc(scored.scores_PR.ravel(), scored.correct(data).ravel(), gold)

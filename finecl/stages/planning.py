@@ -92,7 +92,9 @@ class _Rates:
 
     def __init__(self, context: Context) -> None:
         encoder, reader = context.encoder()
-        run = pretraining(context, reader, np.ones(len(context.labelled("silver").instances), dtype=np.float32))
+        run = pretraining(
+            context, reader, np.ones(len(context.labelled("silver", context.method.text).instances), dtype=np.float32)
+        )
         self.pretrain_tokens, self.pretrain = self._pretraining(encoder, run)
         encoder, _ = context.encoder()
         self.extract, self.answer = self._extraction(context, encoder)
@@ -117,7 +119,8 @@ class _Rates:
 
     def _extraction(self, context: Context, encoder: Encoder) -> tuple[float, float]:
         """Tokens a second of training an extractor and of asking it."""
-        settings, data = context.settings.finetune, context.labelled("train")
+        settings = context.settings.finetune
+        data = context.labelled("train", context.text_of(settings.extractor))
         own = {"loss": settings.loss, **context.settings.extractor}
         extractor = build_extractor(context.registry, settings.extractor, own, encoder, data.relations)
         training = Training(

@@ -9,10 +9,13 @@ import numpy as np
 from finecl.checkpoints import save_encoder
 from finecl.config import fingerprint
 from finecl.groups import Silver
+from finecl.pairs import Among
 from finecl.plan import MLM, Pretraining
 from finecl.pretrain import PretrainLog, pretrain
+from finecl.sentences import entity_keys
 from finecl.stages.context import Context
 from finecl.stages.score import read_weights, score_fingerprint
+from finecl.suspects import Unsuspected
 from finecl.text import Reader, reached
 from finecl.types import Floats
 
@@ -23,7 +26,8 @@ def pretrain_fingerprint(context: Context) -> str:
     """Changes when anything that the encoder depends on does."""
     values = context.settings.to_dict()
     method = context.method
-    parts = (method.objectives, method.mlm, dict(method.settings), values["objective"], context.settings.seed)
+    named = (method.objectives, method.mlm, method.text, method.blanking, dict(method.settings))
+    parts = (named, values["objective"], values["compat"], context.settings.seed)
     return fingerprint(score_fingerprint(context), values["pretrain"], parts)
 
 
@@ -36,7 +40,8 @@ def pretrain_stage(context: Context) -> dict[str, Any]:
     if not context.method.objectives and not context.method.mlm:
         save_encoder(encoder, reader, context.directory / ENCODER, write=context.ranks.main)
         return {"steps": 0, "tokens": 0}
-    run = pretraining(context, reader, read_weights(context.directory, context.labelled("silver").instances))
+    silver = context.labelled("silver", context.method.text)
+    run = pretraining(context, reader, read_weights(context.directory, silver.instances))
     checkpoints = context.checkpoints("pretrain", pretrain_fingerprint(context))
     log = pretrain(encoder, run, context.listener, checkpoints)
     save_encoder(encoder, reader, context.directory / ENCODER, write=context.ranks.main)
@@ -47,23 +52,27 @@ def pretrain_stage(context: Context) -> dict[str, Any]:
 def pretraining(context: Context, reader: Reader, weights: Floats) -> Pretraining:
     """What is pre-trained on: the silver corpus with these weights ``[N]``, and the method's objectives."""
     method, settings = context.method, context.settings
+    objectives = {
+        name: context.part("objective", name, settings.objective.get(name, {})) for _, name in method.objectives
+    }
+    keyed = any(objective.draw == "entity-pairs" for objective in objectives.values())
     return Pretraining(
-        silver=_silver(context, reader, weights),
+        silver=_silver(context, reader, weights, keyed=keyed),
         reader=reader,
         settings=settings.pretrain,
-        objectives={
-            name: context.part("objective", name, settings.objective.get(name, {})) for _, name in method.objectives
-        },
+        objectives=objectives,
         coefficients={name: coefficient for coefficient, name in method.objectives} | {MLM: method.mlm},
         seed=settings.seed,
     )
 
 
-def _silver(context: Context, reader: Reader, weights: Floats) -> Silver:
+def _silver(context: Context, reader: Reader, weights: Floats, *, keyed: bool) -> Silver:
     """The silver corpus as pre-training meets it."""
-    data = context.labelled("silver")
-    weighting = context.part("weighting", context.method.weighting, context.settings.weighting)
+    method, settings = context.method, context.settings
+    data = context.labelled("silver", method.text)
+    weighting = context.part("weighting", method.weighting, settings.weighting)
     names = context.corpora.names
+    keys = entity_keys(context.corpora.silver, data.tokens) if keyed else (None, None)
     return Silver(
         tokens=data.tokens,
         instances=data.instances,
@@ -71,7 +80,19 @@ def _silver(context: Context, reader: Reader, weights: Floats) -> Silver:
         unscored=float(weighting.unscored),
         relation_tokens=[reader.encode(names[relation]) for relation in data.instances.relations],
         askable=reached(data.instances, data.tokens) & (weights > 0),
+        entity_key=keys[0],
+        first_entity=keys[1],
+        blanking=method.blanking,
+        among=_among(context),
     )
+
+
+def _among(context: Context) -> Among | None:
+    """Leaves suspected false negatives out, if that is asked for; of marked sentences every one was labelled."""
+    least = context.settings.pretrain.suspicion
+    if least is None or context.method.text != "documents":
+        return None
+    return Unsuspected.read(context.directory, least)
 
 
 def _record(log: PretrainLog) -> dict[str, Any]:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from finecl.config import fingerprint
+from finecl.entities import type_only_accuracy
 from finecl.errors import PluginError
-from finecl.evidence import ProxyRun, train_proxy
-from finecl.extraction import build_extractor
-from finecl.inputs import cache_directory
+from finecl.evidence import ProxyRun
 from finecl.metrics import noise_scores
 from finecl.stages.context import Context, effective_sample_size
+from finecl.stages.gathering import evidence_fingerprint, gather, needs
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, first_epoch
 
 SCORES = "scores.parquet"
+_TELLING = 0.8  # of the labels: from here on types alone are said to give them away
 
 
 def score_fingerprint(context: Context) -> str:
     """Changes when anything that the scores depend on does."""
     s = context.settings
-    chosen = (context.method.scorer, dict(s.scorer), context.method.weighting, dict(s.weighting))
-    return fingerprint(_evidence_fingerprint(context), chosen)
+    chosen = (context.method.scorer, dict(s.scorer), context.method.weighting, dict(s.weighting), s.compat)
+    silver = (context.corpora.silver.fingerprint, context.corpora.relations)
+    return fingerprint(silver, [evidence_fingerprint(context, need) for need in needs(context)], chosen)
 
 
 def score(context: Context) -> dict[str, Any]:
@@ -37,22 +35,38 @@ def score(context: Context) -> dict[str, Any]:
     instances = context.labelled("silver").instances
     record: dict[str, Any] = {"scorer": context.method.scorer, "weighting": context.method.weighting}
     weighting = context.part("weighting", context.method.weighting, context.settings.weighting)
-    run = None
+    run, evidence = None, Evidence()
     noise = np.zeros(len(instances), dtype=np.float32)
     if context.method.scorer:
         scorer = context.part("scorer", context.method.scorer, context.settings.scorer)
-        run = _evidence(context)
-        noise = checked_noise(context.method.scorer, scorer.score(instances, run.evidence), len(instances))
-        record |= _proxy_record(run, scorer)
+        run, evidence = gather(context, needs(context))
+        noise = checked_noise(context.method.scorer, scorer.score(instances, evidence), len(instances))
+        record |= {"scorer_settings": {k: v for k, v in vars(scorer).items() if not k.startswith("_")}}
     weights = checked_weights(context.method.weighting, weighting.weigh(noise), noise)
     truth = context.corpora.silver.truths(instances.relations)
+    record["type_only_accuracy"] = _shortcut(context, instances)
     record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
     record |= _noise_record(noise, truth) if context.method.scorer else {}
     if run:
-        record |= _learning_record(run.evidence, truth, getattr(scorer, "mode", "batch"))
+        record |= _proxy_record(run) | _learning_record(evidence, truth, getattr(scorer, "mode", "batch"))
+    if run:
+        record["suspected_pairs"] = len(run.suspects.document)
     if context.ranks.main:
-        _write(context, instances, noise, weights, run.evidence if run else Evidence())
+        if run:
+            run.suspects.write(context.directory, instances.relations, context.corpora.silver.titles)
+        _write(context, instances, noise, weights, evidence)
     return record
+
+
+def _shortcut(context: Context, instances: Instances) -> float | None:
+    """How many silver labels the entities' types tell alone; the user is warned where a proxy may not need to read."""
+    found = type_only_accuracy(context.corpora.silver.entities, instances)
+    if found is not None and found >= _TELLING and context.method.scorer:
+        context.listener.note(
+            f"the types of head and tail alone give away {found:.0%} of the silver labels: a proxy may learn right and "
+            "wrong labels alike; consider proxy.no_relation=type-matched and proxy.mentions=type"
+        )
+    return found
 
 
 def checked_noise(name: str, noise: Any, count: int) -> Floats:
@@ -107,64 +121,8 @@ def read_weights(run: Path, instances: Instances) -> Floats:
     return weights
 
 
-def _evidence_fingerprint(context: Context) -> str:
-    s, values = context.settings, context.settings.to_dict()
-    silver = context.corpora.silver.fingerprint
-    return fingerprint(
-        silver, context.corpora.relations, context.model_fingerprint, values["proxy"], values["extractor"], s.seed
-    )
-
-
-def _evidence(context: Context) -> ProxyRun:
-    """From the cache, or by training the proxy."""
-    path = cache_directory() / "evidence" / f"{_evidence_fingerprint(context)}.safetensors"
-    if context.ranks.tell(path.exists()):
-        context.listener.note(f"evidence found in {path}: the proxy is not trained again")
-        return _load(path)
-    proxy = context.settings.proxy
-    data = context.labelled("silver")
-    encoder, _ = context.encoder()
-    settings = {"loss": proxy.loss, **context.settings.extractor}
-    extractor = build_extractor(context.registry, proxy.extractor, settings, encoder, data.relations)
-    checkpoints = context.checkpoints("proxy", path.stem)
-    run = train_proxy(
-        extractor, data, proxy, seed=context.settings.seed, listener=context.listener, checkpoints=checkpoints
-    )
-    if context.ranks.main:
-        _save(run, path)
-    context.ranks.wait()
-    checkpoints.clear()
-    return run
-
-
-def _save(run: ProxyRun, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    modes = {"batch": run.evidence.batch, "epoch": run.evidence.epoch}
-    arrays = {f"{m}.{name}": column for m, d in modes.items() if d for name, column in d.columns().items()}
-    seconds = {k: getattr(run, k) for k in ("train_seconds", "record_seconds", "epoch_pass_seconds")}
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(arrays, unfinished, metadata={"seconds": json.dumps(seconds)})
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _load(path: Path) -> ProxyRun:
-    with safe_open(path, framework="numpy") as file:
-        seconds = json.loads(file.metadata()["seconds"])
-        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    dynamics = {
-        mode: Dynamics(**{k.removeprefix(f"{mode}."): v for k, v in arrays.items() if k.startswith(f"{mode}.")})
-        for mode in ("batch", "epoch")
-        if f"{mode}.correct" in arrays
-    }
-    return ProxyRun(evidence=Evidence(batch=dynamics.get("batch"), epoch=dynamics.get("epoch")), **seconds)
-
-
-def _proxy_record(run: ProxyRun, scorer: Any) -> dict[str, Any]:
+def _proxy_record(run: ProxyRun) -> dict[str, Any]:
     return {
-        "scorer_settings": {k: v for k, v in vars(scorer).items() if not k.startswith("_")},
         "proxy_train_seconds": run.train_seconds,
         "record_seconds": run.record_seconds,
         "epoch_pass_seconds": run.epoch_pass_seconds,

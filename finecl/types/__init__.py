@@ -7,10 +7,24 @@ H hidden width, T sub-word tokens of a packed batch, D documents, V entities of 
 Importing this package loads numpy, not torch.
 """
 
-from finecl.types.basic import NO_RELATION, Bools, Draw, DynamicsMode, Floats, Generator, Ints, Uids, View
+from finecl.types.basic import (
+    NO_RELATION,
+    Bools,
+    Draw,
+    DynamicsMode,
+    Floats,
+    Generator,
+    Ints,
+    Mentions,
+    Need,
+    Text,
+    Uids,
+    View,
+)
 from finecl.types.contrast import Batch, LossSum, Pairs, Table
 from finecl.types.documents import Document, Entity, Label, Mention
 from finecl.types.evidence import Dynamics, Evidence, Instances, first_epoch
+from finecl.types.negatives import padded, same_key, sharing_one
 from finecl.types.parts import (
     Extractor,
     Extractors,
@@ -48,18 +62,24 @@ __all__ = [
     "Label",
     "LossSum",
     "Mention",
+    "Mentions",
     "Method",
     "Methods",
+    "Need",
     "NoiseScorer",
     "Objective",
     "Objectives",
     "Pairs",
     "Scorers",
     "Table",
+    "Text",
     "TextEncoder",
     "Uids",
     "View",
     "Weighting",
     "Weightings",
     "first_epoch",
+    "padded",
+    "same_key",
+    "sharing_one",
 ]

@@ -15,6 +15,9 @@ Generator: TypeAlias = np.random.Generator
 
 View = Literal["pair", "query", "entity"]
 Draw = Literal["documents", "relation-pairs", "entity-pairs"]
+Text = Literal["documents", "marked-sentences"]
+Mentions = Literal["text", "type", "blank"]
+Need = Literal["dynamics", "gold", "held-out", "representations"]
 DynamicsMode = Literal["batch", "epoch"]
 
 NO_RELATION = -1

@@ -23,6 +23,8 @@ class Table:
     View "pair": a row is one labelled instance, or one pair without a label. View "query": a row is the instance
     that a queried document asks for. View "entity": a row is one entity of a queried document, in ``head``;
     ``tail`` is -1, and ``relation`` is the queried relation if the labels make this entity a tail of the query.
+    ``head_key`` and ``tail_key`` are the same number wherever the same entity stands: by its id in the knowledge graph,
+    else by its name in small letters. They are 0 where no objective that draws "entity-pairs" has asked for them.
     """
 
     uid: Uids
@@ -31,6 +33,8 @@ class Table:
     tail: Ints
     relation: Ints
     weight: Floats
+    head_key: Ints
+    tail_key: Ints
 
     def __len__(self) -> int:
         return len(self.document)

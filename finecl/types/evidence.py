@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finecl.errors import TrainingError
-from finecl.types.basic import Bools, DynamicsMode, Floats, Ints, Uids
+from finecl.types.basic import Bools, DynamicsMode, Floats, Ints, Need, Uids
 
 _MAPPED_FROM = 2**28  # bytes from which an array of dynamics lies in a file
 
@@ -33,6 +33,19 @@ class Instances:
 
     def __len__(self) -> int:
         return len(self.uid)
+
+    def part(self, kept: Bools, *, document: Ints) -> Instances:
+        """Some of the instances, with these numbers for their documents; ``kept`` and ``document`` are [N]."""
+        _, pair = np.unique(self.pair[kept], return_inverse=True)
+        return Instances(
+            uid=self.uid[kept],
+            document=document[kept],
+            head=self.head[kept],
+            tail=self.tail[kept],
+            relation=self.relation[kept],
+            pair=pair.ravel().astype(np.int64),
+            relations=self.relations,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +81,13 @@ class Dynamics:
         """The arrays by name."""
         return {column.name: getattr(self, column.name) for column in fields(self)}
 
+    def spread(self, place_I: Ints, count: int) -> Dynamics:
+        """The same with each instance at its place among ``count``; the others were never shown."""
+        wide = Dynamics.empty(len(self.correct), count)
+        for name, column in wide.columns().items():
+            column[:, place_I] = getattr(self, name)
+        return wide
+
 
 def _filled(shape: tuple[int, int], value: float, kind: type[np.generic]) -> npt.NDArray[Any]:
     """An array of one value; a large one lies in an unnamed file, so that it need not be in memory."""
@@ -86,14 +106,23 @@ def first_epoch(correct_EN: Bools) -> Ints:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What a proxy model showed of each instance; made once, shared by every scorer.
+    """What models showed of each instance; each part is made once and shared by every scorer.
 
-    ``batch`` was seen on the training forward pass, before the update (paper, Algorithm 1); ``epoch`` on a full
-    pass in evaluation mode at the epoch's end (Algorithm 2). Either may be missing if it was not asked for.
+    ``batch`` was seen on the proxy's training forward pass, before the update (paper, Algorithm 1); ``epoch`` on a
+    full pass in evaluation mode at the epoch's end (Algorithm 2). Either may be missing if it was not asked for.
+    ``gold`` are the logits of each instance's pair by an extractor that was trained on gold labels only;
+    ``held_out`` those by a proxy that did not train on the instance's document; the last column is no-relation.
+    ``representations`` are head and tail as the encoder has them before it is trained.
+    What a scorer does not name in ``needs`` is None.
+
+    *Shape:* ``gold``, ``held_out`` [N, R]; ``representations`` [N, H]; NaN where an instance was not shown.
     """
 
     batch: Dynamics | None = None
     epoch: Dynamics | None = None
+    gold: Floats | None = None
+    held_out: Floats | None = None
+    representations: Floats | None = None
 
     def dynamics(self, mode: DynamicsMode) -> Dynamics:
         """The dynamics of one mode.
@@ -104,4 +133,15 @@ class Evidence:
         found = self.batch if mode == "batch" else self.epoch
         if found is None:
             raise TrainingError(f"the evidence holds no {mode}-based dynamics: run with proxy.record = 'both'")
+        return found
+
+    def array(self, need: Need) -> Floats:
+        """``gold``, ``held_out`` or ``representations`` by the name that a scorer gives in ``needs``.
+
+        Raises:
+            TrainingError: the scorer did not name it.
+        """
+        found: Floats | None = getattr(self, need.replace("-", "_"))
+        if found is None:
+            raise TrainingError(f"the evidence holds no '{need}': the scorer must name it in its attribute 'needs'")
         return found

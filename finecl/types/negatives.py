@@ -12,6 +12,7 @@ from finecl.types.basic import Bools, Generator, Ints
 Allowed: TypeAlias = Callable[[Ints, Ints], Bools]
 """Whether candidates may be negatives of anchors: row numbers of both, as arrays that broadcast."""
 
+_MORE = 16  # draws beyond the pairs that are wanted: of few, many are refused
 _AT_ONCE = 2**21  # pairs of short anchors and candidates that are looked at together
 
 
@@ -61,3 +62,48 @@ def _first_of_its_kind(drawn: Ints) -> Bools:
     first = np.empty_like(new)
     np.put_along_axis(first, order, new, axis=1)
     return first
+
+
+def sharing_one(head: Ints, tail: Ints, count: int, generator: Generator, rounds: int = 4) -> tuple[Ints, Ints]:
+    """At most ``count`` different pairs of rows that share their head or their tail, but not both.
+
+    ``head`` and ``tail`` are keys of the rows' entities. Partners are drawn among the rows of one key and refused if
+    the other key is shared too, so that no table of all pairs is held; ``rounds`` of draws are made.
+
+    *Shape:* ``head``, ``tail`` [A]; the results, lesser row first, at most [count].
+    """
+    found = np.zeros((0, 2), dtype=np.int64)
+    sides = [(side, np.argsort(side, kind="stable")) for side in (head, tail)]
+    for _ in range(rounds if len(head) > 1 else 0):
+        for side, order in sides:
+            row = generator.integers(0, len(side), count + _MORE)
+            first, last = (np.searchsorted(side[order], side[row], side=s) for s in ("left", "right"))
+            other = order[first + (generator.random(len(row)) * (last - first)).astype(np.int64)]
+            one = (head[row] == head[other]) ^ (tail[row] == tail[other])
+            pairs = np.sort(np.stack([row[one], other[one]], axis=1), axis=1)
+            found = np.unique(np.concatenate([found, pairs]), axis=0)
+        if len(found) >= count:
+            break
+    drawn = found[generator.permutation(len(found))[:count]]
+    return drawn[:, 0], drawn[:, 1]
+
+
+def same_key(key_A: Ints, key_C: Ints) -> Ints:
+    """All candidates with the anchor's key, in rising order ``[A, P]``, padded with -1."""
+    order = np.argsort(key_C, kind="stable")
+    begin, end = (np.searchsorted(key_C[order], key_A, side=side) for side in ("left", "right"))
+    count = end - begin
+    place_AP = np.arange(int(count.max(initial=0)))[None, :]
+    at_AP = np.minimum(begin[:, None] + place_AP, max(0, len(order) - 1))
+    found: Ints = np.where(place_AP < count[:, None], order[at_AP] if len(order) else -1, -1)
+    return found
+
+
+def padded(anchor: Ints, candidate: Ints, anchors: int) -> Ints:
+    """Pairs of rows as candidates of each of ``anchors`` rows ``[A, P]``, padded with -1."""
+    order = np.lexsort((candidate, anchor))
+    row, count = anchor[order], np.bincount(anchor, minlength=anchors)
+    place = np.arange(len(row)) - (np.cumsum(count) - count)[row]
+    found = np.full((anchors, int(count.max(initial=0))), -1, dtype=np.int64)
+    found[row, place] = candidate[order]
+    return found

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from finecl.types.basic import Draw, Floats, Generator, View
+from finecl.types.basic import Draw, Floats, Generator, Text, View
 from finecl.types.contrast import Batch, LossSum, Pairs, Table
 from finecl.types.documents import Document
 from finecl.types.evidence import Evidence, Instances
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class NoiseScorer(Protocol):
-    """Says how likely each silver label is wrong."""
+    """Says how likely each silver label is wrong.
+
+    A class attribute ``needs``, a tuple, says what evidence it reads: "dynamics" (the default), "gold", "held-out" or
+    "representations", see ``Evidence``. What no scorer needs is not made.
+    """
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
         """One number an instance ``[N]``, raw: higher = noisier, +inf = never looked clean; NaN is refused."""
@@ -87,7 +91,8 @@ class TextEncoder(Protocol):
 class Extractor(Protocol):
     """An ``nn.Module``: encoder and relation head. Built as ``factory(encoder, relations, **settings)``.
 
-    ``relations`` is the number R of its logits; the last one is no-relation.
+    ``relations`` is the number R of its logits; the last one is no-relation. A class attribute ``text`` of
+    "marked-sentences" says that it reads those, entity 0 the head and entity 1 the tail; others read documents.
     """
 
     def __call__(self, batch: Batch) -> Tensor:
@@ -99,7 +104,10 @@ class Extractor(Protocol):
         ...
 
     def scores(self, logits_PR: Tensor) -> Tensor:
-        """Scores ``[P, R - 1]`` of the relations, higher = more certain, comparable between pairs."""
+        """Scores ``[P, R - 1]`` of the relations, higher = more certain, comparable between pairs.
+
+        Of marked sentences, a score above 0 says that the relation is likelier than no-relation.
+        """
         ...
 
 
@@ -128,6 +136,9 @@ class Method:
     """A published recipe, as data: names of parts, to be found in the registry.
 
     ``objectives`` are (coefficient, name) pairs; ``mlm`` is the coefficient of masked language modelling;
+    ``text`` is what the encoder reads: documents, their entities by the mean of their mentions; or marked sentences,
+    an entity pair each, by the states of the markers in front of head and tail. There ``blanking`` is the probability
+    with which a mention is replaced by a blank.
     ``settings`` are values of the parts, as ``{"objective.relation-discrimination.temperature": 0.05}``.
     """
 
@@ -135,7 +146,8 @@ class Method:
     weighting: str
     objectives: tuple[tuple[float, str], ...]
     mlm: float = 1.0
-    text: Literal["documents", "marked-sentences"] = "documents"
+    text: Text = "documents"
+    blanking: float = 0.0
     summary: str = ""
     citation: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)

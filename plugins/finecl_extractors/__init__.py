@@ -14,5 +14,6 @@ if TYPE_CHECKING:
 def extractors() -> Extractors:
     """The extractors of this package."""
     from finecl_extractors.bilinear import Bilinear
+    from finecl_extractors.markers import Markers
 
-    return {"bilinear": Bilinear}
+    return {"bilinear": Bilinear, "markers": Markers}

@@ -18,16 +18,24 @@ from finecl_learning_order.exponential import Exponential
 from finecl_learning_order.scorer import LearningOrder
 from torch import Tensor, nn
 
-from finecl import registry, testing
+from finecl import registry, samples, testing
 from finecl.errors import FormatError
 from finecl.registry import Part
-from finecl.testing import check_extractor, check_format, check_noise_scorer, check_objective, check_weighting
+from finecl.testing import (
+    check_extractor,
+    check_format,
+    check_method,
+    check_noise_scorer,
+    check_objective,
+    check_weighting,
+)
 from finecl.types import Batch, Document, Evidence, Floats, Generator, Instances, LossSum, Pairs, Table
 
 CHECKS: dict[str, Callable[..., None]] = {
     "scorer": check_noise_scorer,
     "weighting": check_weighting,
     "objective": check_objective,
+    "method": check_method,
     "extractor": check_extractor,
     "format": check_format,
 }
@@ -39,9 +47,19 @@ def parts(kind: str) -> list[Any]:
     return [pytest.param(part, id=name) for name, part in BUILT_IN.parts(kind).items()]
 
 
+def needed(part: Part, directory: Path) -> dict[str, Any]:
+    """The settings without which a part does nothing: the scorer ``file`` must have a file."""
+    if (part.kind, part.name) != ("scorer", "file"):
+        return {}
+    uids = [uid for count in (1, 40) for uid in samples.instances(count).uid.tolist()]
+    path = directory / "scores.csv"
+    path.write_text("uid,score\n" + "".join(f"{uid:016x},{row}\n" for row, uid in enumerate(uids)))
+    return {"path": str(path)}
+
+
 @pytest.mark.parametrize("part", [p for kind in CHECKS if kind != "format" for p in parts(kind)])
-def test_every_registered_part_keeps_the_contract(part: Part) -> None:
-    CHECKS[part.kind](part.factory)
+def test_every_registered_part_keeps_the_contract(part: Part, tmp_path: Path) -> None:
+    CHECKS[part.kind](part.factory, **needed(part, tmp_path))
 
 
 @pytest.mark.parametrize("part", parts("format"))
@@ -50,12 +68,12 @@ def test_every_registered_format_keeps_the_contract(part: Part) -> None:
 
 
 @pytest.mark.parametrize("part", [p for kind in CHECKS for p in parts(kind)])
-def test_every_choice_of_a_registered_part_keeps_it_too(part: Part) -> None:
+def test_every_choice_of_a_registered_part_keeps_it_too(part: Part, tmp_path: Path) -> None:
     """Settings that are a choice or a switch, one value after another."""
     for name, parameter in part.settings.items():
         choices = getattr(parameter.annotation, "__args__", ()) if "Literal" in str(parameter.annotation) else ()
         for value in (True, False) if parameter.annotation is bool else choices:
-            CHECKS[part.kind](part.factory, **{name: value})
+            CHECKS[part.kind](part.factory, **needed(part, tmp_path), **{name: value})
 
 
 def test_methods_name_parts_that_exist_and_settings_that_these_have() -> None:

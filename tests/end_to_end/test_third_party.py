@@ -47,6 +47,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return at / "site"
 
 
+def unwrapped(text: str) -> str:
+    """Help texts are wrapped at hyphens, too."""
+    return "".join(text.split())
+
+
 def test_an_installed_plugin_is_listed_with_its_settings(installed: Path, elsewhere: Finecl) -> None:
     told = elsewhere("plugins", "--json", PYTHONPATH=installed)
     assert told.code == 0, told.err
@@ -58,8 +63,8 @@ def test_an_installed_plugin_is_listed_with_its_settings(installed: Path, elsewh
     assert row["kind"] == "scorer"
     assert row["settings"] == {"prior": 1.0}
     assert row["about"].startswith("Noise = -log")
-    assert "pair-rarity" in elsewhere("train", "--help", PYTHONPATH=installed).out
-    assert "pair-rarity" not in elsewhere("train", "--help").out
+    assert "pair-rarity" in unwrapped(elsewhere("train", "--help", PYTHONPATH=installed).out)
+    assert "pair-rarity" not in unwrapped(elsewhere("train", "--help").out)
 
 
 def test_an_installed_plugin_scores_a_run(
@@ -217,7 +222,7 @@ from finecl.types import Method
 
 @dataclass(frozen=True, kw_only=True)
 class Sentences:
-    anchors = candidates = "pair"
+    anchors, candidates = "query", "entity"
     draw = "{draw}"
 
 @hookimpl
@@ -230,16 +235,10 @@ def methods():
 """
 
 
-@pytest.mark.parametrize(
-    ("draw", "text", "message"),
-    [
-        ("relation-pairs", "documents", "objective 'sentences' asks for steps of relation-pairs"),
-        ("documents", "marked-sentences", "method 'ours' reads marked-sentences"),
-    ],
-)
-def test_what_the_engine_cannot_draw_is_refused_before_anything_is_trained(
-    draw: str, text: str, message: str, plug: Plug, small: Small, tmp_path: Path, finecl: Finecl
+def test_what_a_marked_sentence_has_not_is_refused_before_anything_is_trained(
+    plug: Plug, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
-    plug(_OBJECTIVE.format(draw=draw, text=text))
+    plug(_OBJECTIVE.format(draw="documents", text="marked-sentences"))
+    message = "objective 'sentences' contrasts the entities of a document, of which a marked sentence has two"
     assert message in finecl(*small.arguments(tmp_path / "run"), "--method", "ours").complaint()
     assert not (tmp_path / "run" / "scores.parquet").exists()

@@ -141,7 +141,7 @@ def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(data: Labelled
     rng = np.random.default_rng(0)
     weight = np.where(rng.random(len(data.instances)) < 0.3, 0, rng.uniform(0.5, 2, len(data.instances)))
     silver = silver_of(data, reader, weight.astype(np.float32))
-    group = plain_group(silver, NUMBERS, no_relation_pairs=4, seed=0, step=0)
+    group = plain_group(silver, NUMBERS, reader, no_relation_pairs=4, seed=0, step=0)
     table = group.views["pair"].table
     documents = NUMBERS[table.document]
     rows = list(zip(*(c.tolist() for c in (documents, table.head, table.tail, table.relation)), strict=True))

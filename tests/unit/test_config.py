@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl import config
-from finecl.config import Settings, fingerprint, from_dict, presets, read_preset, resolve
+from finecl import registry as plugins
+from finecl.config import Settings, fingerprint, from_dict, presets, read_compat, read_preset, resolve
 from finecl.errors import SettingsError
 
 
@@ -71,7 +72,7 @@ def test_settings_survive_json() -> None:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("sead=3", "unknown setting 'sead'; did you mean 'seed'. known here: seed, preset, method"),
+        ("sead=3", "unknown setting 'sead'; did you mean 'seed'. known here: seed, preset, compat"),
         ("proxy.num_train_epoch=3", r"did you mean 'proxy\.num_train_epochs'.* known here: learning_rate"),
         ("xyzzy=1", "unknown setting 'xyzzy'; known here: seed"),
         ("proxy.batch_size.x=1", r"proxy\.batch_size: expected int, got \{'x': '1'\}"),
@@ -174,3 +175,21 @@ def test_fingerprints_differ_with_what_they_are_of(one: Any, other: Any) -> None
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys() -> None:
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
+
+
+def test_compat_stands_between_preset_and_user() -> None:
+    plain, released = resolve(preset="small"), resolve(preset="small", assignments=["compat=release"])
+    assert (plain.proxy.loss, released.proxy.loss) == ("ce", "bce")
+    assert released.proxy.max_grad_norm == released.finetune.max_grad_norm == 0.1
+    assert released.proxy.num_train_epochs == plain.proxy.num_train_epochs == 3
+    chosen = resolve(preset="small", assignments=["compat=release", "proxy.loss=ce"])
+    assert chosen.proxy.loss == "ce"
+    with pytest.raises(SettingsError, match="compat: expected one of release or none, got 'other'"):
+        resolve(assignments=["compat=other"])
+
+
+def test_every_part_that_compat_names_is_there_with_these_settings() -> None:
+    registry = plugins.load()
+    for kind, parts in read_compat("release")["parts"].items():
+        for name, settings in parts.items():
+            registry.create(kind, name, settings)

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,11 @@ def test_resumed_is_straight(stage: str, every: int, tmp_path: Path, request: py
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_step_and_writes_a_checkpoint(number: int, pretraining: Train, tmp_path: Path) -> None:
+def test_a_signal_ends_the_step_and_writes_a_checkpoint(
+    number: int, pretraining: Train, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    # A shell tells its background jobs to ignore SIGINT, which they then do.
+    request.addfinalizer(partial(signal.signal, number, signal.signal(number, signal.default_int_handler)))
     before = signal.getsignal(number)
     straight, weights = pretraining(Listener(), Checkpoints())
     with pytest.raises(StoppedError, match="before step 4 of 'at'; a checkpoint is written") as caught:

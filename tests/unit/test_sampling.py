@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.sampling import Sampler, epoch_order
+from finecl import samples
+from finecl.sampling import PairSampler, Sampler, entity_pairs, epoch_order, relation_pairs
+from finecl.types import Instances
 
 
 @given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 99), st.booleans())
@@ -38,3 +40,51 @@ def test_a_sampler_goes_on_at_any_step(grouped: bool) -> None:
     assert [sampler.step(step).tolist() for step in reversed(range(12))] == straight[::-1]
     assert all(len(set(step)) == 8 for step in straight)
     assert len({d for step in straight[:6] for d in step}) == 48
+
+
+def instances_of(relations: list[int]) -> Instances:
+    count = len(relations)
+    return Instances(
+        **{**vars(samples.instances(count)), "relation": np.array(relations), "document": np.arange(count)}
+    )
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(0, 99))
+def test_documents_are_paired_by_relation_each_instance_once(relations: list[int], seed: int) -> None:
+    pairs = relation_pairs(instances_of(relations), np.arange(len(relations)), np.random.default_rng(seed))
+    assert len(pairs) == sum(relations.count(r) // 2 for r in set(relations))
+    assert all(relations[a] == relations[b] for a, b in pairs.tolist())
+    assert len(set(pairs.ravel().tolist())) == pairs.size
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(7, 9)), min_size=1, max_size=20), st.integers(0, 99))
+def test_documents_are_paired_by_entity_pair_and_by_one_entity(keys: list[tuple[int, int]], seed: int) -> None:
+    head, tail = np.array(keys).T
+    pairs = entity_pairs(np.arange(len(keys)), head, tail, 8, np.random.default_rng(seed)).tolist()
+    same = {tuple(sorted(pair)) for pair in pairs if keys[pair[0]] == keys[pair[1]]}
+    sizes = [min(8, keys.count(key)) for key in set(keys)]
+    assert len(same) == sum(n * (n - 1) // 2 for n in sizes)
+    others = [pair for pair in pairs if keys[pair[0]] != keys[pair[1]]]
+    assert all((head[a] == head[b]) ^ (tail[a] == tail[b]) for a, b in others)
+    assert len(others) in (0, len(same))
+
+
+def test_at_most_so_many_sentences_of_an_entity_pair_count() -> None:
+    ones = np.ones(30, dtype=np.int64)
+    pairs = entity_pairs(np.arange(30), ones, ones, 5, np.random.default_rng(0))
+    assert len(pairs) == 10
+    assert len(set(pairs.ravel().tolist())) == 5
+
+
+def test_a_sampler_of_pairs_goes_on_at_any_step() -> None:
+    relations = [n % 3 for n in range(40)]
+    drawn = PairSampler(
+        epoch_pairs=lambda draw: relation_pairs(instances_of(relations), np.arange(40), draw),
+        batch_size=8,
+        seed=1,
+        purpose="relation-pairs",
+    )
+    straight = [drawn.step(step).tolist() for step in range(12)]
+    assert [drawn.step(step).tolist() for step in reversed(range(12))] == straight[::-1]
+    assert all(relations[a] == relations[b] for step in straight for a, b in zip(step[::2], step[1::2], strict=True))
+    assert straight[0] != straight[4]

@@ -1,0 +1,68 @@
+"""N-way K-shot episodes: an encoder as it is, and the nearest mean of a few sentences of each relation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from finecl.checkpoints import load_encoder
+from finecl.config import Settings
+from finecl.corpus import Corpus
+from finecl.errors import SettingsError
+from finecl.extraction import Labelled, pair_vectors
+from finecl.inputs import cache_directory, read_corpus
+from finecl.registry import Registry
+from finecl.sentences import Sentences
+from finecl.types import Floats, Ints
+from finecl_benchmarks.task_files import Task
+
+
+def episode_scores(task: Task, settings: Settings, registry: Registry) -> dict[str, Any]:
+    """Accuracy of each number of ways and shots, and their mean; nothing is trained.
+
+    The vector of a sentence is [head; tail] by the states of its start markers.
+    """
+    data = type(settings.data)(format=task.data.get("format", "auto"))
+    corpus: Corpus = read_corpus(task.path("test"), data, registry)
+    encoder, reader, _ = load_encoder(settings.model, seed=settings.seed, markers=True)
+    sentences = Sentences.of(corpus, reader, cache_directory())
+    instances = sentences.instances(corpus.instances(corpus.relations))
+    vectors = pair_vectors(encoder, Labelled(tokens=sentences, instances=instances))
+    read = ~np.isnan(vectors).any(axis=1)
+    given = vectors[read], instances.relation[read]
+    found = {
+        f"{ways}-way {shots}-shot": few_shot_accuracy(
+            *given, ways=ways, shots=shots, episodes=task.episodes["count"], seed=settings.seed
+        )
+        for ways in task.episodes["ways"]
+        for shots in task.episodes["shots"]
+    }
+    return {"accuracy": float(np.mean(list(found.values()))), "episodes": found, "sentences": int(read.sum())}
+
+
+def few_shot_accuracy(vectors: Floats, relation: Ints, *, ways: int, shots: int, episodes: int, seed: int) -> float:
+    """The share of queries whose relation has the nearest mean (cosine) of ``shots`` sentences, among ``ways``.
+
+    Each episode draws relations, ``shots`` sentences of each and one query of one of them.
+
+    *Shape:* ``vectors`` [N, H], ``relation`` [N].
+
+    Raises:
+        SettingsError: there are too few relations or sentences.
+    """
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    members = [np.flatnonzero(relation == code) for code in np.unique(relation)]
+    members = [rows for rows in members if len(rows) > shots]
+    if len(members) < ways:
+        raise SettingsError(f"expected {ways} relations of more than {shots} sentences, got {len(members)}")
+    generator = np.random.default_rng([seed, ways, shots])
+    right = 0
+    for _ in range(episodes):
+        chosen = generator.choice(len(members), ways, replace=False)
+        drawn = [generator.choice(members[c], shots + 1, replace=False) for c in chosen]
+        means = np.stack([unit[rows[:-1]].mean(axis=0) for rows in drawn])
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        asked = int(generator.integers(ways))
+        right += int((means @ unit[drawn[asked][-1]]).argmax() == asked)
+    return right / episodes

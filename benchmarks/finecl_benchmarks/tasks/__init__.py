@@ -1,0 +1,1 @@
+"""Downstream tasks as data: one TOML file each."""

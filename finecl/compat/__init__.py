@@ -1,0 +1,1 @@
+"""What other implementations do, as settings by name: TOML files."""

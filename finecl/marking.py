@@ -1,0 +1,119 @@
+"""Marked sentences: one entity pair a row, markers around both mentions (Soares et al. 2019; Peng et al. 2020).
+
+    [CLS] [E1] Marie Curie [/E1] was born in [E2] Warsaw [/E2] . [SEP]
+
+A row's two entities are the states of its start markers, so whatever reads entities reads marked sentences too. A
+vocabulary with unused words, as BERT's, lends them; others get five new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from finecl.draws import uniform
+from finecl.ragged import entity_key, offsets, ranges
+from finecl.text import TokenRows
+from finecl.types import Document, Ints, Mention
+
+UNUSED = tuple(f"[unused{number}]" for number in range(1, 6))
+ADDED = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Markers:
+    """Ids of the words that stand around head (``start[0]``, ``end[0]``) and tail, and for a blanked mention."""
+
+    start: tuple[int, int]
+    end: tuple[int, int]
+    blank: int
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> Markers | None:
+        """The markers of a vocabulary, None if it has no words to spare and none were added."""
+        vocabulary = tokenizer.get_vocab()
+        for words in (UNUSED, ADDED):
+            if all(word in vocabulary for word in words):
+                head, end_head, tail, end_tail, blank = (int(vocabulary[word]) for word in words)
+                return cls(start=(head, tail), end=(end_head, end_tail), blank=blank)
+        return None
+
+    def insert(self, ids: Ints, spans: Ints) -> tuple[Ints, Ints]:
+        """The tokens of a sentence with markers around its mentions, and where the two start markers are.
+
+        *Shape:* ``ids`` [T], ``spans`` (half-open) [2, 2]; the results [T + 4] and [2].
+        """
+        # Ends stand before starts: of two mentions side by side the first is closed before the second is opened.
+        at = np.concatenate([spans[:, 1], spans[:, 0]])
+        words = np.array([*self.end, *self.start], dtype=np.int64)
+        order = np.argsort(at, kind="stable")
+        marked: Ints = np.insert(ids, at[order], words[order])
+        place = np.empty(4, dtype=np.int64)
+        place[order] = at[order] + np.arange(4)
+        return marked, place[2:]
+
+
+def marked_pairs(document: Document) -> Iterator[tuple[int, int, Mention, Mention]]:
+    """The entity pairs of a document that make marked sentences, head and tail with a mention of each.
+
+    These are the labelled pairs with mentions in one sentence that do not overlap, by the first such sentence. A
+    sentence of two entities without a label counts as a pair, too.
+    """
+    pairs = dict.fromkeys((label.head, label.tail) for label in document.labels)
+    if not pairs and len(document.entities) == 2:
+        pairs = {(0, 1): None}
+    for head, tail in pairs:
+        found = _together(document.entities[head].mentions, document.entities[tail].mentions)
+        if found:
+            yield head, tail, *found
+
+
+def _together(heads: tuple[Mention, ...], tails: tuple[Mention, ...]) -> tuple[Mention, Mention] | None:
+    """The first mentions that stand apart in one sentence."""
+    apart = [
+        (h, t) for h in heads for t in tails if h.sentence == t.sentence and (h.end <= t.start or t.end <= h.start)
+    ]
+    return min(apart, key=lambda pair: (pair[0].sentence, pair[0].start, pair[1].start)) if apart else None
+
+
+def blanked(rows: TokenRows, documents: Ints, share: float, markers: Markers, *, seed: int, step: int) -> TokenRows:
+    """Marked sentences with each mention replaced by the blank word with probability ``share``, head and tail each on
+    their own. Peng et al. draw once when they build their data set; here every step draws anew.
+
+    ``documents`` are the rows' numbers in their corpus: a draw does not depend on the rows beside it.
+    """
+    row = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
+    chosen = uniform(entity_key(documents[row], rows.entity), seed, "blank", step) < share
+    first = offsets(rows.lengths)[row] + rows.end  # of the mention, in all tokens
+    closing = np.sort(np.flatnonzero(np.isin(rows.ids, markers.end)))
+    length = _until_closed(first, closing, rows, row)
+    chosen &= length > 0
+    ids = rows.ids.copy()
+    ids[first[chosen]] = markers.blank
+    gone = np.zeros(len(ids), dtype=np.bool_)
+    gone[ranges(first[chosen] + 1, length[chosen] - 1)] = True
+    before = np.concatenate([[0], np.cumsum(gone)])
+    begin = offsets(rows.lengths)
+    lost = before[begin + rows.lengths] - before[begin]
+    start = rows.start - (before[first - 1] - before[begin[row]])
+    return TokenRows(
+        ids=ids[~gone],
+        lengths=rows.lengths - lost,
+        start=start,
+        end=start + 1,
+        entity=rows.entity,
+        mentions=rows.mentions,
+    )
+
+
+def _until_closed(first: Ints, closing: Ints, rows: TokenRows, row: Ints) -> Ints:
+    """How many tokens each mention has: up to the next end marker, 0 if the sentence is cut before that."""
+    if not len(closing):
+        return np.zeros(len(first), dtype=np.int64)
+    at = np.searchsorted(closing, first)
+    end = closing[np.minimum(at, len(closing) - 1)]
+    row_end = (offsets(rows.lengths) + rows.lengths)[row]
+    return np.where((at < len(closing)) & (end < row_end), end - first, 0)

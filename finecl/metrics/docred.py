@@ -1,0 +1,101 @@
+"""Facts scored as by the official DocRED script (``thunlp/DocRED``, ``code/evaluation.py``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from finecl.metrics.counts import f1_of, ratio
+from finecl.types import Document
+
+Fact: TypeAlias = tuple[str, int, int, str]
+"""What is predicted or true of one document: (title, head, tail, relation); head and tail number its entities."""
+
+NamedFact: TypeAlias = tuple[str, str, str]
+"""A fact without its document: (name of head, name of tail, relation)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocredScores:
+    """Micro scores over facts; ``ign_`` leaves out correct predictions of facts that training showed.
+
+    Ign F1 pairs ``ign_precision`` with the ordinary ``recall``, as the official scorer does (DocRED, issue 31).
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    ign_precision: float
+    ign_f1: float
+    predicted: int
+    gold: int
+    correct: int
+    correct_in_train: int
+
+
+def docred_facts_in_train(documents: Iterable[Document]) -> set[NamedFact]:
+    """What training documents state, by name: every mention of the head with every mention of the tail.
+
+    Names are compared as they stand, case included, and direction counts, as in the official scorer.
+    """
+    return {
+        (head.name, tail.name, label.relation)
+        for document in documents
+        for label in document.labels
+        for head in document.entities[label.head].mentions
+        for tail in document.entities[label.tail].mentions
+    }
+
+
+def docred_scores(
+    predictions: Iterable[Fact],
+    gold: Sequence[Document],
+    train_facts: set[NamedFact],
+    *,
+    no_relation: str = "no_relation",
+) -> DocredScores:
+    """Micro precision, recall, F1 and Ign F1 as the official DocRED scorer computes them.
+
+    A fact counts once however often it is predicted or labelled. A prediction for an unknown title is wrong, not
+    ignored. Only *correct* predictions are left out of Ign: a wrong one that names a training fact still counts
+    against precision. Documents that share a title are one document, with the mentions of the last of them.
+    Where the script divides by zero (no predictions; all of them correct and in training), the score is 0.
+    ``no_relation`` is not a fact: neither gold nor a prediction (TACRED's rule; DocRED has no such label).
+    """
+    predicted = {fact for fact in predictions if fact[3] != no_relation}
+    facts = gold_facts(gold, no_relation)
+    correct = predicted & facts
+    in_train = sum(not names.isdisjoint(train_facts) for names in _names_of(correct, gold))
+    precision, recall = ratio(len(correct), len(predicted)), ratio(len(correct), len(facts))
+    ign_precision = ratio(len(correct) - in_train, len(predicted) - in_train)
+    return DocredScores(
+        precision=precision,
+        recall=recall,
+        f1=f1_of(precision, recall),
+        ign_precision=ign_precision,
+        ign_f1=f1_of(ign_precision, recall),
+        predicted=len(predicted),
+        gold=len(facts),
+        correct=len(correct),
+        correct_in_train=in_train,
+    )
+
+
+def gold_facts(gold: Iterable[Document], no_relation: str) -> set[Fact]:
+    """What documents state; ``no_relation`` is not a fact."""
+    return {
+        (document.title, label.head, label.tail, label.relation)
+        for document in gold
+        for label in document.labels
+        if label.relation != no_relation
+    }
+
+
+def _names_of(facts: set[Fact], gold: Sequence[Document]) -> Iterable[set[NamedFact]]:
+    """For each fact, all the ways in which its document names it."""
+    entities = {document.title: document.entities for document in gold}
+    for title, head, tail, relation in facts:
+        # Of several documents with one title the last one's mentions count, and it may have fewer entities.
+        heads, tails = ({m.name for e in entities[title][i : i + 1] for m in e.mentions} for i in (head, tail))
+        yield {(head_name, tail_name, relation) for head_name in heads for tail_name in tails}

@@ -1,0 +1,123 @@
+"""A corpus read as marked sentences: one row an entity pair, memory-mapped as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from finecl.arrow import write_arrow
+from finecl.config import fingerprint
+from finecl.errors import ModelError, SettingsError
+from finecl.marking import Markers, marked_pairs
+from finecl.ragged import find, pair_key
+from finecl.text import Reader, Tokens, mention_tokens, token_features
+from finecl.types import Document, Entity, Instances, Ints
+
+if TYPE_CHECKING:
+    from finecl.corpus import Corpus
+
+_LAYOUT = 1  # to be raised when the columns change
+
+
+class Sentences(Tokens):
+    """Marked sentences by row number. ``document``, ``head`` and ``tail`` say whose pair a row is [rows]."""
+
+    marked = True
+
+    def __init__(self, dataset: Any) -> None:
+        super().__init__(dataset)
+        self.document, self.head, self.tail = (
+            np.asarray(dataset.data.column(name), dtype=np.int64) for name in ("document", "head", "tail")
+        )
+
+    @classmethod
+    def of(cls, corpus: Corpus, reader: Reader, cache: Path) -> Sentences:
+        """The marked sentences of a corpus, from the cache when the same reader has read it before.
+
+        Raises:
+            ModelError: the vocabulary has no markers.
+            SettingsError: the corpus has no sentence with a labelled pair.
+        """
+        markers = reader.markers
+        if markers is None:
+            raise ModelError("marked sentences need markers in the vocabulary: load the encoder with markers=True")
+        made_from = fingerprint(corpus.fingerprint, reader.fingerprint, repr(markers), _LAYOUT)
+        path = cache / "tokens" / f"{made_from}-marked.arrow"
+        features = token_features() | {name: _number() for name in ("document", "head", "tail")}
+        found = cls(write_arrow(path, lambda: _chunks(corpus, reader, markers), features))
+        if not len(found):
+            raise SettingsError(
+                "marked sentences: expected labelled entity pairs with mentions in one sentence, found none; "
+                "choose a method or an extractor that reads documents"
+            )
+        return found
+
+    def instances(self, instances: Instances) -> Instances:
+        """The instances that have a sentence, by row: entity 0 is the head and entity 1 the tail."""
+        keys = pair_key(self.document, self.head, self.tail)
+        order = np.argsort(keys)
+        at = find(keys[order], pair_key(instances.document, instances.head, instances.tail))
+        kept = np.flatnonzero(at >= 0)
+        row = order[at[kept]]
+        kept, row = kept[np.argsort(row, kind="stable")], np.sort(row)
+        _, pair = np.unique(row, return_inverse=True)
+        return Instances(
+            uid=instances.uid[kept],
+            document=row,
+            head=np.zeros_like(row),
+            tail=np.ones_like(row),
+            relation=instances.relation[kept],
+            pair=pair.ravel().astype(np.int64),
+            relations=instances.relations,
+        )
+
+
+def _number() -> Any:
+    from datasets import Value
+
+    return Value("int32")
+
+
+def _chunks(corpus: Corpus, reader: Reader, markers: Markers, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
+    for at in range(0, len(corpus), size):
+        pairs: list[Document] = []
+        whose: list[tuple[int, int, int]] = []
+        for number in range(at, min(at + size, len(corpus))):
+            document = corpus.document(number)
+            for head, tail, *mentions in marked_pairs(document):
+                entities = tuple(Entity(mentions=(replace(m, sentence=0),)) for m in mentions)
+                sentence = document.sentences[mentions[0].sentence]
+                pairs.append(Document(title=document.title, sentences=(sentence,), entities=entities))
+                whose.append((number, head, tail))
+        if pairs:
+            document_R, head_R, tail_R = (list(column) for column in zip(*whose, strict=True))
+            yield _read(pairs, reader, markers) | {"document": document_R, "head": head_R, "tail": tail_R}
+
+
+def _read(pairs: Sequence[Document], reader: Reader, markers: Markers) -> dict[str, list[Any]]:
+    """One row a sentence of two entities, as ``Reader.read`` gives them."""
+    rows: dict[str, list[Any]] = {name: [] for name in token_features()}
+    pairs = reader.seen(pairs)
+    for sentence, encoding in zip(pairs, reader.encodings(pairs), strict=True):
+        start, end, _ = mention_tokens(sentence, encoding.offsets)
+        ids, place = markers.insert(np.array(encoding.ids, dtype=np.int64), np.stack([start, end], axis=1))
+        kept = np.flatnonzero((end > start) & (place < reader.max_length - 2))
+        rows["input_ids"].append([reader.first, *ids[: reader.max_length - 2].tolist(), reader.last])
+        rows["mention_start"].append(place[kept] + 1)
+        rows["mention_end"].append(place[kept] + 2)
+        rows["mention_entity"].append(kept)
+        rows["entities"].append(2)
+    return rows
+
+
+def entity_keys(corpus: Corpus, tokens: Tokens) -> tuple[Ints, Ints]:
+    """One number for each entity of each row, the same wherever that entity stands, and where each row's begin."""
+    keys, first = corpus.entities.key, corpus.entities.first
+    if not isinstance(tokens, Sentences):
+        return keys, first
+    both: Ints = np.stack([keys[first[tokens.document] + entity] for entity in (tokens.head, tokens.tail)], axis=1)
+    return both.ravel(), 2 * np.arange(len(tokens))

@@ -1,0 +1,73 @@
+"""Fine-tuned extractors of a run, each trained once: on the plain encoder, and on the pre-trained one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from finecl.config import fingerprint
+from finecl.extraction import build_extractor
+from finecl.extractor_files import CARD, load_extractor, save_extractor
+from finecl.finetune import finetune
+from finecl.records import read_json
+from finecl.stages.context import Context
+
+EXTRACTOR = "extractor"
+PRETRAINED, PLAIN = "pretrained", "plain"
+VARIANTS = (PRETRAINED, PLAIN)
+
+
+def made_from(context: Context, encoder: str) -> str:
+    """Changes when anything that an extractor depends on does; ``encoder`` is the fingerprint of its encoder."""
+    values, corpora = context.settings.to_dict(), context.corpora
+    gold = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
+    return fingerprint(encoder, gold, values["finetune"], values["extractor"], context.settings.seed)
+
+
+def plain_card(context: Context) -> dict[str, Any]:
+    """The card of the extractor on the plain encoder, which is trained first if it has not been."""
+    return card_of(context, PLAIN, made_from(context, context.model_fingerprint), None)
+
+
+def plain_extractor(context: Context) -> Any:
+    """The extractor on the plain encoder, which is trained first if it has not been."""
+    plain_card(context)
+    return load_extractor(context.directory / EXTRACTOR / PLAIN, context.registry, context.settings.model).extractor
+
+
+def card_of(context: Context, variant: str, fingerprint: str, encoder: Path | None) -> dict[str, Any]:
+    """The card of ``extractor/<variant>/``; what is there is trained first if it is not made from ``fingerprint``."""
+    card = read_json(context.directory / EXTRACTOR / variant / CARD)
+    return card if card.get("fingerprint") == fingerprint else _train(context, variant, fingerprint, encoder)
+
+
+def _train(context: Context, variant: str, fingerprint: str, encoder_directory: Path | None) -> dict[str, Any]:
+    chosen = context.settings.finetune
+    text = context.text_of(chosen.extractor)
+    train, dev = context.labelled("train", text), context.labelled("dev", text)
+    encoder, reader = context.encoder(str(encoder_directory) if encoder_directory else None)
+    settings = {"loss": chosen.loss, **context.settings.extractor}
+    extractor = build_extractor(context.registry, chosen.extractor, settings, encoder, train.relations)
+    checkpoints = context.checkpoints(f"finetune {variant}", fingerprint)
+    found = finetune(
+        extractor,
+        train,
+        dev,
+        chosen,
+        seed=context.settings.seed,
+        stage=f"finetune {variant}",
+        listener=context.listener,
+        checkpoints=checkpoints,
+    )
+    card = {
+        "extractor": chosen.extractor,
+        "settings": settings,
+        "relations": list(train.instances.relations),
+        "names": dict(context.corpora.names),
+        "max_length": reader.max_length,
+        "fingerprint": fingerprint,
+        **vars(found),
+    }
+    save_extractor(extractor, reader, card, context.directory / EXTRACTOR / variant, write=context.ranks.main)
+    checkpoints.clear()
+    return card

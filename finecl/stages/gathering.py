@@ -1,0 +1,205 @@
+"""The evidence that a scorer needs, made once and then found in the cache."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from finecl.config import fingerprint
+from finecl.entities import TypeMatched
+from finecl.errors import PluginError
+from finecl.evidence import ProxyRun, train_proxy
+from finecl.extraction import Labelled, answers, build_extractor, pair_vectors, train_on
+from finecl.inputs import cache_directory
+from finecl.ragged import find
+from finecl.ranks import current
+from finecl.stages.context import Context
+from finecl.stages.extractors import made_from, plain_extractor
+from finecl.suspects import Suspects
+from finecl.types import Dynamics, Evidence, Floats, Instances, Ints, Need
+
+_LAYOUT = 2  # to be raised when what is kept of a proxy changes
+
+
+def needs(context: Context) -> tuple[Need, ...]:
+    """The kinds of evidence that the chosen scorer reads, sorted.
+
+    Raises:
+        PluginError: it names one that there is not.
+    """
+    name = context.method.scorer
+    if not name:
+        return ()
+    factory = context.registry.part("scorer", name).factory
+    asked = getattr(factory, "needs", ("dynamics",))
+    strange = [need for need in asked if need not in get_args(Need)]
+    if strange:
+        raise PluginError(f"scorer '{name}' needs '{strange[0]}'; there is: {', '.join(get_args(Need))}")
+    return tuple(sorted(asked))
+
+
+def evidence_fingerprint(context: Context, need: Need) -> str:
+    """Changes when anything that a kind of evidence depends on does."""
+    values = context.settings.to_dict()
+    model = (context.corpora.silver.fingerprint, context.corpora.relations, context.model_fingerprint)
+    if need == "representations":
+        return fingerprint(model)
+    if need == "gold":
+        return fingerprint(model, made_from(context, context.model_fingerprint))
+    return fingerprint(model, values["proxy"], values["extractor"], context.settings.seed, _LAYOUT)
+
+
+def gather(context: Context, asked: Sequence[Need]) -> tuple[ProxyRun | None, Evidence]:
+    """The evidence of every silver instance; what its making cost, if a proxy's dynamics are part of it."""
+    run = _dynamics(context) if "dynamics" in asked else None
+    makers: dict[Need, Callable[[], Floats]] = {
+        "gold": lambda: _gold(context),
+        "held-out": lambda: _held_out(context),
+        "representations": lambda: _representations(context),
+    }
+    arrays = {need.replace("-", "_"): _cached(context, need, make) for need, make in makers.items() if need in asked}
+    dynamics = run.evidence if run else Evidence()
+    return run, Evidence(batch=dynamics.batch, epoch=dynamics.epoch, **arrays)
+
+
+def _proxy(context: Context) -> tuple[Any, Labelled]:
+    """A fresh proxy, and the silver labels in the text that it reads."""
+    proxy = context.settings.proxy
+    data = context.labelled("silver", context.text_of(proxy.extractor), proxy.mentions)
+    if proxy.no_relation == "type-matched" and not data.tokens.marked:
+        data = replace(data, among=TypeMatched.of(context.corpora.silver.entities, data.instances))
+    encoder, _ = context.encoder()
+    settings = {"loss": proxy.loss, **context.settings.extractor}
+    return build_extractor(context.registry, proxy.extractor, settings, encoder, data.relations), data
+
+
+def _dynamics(context: Context) -> ProxyRun:
+    """The dynamics of a proxy that is trained on all silver labels."""
+    path = _path(context, "dynamics", ".safetensors")
+    if context.ranks.tell(path.exists()):
+        context.listener.note(f"evidence found in {path}: the proxy is not trained again")
+        return _load(path)
+    extractor, data = _proxy(context)
+    checkpoints = context.checkpoints("proxy", path.stem)
+    proxy, seed = context.settings.proxy, context.settings.seed
+    run = train_proxy(extractor, data, proxy, seed=seed, listener=context.listener, checkpoints=checkpoints)
+    whole = context.labelled("silver").instances
+    run = run.spread(_places(data.instances, whole), len(whole))
+    if context.ranks.main:
+        _save(run, path)
+    context.ranks.wait()
+    checkpoints.clear()
+    return run
+
+
+def _gold(context: Context) -> Floats:
+    """Logits ``[N, R]`` by the extractor that stage "finetune" trains on the plain encoder."""
+    extractor = plain_extractor(context)
+    data = context.labelled("silver", context.text_of(context.settings.finetune.extractor))
+    return _logits(context, extractor, data, np.arange(len(data.tokens)))
+
+
+def _held_out(context: Context) -> Floats:
+    """Logits ``[N, R]`` by proxies each of which has not seen a share of the documents, and is asked about those."""
+    proxy, seed = context.settings.proxy, context.settings.seed
+    found: Floats | None = None
+    for fold in range(proxy.folds):
+        extractor, data = _proxy(context)
+        order = np.random.default_rng([seed, proxy.folds]).permutation(len(data.tokens))
+        out = np.sort(order[fold :: proxy.folds])
+        stage = f"held-out {fold + 1} of {proxy.folds}"
+        kept = data.part(np.setdiff1d(order, out))
+        checkpoints = context.checkpoints(stage, evidence_fingerprint(context, "held-out"))
+        train_on(extractor, kept, proxy, stage=stage, seed=seed, listener=context.listener, checkpoints=checkpoints)
+        checkpoints.clear()
+        logits = _logits(context, extractor, data, out)
+        found = logits if found is None else np.where(np.isnan(found), logits, found)
+    assert found is not None
+    return found
+
+
+def _logits(context: Context, extractor: Any, data: Labelled, documents: Ints) -> Floats:
+    """What an extractor says of the instances of these documents; NaN of the others."""
+    whole = context.labelled("silver").instances
+    place = _places(data.instances, whole)
+    found = np.full((len(whole), data.relations), -np.inf, dtype=np.float32)
+    for _, asked, logits, _ in answers(extractor, data, documents, every_pair=False):
+        found[place[asked.instance_I]] = logits.float().cpu().numpy()[asked.pair_I]
+    current().merge(found, "max")
+    found[np.isneginf(found).all(axis=1)] = np.nan
+    return found
+
+
+def _representations(context: Context) -> Floats:
+    """Head and tail ``[N, 2 H]`` by the encoder as it comes."""
+    data = context.labelled("silver")
+    encoder, _ = context.encoder()
+    return pair_vectors(encoder, data)
+
+
+def _cached(context: Context, need: Need, make: Callable[[], Floats]) -> Floats:
+    """An array from the cache, mapped into memory, or made and put there."""
+    path = _path(context, need, ".npy")
+    if not context.ranks.tell(path.exists()):
+        made = make()
+        if context.ranks.main:
+            with _replacing(path) as unfinished, unfinished.open("wb") as file:
+                np.save(file, made)
+        context.ranks.wait()
+    mapped: Floats = np.load(path, mmap_mode="r")
+    return mapped
+
+
+def _places(instances: Instances, whole: Instances) -> Ints:
+    """Where each instance of a corpus's reading stands among all its instances."""
+    order = np.argsort(whole.uid)
+    uids, wanted = (u.view(np.int64) ^ np.int64(-(2**63)) for u in (whole.uid[order], instances.uid))
+    return order[find(uids, wanted)]
+
+
+def _path(context: Context, need: Need, suffix: str) -> Path:
+    return cache_directory() / "evidence" / f"{evidence_fingerprint(context, need)}-{need}{suffix}"
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A name to write to, which becomes ``path`` if all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _save(run: ProxyRun, path: Path) -> None:
+    modes = {"batch": run.evidence.batch, "epoch": run.evidence.epoch}
+    arrays = {f"{m}.{name}": column for m, d in modes.items() if d for name, column in d.columns().items()}
+    arrays |= {f"suspects.{name}": column for name, column in run.suspects.columns().items()}
+    seconds = {k: getattr(run, k) for k in ("train_seconds", "record_seconds", "epoch_pass_seconds")}
+    with _replacing(path) as unfinished:
+        save_file(arrays, unfinished, metadata={"seconds": json.dumps(seconds)})
+
+
+def _load(path: Path) -> ProxyRun:
+    with safe_open(path, framework="numpy") as file:
+        seconds = json.loads(file.metadata()["seconds"])
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    dynamics = {
+        mode: Dynamics(**{k.removeprefix(f"{mode}."): v for k, v in arrays.items() if k.startswith(f"{mode}.")})
+        for mode in ("batch", "epoch")
+        if f"{mode}.correct" in arrays
+    }
+    evidence = Evidence(batch=dynamics.get("batch"), epoch=dynamics.get("epoch"))
+    found = {k.removeprefix("suspects."): v for k, v in arrays.items() if k.startswith("suspects.")}
+    return ProxyRun(evidence=evidence, suspects=Suspects.of(found), **seconds)

@@ -1,0 +1,37 @@
+"""CP, "contextualised relation representations by contrast" (Peng et al., EMNLP 2020)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from finecl import hookimpl
+
+if TYPE_CHECKING:
+    from finecl.types import Methods, Objectives
+
+
+@hookimpl
+def objectives() -> Objectives:
+    """CP's contrast of relations."""
+    from finecl_cp.relation_contrast import RelationContrast
+
+    return {"relation-contrast": RelationContrast}
+
+
+@hookimpl
+def methods() -> Methods:
+    """CP as its release trains it."""
+    from finecl.types import Method
+
+    return {
+        "cp": Method(
+            scorer=None,
+            weighting="uniform",
+            objectives=((1.0, "relation-contrast"),),
+            text="marked-sentences",
+            blanking=0.7,
+            summary="sentences of one relation close together, seven mentions in ten blanked",
+            citation="Peng et al. Learning from Context or Names? An Empirical Study on Neural Relation Extraction. "
+            "EMNLP 2020.",
+        )
+    }

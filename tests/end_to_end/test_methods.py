@@ -1,0 +1,167 @@
+"""Every method, scorer and text format runs from silver labels to an encoder that transformers loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from transformers import AutoModel, AutoTokenizer
+
+from finecl import registry
+from finecl.types import Document
+from tests.end_to_end.conftest import Finecl, Small
+
+METHODS = sorted(registry.load().parts("method"))
+PARTNERS = [
+    ("--scorer", "area-under-margin", "--weighting", "linear"),
+    ("--scorer", "knn", "--weighting", "hard"),
+    ("--scorer", "softmax-confidence", "--weighting", "confidence"),
+    ("--scorer", "ensemble", "--weighting", "rank"),
+    ("--scorer", "confident-learning", "--weighting", "exp", "--set", "proxy.folds=2"),
+]
+
+
+def metrics_of(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((directory / "metrics.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_pre_trains_an_encoder_that_transformers_loads(
+    method: str, small: Small, tmp_path: Path, finecl: Finecl
+) -> None:
+    directory, silver = tmp_path / "run", small.documents["silver"]
+    again = [replace(document, title=f"again {document.title}") for document in silver]  # for MTB: no pair comes twice
+    twice = small.copy(tmp_path / "data", silver=[*silver, *again])
+    told = finecl(*twice.arguments(directory, pretrain__batch_size=8), "--method", method)
+    assert told.code == 0, told.err
+    pretrain = metrics_of(directory)["pretrain"]
+    objectives = registry.load().part("method", method).factory.objectives
+    for _, name in objectives:
+        assert any(value is not None for value in pretrain["loss"][name]), name
+    tokenizer = AutoTokenizer.from_pretrained(directory / "encoder")
+    states = AutoModel.from_pretrained(directory / "encoder")(**tokenizer("Ada met Zoe", return_tensors="pt"))
+    assert states.last_hidden_state.isfinite().all()
+
+
+@pytest.mark.parametrize("chosen", PARTNERS, ids=lambda chosen: chosen[1])
+def test_scorers_and_weightings_combine(chosen: tuple[str, ...], small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    if "confident-learning" in chosen:
+        pytest.importorskip("cleanlab", reason="the extra cleanlab is not installed")
+    directory = tmp_path / "run"
+    told = finecl(*small.arguments(directory), *chosen, "--stop-after", "pretrain")
+    assert told.code == 0, told.err
+    score = metrics_of(directory)["score"]
+    assert score["scorer"] == chosen[1]
+    assert 0 <= score["noise_auroc"] <= 1
+    trained = "proxy_train_seconds" in score
+    assert trained == (chosen[1] in ("area-under-margin", "ensemble"))  # the others need no dynamics
+    assert len(set(pq.read_table(directory / "scores.parquet")["noise"].to_pylist())) > 2
+
+
+def test_objectives_and_text_are_flags(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    directory = tmp_path / "run"
+    chosen = ("--objectives", "0.5*relation-contrast,relation-discrimination", "--text", "marked-sentences")
+    told = finecl(*small.arguments(directory, pretrain__batch_size=8), *chosen, "--stop-after", "pretrain")
+    assert told.code == 0, told.err
+    assert set(metrics_of(directory)["pretrain"]["loss"]) == {"relation-contrast", "relation-discrimination", "mlm"}
+    told = finecl(*small.arguments(tmp_path / "other"), "--text", "marked-sentences")
+    assert "'entity-discrimination' contrasts the entities of a document, of which a marked" in told.complaint()
+    told = finecl(*small.arguments(tmp_path / "other"), "--objectives", "x*relation-contrast")
+    assert "objectives: expected NAME or COEFFICIENT*NAME with a number above 0" in told.complaint()
+
+
+def test_cp_reads_documents_too(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    directory = tmp_path / "run"
+    told = finecl(
+        *small.arguments(directory, pretrain__batch_size=8), "--method", "cp", "--text", "documents", "--stop-after",
+        "pretrain",
+    )  # fmt: skip
+    assert told.code == 0, told.err
+    assert any(v is not None for v in metrics_of(directory)["pretrain"]["loss"]["relation-contrast"])
+
+
+def sentences(documents: tuple[Document, ...]) -> list[Document]:
+    """One sentence, two entities, one label: what stands in one sentence of these documents."""
+    made = []
+    for document in documents:
+        for number, label in enumerate(document.labels):
+            pair = [document.entities[label.head], document.entities[label.tail]]
+            both = {m.sentence for m in pair[0].mentions} & {m.sentence for m in pair[1].mentions}
+            if not both or label.head == label.tail:
+                continue
+            at = min(both)
+            kept = [next(m for m in e.mentions if m.sentence == at) for e in pair]
+            moved = tuple(replace(e, mentions=(replace(m, sentence=0),)) for e, m in zip(pair, kept, strict=True))
+            title, labels = f"{document.title} {number}", (replace(label, head=0, tail=1, evidence=()),)
+            made.append(Document(title=title, sentences=(document.sentences[at],), entities=moved, labels=labels))
+    return made
+
+
+def test_sentences_are_scored_and_extracted_with_markers(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    splits = {split: sentences(documents) for split, documents in small.documents.items()}
+    single = small.copy(tmp_path / "data", **splits)
+    directory = tmp_path / "run"
+    chosen = {"proxy__extractor": "markers", "finetune__extractor": "markers", "pretrain__batch_size": 8}
+    told = finecl(*single.arguments(directory, **chosen), "--method", "cp", "--scorer", "learning-order")
+    assert told.code == 0, told.err
+    found = metrics_of(directory)
+    assert 0 <= found["evaluate"]["pretrained"]["f1"] <= 1
+    predictions = json.loads((directory / "predictions" / "pretrained.json").read_text())
+    by_sentence = [(fact["title"], fact["h_idx"], fact["t_idx"]) for fact in predictions]
+    assert len(by_sentence) == len(set(by_sentence))
+    assert {pair[1:] for pair in by_sentence} <= {(0, 1)}
+
+
+def test_a_markers_proxy_scores_documents_by_their_sentences(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    directory = tmp_path / "run"
+    told = finecl(*small.arguments(directory, proxy__extractor="markers"), "--stop-after", "score")
+    assert told.code == 0, told.err
+    learned = pq.read_table(directory / "scores.parquet")
+    assert learned.num_rows == sum(len(d.labels) for d in small.documents["silver"])
+
+
+def test_type_matched_negatives_and_hidden_mentions_make_other_scores(
+    small: Small, straight: Path, tmp_path: Path, finecl: Finecl
+) -> None:
+    told = {}
+    for name, settings in {
+        "matched": {"proxy__no_relation": "type-matched"},
+        "types": {"proxy__mentions": "type"},
+        "blanks": {"proxy__mentions": "blank"},
+    }.items():
+        answer = finecl(*small.arguments(tmp_path / name, **settings), "--stop-after", "score")
+        assert answer.code == 0, answer.err
+        told[name] = pq.read_table(tmp_path / name / "scores.parquet")["margin_mean"].to_pylist()
+    told["plain"] = pq.read_table(straight / "scores.parquet")["margin_mean"].to_pylist()
+    assert len({tuple(margins) for margins in told.values()}) == 4
+
+
+def test_two_runs_are_compared_by_what_they_learned_when(
+    small: Small, straight: Path, tmp_path: Path, finecl: Finecl
+) -> None:
+    other = tmp_path / "other"
+    assert finecl(*small.arguments(other, proxy__learning_rate=3e-3), "--stop-after", "score").code == 0
+    told = finecl("compare-orders", straight, other, "--json")
+    found = json.loads(told.out)
+    assert found["instances"] == pq.read_table(other / "scores.parquet").num_rows
+    assert len(found["of_learned"]) <= 2
+    assert all(0 <= value <= 1 for value in [*found["of_learned"], *found["of_epochs"]])
+    assert json.loads(finecl("compare-orders", other, other, "--json").out)["of_epochs"][-1] == 1.0
+    assert "learned" in finecl("compare-orders", straight, other).out
+
+
+def test_the_release_s_behaviour_is_one_flag(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    directory = tmp_path / "run"
+    told = finecl(*small.arguments(directory), "--compat", "release", "--stop-after", "pretrain")
+    assert told.code == 0, told.err
+    score = metrics_of(directory)["score"]
+    assert score["scorer_settings"]["multi_label"] == "sample"
+    assert score["scorer_settings"]["floor"] == 0.0
+    weights = pq.read_table(directory / "scores.parquet")
+    never = [n == float("inf") for n in weights["noise"].to_pylist()]
+    assert all((w == 0) == n for w, n in zip(weights["weight"].to_pylist(), never, strict=True))

@@ -1,0 +1,119 @@
+"""New plugins: written, checked, built as a wheel, installed elsewhere and used; faulty ones named in a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from finecl.scaffold import KINDS
+from tests.end_to_end.conftest import Finecl, Small, environment
+
+FAULTS = {
+    "a list": ("return [0.0] * len(instances)", "noise must be a numpy array, got list"),
+    "NaN": ("return np.full(len(instances), np.nan, dtype=np.float32)", "noise must never be NaN"),
+    "a shape": ("return np.zeros((len(instances), 2), dtype=np.float32)", "noise must have the shape (1,), got (1, 2)"),
+    "an error": ("raise KeyError('x')", "raised KeyError"),
+}
+
+
+def scaffolded(finecl: Finecl, directory: Path, name: str, kind: str) -> Path:
+    told = finecl("plugins", "new", name, "--kind", kind, "--directory", directory)
+    assert told.code == 0, told.err
+    at = directory / f"finecl-{name}"
+    assert all(Path(line).is_file() for line in told.out.splitlines())
+    return at
+
+
+def check(at: Path, module: str) -> subprocess.CompletedProcess[str]:
+    """``finecl plugins check`` in the plugin's own directory."""
+    command = [sys.executable, "-m", "finecl_cli", "plugins", "check", module]
+    return subprocess.run(command, cwd=at, env=environment(), capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_passes_its_own_test_and_the_check(kind: str, tmp_path: Path, finecl: Finecl) -> None:
+    at = scaffolded(finecl, tmp_path, "my-part", kind)
+    pytest_of_its_own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(at)]
+    given = environment(PYTHONPATH=at)
+    done = subprocess.run(pytest_of_its_own, cwd=at, env=given, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    told = check(at, "finecl_my_part")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert told.stdout == f"ok     {kind} my-part: keeps the contract\n"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_breach_is_named_in_a_line(fault: str, tmp_path: Path, finecl: Finecl) -> None:
+    at = scaffolded(finecl, tmp_path, "broken", "scorer")
+    module = at / "finecl_broken" / "__init__.py"
+    lines = module.read_text().splitlines()
+    body, breach = FAULTS[fault]
+    where = next(n for n, line in enumerate(lines) if "confidence_EN = " in line)
+    lines[where] = f"        {body}"
+    module.write_text("\n".join(lines))
+    told = check(at, "finecl_broken")
+    assert told.returncode == 2
+    assert told.stdout.startswith("FAULT  scorer broken: ")
+    assert breach in told.stdout
+    assert len(told.stdout.splitlines()) == 1
+
+
+def test_a_module_that_fails_or_clashes_or_brings_nothing_is_named(tmp_path: Path, finecl: Finecl) -> None:
+    at = scaffolded(finecl, tmp_path, "clashing", "weighting")
+    module = at / "finecl_clashing" / "__init__.py"
+    plain = module.read_text()
+    module.write_text(plain.replace('"clashing": Clashing', '"exp": Clashing'))
+    assert "the weighting 'exp' is brought by the plugin 'learning-order' too" in check(at, "finecl_clashing").stdout
+    module.write_text("import nothing_of_this_name\n")
+    assert "cannot be imported: ModuleNotFoundError" in check(at, "finecl_clashing").stdout
+    module.write_text(plain.replace("@hookimpl\n", ""))
+    assert "brings nothing; mark a hook with @hookimpl" in check(at, "finecl_clashing").stdout
+    module.write_text(plain.replace("def weightings", "def wieghtings"))
+    assert "wieghtings" in check(at, "finecl_clashing").stdout
+    assert "ModuleNotFoundError" in check(at, "finecl_not_there").stdout
+
+
+def test_built_in_plugins_pass_their_own_check(finecl: Finecl) -> None:
+    for name in ("learning-order", "dynamics", "erica", "cp", "mtb", "wcl", "baselines"):
+        told = finecl("plugins", "check", name, "--json")
+        found = json.loads(told.out)
+        assert found, name
+        assert not [finding["breach"] for finding in found if finding["breach"]]
+
+
+def test_names_and_places_that_cannot_be_are_refused(tmp_path: Path, finecl: Finecl) -> None:
+    for name in ("Bad", "two words", "-x", "a--b", "9lives"):
+        told = finecl("plugins", "new", "--kind", "scorer", "--directory", tmp_path, "--", name)
+        assert "expected a name of small letters" in told.complaint()
+    scaffolded(finecl, tmp_path, "mine", "scorer")
+    again = finecl("plugins", "new", "mine", "--kind", "scorer", "--directory", tmp_path)
+    assert "expected nothing at this place" in again.complaint()
+
+
+def test_a_scaffolded_plugin_is_changed_built_installed_and_used(
+    small: Small, tmp_path: Path, finecl: Finecl, elsewhere: Finecl
+) -> None:
+    at = scaffolded(finecl, tmp_path, "later-doubt", "scorer")
+    module = at / "finecl_later_doubt" / "__init__.py"
+    module.write_text(module.read_text().replace("skip: int = 1", "skip: int = 0").replace("1 - conf", "2 - conf"))
+    given = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(at)]
+    subprocess.run(build, check=True, capture_output=True, env=given)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(site)]
+    subprocess.run([*pip, str(wheel)], check=True, capture_output=True, env=given)
+    listed = json.loads(elsewhere("plugins", "--json", PYTHONPATH=site).out)
+    (row,) = [part for part in listed["parts"] if part["name"] == "later-doubt"]
+    assert row["settings"] == {"skip": 0}
+    assert "later-doubt" in "".join(elsewhere("train", "--help", PYTHONPATH=site).out.split())  # wrapped at hyphens
+    arguments = [*small.arguments(tmp_path / "run"), "--scorer", "later-doubt", "--stop-after", "score"]
+    told = elsewhere(*arguments, PYTHONPATH=site)
+    assert told.code == 0, told.err
+    score = json.loads((tmp_path / "run" / "metrics.json").read_text())["score"]
+    assert score["scorer_settings"] == {"skip": 0}

@@ -1,0 +1,106 @@
+"""Who the entities are and of which type; what types alone tell; mentions that hide whom they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finecl.batch import pack
+from finecl.corpus import Corpus
+from finecl.entities import TypeMatched, type_only_accuracy
+from finecl.hiding import hidden
+from finecl.pairs import ask
+from finecl.text import Reader, Tokens
+from finecl.types import Document, Entity, Mention
+from tests import tiny
+from tests.conftest import LoadTiny
+
+
+def typed(title: str, text: str, types: dict[str, str | None], *labels: tuple[int, str, int]) -> Document:
+    plain = tiny.document(title, [text], list(types), *labels)
+    entities = tuple(
+        replace(e, mentions=tuple(replace(m, type=kind) for m in e.mentions))
+        for e, kind in zip(plain.entities, types.values(), strict=True)
+    )
+    return replace(plain, entities=entities)
+
+
+PERSON, CITY = "PER", "LOC"
+DOCUMENTS = [
+    typed("a", "Ada left Rome for Bonn", {"Ada": PERSON, "Rome": CITY, "Bonn": CITY}, (0, "left", 1)),
+    typed("b", "Ada met Zoe near Rome", {"Ada": PERSON, "Zoe": PERSON, "Rome": CITY}, (0, "met", 1)),
+    typed("c", "Zoe and Kim saw Oslo", {"Zoe": PERSON, "Kim": None, "Oslo": CITY}, (0, "left", 2)),
+]
+
+
+def corpus_of(documents: Sequence[Document], directory: Path) -> Corpus:
+    return Corpus.from_documents(documents, directory / "corpus.arrow")
+
+
+def test_the_types_of_a_pair_are_one_number(tmp_path: Path) -> None:
+    entities = corpus_of(DOCUMENTS, tmp_path).entities
+    assert entities.types == (PERSON, CITY)
+    document, head, tail = np.array([0, 2, 0, 2, 1]), np.array([0, 0, 1, 1, 2]), np.array([2, 2, 0, 2, 0])
+    codes = entities.pair_types(document, head, tail).tolist()
+    assert codes[0] == codes[1] != codes[2] == codes[4]
+    assert codes[3] == -1
+
+
+def test_type_matched_negatives_have_types_that_some_label_has(tmp_path: Path, load_tiny: LoadTiny) -> None:
+    reader = load_tiny()[1]
+    corpus = corpus_of(DOCUMENTS, tmp_path)
+    instances = corpus.instances(corpus.relations)
+    numbers = np.arange(3)
+    packed = pack(Tokens.of(corpus, reader, tmp_path).rows(numbers))
+    asked = ask(packed, instances, numbers, among=TypeMatched.of(corpus.entities, instances))
+    free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)
+    found = {(int(asked.document_P[p]), int(asked.head_P[p]), int(asked.tail_P[p])) for p in free}
+    assert found == {(0, 0, 2), (1, 1, 0), (1, 0, 2), (1, 1, 2)}
+
+
+def test_what_types_alone_tell_is_counted_without_the_instance_itself(tmp_path: Path) -> None:
+    again = [
+        typed("d", "Ada left Bonn", {"Ada": PERSON, "Bonn": CITY}, (0, "left", 1)),
+        typed("e", "Ada met Bonn", {"Ada": PERSON, "Bonn": CITY}, (0, "met", 1)),
+    ]
+    corpus = corpus_of([*DOCUMENTS, *again], tmp_path)
+    # "left" of person and city: three times right. "met" of two persons stands alone, of person and city is wrong.
+    assert type_only_accuracy(corpus.entities, corpus.instances(corpus.relations)) == pytest.approx(3 / 5)
+
+
+def test_without_types_nothing_is_told(tmp_path: Path) -> None:
+    corpus = corpus_of(tiny.documents(5), tmp_path)
+    assert type_only_accuracy(corpus.entities, corpus.instances(corpus.relations)) is None
+
+
+def test_hidden_mentions_are_one_word_each() -> None:
+    document = tiny.document("x", ["Ada Lovelace met Kim", "Kim saw Ada Lovelace today"], ["Ada Lovelace", "Kim"])
+    ada = tuple(replace(m, type=PERSON) for m in document.entities[0].mentions)
+    document = replace(document, entities=(Entity(mentions=ada), document.entities[1]))
+    by_type = hidden(document, "type", "[MASK]")
+    assert by_type.sentences == (("per", "met", "entity"), ("entity", "saw", "per", "today"))
+    assert [(m.sentence, m.start, m.end) for m in by_type.entities[0].mentions] == [(0, 0, 1), (1, 2, 3)]
+    assert [(m.sentence, m.start, m.end) for m in by_type.entities[1].mentions] == [(0, 2, 3), (1, 0, 1)]
+    assert hidden(document, "blank", "[MASK]").sentences[0] == ("[MASK]", "met", "[MASK]")
+
+
+def test_mentions_that_overlap_become_one_word() -> None:
+    inside = Entity(mentions=(Mention(sentence=0, start=2, end=3, name="York"),))
+    around = Entity(mentions=(Mention(sentence=0, start=1, end=3, name="New York", type=CITY),))
+    document = Document(title="x", sentences=(("in", "New", "York", "now"),), entities=(inside, around))
+    found = hidden(document, "type", "[MASK]")
+    assert found.sentences == (("in", "loc", "now"),)
+    assert [m.start for e in found.entities for m in e.mentions] == [1, 1]
+
+
+def test_a_reader_that_hides_reads_other_tokens_from_another_place(tmp_path: Path, load_tiny: LoadTiny) -> None:
+    reader: Reader = load_tiny()[1]
+    corpus = corpus_of(DOCUMENTS, tmp_path)
+    seen, blank = (Tokens.of(corpus, r, tmp_path).rows(np.array([0])) for r in (reader, reader.hiding("blank")))
+    assert (blank.ids == reader.mask).sum() == 3
+    assert (seen.ids == reader.mask).sum() == 0
+    assert (blank.ids[blank.start] == reader.mask).all()

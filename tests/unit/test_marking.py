@@ -1,0 +1,254 @@
+"""Marked sentences: where the markers stand, which pairs make one, and what blanking leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finecl.corpus import Corpus
+from finecl.errors import SettingsError
+from finecl.extraction import Labelled
+from finecl.groups import Silver, plain_group
+from finecl.marking import ADDED, UNUSED, Markers, blanked, marked_pairs
+from finecl.sentences import Sentences, entity_keys
+from finecl.text import Reader, TokenRows, reached
+from finecl.types import Document, Entity, Mention
+from tests import tiny
+from tests.conftest import LoadTiny
+
+MARKERS = Markers(start=(90, 92), end=(91, 93), blank=94)
+
+
+@st.composite
+def spans(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
+    """The length of a sentence and two spans in it that do not overlap, in either order."""
+    cuts = sorted(draw(st.sets(st.integers(0, 12), min_size=3, max_size=4)))
+    first, second = (cuts[0], cuts[1]), (cuts[-2], cuts[-1])
+    return 12, draw(st.permutations([first, second]))
+
+
+def plainly(ids: Sequence[int], head: tuple[int, int], tail: tuple[int, int]) -> list[int]:
+    """The marked sentence, word for word."""
+    out: list[int] = []
+    for place in range(len(ids) + 1):
+        out += [91] * (place == head[1]) + [93] * (place == tail[1])
+        out += [90] * (place == head[0]) + [92] * (place == tail[0])
+        out += [ids[place]] if place < len(ids) else []
+    return out
+
+
+@given(spans())
+def test_markers_stand_around_both_mentions(drawn: tuple[int, list[tuple[int, int]]]) -> None:
+    length, (head, tail) = drawn
+    ids = np.arange(1, length + 1)
+    marked, place = MARKERS.insert(ids, np.array([head, tail]))
+    assert marked.tolist() == plainly(ids.tolist(), head, tail)
+    assert marked[place].tolist() == [90, 92]
+
+
+def sentence(*labels: tuple[int, str, int]) -> Document:
+    return tiny.document("one", ["Ada Lovelace met Charles Babbage .", "Ada Lovelace left ."], NAMES, *labels)
+
+
+NAMES = ["Ada Lovelace", "Charles Babbage"]
+
+
+def test_a_pair_is_marked_in_the_first_sentence_that_names_both() -> None:
+    late = replace(sentence((1, "met", 0)), sentences=(("Ada", "left"), *sentence().sentences))
+    shift = [
+        Entity(mentions=tuple(replace(m, sentence=m.sentence + 1) for m in entity.mentions)) for entity in late.entities
+    ]
+    moved = replace(late, entities=tuple(shift))
+    ((head, tail, at_head, at_tail),) = marked_pairs(moved)
+    assert (head, tail, at_head.sentence, at_tail.sentence) == (1, 0, 1, 1)
+    assert (at_head.start, at_tail.start) == (3, 0)
+
+
+def test_each_direction_is_a_pair_of_its_own_and_two_labels_of_one_are_not() -> None:
+    both = sentence((0, "met", 1), (1, "met", 0), (0, "knew", 1))
+    assert [(head, tail) for head, tail, *_ in marked_pairs(both)] == [(0, 1), (1, 0)]
+
+
+def test_pairs_that_no_sentence_holds_or_that_overlap_are_left_out() -> None:
+    apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
+    assert not list(marked_pairs(apart))
+    inside = (
+        Entity(mentions=(Mention(sentence=0, start=0, end=2, name="Ada Lovelace"),)),
+        Entity(mentions=(Mention(sentence=0, start=1, end=2, name="Lovelace"),)),
+    )
+    assert not list(marked_pairs(replace(sentence((0, "met", 1)), entities=inside)))
+
+
+def test_two_entities_without_a_label_are_a_pair_and_three_are_not() -> None:
+    assert [(head, tail) for head, tail, *_ in marked_pairs(sentence())] == [(0, 1)]
+    assert not list(marked_pairs(tiny.document("three", ["Ada met Bea and Cleo ."], ["Ada", "Bea", "Cleo"])))
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
+def test_every_family_has_markers_or_gets_them(load_tiny: LoadTiny, models: dict[str, Path], family: str) -> None:
+    from finecl.checkpoints import load_encoder
+    from finecl.config import ModelSettings
+
+    encoder, reader, _ = load_encoder(ModelSettings(name=str(models[family]), device="cpu"), markers=True)
+    assert reader.markers
+    words = reader.tokenizer.convert_ids_to_tokens([*reader.markers.start, *reader.markers.end, reader.markers.blank])
+    first_head, first_tail, *others = words
+    assert {first_head, first_tail, *others} in ({*UNUSED}, {*ADDED})
+    assert encoder.model.get_input_embeddings().num_embeddings > max(*reader.markers.end, reader.markers.blank)  # type: ignore[operator]
+
+
+@pytest.fixture(scope="module")
+def reader(load_tiny: LoadTiny) -> Reader:
+    _, plain = load_tiny()
+    tokens = plain.tokenizer
+    tokens.add_tokens(list(ADDED), special_tokens=True)
+    return Reader(tokens, 64, Markers.of(tokens))
+
+
+def read(documents: Sequence[Document], reader: Reader, directory: Path) -> tuple[Corpus, Sentences, Labelled]:
+    corpus = Corpus.from_documents(documents, directory / "corpus.arrow")
+    tokens = Sentences.of(corpus, reader, directory)
+    return corpus, tokens, Labelled(tokens=tokens, instances=tokens.instances(corpus.instances(corpus.relations)))
+
+
+def test_a_row_reads_as_the_marked_sentence(reader: Reader, tmp_path: Path) -> None:
+    _, tokens, data = read([sentence((1, "met", 0), (1, "knew", 0))], reader, tmp_path)
+    rows = tokens.rows(np.array([0]))
+    words = reader.tokenizer.convert_ids_to_tokens(rows.ids.tolist())
+    assert [words[at] for at in rows.start] == ["[E1]", "[E2]"]
+    assert words.index("[E2]") < words.index("[/E2]") < words.index("[E1]") < words.index("[/E1]")
+    assert (data.instances.head.tolist(), data.instances.tail.tolist()) == ([0, 0], [1, 1])
+    assert (tokens.head.tolist(), tokens.tail.tolist(), tokens.document.tolist()) == ([1], [0], [0])
+
+
+def test_instances_keep_their_uids_and_lose_those_without_a_sentence(reader: Reader, tmp_path: Path) -> None:
+    apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
+    made = [sentence((1, "met", 0)), apart, sentence((0, "met", 1), (1, "knew", 0))]
+    corpus, tokens, data = read(made, reader, tmp_path)
+    every = corpus.instances(corpus.relations)
+    kept = every.document != 1
+    assert set(data.instances.uid.tolist()) == set(every.uid[kept].tolist())
+    assert (np.diff(data.instances.document) >= 0).all()
+    where = dict(zip(every.uid.tolist(), zip(every.document.tolist(), every.head.tolist(), strict=True), strict=True))
+    for uid, row, relation in zip(
+        data.instances.uid.tolist(), data.instances.document.tolist(), data.instances.relation.tolist(), strict=True
+    ):
+        assert where[uid] == (tokens.document[row], tokens.head[row])
+        assert every.relation[every.uid == uid] == relation
+
+
+def test_a_corpus_without_such_sentences_is_refused(reader: Reader, tmp_path: Path) -> None:
+    apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
+    with pytest.raises(SettingsError, match="entity pairs with mentions in one sentence, found none"):
+        read([apart], reader, tmp_path)
+
+
+def test_mentions_beyond_the_reach_are_lost(reader: Reader, tmp_path: Path) -> None:
+    far = tiny.document("far", [" ".join(["Ada", *["x"] * 90, "Babbage"])], ["Ada", "Babbage"], (0, "met", 1))
+    _, tokens, data = read([far, sentence((0, "met", 1))], reader, tmp_path)
+    assert tokens.lengths.max() <= 64
+    assert reached(data.instances, tokens).tolist() == [False, True]
+
+
+def test_the_same_entity_has_the_same_key(reader: Reader, tmp_path: Path) -> None:
+    other = tiny.document("other", ["charles babbage met Ada Lovelace ."], ["charles babbage", "Ada Lovelace"])
+    known = Entity(mentions=sentence().entities[0].mentions, id="Q7259")
+    named = replace(sentence((0, "met", 1)), entities=(known, sentence().entities[1]))
+    corpus, tokens, _ = read([sentence((1, "met", 0)), other, named], reader, tmp_path)
+    keys, first = entity_keys(corpus, tokens)
+    (babbage, ada), (second_babbage, second_ada), (q7259, third_babbage) = keys.reshape(-1, 2).tolist()
+    assert babbage == second_babbage == third_babbage != ada == second_ada != q7259
+    assert first.tolist() == [0, 2, 4]
+
+
+def rows_of(reader: Reader, tmp_path: Path, count: int = 40) -> tuple[TokenRows, Sentences]:
+    made = [
+        tiny.document(str(n), ["Ada Lovelace met Charles Babbage ."], NAMES, (n % 2, "met", 1 - n % 2))
+        for n in range(count)
+    ]
+    _, tokens, _ = read(made, reader, tmp_path)
+    return tokens.rows(np.arange(count)), tokens
+
+
+def test_blanking_replaces_whole_mentions_and_nothing_else(reader: Reader, tmp_path: Path) -> None:
+    rows, _ = rows_of(reader, tmp_path)
+    assert reader.markers
+    some = blanked(rows, np.arange(40), 0.5, reader.markers, seed=3, step=7)
+    kinds = set()
+    for row in range(40):
+        before, after = (
+            reader.tokenizer.convert_ids_to_tokens(np.split(r.ids, np.cumsum(r.lengths))[row].tolist())
+            for r in (rows, some)
+        )
+        gone = []
+        expected = before
+        for name in ("E1", "E2"):
+            start, end = expected.index(f"[{name}]") + 1, expected.index(f"[/{name}]")
+            if after[after.index(f"[{name}]") + 1] == "[BLANK]":
+                expected = [*expected[:start], "[BLANK]", *expected[end:]]
+                gone.append(name)
+        assert after == expected
+        kinds.add(tuple(gone))
+        places = some.start[2 * row : 2 * row + 2]
+        assert [after[at] for at in places] == ["[E1]", "[E2]"]
+    assert kinds == {(), ("E1",), ("E2",), ("E1", "E2")}
+    assert (some.end == some.start + 1).all()
+
+
+def test_blanking_draws_each_mention_with_its_probability_anew_each_step(reader: Reader, tmp_path: Path) -> None:
+    rows, _ = rows_of(reader, tmp_path)
+    assert reader.markers
+    blanks = [
+        int((blanked(rows, np.arange(40), 0.7, reader.markers, seed=0, step=s).ids == reader.markers.blank).sum())
+        for s in range(100)
+    ]
+    share = sum(blanks) / (100 * 80)
+    assert abs(share - 0.7) < 4.5 * (0.7 * 0.3 / 8000) ** 0.5
+    assert len(set(blanks)) > 5
+
+
+def test_a_row_is_blanked_the_same_whatever_stands_beside_it(reader: Reader, tmp_path: Path) -> None:
+    rows, tokens = rows_of(reader, tmp_path)
+    assert reader.markers
+    whole = blanked(rows, np.arange(40), 0.5, reader.markers, seed=1, step=2)
+    some = np.array([3, 17, 30])
+    alone = blanked(tokens.rows(some), some, 0.5, reader.markers, seed=1, step=2)
+    pieces = np.split(whole.ids, np.cumsum(whole.lengths))
+    assert alone.ids.tolist() == np.concatenate([pieces[row] for row in some]).tolist()
+
+
+def test_a_step_contrasts_one_pair_a_sentence(reader: Reader, tmp_path: Path) -> None:
+    made = [sentence((0, "met", 1)), sentence((1, "knew", 0), (1, "met", 0)), sentence()]
+    corpus, tokens, data = read(made, reader, tmp_path)
+    keys, first = entity_keys(corpus, tokens)
+    silver = Silver(
+        tokens=tokens,
+        instances=data.instances,
+        weight=np.ones(3, dtype=np.float32),
+        unscored=1.0,
+        relation_tokens=[],
+        askable=reached(data.instances, tokens),
+        entity_key=keys,
+        first_entity=first,
+        blanking=1.0,
+    )
+    group = plain_group(silver, np.arange(3), reader, no_relation_pairs=5, seed=0, step=0)
+    table = group.views["pair"].table
+    assert sorted(zip(table.document.tolist(), table.relation.tolist(), strict=True)) == [
+        (0, 1),
+        (1, 0),
+        (1, 1),
+        (2, -1),
+    ]
+    assert (table.head == 0).all()
+    assert (table.tail == 1).all()
+    head_key = dict(zip(table.document.tolist(), table.head_key.tolist(), strict=True))
+    assert head_key[0] == head_key[2] != head_key[1]
+    assert reader.markers
+    assert (group.packed.ids_T == reader.markers.blank).sum() == 6
