@@ -105,6 +105,7 @@ class ProxySettings(ExtractSettings):
     no_relation: Literal["random", "type-matched"] = "random"
     mentions: Literal["text", "type", "blank"] = "text"  # what the proxy reads in their place
     folds: int = 5  # trainings for the scorers that ask a proxy which has not seen the document
+    fold_epochs: int | None = None  # of each of these; None: num_train_epochs. Fewer leave wrong labels unlearned
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ _EXTRACT = {**_TRAIN, "head_learning_rate": 0, "num_train_epochs": 1, "negatives
 _LEAST: Mapping[str, float | Mapping[str, float]] = {
     "seed": 0,
     "model": {"max_length": 3, "attention_dropout": 0, "hidden_dropout": 0},  # two special tokens and a word
-    "proxy": {**_EXTRACT, "folds": 2},
+    "proxy": {**_EXTRACT, "folds": 2, "fold_epochs": 1},
     "pretrain": {
         **_TRAIN,
         "max_steps": 1,

@@ -111,6 +111,7 @@ def _gold(context: Context) -> Floats:
 def _held_out(context: Context) -> Floats:
     """Logits ``[N, R]`` by proxies each of which has not seen a share of the documents, and is asked about those."""
     proxy, seed = context.settings.proxy, context.settings.seed
+    shorter = replace(proxy, num_train_epochs=proxy.fold_epochs or proxy.num_train_epochs)
     found: Floats | None = None
     for fold in range(proxy.folds):
         extractor, data = _proxy(context)
@@ -119,7 +120,7 @@ def _held_out(context: Context) -> Floats:
         stage = f"held-out {fold + 1} of {proxy.folds}"
         kept = data.part(np.setdiff1d(order, out))
         checkpoints = context.checkpoints(stage, evidence_fingerprint(context, "held-out"))
-        train_on(extractor, kept, proxy, stage=stage, seed=seed, listener=context.listener, checkpoints=checkpoints)
+        train_on(extractor, kept, shorter, stage=stage, seed=seed, listener=context.listener, checkpoints=checkpoints)
         checkpoints.clear()
         logits = _logits(context, extractor, data, out)
         found = logits if found is None else np.where(np.isnan(found), logits, found)
