@@ -152,6 +152,7 @@ class Settings:
     text: Literal["documents", "marked-sentences"] | None = None  # what pre-training reads; None: the method's
     scorer_name: str | None = None  # None: the method's
     weighting_name: str | None = None
+    report_to: tuple[str, ...] = ()  # trackers: tensorboard, trackio, wandb, mlflow (extra "trackers")
     data: DataSettings = field(default_factory=DataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     proxy: ProxySettings = field(default_factory=ProxySettings)

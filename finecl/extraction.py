@@ -144,6 +144,7 @@ class Training:
                     at = (step - epoch * steps) * settings.batch_size
                     loss = self._step(model, np.sort(order[at : at + settings.batch_size]), epoch, step)
                     optimization.step(step)
+                    self.listener.measured(self.stage, step, {"loss": loss})
                     self.listener.advance(1, f"epoch {epoch + 1}/{settings.num_train_epochs}  loss {loss:.3f}")
                 yield epoch
 

@@ -67,6 +67,7 @@ def pretrain(
             log.seconds += time.perf_counter() - began
             if step + 1 == min(_PATIENCE, run.settings.max_steps):
                 _check_terms(log, run)
+            listener.measured("pretrain", step, losses)
             listener.advance(1, f"{_figures(losses)}  {log.tokens / log.seconds:,.0f} tokens/s")
     return log
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class Listener:
     """Hears of a run's progress. This one keeps silent; override what should be heard."""
@@ -17,3 +19,6 @@ class Listener:
 
     def note(self, text: str) -> None:
         """One line that the user should know of."""
+
+    def measured(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
+        """Losses of a step, or the results of a stage."""

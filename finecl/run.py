@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from finecl.progress import Listener
 from finecl.records import environment, read_json, write_json
 from finecl.registry import Registry
 from finecl.stages.context import Context
+from finecl.tracking import Tracked, flat_numbers, tracked
 
 RUN, METRICS, OFFENDING = "run.json", "metrics.json", "offending-uids.json"
 LEAVES = {
@@ -79,6 +81,7 @@ class Run:
         """
         with self.context.ranks.first():
             check_parts(self.context)
+        self._track()
         self._describe()
         if self.context.ranks.main:
             (self.directory / OFFENDING).unlink(missing_ok=True)
@@ -92,6 +95,14 @@ class Run:
             else:
                 self._do(stage, made_from, work)
         return self.metrics
+
+    def _track(self) -> None:
+        """From here on the trackers that the settings name hear what is measured, too."""
+        context = self.context
+        if context.ranks.main and not isinstance(context.listener, Tracked):
+            values = context.settings.to_dict()
+            told = tracked(context.listener, context.settings.report_to, self.directory, values)
+            self.context = replace(context, listener=told)
 
     def _stage(self, stage: str) -> tuple[str, Callable[[], Mapping[str, Any]]]:
         from finecl.stages import evaluate, finetune, pretrain, score
@@ -130,6 +141,7 @@ class Run:
 
     def _write(self, stage: str, made_from: str, numbers: Mapping[str, Any], seconds: float) -> None:
         if numbers:
+            self.context.listener.measured(stage, 0, flat_numbers(numbers))
             write_json(self.directory / METRICS, self.metrics | {stage: numbers})
         record = read_json(self.directory / RUN)
         done = {

@@ -29,6 +29,7 @@ _SETTINGS = {
     "objectives": "objectives",
     "compat": "compat",
     "text": "text",
+    "report_to": "report_to",
     "seed": "seed",
     "packing": "model.packing",
     "precision": "model.precision",
@@ -81,6 +82,7 @@ def _options(known: plugins.Registry) -> list[Callable[[Command], Command]]:
         click.option("--preset", metavar="NAME", help=f"Settings by name: {', '.join(presets())}."),
         click.option("--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="Settings from a file."),
         click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; repeatable."),
+        click.option("--report-to", metavar="NAME,...", help="Trackers: tensorboard, trackio, wandb, mlflow."),
         click.option("--seed", type=int, help="Seed of every draw.  [default: 42]"),
         click.option(
             "--contrast-group", metavar="N|global", help="Documents contrasted with each other.  [default: 16]"

@@ -1,0 +1,59 @@
+"""What is measured reaches the trackers; one that is not there is named with its cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from finecl.errors import SettingsError
+from finecl.progress import Listener
+from finecl.tracking import Tracked, flat_numbers, tracked
+from tests.end_to_end.conftest import Finecl, Small, small  # noqa: F401
+
+
+def test_numbers_of_nested_records_are_flat() -> None:
+    given = {"a": 1, "b": {"c": 0.5, "d": None, "e": {"f": 2}}, "g": [1, 2], "h": True, "i": "text"}
+    assert flat_numbers(given) == {"a": 1.0, "b/c": 0.5, "b/e/f": 2.0}
+
+
+def test_trackers_that_are_not_known_or_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"report_to: expected names from tensorboard, .*, got 'paper'"):
+        tracked(Listener(), ["paper"], tmp_path, {})
+    monkeypatch.setattr("finecl.tracking._there", lambda package: False)
+    with pytest.raises(SettingsError, match="'wandb' needs the package accelerate: pip install accelerate"):
+        tracked(Listener(), ["wandb"], tmp_path, {})
+    same = Listener()
+    assert tracked(same, [], tmp_path, {}) is same
+
+
+def test_every_measurement_is_passed_on_and_logged(tmp_path: Path) -> None:
+    heard: list[tuple[str, object]] = []
+
+    class Inner(Listener):
+        def measured(self, stage: str, step: int, numbers: object) -> None:
+            heard.append((stage, numbers))
+
+    class Tracker:
+        def log(self, values: object, step: int) -> None:
+            heard.append((f"logged {step}", values))
+
+    Tracked(Inner(), [Tracker()]).measured("pretrain", 3, {"loss": 0.5})
+    assert heard == [("pretrain", {"loss": 0.5}), ("logged 3", {"pretrain/loss": 0.5})]
+
+
+def test_a_run_writes_tensorboard_s_files(small: Small, tmp_path: Path) -> None:  # noqa: F811
+    pytest.importorskip("accelerate", reason="the extra trackers is not installed")
+    events = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="the extra trackers is not installed"
+    )
+    from finecl_cli.main import run
+
+    directory = tmp_path / "run"
+    assert run([*small.arguments(directory), "--report-to", "tensorboard"]) == 0
+    (at,) = (directory / "tracking").iterdir()
+    read = events.EventAccumulator(str(at))
+    read.Reload()
+    tags = set(read.Tags()["scalars"])
+    assert {"proxy/loss", "pretrain/mlm", "evaluate/pretrained/f1", "score/noise_auroc"} <= tags
+    assert len(read.Scalars("pretrain/mlm")) == 2
