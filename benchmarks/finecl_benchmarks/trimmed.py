@@ -27,6 +27,7 @@ from finecl_benchmarks.downstream import labelled
 from finecl_benchmarks.noise import corrupted_settings, wiki80
 from finecl_benchmarks.task_files import data_directory
 
+_EPOCHS = 6  # of the extractors that are compared
 _SHARE = 0.5  # the early part is what was learned by the first epoch at whose end at least this share was
 
 
@@ -57,7 +58,7 @@ def measure(kind: Kind, rate: float, seed: int, listener: Listener | None = None
         "accuracy": found,
         "sentences": {name: int(kept.sum()) for name, kept in parts.items()},
         "label_accuracy": clean,
-        "settings": {"proxy": settings.to_dict()["proxy"], "finetune": settings.to_dict()["finetune"]},
+        "settings": {"proxy": settings.to_dict()["proxy"], "extractor_epochs": _EPOCHS},
         **environment(),
     }
 
@@ -77,7 +78,7 @@ def _random(early: Bools, seed: int) -> Bools:
 
 def _trained(context: Context, data: Labelled, kept: Bools) -> float:
     """Trains an extractor on some of the sentences and returns its accuracy on the clean ones."""
-    settings = replace(context.settings.proxy, num_train_epochs=context.settings.finetune.num_train_epochs)
+    settings = replace(context.settings.proxy, num_train_epochs=_EPOCHS)
     encoder, reader = context.encoder()
     own = {"loss": settings.loss, **context.settings.extractor}
     extractor = build_extractor(context.registry, settings.extractor, own, encoder, data.relations)
