@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -82,6 +82,7 @@ def run_task(
         "seed": seed,
         "headline": task.headline,
         "value": numbers[task.headline],
+        "outcomes": numbers.pop("outcomes", None),
         "metrics": numbers,
         "settings": {key: settings.to_dict()[key] for key in ("model", "finetune", "extractor")},
         "seconds": time.perf_counter() - began,
@@ -92,7 +93,14 @@ def run_task(
 
 def _settings(task: Task, model: str, fraction: float, seed: int, overrides: Mapping[str, Any]) -> Settings:
     chosen = {**task.settings, **task.by_fraction.get(f"{fraction:g}", {}), **overrides}
-    return resolve(overrides={**chosen, "data.test": str(task.path("test")), "model.name": model, "seed": seed})
+    return resolve(
+        overrides={
+            **chosen,
+            "data.test": str(task.path("test" if "test" in task.data else "train")),
+            "model.name": model,
+            "seed": seed,
+        }
+    )
 
 
 def read_splits(task: Task, fraction: float, seed: int, settings: Settings, registry: Registry) -> Splits:
@@ -101,6 +109,10 @@ def read_splits(task: Task, fraction: float, seed: int, settings: Settings, regi
     data = type(settings.data)(**wanted, without_entities="skip")
     found = {s: read_corpus(task.path(s), data, registry) for s in ("train", "dev", "test") if s in task.data}
     train = found["train"]
+    if "test" not in found:
+        share = float(task.data["test_share"])
+        parts = random_shares(len(train), {"train": 1 - share, "test": share}, _SPLIT_SEED)
+        found["test"], train = train.select(parts["test"]), train.select(parts["train"])
     if "dev" not in found:
         share = float(task.data["dev_share"])
         parts = random_shares(len(train), {"train": 1 - share, "dev": share}, _SPLIT_SEED)
@@ -185,18 +197,27 @@ def _semeval(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) -
         "micro_f1": scores.official.micro.f1,
         "undirected_macro_f1": scores.undirected.macro_f1,
         "accuracy": scores.accuracy,
+        "outcomes": outcomes_of(titles, answers, gold),
     }
 
 
+def outcomes_of(titles: Sequence[str], answers: Sequence[str], gold: Sequence[str]) -> dict[str, Any]:
+    """What was answered to each test sentence, for tests of significance: labels by number, and their names."""
+    labels = sorted({*answers, *gold})
+    number = {label: n for n, label in enumerate(labels)}
+    return {"labels": labels, "answers": [number[a] for a in answers], "gold": [number[g] for g in gold]}
+
+
 def _accuracy(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) -> dict[str, Any]:
-    _, answers, gold = _sentences(scored, test, splits, found)
+    titles, answers, gold = _sentences(scored, test, splits, found)
     scores = sentence_scores(answers, gold, no_relation=splits.test.no_relation)
-    return {"accuracy": scores.accuracy, "micro_f1": scores.micro.f1, "macro_f1": scores.macro_f1}
+    found_scores = {"accuracy": scores.accuracy, "micro_f1": scores.micro.f1, "macro_f1": scores.macro_f1}
+    return found_scores | {"outcomes": outcomes_of(titles, answers, gold)}
 
 
 def _tacred(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) -> dict[str, Any]:
-    _, answers, gold = _sentences(scored, test, splits, found)
-    return asdict(tacred_scores(answers, gold))
+    titles, answers, gold = _sentences(scored, test, splits, found)
+    return asdict(tacred_scores(answers, gold)) | {"outcomes": outcomes_of(titles, answers, gold)}
 
 
 def _docred(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) -> dict[str, Any]:

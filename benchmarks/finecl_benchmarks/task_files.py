@@ -15,7 +15,7 @@ from finecl.errors import SettingsError
 DATA = "FINECL_DATA"
 METRICS = ("docred", "semeval", "tacred", "accuracy", "episodes")
 _FIELDS = {"title", "metric", "headline", "source", "licence", "data", "settings", "fractions", "published", "episodes"}
-_DATA_FIELDS = {"train", "dev", "test", "dev_share", "no_relation", "format"}
+_DATA_FIELDS = {"train", "dev", "test", "dev_share", "test_share", "no_relation", "format"}
 _PUBLISHED_FIELDS = {"system", "fraction", "measure", "value", "source"}
 
 
@@ -98,8 +98,11 @@ def _check(name: str, values: Mapping[str, Any]) -> None:
     if values["metric"] not in METRICS:
         raise SettingsError(f"{name}, metric: expected one of {', '.join(METRICS)}, got '{values['metric']}'")
     _known(f"{name}, data", values["data"], _DATA_FIELDS)
-    needed = ("test",) if values["metric"] == "episodes" else ("train", "test")
-    for split in needed:
+    if ("test" in values["data"]) == ("test_share" in values["data"]):
+        raise SettingsError(
+            f"{name}, data: expected either 'test' or 'test_share', the share of train that is held out"
+        )
+    for split in () if values["metric"] == "episodes" else ("train",):
         if split not in values["data"]:
             raise SettingsError(f"{name}, data: expected a file '{split}', found none; name it")
     if "train" in values["data"] and ("dev" in values["data"]) == ("dev_share" in values["data"]):

@@ -28,7 +28,7 @@ COMMANDS = {
     "report": "Write the report of a run.",
     "compare-orders": "Compare what two proxies learned when: the Jaccard curve of their learned sets.",
     "data": "Convert, check, count, split, label and corrupt your own data.",
-    "benchmark": "Measure speed and memory on this machine.",
+    "benchmark": "Run suites and tasks, and measure scorers, speed and memory.",
     "plugins": "List every part that the installed plugins bring.",
 }
 

@@ -1,0 +1,189 @@
+"""What a cell does: one function a kind. Stages that cells share are computed once, in run directories of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from finecl.config import Settings, fingerprint, resolve
+from finecl.data.convert import convert
+from finecl.data.corrupt import Noise
+from finecl.data.source import Source
+from finecl.data.split import low_resource, numbered
+from finecl.inputs import recognise
+from finecl.progress import Listener
+from finecl.records import read_json
+from finecl.registry import Registry
+from finecl.run import Run
+from finecl.types import Document
+from finecl_benchmarks import noise, trimmed
+from finecl_benchmarks.downstream import run_task
+from finecl_benchmarks.suite_files import Cell
+from finecl_benchmarks.task_files import data_directory, read_task
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where cells leave what they share, and who hears of their progress."""
+
+    directory: Path
+    registry: Registry
+    listener: Listener
+
+    def alone(self, name: str) -> FileLock:
+        """A lock for what only one process may make at a time."""
+        path = self.directory / "locks" / f"{name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+
+
+def run_cell(cell: Cell, at: Workplace) -> dict[str, Any]:
+    """The record of a cell: ``value`` is its headline number, ``headline`` its name.
+
+    Raises:
+        FineCLError: the cell cannot be run, as a method on text that it cannot read.
+    """
+    return _KINDS[cell.kind](cell, at)
+
+
+def _run(cell: Cell, at: Workplace) -> dict[str, Any]:
+    run = _finished_run(cell, at, "evaluate")
+    found = run.metrics["evaluate"]["pretrained"]
+    return {
+        "headline": "f1",
+        "value": found["f1"],
+        "metrics": run.metrics["evaluate"],
+        "outcomes": None,
+        "cost": _cost(run),
+    }
+
+
+def _task(cell: Cell, at: Workplace) -> dict[str, Any]:
+    run = _finished_run(cell, at, "pretrain")
+    varied = cell.varied
+    record = run_task(
+        read_task(varied["task"]),
+        model=str(run.directory / "encoder"),
+        fraction=varied["fraction"],
+        seed=varied["seed"],
+        overrides=cell.task_settings,
+        listener=at.listener,
+    )
+    cost = {"seconds": record["seconds"], "peak_memory_gb": record["peak_memory_gb"], "pretraining": _cost(run)}
+    kept = ("headline", "value", "metrics", "outcomes")
+    return {key: record[key] for key in kept} | {"cost": cost | {"tokens_per_second": _rate(record)}}
+
+
+def _noise(cell: Cell, at: Workplace) -> dict[str, Any]:
+    varied = cell.varied
+    demo = varied["data"] == "demo"
+    chosen = noise.demo(varied["seed"]) if demo else noise.wiki80(varied["noise"], varied["rate"], varied["seed"])
+    overrides = {**chosen.overrides, **cell.settings}
+    needs = tuple(cell.silver.get("needs", chosen.needs))
+    record = noise.measure(replace(chosen, overrides=overrides, needs=needs), at.listener)
+    scores = {name: found["auroc"] for name, found in record["on_the_rest"].items()}
+    return {
+        "headline": "AUROC of the best scorer",
+        "value": max(scores.values()),
+        "metrics": record["on_the_rest"],
+        "outcomes": None,
+        "cost": {"seconds": record["proxy_train_seconds"]},
+    }
+
+
+def _trimmed(cell: Cell, at: Workplace) -> dict[str, Any]:
+    record = trimmed.measure("type-consistent", cell.varied["rate"], cell.varied["seed"], at.listener)
+    return {
+        "headline": "accuracy",
+        "value": record["accuracy"]["early"],
+        "metrics": record,
+        "outcomes": None,
+        "cost": {},
+    }
+
+
+_KINDS: Mapping[str, Callable[[Cell, Workplace], dict[str, Any]]] = {
+    "run": _run,
+    "task": _task,
+    "noise": _noise,
+    "trimmed": _trimmed,
+}
+
+
+def _finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
+    """The run of the cell's method and seed, brought to the end of a stage; other cells that need it wait."""
+    settings = _settings(cell, at)
+    name = fingerprint(settings.to_dict())
+    directory = at.directory / "runs" / f"{settings.method}-seed{settings.seed}-{name}"
+    with at.alone(name):
+        run = Run(directory, settings, at.registry, at.listener)
+        run.finish(stage)
+    return run
+
+
+def _settings(cell: Cell, at: Workplace) -> Settings:
+    overrides = dict(cell.settings)
+    preset = overrides.pop("preset", None)
+    for key in ("data.silver", "data.gold"):
+        if key in overrides:
+            overrides[key] = str(data_directory() / str(overrides[key]))
+    if cell.silver.get("file"):
+        overrides |= {"data.silver": str(_silver_file(cell, at)), "data.gold": str(_gold_file(cell, at))}
+    chosen = {"method": cell.varied["method"], "seed": cell.varied["seed"]}
+    return resolve(preset=preset, overrides={**overrides, **chosen})
+
+
+def _silver_file(cell: Cell, at: Workplace) -> Path:
+    """The silver documents, with as many wrong labels as the suite asks for."""
+    source = data_directory() / str(cell.silver["file"])
+    rate, kind, seed = cell.silver.get("rate"), cell.silver.get("noise", "uniform"), cell.varied["seed"]
+    if not rate:
+        return source
+    documents = Source(source, recognise(source, at.registry))
+
+    def corrupted() -> Iterator[Document]:
+        return Noise.plan(documents, rate=rate, kind=kind, seed=seed).apply(documents)
+
+    return _written(f"{source.stem}-{kind}-{rate:g}-seed{seed}", corrupted, at)
+
+
+def _gold_file(cell: Cell, at: Workplace) -> Path:
+    """Gold labels for methods that are trained on some before pre-training, as WCL's scorer is: a share of the silver
+    documents as they were before any label was made wrong. No test sentence of a task is among them.
+    """
+    source = data_directory() / str(cell.silver["file"])
+    share, seed = cell.silver.get("gold_share", 0.1), cell.varied["seed"]
+    documents = Source(source, recognise(source, at.registry))
+
+    def some() -> Iterator[Document]:
+        return numbered(documents, low_resource(documents, share, seed).tolist())
+
+    return _written(f"{source.stem}-gold-{share:g}-seed{seed}", some, at)
+
+
+def _written(name: str, documents: Callable[[], Iterator[Document]], at: Workplace) -> Path:
+    """The documents as a file, written by the first process that needs it."""
+    path = at.directory / "silver" / f"{name}.jsonl"
+    with at.alone(name):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            convert(documents(), at.registry.create("format", "jsonl", {}), path)
+    return path
+
+
+def _cost(run: Run) -> dict[str, Any]:
+    stages = read_json(run.directory / "run.json").get("stages", {})
+    pretrain = run.metrics.get("pretrain", {})
+    return {
+        "seconds": sum(stage["seconds"] for stage in stages.values()),
+        "tokens_per_second": pretrain.get("tokens_per_second"),
+    }
+
+
+def _rate(record: Mapping[str, Any]) -> float | None:
+    found: float | None = record["metrics"].get("tokens_per_second")
+    return found

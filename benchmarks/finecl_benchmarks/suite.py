@@ -1,0 +1,107 @@
+"""Running a suite: cell after cell, each kept as soon as it is done, by as many processes as share the directory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from finecl.config import resolve
+from finecl.errors import FineCLError
+from finecl.progress import Listener
+from finecl.records import environment, read_json, write_json
+from finecl.registry import Registry
+from finecl.stopping import StoppedError
+from finecl_benchmarks.cells import Workplace, run_cell
+from finecl_benchmarks.suite_files import Cell, Suite
+
+Tell = Callable[[str], None]
+_WAIT = 2.0  # seconds between looks at the cells that others are at
+
+
+def run_suite(suite: Suite, directory: Path, registry: Registry, tell: Tell, listener: Listener | None = None) -> int:
+    """Runs the cells that are not done yet, and waits for those that other processes are at; how many failed.
+
+    A cell that cannot be run, as a method on text that it cannot read, is kept as failed, with its reason. Killed at
+    any moment, the same call goes on: cells are written whole, and the runs behind them go on from their checkpoints.
+    """
+    at = Workplace(directory, registry, listener or Listener())
+    todo = list(suite.cells)
+    while todo:
+        left = [cell for cell in todo if not _tried(cell, at, tell, len(suite.cells))]
+        if left and len(left) == len(todo):
+            time.sleep(_WAIT)  # every one of them is in other hands
+        todo = left
+    return sum(bool(read_json(path_of(cell, directory)).get("failed")) for cell in suite.cells)
+
+
+def path_of(cell: Cell, directory: Path) -> Path:
+    """Where the record of a cell stands."""
+    return directory / "cells" / f"{cell.fingerprint}.json"
+
+
+def records_of(suite: Suite, directory: Path) -> list[dict[str, Any]]:
+    """The records of the cells that are done, in the order of the suite."""
+    found = [read_json(path_of(cell, directory)) for cell in suite.cells]
+    return [record for record in found if record]
+
+
+def plan(suite: Suite, directory: Path) -> dict[str, Any]:
+    """How many cells and runs there are, and how many are done; the time that the others take, by those that are."""
+    done = records_of(suite, directory)
+    known = [record.get("cost", {}).get("seconds") for record in done]
+    seconds = [each for each in known if each]
+    missing = len(suite.cells) - len(done)
+    kinds: dict[str, int] = {}
+    for cell in suite.cells:
+        kinds[cell.kind] = kinds.get(cell.kind, 0) + 1
+    methods = [cell for cell in suite.cells if "method" in cell.varied]
+    runs = {(c.varied["method"], c.varied["seed"]) for c in methods}
+    return {
+        "suite": suite.name,
+        "cells": len(suite.cells),
+        "by_kind": kinds,
+        "runs": len(runs),
+        "pretraining_steps": sum({(c.varied["method"], c.varied["seed"]): _steps(c) for c in methods}.values()),
+        "done": len(suite.cells) - missing,
+        "seconds_left": missing * sum(seconds) / len(seconds) if seconds else None,
+    }
+
+
+def _steps(cell: Cell) -> int:
+    """The steps of pre-training that a cell's run takes."""
+    overrides = {key: value for key, value in cell.settings.items() if key != "preset"}
+    return resolve(preset=cell.settings.get("preset"), overrides=overrides).pretrain.max_steps
+
+
+def _tried(cell: Cell, at: Workplace, tell: Tell, total: int) -> bool:
+    """Whether the cell is done: before, or now; False if another process is at it."""
+    path = path_of(cell, at.directory)
+    if path.exists():
+        return True
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        with lock.acquire(timeout=0):
+            if not path.exists():
+                record = _record(cell, at)
+                write_json(path, record)
+                done = sum(1 for _ in path.parent.glob("*.json"))
+                said = record.get("failed") or f"{record['headline']} {record['value']:.4f}"
+                tell(f"{done} of {total}: {cell.name}: {said}")
+    except Timeout:
+        return False
+    return True
+
+
+def _record(cell: Cell, at: Workplace) -> dict[str, Any]:
+    told: Mapping[str, Any] = {"kind": cell.kind, "varied": dict(cell.varied), "settings": dict(cell.settings)}
+    try:
+        return {**told, **run_cell(cell, at), **environment()}
+    except StoppedError:
+        raise
+    except FineCLError as error:
+        return {**told, "failed": str(error), **environment()}

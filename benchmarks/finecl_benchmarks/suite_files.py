@@ -1,0 +1,123 @@
+"""Suites as data: a TOML file of grids becomes a list of cells, each of which is one row of numbers."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from finecl.config import fingerprint
+from finecl.errors import SettingsError
+from finecl.registry import Registry
+
+KINDS = {
+    "run": {"methods", "seeds"},
+    "task": {"methods", "tasks", "fractions", "seeds"},
+    "noise": {"data", "noise", "rates", "seeds", "needs"},
+    "trimmed": {"rates", "seeds"},
+}
+"""Kinds of cells, and what a grid of each may vary."""
+_FIELDS = {"title", "grid", "settings", "task_settings", "method_settings", "silver", "run"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One row of numbers: what is varied, and the settings behind it."""
+
+    kind: str
+    varied: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    silver: Mapping[str, Any] = field(default_factory=dict)
+    task_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything that the row depends on does, but for code and data."""
+        return fingerprint(self.kind, dict(self.varied), self.settings, self.silver, self.task_settings)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return " ".join([self.kind, *(str(value) for value in self.varied.values())])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A named list of cells."""
+
+    name: str
+    title: str
+    cells: tuple[Cell, ...]
+
+
+def suite_names() -> list[str]:
+    """The suites that come with finecl."""
+    found = files("finecl_benchmarks.suites").iterdir()
+    return sorted(p.name.removesuffix(".toml") for p in found if p.name.endswith(".toml"))
+
+
+def read_suite(name: str, registry: Registry) -> Suite:
+    """A suite by its name, or from a TOML file of one's own; "all" methods are those that are registered.
+
+    Raises:
+        SettingsError: there is no such suite, or the file is none; the message names the field.
+    """
+    own = Path(name)
+    if name in suite_names():
+        text = (files("finecl_benchmarks.suites") / f"{name}.toml").read_text(encoding="utf-8")
+    elif own.is_file():
+        text = own.read_text(encoding="utf-8")
+    else:
+        raise SettingsError(f"no suite is called '{name}', and no file; known: {', '.join(suite_names())}")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name}: expected a suite as TOML: {error}") from None
+    _known(name, values, _FIELDS)
+    if not values.get("grid"):
+        raise SettingsError(f"{name}: expected at least one [[grid]], found none")
+    cells = [cell for grid in values["grid"] for cell in _cells(name, grid, values, registry)]
+    return Suite(name=own.stem, title=values.get("title", own.stem), cells=tuple(cells))
+
+
+def _cells(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], registry: Registry) -> Iterator[Cell]:
+    kind = grid.get("kind")
+    if kind not in KINDS:
+        raise SettingsError(f"{name}, grid, kind: expected one of {', '.join(KINDS)}, got '{kind}'")
+    _known(f"{name}, grid", grid, KINDS[kind] | {"kind"})
+    axes = {key.removesuffix("s"): _values(name, key, grid[key], registry) for key in grid if key not in _FIXED}
+    for chosen in itertools.product(*axes.values()):
+        varied = dict(zip(axes, chosen, strict=True))
+        more = suite.get("method_settings", {}).get(varied.get("method"), {})
+        yield Cell(
+            kind=kind,
+            varied=varied,
+            settings={**suite.get("settings", {}), **(suite.get("run", {}) if kind == "run" else {}), **more},
+            silver={**suite.get("silver", {}), **{key: grid[key] for key in ("needs",) if key in grid}},
+            task_settings=suite.get("task_settings", {}) if kind == "task" else {},
+        )
+
+
+_FIXED = {"kind", "needs"}
+
+
+def _values(name: str, key: str, values: Any, registry: Registry) -> list[Any]:
+    if not isinstance(values, list) or not values:
+        raise SettingsError(f"{name}, grid, {key}: expected a list of values, got {values!r}")
+    if key == "methods":
+        known = registry.parts("method")
+        chosen = list(known) if values == ["all"] else values
+        for method in chosen:
+            registry.part("method", method)  # an unknown one is told, with the nearest
+        return chosen
+    return values
+
+
+def _known(place: str, values: Mapping[str, Any], known: set[str]) -> None:
+    strange = sorted(set(values) - known)
+    if strange:
+        raise SettingsError(f"{place}: unknown field '{strange[0]}'; known: {', '.join(sorted(known))}")

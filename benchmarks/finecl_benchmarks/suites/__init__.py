@@ -1,0 +1,1 @@
+"""Suites of benchmark cells: one TOML file each."""

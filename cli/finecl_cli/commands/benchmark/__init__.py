@@ -1,0 +1,19 @@
+"""``finecl benchmark``: measuring the engine, scorers and methods on this machine."""
+
+from __future__ import annotations
+
+import click
+
+from finecl_cli.commands.benchmark.noise import noise, shortcuts, trimmed
+from finecl_cli.commands.benchmark.speed import speed
+from finecl_cli.commands.benchmark.suite import run_suite, show
+from finecl_cli.commands.benchmark.task import task
+
+
+@click.group("benchmark")
+def command() -> None:
+    """Run suites and tasks, and measure scorers, speed and memory."""
+
+
+for each in (run_suite, show, task, noise, trimmed, shortcuts, speed):
+    command.add_command(each)

@@ -1,0 +1,97 @@
+"""``finecl benchmark run`` and ``show``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+DIRECTORY = click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    default=Path("benchmark-runs"),
+    show_default=True,
+    help="Where cells and the runs behind them stand; processes that share it share the work.",
+)
+
+
+@click.command("run")
+@click.argument("suite")
+@DIRECTORY
+@click.option("--plan", is_flag=True, help="Say how many cells there are and what is done, and run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan, or the records, as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: bool) -> int:
+    """Run all cells of SUITE (a name, or a TOML file of your own) that are not done yet.
+
+    Killed at any moment, the same command goes on. The exit code is 2 if a cell could not be run.
+    """
+    from finecl_benchmarks import suite as bench
+    from finecl_benchmarks.suite_files import read_suite
+
+    from finecl import registry as plugins
+    from finecl_cli.screen import Screen
+
+    registry = plugins.load()
+    chosen, at = read_suite(suite, registry), directory / Path(suite).stem
+    if plan:
+        found = bench.plan(chosen, at)
+        click.echo(json.dumps(found) if as_json else "\n".join(f"{key}: {value}" for key, value in found.items()))
+        return 0
+    with Screen(quiet=quiet) as screen:
+        failed = bench.run_suite(chosen, at, registry, lambda text: click.echo(text, err=True), screen)
+    records = bench.records_of(chosen, at)
+    if as_json:
+        click.echo(json.dumps(records))
+    else:
+        _show(records, "terminal", None)
+    return 2 if failed else 0
+
+
+@click.command("show")
+@click.argument("suite")
+@DIRECTORY
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("terminal", "markdown", "latex", "csv", "html")),
+    default="terminal",
+    show_default=True,
+    help="How to write the tables.",
+)
+@click.option("--baseline", metavar="METHOD", help="Compare every method with this one.")
+def show(suite: str, directory: Path, form: str, baseline: str | None) -> None:
+    """Print the tables of SUITE: means and standard deviations over seeds, costs, and what is significant."""
+    from finecl_benchmarks import suite as bench
+    from finecl_benchmarks.suite_files import read_suite
+
+    from finecl import registry as plugins
+    from finecl.errors import SettingsError
+
+    records = bench.records_of(read_suite(suite, plugins.load()), directory / Path(suite).stem)
+    if not records:
+        raise SettingsError(
+            f"{directory / Path(suite).stem}: no cell is done; run it with `finecl benchmark run {suite}`"
+        )
+    _show(records, form, baseline)
+
+
+def _show(records: list[dict[str, Any]], form: str, baseline: str | None) -> None:
+    from finecl_benchmarks.tables import FORMS, tables
+
+    found = tables(records, baseline)
+    if form != "terminal":
+        click.echo("\n\n".join(FORMS[form](table) for table in found))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    for each in found:
+        drawn = Table(*each.columns, title=each.title)
+        for row in each.rows:
+            drawn.add_row(*row)
+        Console().print(drawn)
+        for note in each.notes:
+            click.echo(note)

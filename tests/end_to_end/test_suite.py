@@ -1,0 +1,175 @@
+"""A suite runs every registered method, goes on after being killed, and ends in the same table."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.documents import install
+from tests.end_to_end.conftest import QUICK, Finecl, Small, environment
+
+SUITE = """
+title = "small"
+[[grid]]
+kind = "run"
+methods = {methods}
+seeds = [0, 1]
+[settings]
+"data.name" = "{data}"
+"model.name" = "{model}"
+"pretrain.batch_size" = 8
+{quick}
+"""
+PLUGIN = """
+from finecl import hookimpl
+from finecl.types import Method
+
+@hookimpl
+def methods():
+    return {"theirs": Method(scorer=None, weighting="uniform", objectives=((0.5, "relation-discrimination"),),
+                             summary="a third party's")}
+"""
+
+
+def suite(small: Small, directory: Path, methods: str = '["none", "mlm", "erica"]') -> Path:
+    quick = "\n".join(f'"{key}" = {value}' for key, value in (s.split("=") for s in QUICK))
+    path = directory / "small.toml"
+    path.write_text(SUITE.format(methods=methods, data=small.data, model=small.model, quick=quick))
+    return path
+
+
+def numbers(records: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What must be the same in all runs of a suite: everything but the time that it took."""
+    return [(r["varied"], r.get("value"), r.get("metrics"), r.get("failed")) for r in records]
+
+
+def command(path: Path, directory: Path) -> list[str]:
+    given = ["benchmark", "run", str(path), "--directory", str(directory), "--quiet", "--json"]
+    return [sys.executable, "-m", "finecl_cli", *given]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small: Small, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    at = tmp_path_factory.mktemp("undisturbed")
+    given = environment(FINECL_CACHE=at / "cache")
+    done = subprocess.run(
+        command(suite(small, at), at / "work"), env=given, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def test_a_suite_that_is_killed_five_times_ends_in_the_same_table(
+    small: Small, undisturbed: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    draw = random.Random(0)
+    given = environment(FINECL_CACHE=tmp_path / "cache")
+    for _ in range(5):
+        process = subprocess.Popen(
+            command(suite(small, tmp_path), tmp_path / "work"),
+            env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(draw.uniform(3, 9))
+        process.kill()
+        process.wait()
+    done = subprocess.run(
+        command(suite(small, tmp_path), tmp_path / "work"), env=given, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert numbers(json.loads(done.stdout)) == numbers(undisturbed)
+
+
+def test_two_processes_share_the_work(small: Small, undisturbed: list[dict[str, Any]], tmp_path: Path) -> None:
+    given = environment(FINECL_CACHE=tmp_path / "cache")
+    call = command(suite(small, tmp_path), tmp_path / "work")
+    both = [subprocess.Popen(call, env=given, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    for said in told:
+        assert numbers(json.loads(said)) == numbers(undisturbed)
+    assert len(list((tmp_path / "work" / "small" / "cells").glob("*.json"))) == 6
+
+
+def test_all_methods_take_part_those_of_third_parties_too(small: Small, tmp_path: Path, elsewhere: Finecl) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "theirs_plugin.py").write_text(PLUGIN)
+    install(site, "theirs_plugin", {"theirs": "theirs_plugin"})
+    path = suite(small, tmp_path, '["all"]')
+    path.write_text(path.read_text().replace("[0, 1]", "[0]"))
+    given = ["--directory", tmp_path / "work", "--quiet", "--json"]
+    told = elsewhere("benchmark", "run", path, *given, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
+    records = {record["varied"]["method"]: record for record in json.loads(told.out)}
+    assert {"theirs", "finecl", "erica", "cp", "mtb", "wcl", "mlm", "none"} <= set(records)
+    assert 0 <= records["theirs"]["value"] <= 1
+    failed = {name: record["failed"] for name, record in records.items() if record.get("failed")}
+    assert set(failed) == {"mtb"}  # no entity pair stands in two of these sentences
+    assert told.code == 2
+    assert "nothing to draw as entity-pairs" in failed["mtb"]
+    shown = elsewhere("benchmark", "show", path, "--directory", tmp_path / "work", PYTHONPATH=site)
+    assert "Could not be run" in shown.out
+    assert "theirs" in shown.out
+
+
+def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    path = suite(small, tmp_path, '["none", "mlm"]')
+    given = ("--directory", tmp_path / "work")
+    assert json.loads(finecl("benchmark", "run", path, *given, "--plan", "--json").out)["done"] == 0
+    assert finecl("benchmark", "run", path, *given, "--quiet").code == 0
+    planned = json.loads(finecl("benchmark", "run", path, *given, "--plan", "--json").out)
+    assert (planned["cells"], planned["done"], planned["seconds_left"], planned["pretraining_steps"]) == (4, 4, 0, 8)
+    again = finecl("benchmark", "run", path, *given, "--quiet")
+    assert again.err == ""  # no cell was run
+    for form, sign in {
+        "markdown": "| method |",
+        "latex": r"\toprule",
+        "csv": "table,method",
+        "html": "<td>mlm</td>",
+    }.items():
+        told = finecl("benchmark", "show", path, *given, "--format", form, "--baseline", "none")
+        assert sign in told.out, form
+        assert "mlm" in told.out
+    assert "±" in finecl("benchmark", "show", path, *given).out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("title = 'x'", "expected at least one [[grid]], found none"),
+        ("[[grid]]\nkind = 'luck'", "grid, kind: expected one of run, task, noise, trimmed, got 'luck'"),
+        (
+            "[[grid]]\nkind = 'run'\nmethods = ['finecll']\nseeds = [0]",
+            "no method is called 'finecll'; did you mean 'finecl'?",
+        ),
+        ("[[grid]]\nkind = 'run'\nmethods = 'all'\nseeds = [0]", "grid, methods: expected a list of values, got 'all'"),
+        ("[[grid]]\nkind = 'run'\nmethod = ['all']", "grid: unknown field 'method'"),
+        ("[[grid", "expected a suite as TOML"),
+    ],
+)
+def test_a_suite_that_is_none_is_told_by_its_field(text: str, message: str, tmp_path: Path, finecl: Finecl) -> None:
+    (tmp_path / "s.toml").write_text(text)
+    assert message in finecl("benchmark", "run", tmp_path / "s.toml", "--directory", tmp_path).complaint()
+
+
+def test_what_is_not_there_is_told(tmp_path: Path, finecl: Finecl) -> None:
+    assert "no suite is called 'nothing', and no file; known:" in finecl("benchmark", "run", "nothing").complaint()
+    told = finecl("benchmark", "show", "smoke", "--directory", tmp_path)
+    assert "no cell is done; run it with `finecl benchmark run smoke`" in told.complaint()
+
+
+def test_the_suites_that_come_with_finecl_can_be_planned(tmp_path: Path, finecl: Finecl) -> None:
+    from finecl_benchmarks.suite_files import suite_names
+
+    assert {"smoke", "cpu", "noise", "paper"} <= set(suite_names())
+    for name in suite_names():
+        told = finecl("benchmark", "run", name, "--directory", tmp_path, "--plan", "--json")
+        assert json.loads(told.out)["cells"] > 0, name
+    assert not list(tmp_path.iterdir())

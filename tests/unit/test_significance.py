@@ -1,0 +1,60 @@
+"""Comparisons of two systems, and the quick scores that they resample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from finecl_benchmarks.significance import _VALUES, _none_of, compare, official
+
+from finecl.metrics import sentence_scores, tacred_scores
+
+SEMEVAL = ["Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Message-Topic(e1,e2)", "Other"]
+
+
+def outcomes(labels: list[str], right: float, seed: int, count: int = 300) -> dict[str, Any]:
+    """A system that gives the right answer to so many sentences; the gold is the same for all seeds."""
+    gold = np.random.default_rng(0).integers(0, len(labels), count)
+    rng = np.random.default_rng(seed)
+    answers = np.where(rng.random(count) < right, gold, rng.integers(0, len(labels), count))
+    return {"labels": labels, "gold": gold.tolist(), "answers": answers.tolist()}
+
+
+def value(headline: str, given: dict[str, Any]) -> float:
+    gold, answers = np.array(given["gold"]), np.array(given["answers"])
+    return _VALUES[headline](gold, answers, given["labels"], _none_of(given["labels"]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_quick_scores_are_those_of_the_metrics(seed: int) -> None:
+    given = outcomes(SEMEVAL, 0.6, seed)
+    assert value("official_macro_f1", given) == pytest.approx(official(given))
+    labels = ["no_relation", "a", "b", "c"]
+    given = outcomes(labels, 0.6, seed)
+    gold, answers = ([labels[n] for n in given[key]] for key in ("gold", "answers"))
+    assert value("f1", given) == pytest.approx(tacred_scores(answers, gold).f1)
+    assert value("accuracy", given) == pytest.approx(sentence_scores(answers, gold).accuracy)
+
+
+def test_a_clear_difference_is_significant_and_none_is_not() -> None:
+    good, bad, like = (outcomes(SEMEVAL, right, seed) for right, seed in ((0.9, 1), (0.5, 2), (0.9, 3)))
+    found = compare(good, bad, "accuracy")
+    assert found is not None
+    assert found.difference == pytest.approx(value("accuracy", good) - value("accuracy", bad))
+    assert 0 < found.low < found.difference < found.high
+    assert found.p < 0.01
+    same = compare(good, like, "accuracy")
+    assert same is not None
+    assert same.low < 0 < same.high
+    assert same.p > 0.05
+    itself = compare(good, good, "official_macro_f1")
+    assert itself is not None
+    assert (itself.difference, itself.p) == (0.0, 1.0)
+
+
+def test_systems_of_other_sentences_or_metrics_are_not_compared() -> None:
+    one, other = outcomes(SEMEVAL, 0.9, 1), outcomes(SEMEVAL, 0.9, 1, count=200)
+    assert compare(one, other, "accuracy") is None
+    assert compare(one, one, "luck") is None
+    assert compare({}, {}, "accuracy") is None
