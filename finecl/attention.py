@@ -11,6 +11,7 @@ are told the documents' lengths by keywords of the model's forward. Which of the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -18,9 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AttentionInterface
 
+from finecl.types import Steer
+
 Packing = Literal["loop", "varlen", "padded"]
 IMPLEMENTATIONS: dict[Packing, str] = {"loop": "finecl_packed", "varlen": "finecl_varlen", "padded": "sdpa"}
 """What transformers calls them."""
+STEERED = "finecl_steered"
 
 
 def choose_packing(asked: str, device: str, *, bf16: bool, dropout: float) -> Packing:
@@ -71,6 +75,41 @@ def packed_attention(
     attend = _plain if query.device.type == "cpu" and query.dtype == torch.bfloat16 else _fused
     documents = zip(*(torch.split(x[0], list(lengths), dim=1) for x in (query, key, value)), strict=True)
     out = [attend(q, k, v, scaling, dropout, _window(q, sliding_window)) for q, k, v in documents]
+    return torch.cat(out, dim=1).transpose(0, 1)[None], None
+
+
+def steered_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    lengths: tuple[int, ...],
+    steer: Steer,
+    layers: Mapping[int, int],
+    scaling: float,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """The same with ``steer`` looking at each document's queries and keys, and adding to their products if it likes.
+
+    ``layers`` gives the number of each layer's module by its ``id``.
+
+    *Shape:* as ``packed_attention``; ``steer`` is given the layer, the document, its queries and keys
+    [heads, L, head width], and gives [heads, L, L] to be added before the scaling, or None.
+    """
+    _refuse_padding(query, attention_mask, sum(lengths))
+    out = []
+    documents = zip(*(torch.split(x[0], list(lengths), dim=1) for x in (query, key, value)), strict=True)
+    for number, (q, k, v) in enumerate(documents):
+        added = steer(layers[id(module)], number, q, k)
+        if added is None:
+            out.append(_fused(q, k, v, scaling, dropout, None))
+            continue
+        scores = (torch.bmm(q, k.transpose(1, 2)) + added) * scaling
+        weights = F.dropout(torch.softmax(scores.float(), dim=-1).to(v.dtype), dropout, training=dropout > 0)
+        out.append(torch.bmm(weights, v))
     return torch.cat(out, dim=1).transpose(0, 1)[None], None
 
 
@@ -147,3 +186,4 @@ def _plain(q: Tensor, k: Tensor, v: Tensor, scaling: float, dropout: float, mask
 
 AttentionInterface.register(IMPLEMENTATIONS["loop"], packed_attention)
 AttentionInterface.register(IMPLEMENTATIONS["varlen"], varlen_attention)
+AttentionInterface.register(STEERED, steered_attention)

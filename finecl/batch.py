@@ -31,6 +31,7 @@ class Packed:
     offset_V: Ints
     member_M: Ints
     share_M: Floats
+    sentence_T: Ints
 
     @property
     def document_V(self) -> Ints:
@@ -60,6 +61,7 @@ class Packed:
             offset_V=self.offset_V[entities] - member[0],
             member_M=self.member_M[members] - first[begin],
             share_M=self.share_M[members],
+            sentence_T=self.sentence_T[first[begin] : first[end]],
         )
 
     def batch(self, head_P: Ints, tail_P: Ints, *, first_position: int, ids_T: Ints | None = None) -> Batch:
@@ -76,6 +78,7 @@ class Packed:
             start_V=torch.from_numpy(self.start_V),
             head_P=torch.from_numpy(head_P),
             tail_P=torch.from_numpy(tail_P),
+            sentence_T=torch.from_numpy(self.sentence_T),
         )
 
 
@@ -96,6 +99,7 @@ def join(parts: Sequence[Packed]) -> Packed:
         offset_V=np.concatenate([p.offset_V + m for p, _, _, m in moved]),
         member_M=np.concatenate([p.member_M + t for p, _, t, _ in moved]),
         share_M=np.concatenate([p.share_M for p in parts]),
+        sentence_T=np.concatenate([p.sentence_T for p in parts]),
     )
 
 
@@ -121,6 +125,7 @@ def pack(rows: TokenRows) -> Packed:
         offset_V=offsets(np.add.reduceat(length, first_V) if len(first_V) else length),
         member_M=ranges(token_start, length),
         share_M=np.repeat(1.0 / (mentions * length), length).astype(np.float32),
+        sentence_T=rows.sentence,
     )
 
 
@@ -132,8 +137,10 @@ def with_queries(rows: TokenRows, queries: Sequence[Sequence[int]], separator: i
     shift = np.array([len(query) + 1 for query in queries], dtype=np.int64)
     lengths = np.minimum(rows.lengths + shift, max_length)
     pieces: list[Ints] = []
+    sentences: list[Ints] = []
     for query, at, length, new in zip(queries, offsets(rows.lengths), rows.lengths, lengths, strict=True):
-        ids = rows.ids[at : at + length]
+        ids, numbers = rows.ids[at : at + length], rows.sentence[at : at + length]
+        sentences.append(np.concatenate([np.zeros(len(query) + 1, dtype=np.int64), numbers])[:new])
         spliced = np.concatenate([ids[:1], np.asarray(query, dtype=np.int64), [separator], ids[1:]])[:new]
         spliced[-1] = ids[-1]
         pieces.append(spliced)
@@ -147,6 +154,7 @@ def with_queries(rows: TokenRows, queries: Sequence[Sequence[int]], separator: i
         end=end[kept],
         entity=rows.entity[kept],
         mentions=np.bincount(document[kept], minlength=len(lengths)),
+        sentence=np.concatenate(sentences),
     )
 
 

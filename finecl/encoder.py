@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from finecl.attention import Packing, told_lengths
+from finecl.attention import STEERED, Packing, told_lengths
 from finecl.errors import ModelError
-from finecl.types import Batch, LossSum
+from finecl.types import Batch, LossSum, Steer
 
 # Positions of the RoBERTa family start behind its padding index.
 _ROBERTA = ("roberta", "xlm-roberta", "camembert")
@@ -71,6 +72,9 @@ class Encoder(nn.Module):
     *Shape:* ``encoder(batch)`` gives token states [T, H]; ``entities`` gives [V, H], float32.
     """
 
+    vocabulary: Sequence[str] = ()
+    """The sub-words by their numbers."""
+
     def __init__(self, model: nn.Module, precision: Precision, packing: Packing = "loop") -> None:
         super().__init__()
         self.model = model
@@ -118,6 +122,34 @@ class Encoder(nn.Module):
             out = base(input_ids=batch.input_ids, position_ids=batch.position_ids, **told)
         states: Tensor = out.last_hidden_state[0]
         return states
+
+    def steered(self, batch: Batch, steer: Steer) -> Tensor:
+        """States ``[T, H]`` while ``steer`` sees the queries and keys of each document in each layer, and may add to
+        their products; see ``finecl.attention.steered_attention``.
+
+        Raises:
+            ModelError: the encoder is not of the BERT or RoBERTa kind.
+        """
+        if self.config.model_type == "modernbert":
+            raise ModelError("this extractor steers attention, which finecl can do in BERT and RoBERTa models only")
+        base: Any = self.model.base_model
+        layers = {id(layer.attention.self): number for number, layer in enumerate(base.encoder.layer)}
+        told = {"lengths": batch.lengths, "steer": steer, "layers": layers}
+        usual = self.config._attn_implementation
+        self.config._attn_implementation = STEERED
+        try:
+            with self.precision.autocast():
+                out = base(input_ids=batch.input_ids, position_ids=batch.position_ids, **told)
+        finally:
+            self.config._attn_implementation = usual
+        states: Tensor = out.last_hidden_state[0]
+        return states
+
+    @property
+    def attention_shape(self) -> tuple[int, int, int]:
+        """Layers, heads, and the width of a head."""
+        heads = int(self.config.num_attention_heads)
+        return int(self.config.num_hidden_layers), heads, self.hidden_size // heads
 
     def _padded(self, base: Any, batch: Batch) -> Tensor:
         """The states by way of a padded batch, ``[T, H]`` again."""

@@ -70,6 +70,8 @@ def build_extractor(registry: Registry, name: str, settings: dict[str, Any], enc
     """An extractor on its encoder's device; ``settings`` that it does not have are left to those that do."""
     encoder.freeze_head()
     part = registry.part("extractor", name)
+    if not getattr(part.factory, "reads_encoder", True):
+        encoder.requires_grad_(False)
     loss = {"loss": settings["loss"]} if "loss" in part.settings and settings.get("loss") else {}
     own = {key: value for key, value in settings.items() if key != "loss"}
     return part.create(encoder, relations, **(loss | own)).to(encoder.precision.device)

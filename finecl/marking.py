@@ -106,6 +106,7 @@ def blanked(rows: TokenRows, documents: Ints, share: float, markers: Markers, *,
         end=start + 1,
         entity=rows.entity,
         mentions=rows.mentions,
+        sentence=rows.sentence[~gone],
     )
 
 

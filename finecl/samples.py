@@ -27,6 +27,7 @@ from finecl.types import (
     Label,
     Mention,
     Need,
+    Steer,
     Table,
     View,
 )
@@ -141,6 +142,27 @@ class Embeddings(nn.Module):
         states: Tensor = self.token(batch.input_ids[0]) + self.place(batch.position_ids[0])
         return states
 
+    @property
+    def vocabulary(self) -> list[str]:
+        """The sub-words by their numbers."""
+        return [f"w{number}" for number in range(VOCABULARY)]
+
+    @property
+    def attention_shape(self) -> tuple[int, int, int]:
+        """One layer of two heads."""
+        return 1, 2, HIDDEN // 2
+
+    def steered(self, batch: Batch, steer: Steer) -> Tensor:
+        """States after one layer of attention whose queries, keys and values are the states."""
+        out = []
+        for number, states in enumerate(torch.split(self(batch), list(batch.lengths))):
+            heads = states.view(len(states), 2, -1).transpose(0, 1)
+            scores = torch.bmm(heads, heads.transpose(1, 2))
+            added = steer(0, number, heads, heads)
+            weights = torch.softmax(scores if added is None else scores + added, dim=-1)
+            out.append(torch.bmm(weights, heads).transpose(0, 1).flatten(1))
+        return torch.cat(out)
+
     def entities(self, states_TH: Tensor, batch: Batch) -> Tensor:
         """Entity representations ``[V, H]``."""
         weights = batch.share_M
@@ -159,6 +181,7 @@ def batch(*documents: int) -> Batch:
             end=np.tile(np.array([2, 4, 5, 6]), len(lengths)),
             entity=np.tile(np.array([0, 1, 2, 0]), len(lengths)),
             mentions=np.full(len(lengths), 4),
+            sentence=np.concatenate([np.arange(length) // 4 for length in lengths]),
         )
     )
     head, tail = np.array([(h, t) for h in range(3) for t in range(3) if h != t], dtype=np.int64).T

@@ -20,7 +20,7 @@ from finecl.types import Document, Entity, Instances, Ints
 if TYPE_CHECKING:
     from finecl.corpus import Corpus
 
-_LAYOUT = 1  # to be raised when the columns change
+_LAYOUT = 2  # to be raised when the columns change
 
 
 class Sentences(Tokens):
@@ -107,6 +107,7 @@ def _read(pairs: Sequence[Document], reader: Reader, markers: Markers) -> dict[s
         ids, place = markers.insert(np.array(encoding.ids, dtype=np.int64), np.stack([start, end], axis=1))
         kept = np.flatnonzero((end > start) & (place < reader.max_length - 2))
         rows["input_ids"].append([reader.first, *ids[: reader.max_length - 2].tolist(), reader.last])
+        rows["sentence_start"].append([0])
         rows["mention_start"].append(place[kept] + 1)
         rows["mention_end"].append(place[kept] + 2)
         rows["mention_entity"].append(kept)

@@ -148,7 +148,8 @@ def check_extractor(factory: Callable[..., Extractor], **settings: Any) -> None:
     _has_gradient(name, lambda logits: extractor.loss(logits, labels).total, logits)
     torch.autograd.backward(extractor.loss(extractor(batch), labels).total)
     reached = encoder.token.weight.grad is not None and bool(encoder.token.weight.grad.any())
-    _assert(reached, f"{name}: the loss must reach the encoder's weights")
+    reads = bool(getattr(factory, "reads_encoder", True))
+    _assert(reached == reads, f"{name}: the loss must reach the encoder's weights, or reads_encoder must be False")
     scores = _twice(name, logits, lambda: extractor.scores(logits).detach())
     _is_matrix(name, "scores", scores, (asked, relations - 1))
 

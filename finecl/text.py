@@ -24,17 +24,18 @@ if TYPE_CHECKING:
     from finecl.corpus import Corpus
     from finecl.marking import Markers
 
-_LAYOUT = 1  # to be raised when the columns change: cached files of another layout are not read
-_COLUMNS = ("input_ids", "mention_start", "mention_end", "mention_entity")
+_LAYOUT = 2  # to be raised when the columns change: cached files of another layout are not read
+_COLUMNS = ("input_ids", "sentence_start", "mention_start", "mention_end", "mention_entity")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRows:
     """Some documents as sub-words, special tokens included: columns laid end to end, and how long each part is.
 
-    ``start`` and ``end`` are half-open and count from the first token of the mention's document.
+    ``start`` and ``end`` are half-open and count from the first token of the mention's document; ``sentence`` is the
+    number of each token's sentence within its document.
 
-    *Shape:* ``ids`` [T], ``lengths`` [D]; ``start``, ``end``, ``entity`` [mentions], ``mentions`` [D].
+    *Shape:* ``ids``, ``sentence`` [T], ``lengths`` [D]; ``start``, ``end``, ``entity`` [mentions], ``mentions`` [D].
     """
 
     ids: Ints
@@ -43,6 +44,7 @@ class TokenRows:
     end: Ints
     entity: Ints
     mentions: Ints
+    sentence: Ints
 
 
 class Reader:
@@ -109,10 +111,31 @@ class Reader:
             rows["input_ids"].append([self.first, *ids, self.last])
             start, end, entity = mention_tokens(document, encoding.offsets)
             kept = (end > start) & (end <= len(ids))
+            rows["sentence_start"].append(_sentence_starts(document, encoding.offsets, len(ids)))
             rows["mention_start"].append(start[kept] + 1)
             rows["mention_end"].append(end[kept] + 1)
             rows["mention_entity"].append(entity[kept])
         return rows
+
+
+def _sentence_starts(document: Document, offsets: Sequence[tuple[int, int]], kept: int) -> Ints:
+    """The first token of each sentence that is within reach, the special one in front counted; the first has 0."""
+    lengths = np.array([sum(len(word) + 1 for word in sentence) for sentence in document.sentences], dtype=np.int64)
+    ends = np.array(offsets, dtype=np.int64).reshape(-1, 2)[:, 1]
+    starts = np.searchsorted(ends, np.cumsum(lengths)[:-1], side="right") + 1
+    return np.concatenate([[0], starts[starts <= kept]])
+
+
+def _sentences(starts: Ints, column: Any, lengths: Ints) -> Ints:
+    """The number of each token's sentence within its document."""
+    counts = column.value_lengths().to_numpy().astype(np.int64)
+    first = np.repeat(np.cumsum(lengths) - lengths, counts)
+    begins = np.zeros(int(lengths.sum()), dtype=np.int64)
+    np.add.at(begins, first + starts, 1)
+    number = np.cumsum(begins) - 1
+    before = np.cumsum(counts) - counts
+    found: Ints = number - np.repeat(before, lengths)
+    return found
 
 
 def mention_tokens(document: Document, offsets: Sequence[tuple[int, int]]) -> tuple[Ints, Ints, Ints]:
@@ -164,6 +187,7 @@ class Tokens:
             end=flat["mention_end"],
             entity=flat["mention_entity"],
             mentions=columns["mention_entity"].value_lengths().to_numpy().astype(np.int64),
+            sentence=_sentences(flat["sentence_start"], columns["sentence_start"], self.lengths[documents]),
         )
 
     def part(self, documents: Ints) -> Tokens:

@@ -108,5 +108,6 @@ def _pack(reader: Reader, texts: list[str]) -> Packed:
             end=lengths,
             entity=zeros,
             mentions=np.ones(len(ids), dtype=np.int64),
+            sentence=np.zeros(int(lengths.sum()), dtype=np.int64),
         )
     )

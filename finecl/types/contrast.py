@@ -116,10 +116,11 @@ class Batch:
     ``member_M[offset_V[v]:offset_V[v + 1]]``, the mean over its mentions of the mean over each mention's tokens
     (FineCL, eq. 4). ``head_P`` and ``tail_P`` are rows of entities.
 
-    *Shape:* ``input_ids``, ``position_ids`` [1, T]; ``lengths`` D numbers that add up to T, ``entities`` D numbers
-    that add up to V; ``member_M``,
-    ``share_M`` [M]; ``offset_V`` (first member of each entity), ``start_V`` (its first token, counted from the
-    start of its document) [V]; ``head_P``, ``tail_P`` [P].
+    ``sentence_T`` is the number of each token's sentence within its document; special tokens belong to the one beside.
+
+    *Shape:* ``input_ids``, ``position_ids`` [1, T]; ``sentence_T`` [T]; ``lengths`` D numbers that add up to T,
+    ``entities`` D numbers that add up to V; ``member_M``, ``share_M`` [M]; ``offset_V`` (first member of each entity),
+    ``start_V`` (its first token, counted from the start of its document) [V]; ``head_P``, ``tail_P`` [P].
     """
 
     input_ids: Tensor
@@ -132,6 +133,7 @@ class Batch:
     start_V: Tensor
     head_P: Tensor
     tail_P: Tensor
+    sentence_T: Tensor
 
     def to(self, device: str) -> Batch:
         """The same batch on another device."""

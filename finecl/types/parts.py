@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
@@ -71,8 +71,22 @@ class Objective(Protocol):
         ...
 
 
+Steer: TypeAlias = "Callable[[int, int, Tensor, Tensor], Tensor | None]"
+"""Sees the layer, the document and its queries and keys [heads, L, width]; gives [heads, L, L] to be added, or None."""
+
+
 class TextEncoder(Protocol):
     """What an extractor is given to read text with."""
+
+    @property
+    def vocabulary(self) -> Sequence[str]:
+        """The sub-words by their numbers."""
+        ...
+
+    @property
+    def attention_shape(self) -> tuple[int, int, int]:
+        """Layers, heads, and the width of a head."""
+        ...
 
     @property
     def hidden_size(self) -> int:
@@ -87,12 +101,17 @@ class TextEncoder(Protocol):
         """Entity representations ``[V, H]``, float32, from the states of a batch."""
         ...
 
+    def steered(self, batch: Batch, steer: Steer) -> Tensor:
+        """States ``[T, H]`` while ``steer`` looks at attention, and adds to its scores before they are scaled."""
+        ...
+
 
 class Extractor(Protocol):
     """An ``nn.Module``: encoder and relation head. Built as ``factory(encoder, relations, **settings)``.
 
     ``relations`` is the number R of its logits; the last one is no-relation. A class attribute ``text`` of
     "marked-sentences" says that it reads those, entity 0 the head and entity 1 the tail; others read documents.
+    A class attribute ``reads_encoder`` of False says that it reads the words alone: then the encoder is not trained.
     """
 
     def __call__(self, batch: Batch) -> Tensor:

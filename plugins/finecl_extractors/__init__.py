@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 @hookimpl
 def extractors() -> Extractors:
     """The extractors of this package."""
+    from finecl_extractors.adaptive import Adaptive
     from finecl_extractors.bilinear import Bilinear
     from finecl_extractors.markers import Markers
+    from finecl_extractors.ssan import SSAN
+    from finecl_extractors.words import CNN, BiLSTM
 
-    return {"bilinear": Bilinear, "markers": Markers}
+    return {
+        "bilinear": Bilinear,
+        "markers": Markers,
+        "adaptive": Adaptive,
+        "ssan": SSAN,
+        "cnn": CNN,
+        "bilstm": BiLSTM,
+    }

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from finecl_extractors.bilinear import Bilinear, distance_buckets
+from finecl_extractors.bilinear import Bilinear
+from finecl_extractors.heads import distance_buckets
 
 from finecl.config import ProxySettings
 from finecl.extraction import Labelled, Training, answers, question
@@ -59,9 +60,12 @@ def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_p
                 spans = [projected[begins[document] + rows.start[m] : begins[document] + rows.end[m]] for m in mine]
                 sides.append((torch.stack([s.mean(dim=0) for s in spans]).mean(dim=0), int(rows.start[mine].min())))
             (head, head_at), (tail, tail_at) = sides
-            apart = extractor.distance(torch.tensor([10 + bucket(head_at - tail_at), 10 - bucket(head_at - tail_at)]))
+            apart = extractor.pairs.distance(
+                torch.tensor([10 + bucket(head_at - tail_at), 10 - bucket(head_at - tail_at)])
+            )
             h, t = torch.cat([head, apart[0]]), torch.cat([tail, apart[1]])
-            expected = torch.stack([h @ weight @ t for weight in extractor.bilinear.weight]) + extractor.bilinear.bias
+            form = extractor.pairs.bilinear
+            expected = torch.stack([h @ weight @ t for weight in form.weight]) + form.bias
             torch.testing.assert_close(logits[p], expected, rtol=1e-4, atol=1e-5)
     assert logits.shape == (len(q.asked), data.relations)
 

@@ -1,0 +1,88 @@
+"""What extractors share: how far two entities are apart, and a bilinear form of both, computed entity by entity."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from finecl.types import Batch
+
+_BUCKET_EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # |distance| in sub-words: 0; 1; 2-3; 4-7; ...; >= 256
+_NEAREST = 10  # bucket of distance 0; its embedding is fixed at zero, as in the release of ERICA
+
+
+class PairBilinear(nn.Module):
+    """Entity vectors, each joined with a ``distance``-wide embedding of where the other one stands, in a bilinear form.
+
+    *Shape:* entities [V, ``width``]; logits [P, ``relations``].
+    """
+
+    def __init__(self, width: int, relations: int, *, distance: int = 20) -> None:
+        super().__init__()
+        self.distance = nn.Embedding(2 * _NEAREST, distance, padding_idx=_NEAREST)
+        self.bilinear = nn.Bilinear(width + distance, width + distance, relations)
+
+    def forward(self, entities_VI: Tensor, batch: Batch) -> Tensor:
+        """Logits ``[P, R]`` of the asked pairs.
+
+        The form is linear in both sides, so it is taken apart: entity with entity, entity with the other's distance,
+        distance with distance. What depends on one entity is computed once for it and not for each of its pairs, as
+        ``nn.Bilinear`` would; its backward pass also loops over relations.
+        """
+        bucket_P = distance_buckets(batch.start_V[batch.head_P] - batch.start_V[batch.tail_P])
+        of_head_P, of_tail_P = _NEAREST + bucket_P, _NEAREST - bucket_P
+        width = entities_VI.shape[1]
+        form_RII, form_RID = self.bilinear.weight[:, :width, :width], self.bilinear.weight[:, :width, width:]
+        form_RDI, form_RDD = self.bilinear.weight[:, width:, :width], self.bilinear.weight[:, width:, width:]
+        near_BD = self.distance(torch.arange(2 * _NEAREST, device=of_head_P.device))
+        head_VBR = torch.einsum("vi,rid,bd->vbr", entities_VI, form_RID, near_BD)
+        tail_VBR = torch.einsum("vi,rdi,bd->vbr", entities_VI, form_RDI, near_BD)
+        both_BR = torch.einsum("bd,rde,be->br", near_BD, form_RDD, near_BD.flip(0).roll(1, 0))
+        return (
+            _entity_pairs(entities_VI, form_RII, batch)
+            + _looked_up(head_VBR, batch.head_P, of_tail_P)
+            + _looked_up(tail_VBR, batch.tail_P, of_head_P)
+            + F.embedding(of_head_P, both_BR)
+            + self.bilinear.bias
+        )
+
+
+def _entity_pairs(entities_VI: Tensor, form_RII: Tensor, batch: Batch) -> Tensor:
+    """The form of head and tail ``[P, R]``: all pairs of each document, then those that are asked about."""
+    half_VIR = torch.einsum("vi,rij->vjr", entities_VI, form_RII)
+    counts = list(batch.entities)
+    documents = zip(torch.split(entities_VI, counts), torch.split(half_VIR, counts), strict=True)
+    all_pairs = [torch.matmul(tails, halves).flatten(0, 1) for tails, halves in documents]
+    count_D = torch.tensor(counts, device=entities_VI.device)
+    count_V, first_V = (
+        torch.repeat_interleave(each, count_D, output_size=len(entities_VI))
+        for each in (count_D, count_D.cumsum(0) - count_D)
+    )
+    begins_V = count_V.cumsum(0) - count_V  # of the pairs that an entity is the head of
+    return F.embedding(begins_V[batch.head_P] + batch.tail_P - first_V[batch.tail_P], torch.cat(all_pairs))
+
+
+def _looked_up(table_VBR: Tensor, entity_P: Tensor, bucket_P: Tensor) -> Tensor:
+    """The rows ``[P, R]`` of these entities at these distances."""
+    return F.embedding(entity_P * table_VBR.shape[1] + bucket_P, table_VBR.flatten(0, 1))
+
+
+def distance_buckets(distance_P: Tensor) -> Tensor:
+    """Signed power-of-two buckets -9 .. 9 of distances in sub-words."""
+    edges = torch.tensor(_BUCKET_EDGES, device=distance_P.device)
+    return torch.bucketize(distance_P.abs(), edges, right=True) * distance_P.sign()
+
+
+def member_entities(batch: Batch) -> Tensor:
+    """The entity row of each member token ``[M]``."""
+    ends = torch.cat([batch.offset_V[1:], batch.offset_V.new_tensor([len(batch.member_M)])])
+    rows = torch.arange(len(batch.offset_V), device=batch.offset_V.device)
+    return torch.repeat_interleave(rows, ends - batch.offset_V, output_size=len(batch.member_M))
+
+
+def mean_entities(states_TH: Tensor, batch: Batch) -> Tensor:
+    """Entities ``[V, H]``: the mean over mentions of the mean over their tokens, of states of any kind."""
+    return F.embedding_bag(
+        batch.member_M, states_TH.float(), batch.offset_V, mode="sum", per_sample_weights=batch.share_M
+    )

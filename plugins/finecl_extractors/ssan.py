@@ -1,0 +1,133 @@
+"""SSAN (Xu et al., AAAI 2021): every layer's attention knows which tokens belong to one entity, or to one sentence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from finecl.losses import label_binary_cross_entropy, label_cross_entropy
+from finecl.types import Batch, LossSum, TextEncoder
+from finecl_extractors.heads import PairBilinear, member_entities
+
+NONE = -1
+STRUCTURES = ("intra+coref", "intra+relate", "intraNE", "inter+coref", "inter+relate")
+"""What a token of an entity may be to another token: in its sentence or not, of its entity, of another, of none."""
+
+
+class SSAN(nn.Module):
+    """The encoder with entity structure in each layer; projected entities, their distance and a bilinear form.
+
+    ``structure``: "biaffine" adds q_i' A_t k_j + b_t to the score of tokens i and j in structure t, "decomposed" adds
+    q_i . u_t + v_t . k_j + b_t, before the division by the square root of the head's width (section 3). An entity is
+    the mean over all its tokens, through a linear layer and ReLU. The release's loss is a mean within each document
+    first; here all pairs count the same. Its embeddings of entity types and mentions are left out.
+
+    *Shape:* logits [P, R]; the last of the R relations is no-relation.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, relations: int, *, structure: Literal["biaffine", "decomposed"] = "biaffine",
+        projection: int = 128, distance: int = 20, dropout: float = 0.1, loss: Literal["ce", "bce"] = "bce",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.encoder = encoder
+        layers, heads, width = encoder.attention_shape
+        kind = Biaffine if structure == "biaffine" else Decomposed
+        self.layers = nn.ModuleList(kind(heads, width) for _ in range(layers))
+        self.project = nn.Linear(encoder.hidden_size, projection)
+        self.dropout = nn.Dropout(dropout)
+        self.pairs = PairBilinear(projection, relations, distance=distance)
+        self._competing = loss == "ce"
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits ``[P, R]`` of the asked pairs."""
+        structures = structures_of(batch)
+
+        def steer(layer: int, document: int, q: Tensor, k: Tensor) -> Tensor:
+            added: Tensor = self.layers[layer](q, k, structures[document])
+            return added
+
+        states_TH = self.encoder.steered(batch, steer)
+        entities_VI = torch.relu(self.project(token_means(states_TH.float(), batch)))
+        logits: Tensor = self.pairs(self.dropout(entities_VI), batch)
+        return logits
+
+    def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
+        """The loss summed over pairs."""
+        return (label_cross_entropy if self._competing else label_binary_cross_entropy)(logits_PR, labels_PR)
+
+    def scores(self, logits_PR: Tensor) -> Tensor:
+        """Probabilities ``[P, R - 1]`` of the relations."""
+        return (logits_PR.softmax(dim=1) if self._competing else logits_PR.sigmoid())[:, :-1]
+
+
+class Biaffine(nn.Module):
+    """A matrix ``[heads, width, width]`` and a number for each head, of each structure."""
+
+    def __init__(self, heads: int, width: int) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.empty(len(STRUCTURES), heads, width, width))
+        self.bias = nn.Parameter(torch.zeros(len(STRUCTURES), heads))
+        for matrices in self.matrix:
+            for matrix in matrices:
+                nn.init.xavier_uniform_(matrix.data)
+
+    def forward(self, q: Tensor, k: Tensor, structure_LL: Tensor) -> Tensor:
+        """What is added to the scores ``[heads, L, L]``."""
+        added = q.new_zeros(len(q), *structure_LL.shape)
+        for number in range(len(STRUCTURES)):
+            term = torch.bmm(torch.bmm(q, self.matrix[number].to(q.dtype)), k.transpose(1, 2))
+            term = term + self.bias[number].to(q.dtype)[:, None, None]
+            added = added + term * (structure_LL == number)
+        return added
+
+
+class Decomposed(nn.Module):
+    """Two vectors ``[heads, width]`` and a number for each head, of each structure."""
+
+    def __init__(self, heads: int, width: int) -> None:
+        super().__init__()
+        self.of_query = nn.Parameter(nn.init.xavier_uniform_(torch.empty(len(STRUCTURES), heads, width)))
+        self.of_key = nn.Parameter(nn.init.xavier_uniform_(torch.empty(len(STRUCTURES), heads, width)))
+        self.bias = nn.Parameter(torch.zeros(len(STRUCTURES), heads))
+
+    def forward(self, q: Tensor, k: Tensor, structure_LL: Tensor) -> Tensor:
+        """What is added to the scores ``[heads, L, L]``."""
+        added = q.new_zeros(len(q), *structure_LL.shape)
+        for number in range(len(STRUCTURES)):
+            left = torch.einsum("hld,hd->hl", q, self.of_query[number].to(q.dtype))
+            right = torch.einsum("hld,hd->hl", k, self.of_key[number].to(k.dtype))
+            term = left[:, :, None] + right[:, None, :] + self.bias[number].to(q.dtype)[:, None, None]
+            added = added + term * (structure_LL == number)
+        return added
+
+
+def structures_of(batch: Batch) -> list[Tensor]:
+    """For each document what every token is to every other ``[L, L]``: a number into ``STRUCTURES``, or ``NONE``.
+
+    Only tokens of an entity are something to others. A token of several entities is the first one's.
+    """
+    owner = member_entities(batch)
+    entity_T = torch.full((len(batch.sentence_T),), NONE, device=owner.device)
+    entity_T[batch.member_M.flip(0)] = owner.flip(0)
+    found = []
+    for entity, sentence in zip(
+        *(torch.split(column, list(batch.lengths)) for column in (entity_T, batch.sentence_T)), strict=True
+    ):
+        same_sentence = sentence[:, None] == sentence[None, :]
+        coref = entity[:, None] == entity[None, :]
+        other_is_entity = (entity != NONE)[None, :].expand_as(coref)
+        structure = torch.where(same_sentence, torch.where(coref, 0, 1), torch.where(coref, 3, 4))
+        structure = torch.where(other_is_entity, structure, torch.where(same_sentence, 2, NONE))
+        found.append(torch.where((entity != NONE)[:, None], structure, NONE))
+    return found
+
+
+def token_means(states_TH: Tensor, batch: Batch) -> Tensor:
+    """Entities ``[V, H]``: the mean over all tokens of all their mentions."""
+    owner = member_entities(batch)
+    sums = states_TH.new_zeros(len(batch.offset_V), states_TH.shape[1]).index_add(0, owner, states_TH[batch.member_M])
+    count = torch.bincount(owner, minlength=len(batch.offset_V)).clamp_min(1)
+    return sums / count[:, None]

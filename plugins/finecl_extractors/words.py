@@ -1,0 +1,154 @@
+"""DocRED's baselines, which read words alone (Yao et al., ACL 2019): a convolution, and a bidirectional LSTM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+from finecl.errors import ModelError
+from finecl.losses import label_binary_cross_entropy, label_cross_entropy
+from finecl.types import Batch, LossSum, TextEncoder
+from finecl_extractors.heads import PairBilinear, mean_entities
+
+
+class Words(nn.Module):
+    """What both baselines share: embeddings of sub-words, the layer that reads them, and a bilinear form of pairs.
+
+    The baselines' embeddings of entity types and of which mentions belong together are left out: the vocabulary is
+    the encoder's, whose text has neither. The encoder itself is not run.
+
+    *Shape:* logits [P, R]; the last of the R relations is no-relation.
+    """
+
+    reads_encoder = False
+
+    def __init__(
+        self, encoder: TextEncoder, relations: int, reader: nn.Module, *, width: int, hidden: int, dropout: float,
+        distance: int, embeddings: str | None, competing: bool,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.encoder = encoder
+        self.words = nn.Embedding(len(encoder.vocabulary), width)
+        if embeddings:
+            read_embeddings(self.words, encoder.vocabulary, Path(embeddings))
+        self.reader = reader
+        self.dropout = nn.Dropout(dropout)
+        self.project = nn.Linear(reader.width, hidden)  # type: ignore[arg-type]
+        self.pairs = PairBilinear(hidden, relations, distance=distance)
+        self._competing = competing
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits ``[P, R]`` of the asked pairs."""
+        documents = torch.split(self.dropout(self.words(batch.input_ids[0])), list(batch.lengths))
+        states_TH = self.dropout(self.reader(documents))
+        entities_VH = torch.relu(self.project(mean_entities(states_TH, batch)))
+        logits: Tensor = self.pairs(entities_VH, batch)
+        return logits
+
+    def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
+        """The loss summed over pairs."""
+        return (label_cross_entropy if self._competing else label_binary_cross_entropy)(logits_PR, labels_PR)
+
+    def scores(self, logits_PR: Tensor) -> Tensor:
+        """Probabilities ``[P, R - 1]`` of the relations."""
+        return (logits_PR.softmax(dim=1) if self._competing else logits_PR.sigmoid())[:, :-1]
+
+
+class CNN(Words):
+    """A convolution over sub-words, as wide as ``window``, then the pairs (DocRED's "CNN").
+
+    ``embeddings``: a text file of words and their vectors, as GloVe's, of width ``width``; None begins at random.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, relations: int, *, width: int = 100, hidden: int = 200, window: int = 3,
+        dropout: float = 0.2, distance: int = 20, embeddings: str | None = None, loss: Literal["ce", "bce"] = "bce",
+    ) -> None:  # fmt: skip
+        super().__init__(
+            encoder, relations, Convolution(width, hidden, window), width=width, hidden=hidden, dropout=dropout,
+            distance=distance, embeddings=embeddings, competing=loss == "ce",
+        )  # fmt: skip
+
+
+class BiLSTM(Words):
+    """A bidirectional LSTM over sub-words, then the pairs (DocRED's "BiLSTM").
+
+    ``embeddings``: a text file of words and their vectors, as GloVe's, of width ``width``; None begins at random.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, relations: int, *, width: int = 100, hidden: int = 128, dropout: float = 0.2,
+        distance: int = 20, embeddings: str | None = None, loss: Literal["ce", "bce"] = "bce",
+    ) -> None:  # fmt: skip
+        super().__init__(
+            encoder, relations, Recurrence(width, hidden), width=width, hidden=hidden, dropout=dropout,
+            distance=distance, embeddings=embeddings, competing=loss == "ce",
+        )  # fmt: skip
+
+
+class Convolution(nn.Module):
+    """States ``[T, hidden]`` of documents, none of which sees another: what lies outside one is zeros."""
+
+    def __init__(self, width: int, hidden: int, window: int) -> None:
+        super().__init__()
+        self.width = hidden
+        self.convolve = nn.Conv1d(width, hidden, window, padding="same")
+
+    def forward(self, documents: tuple[Tensor, ...]) -> Tensor:
+        """States of all tokens, document after document."""
+        padded_DWL = pad_sequence(list(documents), batch_first=True).transpose(1, 2)
+        states_DLH = torch.relu(self.convolve(padded_DWL)).transpose(1, 2)
+        return torch.cat([states[: len(d)] for states, d in zip(states_DLH, documents, strict=True)])
+
+
+class Recurrence(nn.Module):
+    """States ``[T, 2 hidden]`` of documents, forwards and backwards."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.width = 2 * hidden
+        self.recur = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
+
+    def forward(self, documents: tuple[Tensor, ...]) -> Tensor:
+        """States of all tokens, document after document."""
+        lengths = torch.tensor([len(d) for d in documents])
+        packed = pack_padded_sequence(
+            pad_sequence(list(documents), batch_first=True), lengths, batch_first=True, enforce_sorted=False
+        )
+        states_DLH, _ = pad_packed_sequence(self.recur(packed)[0], batch_first=True)
+        return torch.cat([states[: len(d)] for states, d in zip(states_DLH, documents, strict=True)])
+
+
+def read_embeddings(words: nn.Embedding, vocabulary: object, path: Path) -> int:
+    """Puts the vectors of a text file in the places of the sub-words that are whole words; how many there were.
+
+    A line is a word and its numbers, with spaces between, as in GloVe's files; a first line of two numbers, as in
+    word2vec's, is passed over. Marks of the tokenizer (##, G with dot, lower one eighth block) are not part of a word.
+
+    Raises:
+        ModelError: the file cannot be read, or a line has another number of numbers.
+    """
+    assert isinstance(vocabulary, list | tuple)
+    places: dict[str, list[int]] = {}
+    for number, word in enumerate(vocabulary):
+        places.setdefault(word.removeprefix("##").lstrip("\u0120\u2581").lower(), []).append(number)
+    found = 0
+    try:
+        with path.open(encoding="utf-8") as file, torch.no_grad():
+            for line, text in enumerate(file, start=1):
+                word, *numbers = text.rstrip().split(" ")
+                if line == 1 and len(numbers) == 1:
+                    continue
+                if len(numbers) != words.embedding_dim:
+                    wanted = f"{words.embedding_dim} numbers (extractor.width)"
+                    raise ModelError(f"{path}: line {line}: expected {wanted}, got {len(numbers)}; set extractor.width")
+                for place in places.get(word.lower(), ()):
+                    words.weight[place] = torch.tensor([float(value) for value in numbers])
+                    found += 1
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: expected words and their vectors as text, got '{error}'; check the file") from None
+    return found

@@ -1,0 +1,300 @@
+"""SSAN, ATLOP and DocRED's word models are what their formulas say, pair by pair and token by token."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from finecl_extractors.adaptive import Adaptive
+from finecl_extractors.heads import mean_entities
+from finecl_extractors.ssan import SSAN, structures_of, token_means
+from finecl_extractors.words import CNN, BiLSTM, read_embeddings
+from torch import Tensor, nn
+
+from finecl import registry
+from finecl.config import FinetuneSettings, ModelSettings
+from finecl.errors import ModelError
+from finecl.extraction import Labelled, build_extractor, question, train_on
+from finecl.extractor_files import load_extractor, save_extractor
+from finecl.finetune import score_pairs
+from finecl.types import Batch
+from tests import tiny
+from tests.conftest import LoadTiny
+
+PEOPLE = ["Ada", "Curie", "Darwin"]
+ALL = ("adaptive", "ssan", "cnn", "bilstm")
+
+
+def read(load_tiny: LoadTiny, directory: Path, family: str = "bert", **settings: Any) -> tuple[Any, Any, Labelled]:
+    encoder, reader = load_tiny(family, **settings)
+    made = [
+        tiny.document("one", ["Ada met Curie and Ada", "Darwin saw Ada", "so did Curie"], PEOPLE, (0, "P0", 1)),
+        tiny.document("two", ["Curie left", "Darwin and Curie met Ada"], PEOPLE, (1, "P1", 2)),
+    ]
+    return encoder, reader, tiny.labelled(made, reader, directory)
+
+
+def steer_by(extractor: Any, batch: Batch) -> Any:
+    """What SSAN adds to attention."""
+    structures = structures_of(batch)
+    return lambda layer, document, q, k: extractor.layers[layer](q, k, structures[document])
+
+
+def asked(extractor: Any, data: Labelled) -> Batch:
+    return question(extractor, data, np.arange(len(data.tokens)), negatives=None, seed=0, epoch=0).batch
+
+
+def _see(seen: dict[str, Tensor], module: nn.Module, args: Any, given: Any) -> None:
+    """Remembers what a layer of attention reads."""
+    seen["x"] = args[0] if args else given["hidden_states"]
+
+
+# ------------------------------------------------- SSAN
+
+
+def plain_structure(batch: Batch) -> list[list[list[int]]]:
+    """The five structures, token pair by token pair, as the paper's Figure 2 defines them."""
+    owner: dict[int, int] = {}
+    ends = [*batch.offset_V.tolist()[1:], len(batch.member_M)]
+    for entity, (begin, end) in enumerate(zip(batch.offset_V.tolist(), ends, strict=True)):
+        for token in batch.member_M[begin:end].tolist():
+            owner.setdefault(token, entity)
+    found, first = [], 0
+    for length in batch.lengths:
+        rows = []
+        for i in range(first, first + length):
+            row = []
+            for j in range(first, first + length):
+                near = int(batch.sentence_T[i]) == int(batch.sentence_T[j])
+                if i not in owner or (j not in owner and not near):
+                    row.append(-1)
+                elif j not in owner:
+                    row.append(2)
+                elif owner[i] == owner[j]:
+                    row.append(0 if near else 3)
+                else:
+                    row.append(1 if near else 4)
+            rows.append(row)
+        found.append(rows)
+        first += length
+    return found
+
+
+def test_structures_are_those_of_a_double_loop(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, _, data = read(load_tiny, tmp_path)
+    batch = asked(SSAN(encoder, data.relations), data)
+    structures = [s.tolist() for s in structures_of(batch)]
+    assert structures == plain_structure(batch)
+    assert {t for s in structures for row in s for t in row} == {-1, 0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+@pytest.mark.parametrize("structure", ["biaffine", "decomposed"])
+def test_attention_is_the_formula_token_by_token(
+    family: str, structure: Any, load_tiny: LoadTiny, tmp_path: Path
+) -> None:
+    """The first layer, whose input is known: alpha = softmax((q.k + sum_t M_t * (...)) / sqrt(d))."""
+    encoder, _, data = read(load_tiny, tmp_path, family)
+    torch.manual_seed(1)
+    extractor: Any = SSAN(encoder, data.relations, structure=structure).eval()
+    for layer in extractor.layers:
+        nn.init.normal_(layer.bias)
+    batch = asked(extractor, data)
+    seen: dict[str, Tensor] = {}
+    module = encoder.model.base_model.encoder.layer[0].attention.self
+    handles = [
+        module.register_forward_pre_hook(partial(_see, seen), with_kwargs=True),
+        module.register_forward_hook(lambda m, a, out: seen.update(out=out[0])),
+    ]
+    with torch.no_grad():
+        extractor(batch)
+    for handle in handles:
+        handle.remove()
+    heads, width = encoder.attention_shape[1:]
+    with torch.no_grad():
+        q, k, v = ((part(seen["x"][0])).view(-1, heads, width) for part in (module.query, module.key, module.value))
+    own, first = extractor.layers[0], 0
+    for length, rows in zip(batch.lengths, plain_structure(batch), strict=True):
+        for i in range(length):
+            for h in range(heads):
+                scores = []
+                for j in range(length):
+                    score, t = q[first + i, h] @ k[first + j, h], rows[i][j]
+                    if t >= 0 and structure == "biaffine":
+                        score = score + q[first + i, h] @ own.matrix[t, h] @ k[first + j, h] + own.bias[t, h]
+                    elif t >= 0:
+                        score = score + q[first + i, h] @ own.of_query[t, h] + own.of_key[t, h] @ k[first + j, h]
+                        score = score + own.bias[t, h]
+                    scores.append(score / math.sqrt(width))
+                alpha = torch.stack(scores).softmax(dim=0)
+                expected = (alpha[:, None] * v[first : first + length, h]).sum(dim=0)
+                got = seen["out"].reshape(-1, heads, width)[first + i, h]
+                assert torch.allclose(got, expected, atol=1e-5)
+        first += length
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_without_structure_it_is_the_plain_encoder(family: str, load_tiny: LoadTiny, tmp_path: Path) -> None:
+    for packing in ("on", "off"):
+        encoder, _, data = read(load_tiny, tmp_path, family, packing=packing)
+        extractor = SSAN(encoder, data.relations).eval()
+        for parameter in extractor.layers.parameters():
+            nn.init.zeros_(parameter)
+        batch = asked(extractor, data)
+        with torch.no_grad():
+            plain = encoder(batch)
+            steered = encoder.steered(batch, steer_by(extractor, batch))
+        assert torch.allclose(plain, steered, atol=1e-5)
+        assert torch.allclose(encoder(batch), plain, atol=1e-6)  # the usual attention is back
+
+
+def test_entities_are_means_over_all_their_tokens(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, _, data = read(load_tiny, tmp_path)
+    batch = asked(SSAN(encoder, data.relations), data)
+    states = torch.randn(sum(batch.lengths), 5)
+    ends = [*batch.offset_V.tolist()[1:], len(batch.member_M)]
+    for entity, (begin, end) in enumerate(zip(batch.offset_V.tolist(), ends, strict=True)):
+        expected = states[batch.member_M[begin:end]].mean(dim=0)
+        assert torch.allclose(token_means(states, batch)[entity], expected, atol=1e-6)
+    assert torch.allclose(mean_entities(states, batch), encoder.entities(states, batch), atol=1e-6)
+
+
+def test_modernbert_is_refused(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, _, data = read(load_tiny, tmp_path, "modernbert")
+    extractor = SSAN(encoder, data.relations)
+    batch = asked(extractor, data)
+    with pytest.raises(ModelError, match="in BERT and RoBERTa models only"):
+        extractor(batch)
+
+
+# ------------------------------------------------- ATLOP
+
+
+def test_adaptive_logits_are_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, _, data = read(load_tiny, tmp_path)
+    extractor = Adaptive(encoder, data.relations, width=8, block=4).eval()
+    batch = asked(extractor, data)
+    heads, width = encoder.attention_shape[1:]
+    last = encoder.model.base_model.encoder.layer[-1].attention.self
+    seen: dict[str, Tensor] = {}
+    handle = last.register_forward_pre_hook(partial(_see, seen), with_kwargs=True)
+    with torch.no_grad():
+        logits = extractor(batch)
+        states = encoder(batch)
+        q, k = (part(seen["x"][0]).view(-1, heads, width) for part in (last.query, last.key))
+    handle.remove()
+    ends = [*batch.offset_V.tolist()[1:], len(batch.member_M)]
+    spans = list(zip(batch.offset_V.tolist(), ends, strict=True))
+    begins = np.cumsum([0, *batch.lengths])
+    for p, (h, t) in enumerate(zip(batch.head_P.tolist(), batch.tail_P.tolist(), strict=True)):
+        sides, attends = [], []
+        for entity in (h, t):
+            tokens = batch.member_M[slice(*spans[entity])]
+            document = int(np.searchsorted(begins, int(tokens[0]), side="right")) - 1
+            window = slice(begins[document], begins[document + 1])
+            sides.append(states[tokens].logsumexp(dim=0))
+            weights = torch.stack(
+                [
+                    (torch.einsum("hd,lhd->hl", q[token], k[window]) / math.sqrt(width)).softmax(dim=1) * share
+                    for token, share in zip(tokens.tolist(), batch.share_M[slice(*spans[entity])].tolist(), strict=True)
+                ]
+            ).sum(dim=0)
+            attends.append(weights)
+        shared = (attends[0] * attends[1]).sum(dim=0)
+        context = (shared / shared.sum()) @ states[window]
+        zh = torch.tanh(extractor.head(torch.cat([sides[0], context])))
+        zt = torch.tanh(extractor.tail(torch.cat([sides[1], context])))
+        products = [zh[g * 4 + i] * zt[g * 4 + j] for g in range(2) for i in range(4) for j in range(4)]
+        expected = extractor.bilinear(torch.stack(products))
+        assert torch.allclose(logits[p], expected, atol=1e-4)
+
+
+def test_the_adaptive_threshold_loss_is_its_two_parts() -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, 4, generator=rng)
+    labels = torch.tensor([[1, 0, 0, 0], [0, 0, 0, 1], [1, 1, 0, 0], [0, 0, 0, 1], [1, 1, 1, 0], [0, 1, 0, 0.0]])
+    total = 0.0
+    for row, carried in zip(logits.tolist(), labels.tolist(), strict=True):
+        own = [r for r in range(3) if carried[r]]
+        others = [r for r in range(3) if not carried[r]]
+        for r in own:
+            total -= math.log(math.exp(row[r]) / sum(math.exp(row[s]) for s in [*own, 3]))
+        total -= math.log(math.exp(row[3]) / sum(math.exp(row[s]) for s in [*others, 3]))
+    found = Adaptive.loss(None, logits, labels)  # type: ignore[arg-type]
+    assert found.total.item() == pytest.approx(total, rel=1e-5)
+    assert found.terms == 6
+
+
+# ------------------------------------------------- words
+
+
+@pytest.mark.parametrize("kind", [CNN, BiLSTM])
+def test_word_models_read_each_document_by_itself(kind: Any, load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, _, data = read(load_tiny, tmp_path)
+    extractor = kind(encoder, data.relations, width=6, hidden=5).eval()
+    reader = extractor.reader
+    documents = tuple(torch.randn(n, 6) for n in (4, 9, 2))
+    together = reader(documents)
+    alone = torch.cat([reader((document,)) for document in documents])
+    assert torch.allclose(together, alone, atol=1e-6)
+    if kind is CNN:
+        weight, bias = reader.convolve.weight, reader.convolve.bias
+        padded = torch.cat([torch.zeros(1, 6), documents[1], torch.zeros(1, 6)])
+        for at in range(9):
+            window = padded[at : at + 3]
+            expected = torch.relu(torch.stack([(weight[c] * window.T).sum() for c in range(5)]) + bias)
+            assert torch.allclose(together[4 + at], expected, atol=1e-5)
+
+
+def test_given_embeddings_stand_in_the_places_of_their_words(tmp_path: Path) -> None:
+    vocabulary = ["[PAD]", "ada", "##met", "\u0120Zoe", "##s"]
+    path = tmp_path / "vectors.txt"
+    path.write_text("2 3\nada 1 2 3\nzoe 4 5 6\nunknown 7 8 9\nmet 0 0 1\n")
+    words = nn.Embedding(5, 3)
+    before = words.weight.detach().clone()
+    assert read_embeddings(words, vocabulary, path) == 3
+    assert words.weight[1].tolist() == [1, 2, 3]
+    assert words.weight[3].tolist() == [4, 5, 6]
+    assert words.weight[2].tolist() == [0, 0, 1]
+    assert torch.equal(words.weight[[0, 4]], before[[0, 4]])
+    with pytest.raises(ModelError, match=r"line 2: expected 4 numbers \(extractor\.width\), got 3"):
+        read_embeddings(nn.Embedding(5, 4), vocabulary, path)
+    path.write_text("ada 1 2 x\n")
+    with pytest.raises(ModelError, match="expected words and their vectors as text"):
+        read_embeddings(words, vocabulary, path)
+    with pytest.raises(ModelError, match="expected words and their vectors as text"):
+        read_embeddings(words, vocabulary, tmp_path / "nothing.txt")
+
+
+# ------------------------------------------------- all of them
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_learns_and_is_the_same_when_it_is_loaded(name: str, load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, reader = load_tiny("bert")
+    data = tiny.labelled(tiny.documents(12, labels=2), reader, tmp_path)
+    plugins = registry.load()
+    small = {"adaptive": {"width": 16, "block": 4}, "cnn": {"width": 16}, "bilstm": {"width": 16}}.get(name, {})
+    torch.manual_seed(0)
+    extractor = build_extractor(plugins, name, dict(small), encoder, data.relations)
+    before = extractor.loss(*_judged(extractor, data)).total.item()
+    settings = FinetuneSettings(num_train_epochs=12, batch_size=4, learning_rate=3e-3, negatives=1.0)
+    train_on(extractor, data, settings, stage="test", seed=0)
+    extractor.eval()
+    assert extractor.loss(*_judged(extractor, data)).total.item() < 0.7 * before
+    card = {"extractor": name, "settings": small, "relations": list(data.instances.relations), "threshold": 0.0}
+    save_extractor(extractor, reader, card, tmp_path / "saved")
+    saved = load_extractor(tmp_path / "saved", plugins, ModelSettings(precision="float32", device="cpu"))
+    same = score_pairs(saved.extractor, data).scores_PR
+    assert np.allclose(score_pairs(extractor, data).scores_PR, same, atol=1e-5)
+
+
+def _judged(extractor: Any, data: Labelled) -> tuple[Tensor, Tensor]:
+    q = question(extractor, data, np.arange(len(data.tokens)), negatives=None, seed=0, epoch=0)
+    with torch.no_grad():
+        return extractor(q.batch), q.labels_PR
