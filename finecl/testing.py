@@ -51,7 +51,7 @@ __all__ = [
 def check_noise_scorer(factory: Callable[..., NoiseScorer], **settings: Any) -> None:
     """One float32 an instance, never NaN; the same for the same evidence, which stays as it was."""
     name = _settings_are_sound(factory)
-    needs: Any = getattr(factory, "needs", ("dynamics",))
+    needs: Any = getattr(factory(**settings), "needs", ("dynamics",))
     known = isinstance(needs, tuple) and set(needs) <= set(get_args(Need))
     _assert(known, f"{name}: needs must be a tuple of names from {', '.join(get_args(Need))}, got {needs!r}")
     for count in (1, 40):

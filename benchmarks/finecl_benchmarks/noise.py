@@ -33,6 +33,17 @@ from finecl.types import Bools, Evidence, Instances, Need, first_epoch
 from finecl_benchmarks.task_files import data_directory
 
 STACK = "stack on {} gold labels"
+STACKED = (
+    "learning-order",
+    "small-loss",
+    "area-under-margin",
+    "confidence",
+    "variability",
+    "forgetting",
+    "knn",
+    "confident-learning",
+    "softmax-confidence",
+)
 # A proxy for sentences: a small encoder, some minutes on two cores. Few epochs, since what is learned late is learned
 # by heart.
 SENTENCES: Mapping[str, Any] = {
@@ -125,16 +136,21 @@ def _scorers(context: Context, setting: Setting, table: Path) -> tuple[dict[str,
     found: dict[str, Any] = {}
     skipped: dict[str, str] = {}
     for name, part in context.registry.parts("scorer").items():
-        lacking = set(getattr(part.factory, "needs", ("dynamics",))) - set(setting.needs)
-        if lacking:
-            skipped[name] = f"needs {', '.join(sorted(lacking))}, which was not made"
-            continue
         try:
-            found[name] = part.create()
+            scorer = part.create()
         except SettingsError as error:
             skipped[name] = str(error)
-    if "ensemble" in found:
-        found[STACK.format(setting.judged)] = context.registry.create("scorer", "ensemble", {"gold": str(table)})
+            continue
+        lacking = set(getattr(scorer, "needs", ("dynamics",))) - set(setting.needs)
+        if lacking:
+            skipped[name] = f"needs {', '.join(sorted(lacking))}, which was not made"
+        else:
+            found[name] = scorer
+    if "ensemble" in context.registry.parts("scorer"):
+        # Of everything that is there: a few judged labels say what each is worth.
+        of = ",".join(name for name in STACKED if name in found)
+        stack = context.registry.create("scorer", "ensemble", {"gold": str(table), "of": of})
+        found[STACK.format(setting.judged)] = stack
     return found, skipped
 
 

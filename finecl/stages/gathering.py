@@ -39,8 +39,7 @@ def needs(context: Context) -> tuple[Need, ...]:
     name = context.method.scorer
     if not name:
         return ()
-    factory = context.registry.part("scorer", name).factory
-    asked = getattr(factory, "needs", ("dynamics",))
+    asked = getattr(context.part("scorer", name, context.settings.scorer), "needs", ("dynamics",))
     strange = [need for need in asked if need not in get_args(Need)]
     if strange:
         raise PluginError(f"scorer '{name}' needs '{strange[0]}'; there is: {', '.join(get_args(Need))}")

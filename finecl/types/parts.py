@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class NoiseScorer(Protocol):
     """Says how likely each silver label is wrong.
 
-    A class attribute ``needs``, a tuple, says what evidence it reads: "dynamics" (the default), "gold", "held-out" or
+    An attribute ``needs``, a tuple, says what evidence it reads: "dynamics" (the default), "gold", "held-out" or
     "representations", see ``Evidence``. What no scorer needs is not made.
     """
 

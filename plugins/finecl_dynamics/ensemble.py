@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from finecl.errors import SettingsError
-from finecl.types import DynamicsMode, Evidence, Floats, Instances, Need, NoiseScorer, first_epoch
+from finecl.types import DynamicsMode, Evidence, Floats, Instances, Ints, Need, NoiseScorer, first_epoch
 from finecl_dynamics import columns
 from finecl_dynamics.bases import DynamicsScorer
+from finecl_dynamics.confident_learning import ConfidentLearning
 from finecl_dynamics.neighbours import Neighbours
 from finecl_dynamics.ranks import Doubles, rank_shares
 from finecl_dynamics.scorers import AreaUnderMargin, Confidence, Forgetting, SmallLoss, Variability
@@ -22,7 +22,8 @@ _DYNAMICS: dict[str, type[DynamicsScorer]] = {
     "variability": Variability,
     "forgetting": Forgetting,
 }
-MEMBERS = ("learning-order", *_DYNAMICS, "knn")
+_OTHERS: dict[str, Need] = {"knn": "representations", "confident-learning": "held-out", "softmax-confidence": "gold"}
+MEMBERS = ("learning-order", *_DYNAMICS, *_OTHERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +32,12 @@ class Ensemble:
 
     ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false), for some instances: the
     regression is fitted on those and predicts the probability that a label is wrong.
-    ``of``: from learning-order, small-loss, area-under-margin, confidence, variability, forgetting and knn.
+    ``of``: from learning-order, small-loss, area-under-margin, confidence, variability, forgetting, knn,
+    confident-learning and softmax-confidence; what they need is made.
     ``mode``: which dynamics they read. ``k``: the neighbours of knn.
     """
 
-    needs: ClassVar[tuple[Need, ...]] = ("dynamics", "representations")
-
-    of: tuple[str, ...] = MEMBERS
+    of: tuple[str, ...] = ("learning-order", "small-loss", "area-under-margin", "confidence", "knn")
     mode: DynamicsMode = "batch"
     k: int = 20
     gold: str | None = None
@@ -47,6 +47,11 @@ class Ensemble:
         if strange or not self.of:
             got = f"'{strange[0]}'" if strange else "none"
             raise SettingsError(f"scorer.of: expected names from {', '.join(MEMBERS)}, got {got}")
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What its members need."""
+        return tuple(sorted({_OTHERS.get(name, "dynamics") for name in self.of}))
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
         """The mean rank share, or the probability of a wrong label ``[N]``, in [0, 1].
@@ -61,15 +66,16 @@ class Ensemble:
         return self._stacked(self.gold, instances, shares).astype(np.float32)
 
     def _noises(self, instances: Instances, evidence: Evidence) -> list[Floats]:
-        found = []
-        for name in self.of:
-            if name == "learning-order":
-                order = first_epoch(evidence.dynamics(self.mode).correct)
-                found.append(np.where(order > 0, order, np.inf).astype(np.float32))
-                continue
-            member: NoiseScorer = Neighbours(k=self.k) if name == "knn" else _DYNAMICS[name](mode=self.mode)
-            found.append(member.score(instances, evidence))
-        return found
+        return [self._member(name, instances, evidence) for name in self.of]
+
+    def _member(self, name: str, instances: Instances, evidence: Evidence) -> Floats:
+        if name == "learning-order":
+            order = first_epoch(evidence.dynamics(self.mode).correct)
+            return np.where(order > 0, order, np.inf).astype(np.float32)
+        if name == "softmax-confidence":  # as finecl_wcl has it; plugins do not import each other
+            return 1.0 - _confidence(evidence.array("gold"), instances.relation)
+        others: dict[str, NoiseScorer] = {"knn": Neighbours(k=self.k), "confident-learning": ConfidentLearning()}
+        return (others.get(name) or _DYNAMICS[name](mode=self.mode)).score(instances, evidence)
 
     def _stacked(self, path: str, instances: Instances, shares: Doubles) -> Doubles:
         from sklearn.linear_model import LogisticRegression
@@ -85,3 +91,11 @@ class Ensemble:
         fitted = LogisticRegression(max_iter=1000).fit(shares[row], answer)
         probability: Doubles = fitted.predict_proba(shares)[:, 1]
         return probability
+
+
+def _confidence(logits_NR: Floats, relation: Ints) -> Floats:
+    """The softmax probability of each label ``[N]``; -inf where the pair was not shown."""
+    logits = np.asarray(logits_NR, dtype=np.float64)
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found = (shifted / shifted.sum(axis=1, keepdims=True))[np.arange(len(relation)), relation]
+    return np.where(np.isnan(found), -np.inf, found).astype(np.float32)
