@@ -42,8 +42,8 @@ STACKED = (
     "forgetting",
     "knn",
     "confident-learning",
-    "softmax-confidence",
 )
+"""What the stack weighs: all that silver labels tell. "softmax-confidence" has seen thousands of gold labels instead."""
 # A proxy for sentences: a small encoder, some minutes on two cores. Few epochs, since what is learned late is learned
 # by heart.
 SENTENCES: Mapping[str, Any] = {
@@ -147,7 +147,6 @@ def _scorers(context: Context, setting: Setting, table: Path) -> tuple[dict[str,
         else:
             found[name] = scorer
     if "ensemble" in context.registry.parts("scorer"):
-        # Of everything that is there: a few judged labels say what each is worth.
         of = ",".join(name for name in STACKED if name in found)
         stack = context.registry.create("scorer", "ensemble", {"gold": str(table), "of": of})
         found[STACK.format(setting.judged)] = stack
