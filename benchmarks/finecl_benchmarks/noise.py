@@ -43,7 +43,7 @@ STACKED = (
     "knn",
     "confident-learning",
 )
-"""What the stack weighs: all that silver labels tell. "softmax-confidence" has seen thousands of gold labels instead."""
+"""What the stack weighs: all that silver labels tell. "softmax-confidence" has seen thousands of gold ones instead."""
 # A proxy for sentences: a small encoder, some minutes on two cores. Few epochs, since what is learned late is learned
 # by heart.
 SENTENCES: Mapping[str, Any] = {
