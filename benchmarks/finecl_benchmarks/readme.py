@@ -13,10 +13,11 @@ from typing import Any
 
 from finecl import registry as plugins
 from finecl.records import read_json
+from finecl_benchmarks import measured
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/scale.md")
+PAGES = ("README.md", "docs/scale.md", "benchmarks/README.md")
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -165,6 +166,11 @@ _BLOCKS = {
     "batches": _batches,
     "corpus": _corpus,
     "paper": _paper,
+    "noise": measured.noise_block,
+    "order": measured.order_block,
+    "trimmed": measured.trimmed_block,
+    "shortcuts": measured.shortcuts_block,
+    "tasks": measured.tasks_block,
 }
 
 

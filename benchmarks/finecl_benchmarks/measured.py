@@ -1,0 +1,114 @@
+"""Blocks of the pages that are made from records of scorers and tasks: one table each, over all seeds that are kept."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from finecl.records import read_json
+from finecl_benchmarks.task_files import read_task, task_names
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+def noise_block() -> str:
+    """AUROC of every scorer, a column for each corruption that is recorded."""
+    found = _kept("noise-*.json")
+    if not found:
+        return "No record of it is kept: `finecl benchmark noise --keep` makes one."
+    places: dict[str, list[dict[str, Any]]] = {}
+    for record in found:
+        data = record["data"]
+        title = (
+            f"{data['name']}, {data['kind']} {data['rate']:.0%}" if data["kind"] else f"{data['name']}, its own noise"
+        )
+        places.setdefault(title, []).append(record)
+    columns = [f"{title} ({_count(records, 'seed')})" for title, records in places.items()]
+    rows = [f"| scorer | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    names = dict.fromkeys(name for record in found for name in record["on_the_rest"])
+    cells = {
+        name: [[r["on_the_rest"][name]["auroc"] for r in some if name in r["on_the_rest"]] for some in places.values()]
+        for name in names
+    }
+    for name in sorted(names, key=lambda n: -max(statistics.fmean(values) for values in cells[n] if values)):
+        rows.append(
+            f"| `{name}` | {' | '.join(_spread(values) for values in cells[name])} |".replace("`stack", "stack")
+        )
+    return "\n".join(rows).replace("labels` |", "labels |")
+
+
+def order_block() -> str:
+    """How right the labels are that were learned in each epoch."""
+    (record, *_) = [*_kept("noise-wiki80-type-consistent-40-seed0.json"), None]
+    if record is None:
+        return "No record of it is kept: `finecl benchmark noise --keep` makes one."
+    found = record["label_accuracy_by_order"]["batch"]
+    head = " | ".join(str(row["order"] or "never") for row in found)
+    right = " | ".join(f"{row['accuracy']:.2f}" for row in found)
+    count = " | ".join(f"{row['instances']:,}" for row in found)
+    rows = [f"| learned in epoch | {head} |", "|---" * (len(found) + 1) + "|"]
+    return "\n".join([*rows, f"| labels that are right | {right} |", f"| labels | {count} |"])
+
+
+def trimmed_block() -> str:
+    """Accuracy of extractors that are trained on parts of a corrupted corpus."""
+    found = _kept("trimmed-*.json")
+    if not found:
+        return "No record of it is kept: `finecl benchmark trimmed --keep` makes one."
+    rows = [
+        f"| trained on | sentences | labels that are right | accuracy ({_count(found, 'seed')}) |",
+        "|---|---|---|---|",
+    ]
+    for part in ("everything", "random", "early"):
+        size = statistics.fmean(record["sentences"][part] for record in found)
+        right = statistics.fmean(record["label_accuracy"][part] for record in found)
+        rows.append(f"| {part} | {size:,.0f} | {right:.1%} | {_spread([r['accuracy'][part] for r in found])} |")
+    return "\n".join(rows)
+
+
+def shortcuts_block() -> str:
+    """What the proxy reads, and how well noise is found then."""
+    record = read_json(RESULTS / "shortcuts-demo.json")
+    if not record:
+        return "No record of it is kept: `finecl benchmark shortcuts --keep` makes one."
+    names = ("learning-order", "area-under-margin", "small-loss")
+    rows = [f"| no-relation pairs | mentions | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+    for found in record["variants"]:
+        scores = " | ".join(f"{found['auroc'][name]:.3f}" for name in names)
+        rows.append(f"| {found['no_relation']} | by {found['mentions']} | {scores} |".replace("by blank", "blanked"))
+    return "\n".join(rows)
+
+
+def tasks_block() -> str:
+    """Every task that is recorded: its headline metric by fraction, over seeds."""
+    rows = ["| task | encoder | training data | metric | value | seconds a seed |", "|---|---|---|---|---|---|"]
+    for name in task_names():
+        groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
+        for record in _kept(f"task-{name}-*.json"):
+            if record["task"] == name:
+                groups.setdefault((Path(record["model"]).name, record["fraction"]), []).append(record)
+        for (model, fraction), some in sorted(groups.items()):
+            seconds = statistics.fmean(record["seconds"] for record in some)
+            metric, title = some[0]["headline"].replace("_", " "), read_task(name).title
+            value = f"{_spread([r['value'] for r in some])} ({_count(some, 'seed')})"
+            rows.append(f"| {title} | {model} | {fraction:g} % | {metric} | {value} | {seconds:,.0f} |")
+    return (
+        "\n".join(rows) if len(rows) > 2 else "No record of it is kept: `finecl benchmark task NAME --keep` makes one."
+    )
+
+
+def _kept(pattern: str) -> list[dict[str, Any]]:
+    return [read_json(path) for path in sorted(RESULTS.glob(pattern))]
+
+
+def _count(records: Sequence[Any], what: str) -> str:
+    return f"{len(records)} {what}{'s' if len(records) > 1 else ''}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    mean = statistics.fmean(values)
+    return f"{mean:.3f} ± {statistics.stdev(values):.3f}" if len(values) > 1 else f"{mean:.3f}"
