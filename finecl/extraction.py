@@ -20,7 +20,7 @@ from finecl.ragged import find
 from finecl.ranks import current, shares
 from finecl.registry import Registry
 from finecl.resume import Arrays, Checkpoints, Saved, seed_pass
-from finecl.sampling import epoch_order
+from finecl.sampling import easiest_first, epoch_order
 from finecl.text import Tokens
 from finecl.types import Batch, Floats, Instances, Ints
 
@@ -101,6 +101,7 @@ def question(
 class Training:
     """The training of an extractor: what it learns, by which settings, and what it needs to be resumed.
 
+    ``difficulty`` of each document [D] puts the easiest first in every epoch.
     ``observe`` is shown the training passes of this rank. ``keep`` gives what else a checkpoint must hold, as
     arrays and a record; ``found`` is what the last one held.
     """
@@ -115,6 +116,7 @@ class Training:
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     keep: Callable[[], tuple[Arrays, Mapping[str, Any]]] = lambda: ({}, {})
     found: Callable[[Saved], None] = lambda saved: None
+    difficulty: Floats | None = None
 
     def epochs(self) -> Iterator[int]:
         """Trains, and pauses after each epoch: yields its number, from 0.
@@ -141,6 +143,8 @@ class Training:
             for epoch in range(saved.step // steps, settings.num_train_epochs):
                 self.extractor.train()
                 order = epoch_order(documents, settings.batch_size, self.seed, f"{self.stage} order", epoch, lengths)
+                if self.difficulty is not None:
+                    order = easiest_first(order, self.difficulty)
                 for step in range(max(saved.step, epoch * steps), (epoch + 1) * steps):
                     self.checkpoints.before(step, self.extractor, optimization, self.keep)
                     at = (step - epoch * steps) * settings.batch_size

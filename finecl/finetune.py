@@ -159,6 +159,7 @@ def finetune(
     stage: str = "finetune",
     listener: Listener | None = None,
     checkpoints: Checkpoints | None = None,
+    difficulty: Floats | None = None,
 ) -> Finetuned:
     """Trains an extractor in place and leaves it as it was in its best epoch on dev (plain F1, as in the release).
 
@@ -179,6 +180,7 @@ def finetune(
         checkpoints=checkpoints or Checkpoints(),
         keep=best.keep,
         found=best.found,
+        difficulty=difficulty,
     )
     for epoch in training.epochs():
         if epoch + 1 == settings.num_train_epochs or (epoch + 1) % settings.eval_epochs == 0:

@@ -10,7 +10,7 @@ import numpy as np
 from finecl.draws import generator, uniform
 from finecl.ragged import ranges, rank_within
 from finecl.text import TokenRows
-from finecl.types import Generator, Instances, Ints, sharing_one
+from finecl.types import Floats, Generator, Instances, Ints, sharing_one
 
 _CHUNK = 50  # steps whose documents are sorted by length together, as in transformers' LengthGroupedSampler
 
@@ -31,6 +31,12 @@ def epoch_order(documents: Ints, size: int, seed: int, purpose: str, epoch: int,
     mixed = [steps[i] for i in draw.permutation(len(steps))]
     taken: Ints = documents[np.concatenate([*mixed, order[whole:]])]
     return taken
+
+
+def easiest_first(documents: Ints, difficulty: Floats) -> Ints:
+    """Documents in the order of their difficulty; those that are as difficult stay as they stood."""
+    found: Ints = documents[np.argsort(difficulty[documents], kind="stable")]
+    return found
 
 
 @dataclass(kw_only=True)

@@ -30,6 +30,7 @@ _SETTINGS = {
     "compat": "compat",
     "text": "text",
     "report_to": "report_to",
+    "curriculum": "finetune.curriculum",
     "seed": "seed",
     "packing": "model.packing",
     "precision": "model.precision",
@@ -82,6 +83,11 @@ def _options(known: plugins.Registry) -> list[Callable[[Command], Command]]:
         click.option("--preset", metavar="NAME", help=f"Settings by name: {', '.join(presets())}."),
         click.option("--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="Settings from a file."),
         click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; repeatable."),
+        click.option(
+            "--curriculum",
+            type=click.Choice(("none", "learning-order")),
+            help="Order gold from early- to late-learned.",
+        ),
         click.option("--report-to", metavar="NAME,...", help="Trackers: tensorboard, trackio, wandb, mlflow."),
         click.option("--seed", type=int, help="Seed of every draw.  [default: 42]"),
         click.option(

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from finecl.config import fingerprint
-from finecl.extraction import build_extractor
+from finecl.curriculum import difficulties
+from finecl.extraction import Labelled, build_extractor
 from finecl.extractor_files import CARD, load_extractor, save_extractor
 from finecl.finetune import finetune
 from finecl.records import read_json
 from finecl.stages.context import Context
+from finecl.types import Floats
 
 EXTRACTOR = "extractor"
 PRETRAINED, PLAIN = "pretrained", "plain"
@@ -21,7 +23,8 @@ def made_from(context: Context, encoder: str) -> str:
     """Changes when anything that an extractor depends on does; ``encoder`` is the fingerprint of its encoder."""
     values, corpora = context.settings.to_dict(), context.corpora
     gold = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
-    return fingerprint(encoder, gold, values["finetune"], values["extractor"], context.settings.seed)
+    proxy = values["proxy"] if context.settings.finetune.curriculum != "none" else None
+    return fingerprint(encoder, gold, values["finetune"], values["extractor"], context.settings.seed, proxy)
 
 
 def plain_card(context: Context) -> dict[str, Any]:
@@ -49,6 +52,7 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
     settings = {"loss": chosen.loss, **context.settings.extractor}
     extractor = build_extractor(context.registry, chosen.extractor, settings, encoder, train.relations)
     checkpoints = context.checkpoints(f"finetune {variant}", fingerprint)
+    difficulty = _difficulty(context, variant, fingerprint, encoder_directory, train)
     found = finetune(
         extractor,
         train,
@@ -58,6 +62,7 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
         stage=f"finetune {variant}",
         listener=context.listener,
         checkpoints=checkpoints,
+        difficulty=difficulty,
     )
     card = {
         "extractor": chosen.extractor,
@@ -71,3 +76,21 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
     save_extractor(extractor, reader, card, context.directory / EXTRACTOR / variant, write=context.ranks.main)
     checkpoints.clear()
     return card
+
+
+def _difficulty(
+    context: Context, variant: str, fingerprint: str, encoder_directory: Path | None, train: Labelled
+) -> Floats | None:
+    """How late each gold document is learned, by an extractor of its own; None without a curriculum."""
+    chosen, proxy = context.settings.finetune, context.settings.proxy
+    if chosen.curriculum == "none":
+        return None
+    encoder, _ = context.encoder(str(encoder_directory) if encoder_directory else None)
+    settings = {"loss": proxy.loss, **context.settings.extractor}
+    extractor = build_extractor(context.registry, chosen.extractor, settings, encoder, train.relations)
+    checkpoints = context.checkpoints(f"curriculum {variant}", fingerprint)
+    found = difficulties(
+        extractor, train, proxy, seed=context.settings.seed, listener=context.listener, checkpoints=checkpoints
+    )
+    checkpoints.clear()
+    return found

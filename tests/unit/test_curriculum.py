@@ -1,0 +1,79 @@
+"""What a proxy learns late comes late in every epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from finecl_extractors.bilinear import Bilinear
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finecl.config import FinetuneSettings, ProxySettings
+from finecl.curriculum import difficulties
+from finecl.evidence import train_proxy
+from finecl.extraction import Training
+from finecl.progress import Listener
+from finecl.sampling import easiest_first
+from finecl.types import first_epoch
+from tests import tiny
+from tests.conftest import LoadTiny
+from tests.end_to_end.conftest import Small, small  # noqa: F401
+
+PROXY = ProxySettings(num_train_epochs=3, batch_size=3, learning_rate=3e-3, record="batch")
+
+
+@given(st.lists(st.sampled_from([1.0, 1.5, 2.0]), min_size=1, max_size=30), st.integers(0, 9))
+def test_documents_stand_by_difficulty_and_else_as_they_were_drawn(values: list[float], seed: int) -> None:
+    drawn = np.random.default_rng(seed).permutation(len(values))
+    difficulty = np.array(values, dtype=np.float32)
+    order = easiest_first(drawn, difficulty).tolist()
+    assert order == sorted(drawn.tolist(), key=lambda d: values[d])
+
+
+def test_a_document_is_as_difficult_as_its_labels_are_late(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    made = [*tiny.documents(8), tiny.document("bare", ["Ada met Zoe"], ["Ada", "Zoe"])]
+    encoder, reader = load_tiny()
+    data = tiny.labelled(made, reader, tmp_path)
+    found = difficulties(Bilinear(encoder, data.relations), data, PROXY, seed=1)
+    encoder, _ = load_tiny()
+    evidence = train_proxy(Bilinear(encoder, data.relations), data, PROXY, seed=1).evidence
+    assert evidence.batch
+    late = [int(k) or 4 for k in first_epoch(evidence.batch.correct)]
+    for document in range(8):
+        own = [k for k, d in zip(late, data.instances.document.tolist(), strict=True) if d == document]
+        assert found[document] == pytest.approx(sum(own) / len(own))
+    assert found[8] == pytest.approx(sum(late) / len(late), rel=1e-6)
+
+
+def test_training_meets_the_easiest_first(load_tiny: LoadTiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, reader = load_tiny()
+    data = tiny.labelled(tiny.documents(9), reader, tmp_path)
+    difficulty = np.array([3, 1, 2, 3, 1, 2, 3, 1, 2], dtype=np.float32)
+    seen: list[list[float]] = []
+    plain = Training._step
+
+    def step(self: Training, model: object, documents: np.ndarray, epoch: int, number: int) -> float:
+        seen.append(difficulty[documents].tolist())
+        return plain(self, model, documents, epoch, number)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Training, "_step", step)
+    training = Training(
+        extractor=Bilinear(encoder, data.relations),
+        data=data,
+        settings=FinetuneSettings(num_train_epochs=2, batch_size=3),
+        stage="test",
+        seed=0,
+        listener=Listener(),
+        difficulty=difficulty,
+    )
+    assert list(training.epochs()) == [0, 1]
+    assert seen == [[1, 1, 1], [2, 2, 2], [3, 3, 3]] * 2
+
+
+def test_a_run_takes_a_curriculum(small: Small, tmp_path: Path) -> None:  # noqa: F811
+    from finecl_cli.main import run
+
+    assert run([*small.arguments(tmp_path / "run"), "--curriculum", "learning-order"]) == 0
+    assert not (tmp_path / "run" / "checkpoints" / "curriculum-plain").exists()
