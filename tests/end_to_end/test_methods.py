@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
+from finecl_formats.jsonl import JSONLines
+from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from finecl import registry
@@ -165,3 +169,60 @@ def test_the_release_s_behaviour_is_one_flag(small: Small, tmp_path: Path, finec
     weights = pq.read_table(directory / "scores.parquet")
     never = [n == float("inf") for n in weights["noise"].to_pylist()]
     assert all((w == 0) == n for w, n in zip(weights["weight"].to_pylist(), never, strict=True))
+
+
+@pytest.fixture(scope="module")
+def real_gold(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty documents of Re-DocRED, as JSONL."""
+    at = tmp_path_factory.mktemp("real") / "gold.jsonl"
+    format = registry.load().create("format", "docred", {})
+    JSONLines().write(itertools.islice(format.read(data_dir / "redocred" / "test_revised.json"), 30), at)
+    return at
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_pre_trains_on_real_data(
+    method: str, small: Small, data_dir: Path, real_gold: Path, tmp_path: Path, finecl: Finecl
+) -> None:
+    """Document methods on Re-DocRED, those of marked sentences on FewRel, and MTB on the sentences of Re-DocRED: no
+    entity pair comes up twice in FewRel.
+    """
+    marked = registry.load().part("method", method).factory.text == "marked-sentences"
+    silver = data_dir / "fewrel" / "val_wiki.json" if marked else real_gold
+    silver = data_dir / "redocred" / "dev_revised.json" if method == "mtb" else silver
+    directory = tmp_path / "run"
+    settings = {
+        "data.silver": silver,
+        "data.gold": real_gold,
+        "model.name": small.model,
+        "proxy.num_train_epochs": 1,
+        "pretrain.batch_size": 32,
+        "pretrain.max_steps": 2,
+        "finetune.num_train_epochs": 1,
+    }
+    given = [f"--set={key}={value}" for key, value in settings.items()]
+    told = finecl("train", "--quiet", "--output-dir", directory, "--method", method,
+                  "--stop-after", "pretrain", *given)  # fmt: skip
+    assert told.code == 0, told.err
+    losses = metrics_of(directory)["pretrain"].get("loss", {})
+    for _, name in registry.load().part("method", method).factory.objectives:
+        assert any(value is not None for value in losses[name]), name
+    assert AutoModel.from_pretrained(directory / "encoder").config.hidden_size == 32
+
+
+def test_finecl_at_equal_scores_is_erica(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    """The same weights to 1e-6: a table gives every label the same score, so every weight is 1."""
+    scored = tmp_path / "scored"
+    assert finecl(*small.arguments(scored), "--stop-after", "score").code == 0
+    uids = pq.read_table(scored / "scores.parquet")["uid"].to_pylist()
+    (tmp_path / "equal.csv").write_text("uid,score\n" + "".join(f"{uid},1\n" for uid in uids))
+    equal = ("--scorer", "file", "--set", f"scorer.path={tmp_path / 'equal.csv'}")
+    for name, chosen in {"finecl": equal, "erica": ("--method", "erica")}.items():
+        told = finecl(*small.arguments(tmp_path / name), *chosen, "--stop-after", "pretrain")
+        assert told.code == 0, told.err
+    one, other = (load_file(tmp_path / name / "encoder" / "model.safetensors") for name in ("finecl", "erica"))
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.allclose(tensor, other[name], atol=1e-6), name
+    losses = [metrics_of(tmp_path / name)["pretrain"]["loss"] for name in ("finecl", "erica")]
+    assert losses[0] == losses[1]
