@@ -25,10 +25,10 @@ def _unfinished(directory: Path) -> list[Path]:
     [
         ("finecl.records.os.getpid", set()),  # run.json
         ("finecl.stages.score.pq.write_table", {"run.json"}),
-        ("finecl.checkpoints.test_vector", {"run.json", "metrics.json", "scores.parquet"}),
+        ("finecl.checkpoints.test_vector", {"run.json", "metrics.json", "scores.parquet", "suspects.parquet"}),
         (
             "finecl.report.numbers.tiles",
-            {"run.json", "metrics.json", "scores.parquet", "encoder", "extractor", "predictions"},
+            {"run.json", "metrics.json", "scores.parquet", "suspects.parquet", "encoder", "extractor", "predictions"},
         ),
     ],
 )
