@@ -20,11 +20,15 @@ from torch import Tensor, nn
 from finecl.batch import Masked, Packed, join, passes
 from finecl.encoder import Encoder
 from finecl.groups import Rows
+from finecl.memory import trim_heap
 from finecl.parallel import Parallel
 from finecl.plan import Work
 from finecl.ranks import runs
 from finecl.resume import seed_pass
 from finecl.types import Batch, Ints, Uids
+
+
+_MANY, _TIDY = 8, 2  # steps of more passes than this tidy up memory, after every so many of them
 
 
 class PretrainingModel(nn.Module):
@@ -121,6 +125,11 @@ class Step:
             total = total + self.scale[term.name] * loss
         return total
 
+    def passed(self, number: int, of: int) -> None:
+        """To be told of each pass of a step: on CPUs, memory is tidied up where there are many."""
+        if of > _MANY and number % _TIDY == _TIDY - 1 and self.encoder.precision.device == "cpu":
+            trim_heap()
+
     def _together(self, work: Sequence[Work]) -> Pass:
         """Whole groups, one behind the other."""
         packed = join([w.group.packed for w in work])
@@ -140,8 +149,7 @@ class Step:
 
     def _cached(self, work: Work) -> list[Pass]:
         """A group cut into passes, each with the gradient of its entities' vectors."""
-        # Half a pass at a time: the vectors of the whole group and their gradients are in memory beside it.
-        pieces = list(_pieces(work, max(1, self.max_tokens // 2)))
+        pieces = list(_pieces(work, self.max_tokens))
         local_VH = self._embed(pieces, work)
         ranks = self.model.ranks
         if work.shared:
@@ -170,6 +178,7 @@ class Step:
             self._seed(one)
             with torch.no_grad():
                 entities_VH, _ = self.model.module(self._batch(one))
+            self.passed(number, len(pieces))
             found += [entities_VH] if number < len(pieces) else []
         width = self.encoder.hidden_size
         return torch.cat(found) if found else torch.zeros(0, width, device=self.encoder.precision.device)

@@ -11,6 +11,15 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _CHOSEN = {_M_MMAP_THRESHOLD: 16 * 2**20, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 * 2**20}  # bytes
 
 
+def trim_heap() -> None:
+    """Gives the system back what lies free between blocks that are in use; costs some hundredths of a second.
+
+    A step of many passes, each of another length, would leave holes behind until the heap is twice as large.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def tune_malloc() -> bool:
     """Sets glibc's thresholds; True if that took effect. Elsewhere than on Linux this does nothing.
 

@@ -91,7 +91,10 @@ def train_step(model: Parallel, run: Pretraining, work: Sequence[Work], step: in
         parts={},
     )
     passes = _made_up(made.passes(work), work or run.work(step), model)
-    losses = [_train_pass(made, one, last=number + 1 == len(passes)) for number, one in enumerate(passes)]
+    losses = []
+    for number, one in enumerate(passes):
+        losses.append(_train_pass(made, one, last=number + 1 == len(passes)))
+        made.passed(number, len(passes))
     uids = [one.uids for one in passes]
     check_finite("pretrain", list(zip(torch.stack(losses).tolist(), uids, strict=True)), ranks)
     return _means(made, names, counts, ranks)
