@@ -27,7 +27,6 @@ from finecl.ranks import runs
 from finecl.resume import seed_pass
 from finecl.types import Batch, Ints, Uids
 
-
 _MANY, _TIDY = 8, 2  # steps of more passes than this tidy up memory, after every so many of them
 
 
