@@ -83,7 +83,7 @@ class Corpus:
         """
         # A format is a frozen dataclass: its repr names its settings.
         reader = f"{type(format).__module__}.{format!r}"
-        path = cache / "corpus" / f"{fingerprint(_digest(file), reader, on_empty, _SCHEMA)}.arrow"
+        path = cache / "corpus" / f"{fingerprint(digest(file), reader, on_empty, _SCHEMA)}.arrow"
         content = _noted(path)
         if content and path.exists():
             return cls._open(path, content, no_relation, names)
@@ -197,14 +197,14 @@ def _noted(path: Path) -> str | None:
     return content
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     """A hash of what a file holds, or a folder: the names and the contents of its files."""
     try:
         if not path.is_dir():
             with path.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
         inside = sorted(file for file in path.rglob("*") if file.is_file())
-        return fingerprint([(str(file.relative_to(path)), _digest(file)) for file in inside])
+        return fingerprint([(str(file.relative_to(path)), digest(file)) for file in inside])
     except OSError as error:
         raise FormatError(f"{path}: expected a readable file, got '{error.strerror}'; check the path") from None
 

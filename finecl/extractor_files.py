@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.torch import load_file, save_file
 
 from finecl.checkpoints import load_encoder, save_encoder
@@ -17,6 +18,7 @@ from finecl.records import read_json, replacing_directory, write_json
 from finecl.registry import Registry
 from finecl.resume import tensors_of
 from finecl.text import Reader
+from finecl.types import Floats
 
 HEAD, CARD, ENCODER = "head.safetensors", "extractor.json", "encoder"
 
@@ -54,9 +56,7 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
     Raises:
         ModelError: a part is missing or does not fit.
     """
-    card = read_json(directory / CARD)
-    if not card:
-        raise ModelError(f"{directory}: expected an extractor, found no {CARD}; run `finecl finetune` first")
+    card = read_card(directory)
     encoder, reader, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
     extractor = build_extractor(registry, card["extractor"], card["settings"], encoder, len(card["relations"]) + 1)
     missing, unexpected = extractor.load_state_dict(load_file(directory / HEAD), strict=False)
@@ -64,3 +64,23 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
     if strange:
         raise ModelError(f"{directory / HEAD}: does not fit the extractor '{card['extractor']}': {', '.join(strange)}")
     return SavedExtractor(extractor=extractor, reader=reader, card=card)
+
+
+def read_card(directory: Path) -> dict[str, Any]:
+    """What ``extractor.json`` says: the extractor's name, settings, relations, thresholds, calibration and types.
+
+    Raises:
+        ModelError: there is none.
+    """
+    card = read_json(directory / CARD)
+    if not card:
+        raise ModelError(f"{directory}: expected an extractor, found no {CARD}; run `finecl finetune` first")
+    return card
+
+
+def thresholds_of(card: Mapping[str, Any]) -> Floats:
+    """The score from which on each relation is predicted ``[relations]``; +inf where dev chose none."""
+    everywhere = card["threshold"]
+    own = card.get("thresholds") or {}
+    found = [own.get(relation, everywhere) for relation in card["relations"]]
+    return np.array([np.inf if value is None else value for value in found], dtype=np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from finecl.calibration import calibration_errors, fit_calibration
 from finecl.config import FinetuneSettings
 from finecl.errors import TrainingError
 from finecl.extraction import Labelled, Training, answers
@@ -56,8 +57,8 @@ class Scored:
         row = self.document
         return replace(self, document=tokens.document[row], head=tokens.head[row], tail=tokens.tail[row])
 
-    def predicted(self, threshold: float) -> Bools:
-        """Which relations are predicted ``[P, relations]``: those that score at least ``threshold``.
+    def predicted(self, threshold: float | Floats) -> Bools:
+        """Which relations are predicted ``[P, relations]``: those that score at least ``threshold``, one or one each.
 
         Of a marked sentence that is the best one alone, and only if it scores above 0: it has one relation or none.
         """
@@ -70,7 +71,7 @@ class Scored:
         found[row, best] = self.scores_PR[row, best] > 0
         return found
 
-    def facts(self, threshold: float, titles: Sequence[str], relations: Sequence[str]) -> list[Fact]:
+    def facts(self, threshold: float | Floats, titles: Sequence[str], relations: Sequence[str]) -> list[Fact]:
         """The facts that are predicted, most certain first."""
         pair, relation = np.nonzero(self.predicted(threshold))
         order = np.argsort(-self.scores_PR[pair, relation], kind="stable")
@@ -82,12 +83,19 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True)
 class Finetuned:
-    """The best epoch on dev, its F1 there, and the score from which on a relation is predicted."""
+    """The best epoch on dev, its F1 there, and the score from which on a relation is predicted.
+
+    ``thresholds`` are those of single relations, if they were asked for. ``calibration`` makes probabilities of scores
+    (see ``finecl.calibration``); ``dev_calibration`` are the errors on dev with and without it.
+    """
 
     threshold: float
     dev_f1: float
     epoch: int
     dev_f1_by_epoch: dict[int, float]
+    thresholds: dict[str, float] | None = None
+    calibration: dict[str, Any] = field(default_factory=dict)
+    dev_calibration: dict[str, float] = field(default_factory=dict)
 
 
 def score_pairs(extractor: Any, data: Labelled, *, max_tokens: int | None = None) -> Scored:
@@ -186,4 +194,32 @@ def finetune(
         if epoch + 1 == settings.num_train_epochs or (epoch + 1) % settings.eval_epochs == 0:
             best.look(epoch + 1, dev, settings.max_tokens)
     put_tensors(best.weights, extractor)
-    return Finetuned(threshold=best.threshold, dev_f1=best.f1, epoch=best.epoch, dev_f1_by_epoch=best.by_epoch)
+    return _finished(best, dev, settings)
+
+
+def _finished(best: _Best, dev: Labelled, settings: FinetuneSettings) -> Finetuned:
+    """The best epoch with what its scores on dev tell: their calibration and, if asked for, relations' thresholds."""
+    scored = score_pairs(best.extractor, dev, max_tokens=settings.max_tokens)
+    correct = scored.correct(dev)
+    calibration = fit_calibration(scored.scores_PR, correct, marked=scored.marked)
+    own = relation_thresholds(scored, dev, best.threshold) if settings.thresholds == "per-relation" else None
+    return Finetuned(
+        threshold=best.threshold,
+        dev_f1=best.f1,
+        epoch=best.epoch,
+        dev_f1_by_epoch=best.by_epoch,
+        thresholds=own,
+        calibration=calibration.to_dict(),
+        dev_calibration=calibration_errors(calibration, scored.scores_PR, correct),
+    )
+
+
+def relation_thresholds(scored: Scored, dev: Labelled, everywhere: float) -> dict[str, float]:
+    """The threshold of the best F1 of each relation on its own; ``everywhere`` for one that dev does not show."""
+    gold, correct = dev.instances, scored.correct(dev)
+    counts = np.bincount(gold.relation, minlength=len(gold.relations)).tolist()
+    found = {}
+    for number, relation in enumerate(gold.relations):
+        chosen = choose_threshold(scored.scores_PR[:, number], correct[:, number], counts[number])
+        found[relation] = chosen.threshold if chosen.f1 > 0 else everywhere
+    return found

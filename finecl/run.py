@@ -15,6 +15,7 @@ from finecl import ranks
 from finecl import registry as plugins
 from finecl.config import Settings, fingerprint, from_dict
 from finecl.errors import ModelError, PluginError, SettingsError
+from finecl.model_card import write_cards
 from finecl.optimization import NotFiniteError
 from finecl.progress import Listener
 from finecl.records import environment, read_json, write_json
@@ -124,6 +125,7 @@ class Run:
 
         if self.context.ranks.main:
             write_report(self.directory, self.context.corpora.silver)
+            write_cards(self.directory, self.context.registry)
         return {}
 
     def _do(self, stage: str, made_from: str, work: Callable[[], Mapping[str, Any]]) -> None:

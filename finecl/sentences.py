@@ -95,10 +95,10 @@ def _chunks(corpus: Corpus, reader: Reader, markers: Markers, size: int = 256) -
                 whose.append((number, head, tail))
         if pairs:
             document_R, head_R, tail_R = (list(column) for column in zip(*whose, strict=True))
-            yield _read(pairs, reader, markers) | {"document": document_R, "head": head_R, "tail": tail_R}
+            yield read_pairs(pairs, reader, markers) | {"document": document_R, "head": head_R, "tail": tail_R}
 
 
-def _read(pairs: Sequence[Document], reader: Reader, markers: Markers) -> dict[str, list[Any]]:
+def read_pairs(pairs: Sequence[Document], reader: Reader, markers: Markers) -> dict[str, list[Any]]:
     """One row a sentence of two entities, as ``Reader.read`` gives them."""
     rows: dict[str, list[Any]] = {name: [] for name in token_features()}
     pairs = reader.seen(pairs)

@@ -111,14 +111,14 @@ class Reader:
             rows["input_ids"].append([self.first, *ids, self.last])
             start, end, entity = mention_tokens(document, encoding.offsets)
             kept = (end > start) & (end <= len(ids))
-            rows["sentence_start"].append(_sentence_starts(document, encoding.offsets, len(ids)))
+            rows["sentence_start"].append(sentence_starts(document, encoding.offsets, len(ids)))
             rows["mention_start"].append(start[kept] + 1)
             rows["mention_end"].append(end[kept] + 1)
             rows["mention_entity"].append(entity[kept])
         return rows
 
 
-def _sentence_starts(document: Document, offsets: Sequence[tuple[int, int]], kept: int) -> Ints:
+def sentence_starts(document: Document, offsets: Sequence[tuple[int, int]], kept: int) -> Ints:
     """The first token of each sentence that is within reach, the special one in front counted; the first has 0."""
     lengths = np.array([sum(len(word) + 1 for word in sentence) for sentence in document.sentences], dtype=np.int64)
     ends = np.array(offsets, dtype=np.int64).reshape(-1, 2)[:, 1]

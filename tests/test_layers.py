@@ -207,6 +207,8 @@ def _loaded_by(code: str) -> set[str]:
         "from finecl_cli.main import run; run(['evaluate', '--help'])",
         "from finecl_cli.main import run; run(['data', '--help'])",
         "from finecl_cli.main import run; run(['data', 'label', '--help'])",
+        "from finecl_cli.main import run; run(['predict', '--help'])",
+        "from finecl_cli.main import run; run(['export', '--help'])",
     ],
 )
 def test_help_is_quick_because_it_loads_nothing_heavy(code: str) -> None:

@@ -26,6 +26,8 @@ COMMANDS = {
     "finetune": "Fine-tune extractors on the encoder of a run.",
     "evaluate": "Evaluate the extractors of a run, or files of predictions.",
     "report": "Write the report of a run.",
+    "predict": "Extract triples from documents or raw text with a fine-tuned extractor.",
+    "export": "Write an extractor as ONNX.",
     "compare-orders": "Compare what two proxies learned when: the Jaccard curve of their learned sets.",
     "data": "Convert, check, count, split, label and corrupt your own data.",
     "benchmark": "Run suites and tasks, and measure scorers, speed and memory.",

@@ -17,6 +17,8 @@ _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Macro F1", ("macro_f1", "macro")),
     ("Weighted macro F1", ("weighted_macro_f1", "weighted_macro")),
     ("Dev F1", ("dev_f1",)),
+    ("Calibration error", ("ece",)),
+    ("Calibration error without temperature", ("ece_uncalibrated",)),
 )
 _ROWS = {"pretrained": "pre-trained encoder", "plain": "plain encoder"}
 

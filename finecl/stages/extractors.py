@@ -7,9 +7,11 @@ from typing import Any
 
 from finecl.config import fingerprint
 from finecl.curriculum import difficulties
+from finecl.errors import SettingsError
 from finecl.extraction import Labelled, build_extractor
 from finecl.extractor_files import CARD, load_extractor, save_extractor
 from finecl.finetune import finetune
+from finecl.inference.constraints import type_triples
 from finecl.records import read_json
 from finecl.stages.context import Context
 from finecl.types import Floats
@@ -47,6 +49,9 @@ def card_of(context: Context, variant: str, fingerprint: str, encoder: Path | No
 def _train(context: Context, variant: str, fingerprint: str, encoder_directory: Path | None) -> dict[str, Any]:
     chosen = context.settings.finetune
     text = context.text_of(chosen.extractor)
+    if chosen.thresholds == "per-relation" and text == "marked-sentences":
+        what = "a marked sentence has its best relation or none"
+        raise SettingsError(f"finetune.thresholds: expected global for '{chosen.extractor}', got per-relation; {what}")
     train, dev = context.labelled("train", text), context.labelled("dev", text)
     encoder, reader = context.encoder(str(encoder_directory) if encoder_directory else None)
     settings = {"loss": chosen.loss, **context.settings.extractor}
@@ -64,11 +69,13 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
         checkpoints=checkpoints,
         difficulty=difficulty,
     )
+    corpus = context.corpora.train
     card = {
         "extractor": chosen.extractor,
         "settings": settings,
         "relations": list(train.instances.relations),
         "names": dict(context.corpora.names),
+        "type_triples": type_triples(corpus.documents(), corpus.no_relation),
         "max_length": reader.max_length,
         "fingerprint": fingerprint,
         **vars(found),

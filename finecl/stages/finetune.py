@@ -9,7 +9,7 @@ from finecl.stages.context import Context
 from finecl.stages.extractors import PLAIN, PRETRAINED, card_of, made_from, plain_card
 from finecl.stages.pretrain import ENCODER, pretrain_fingerprint
 
-_NUMBERS = ("threshold", "dev_f1", "epoch", "dev_f1_by_epoch")
+_NUMBERS = ("threshold", "thresholds", "dev_f1", "epoch", "dev_f1_by_epoch", "calibration", "dev_calibration")
 
 
 def finetune_fingerprint(context: Context) -> str:
@@ -21,7 +21,9 @@ def finetune_stage(context: Context) -> dict[str, Any]:
     """Fine-tunes both variants, writes ``extractor/<variant>/`` and returns the record's numbers."""
     pretrained = card_of(context, PRETRAINED, _pretrained(context), context.directory / ENCODER)
     cards = {PRETRAINED: pretrained, PLAIN: plain_card(context)}
-    return {variant: {key: card[key] for key in _NUMBERS} for variant, card in cards.items()}
+    return {
+        variant: {key: card[key] for key in _NUMBERS if card.get(key) is not None} for variant, card in cards.items()
+    }
 
 
 def _pretrained(context: Context) -> str:

@@ -52,6 +52,9 @@ def _entity_pairs(entities_VI: Tensor, form_RII: Tensor, batch: Batch) -> Tensor
     """The form of head and tail ``[P, R]``: all pairs of each document, then those that are asked about."""
     half_VIR = torch.einsum("vi,rij->vjr", entities_VI, form_RII)
     counts = list(batch.entities)
+    if len(counts) == 1:  # nothing to take apart; and so it can be exported with any number of entities
+        pairs = torch.matmul(entities_VI, half_VIR).flatten(0, 1)
+        return F.embedding(batch.head_P * entities_VI.shape[0] + batch.tail_P, pairs)
     documents = zip(torch.split(entities_VI, counts), torch.split(half_VIR, counts), strict=True)
     all_pairs = [torch.matmul(tails, halves).flatten(0, 1) for tails, halves in documents]
     count_D = torch.tensor(counts, device=entities_VI.device)

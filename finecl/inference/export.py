@@ -1,0 +1,158 @@
+"""An extractor as ONNX: encoder and head for padded batches, from tokens and entities to scores of pairs.
+
+Exported is the extractor's own ``forward`` and ``scores``, with an encoder in the place of its own that reads padded
+rows. That serves every extractor that asks the encoder for token states and for entities; those that steer attention
+or read words alone are refused.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from finecl import registry as plugins
+from finecl.errors import ModelError, SettingsError
+from finecl.extractor_files import load_extractor, read_card
+from finecl.inference.loading import model_settings
+from finecl.inference.places import find_extractor
+from finecl.types import Batch
+
+FINGERPRINT, PAD = "finecl_fingerprint", "finecl_pad"
+INPUTS = ("input_ids", "pool", "start", "head", "tail")
+
+
+class PaddedEncoder(nn.Module):
+    """An encoder of padded rows in the place of one of packed rows.
+
+    Of a batch it reads ``input_ids`` [B, L] and, in the place of ``share_M``, the share of each token in each entity
+    [B, V, L].
+
+    *Shape:* states [B, L, H]; entities [V, H].
+    """
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.base = encoder.model.base_model
+        self.base.set_attn_implementation("sdpa")
+        self.hidden_size = encoder.hidden_size
+        self._first, self._pad = encoder.first_position, int(encoder.config.pad_token_id)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """States of all tokens, those of padding included."""
+        ids_BL = batch.input_ids
+        positions = (torch.arange(ids_BL.shape[1], device=ids_BL.device) + self._first)[None].expand(ids_BL.shape)
+        out = self.base(input_ids=ids_BL, attention_mask=(ids_BL != self._pad).long(), position_ids=positions)
+        states: Tensor = out.last_hidden_state
+        return states
+
+    def entities(self, states_BLH: Tensor, batch: Batch) -> Tensor:
+        """Entities, each a weighted sum of the tokens of one row."""
+        return torch.einsum("bvl,blh->vh", batch.share_M, states_BLH)
+
+
+class PaddedExtractor(nn.Module):
+    """An extractor on padded rows. The entities of all rows are one document to it, of which some pairs are asked."""
+
+    def __init__(self, extractor: Any) -> None:
+        super().__init__()
+        self.extractor = copy.deepcopy(extractor).eval()
+        self.extractor.encoder = PaddedEncoder(self.extractor.encoder)
+
+    def forward(self, input_ids: Tensor, pool: Tensor, start: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+        """Scores [P, relations].
+
+        *Shape:* ``input_ids`` [B, L]; ``pool`` [B, V, L]; ``start`` [V]; ``head``, ``tail`` [P].
+        """
+        none: Any = None
+        batch = Batch(
+            input_ids=input_ids, position_ids=none, lengths=(), entities=(start.shape[0],), member_M=none, share_M=pool,
+            offset_V=none, start_V=start, head_P=head, tail_P=tail, sentence_T=none,
+        )  # fmt: skip
+        scores: Tensor = self.extractor.scores(self.extractor(batch).float())
+        return scores
+
+
+def export(name: str | Path, output: Path, *, variant: str = "pretrained") -> dict[str, Any]:
+    """Writes an extractor as ONNX, whole or not at all; returns ``output``, ``megabytes`` and ``opset``.
+
+    Raises:
+        ModelError: there is no extractor, the packages are not installed, or torch cannot export it.
+        SettingsError: ``output`` does not end with .onnx, or its directory is not there.
+    """
+    if output.suffix != ".onnx" or output.is_dir() or not output.parent.is_dir():
+        raise SettingsError(f"{output}: expected a file that ends with .onnx, in a directory that is there")
+    _check_packages()
+    directory = find_extractor(name, variant=variant)
+    card = read_card(directory)
+    settings = model_settings(card, device="cpu", precision="float32", packing="off")
+    extractor = load_extractor(directory, plugins.load(), settings).extractor
+    program = _exported(PaddedExtractor(extractor), card["extractor"])
+    program.model.metadata_props[FINGERPRINT] = str(card["fingerprint"])
+    program.model.metadata_props[PAD] = str(extractor.encoder.config.pad_token_id)
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        program.save(unfinished, external_data=False)
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    opset = program.model.opset_imports[""]
+    return {"output": str(output), "megabytes": output.stat().st_size / 1e6, "opset": opset}
+
+
+def _check_packages() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise ModelError("writing ONNX needs onnx and onnxscript: pip install 'finecl[onnx]'") from None
+
+
+def _exported(model: PaddedExtractor, extractor: str) -> Any:
+    """The program that torch.onnx makes of an extractor; all sizes are free."""
+    rows, length, entities, pairs = (torch.export.Dim(name, min=2) for name in ("rows", "length", "entities", "pairs"))
+    shapes = ({0: rows, 1: length}, {0: rows, 1: entities, 2: length}, {0: entities}, {0: pairs}, {0: pairs})
+    inputs = (
+        torch.randint(10, 20, (3, 16)),
+        torch.rand(3, 5, 16),
+        torch.arange(5),
+        torch.tensor([0, 1, 2, 3]),
+        torch.tensor([1, 0, 4, 2]),
+    )
+    try:
+        with torch.no_grad(), _quiet():
+            return torch.onnx.export(
+                model, inputs, dynamo=True, input_names=list(INPUTS), output_names=["scores"],
+                dynamic_shapes=shapes, verbose=False,
+            )  # fmt: skip
+    except Exception as error:  # whatever torch.export, onnxscript or the extractor's own code raise
+        said = str(error.__cause__ or error).strip().splitlines()
+        why = said[0] if said else type(error).__name__
+        raise ModelError(
+            f"the extractor '{extractor}' cannot be written as ONNX, which takes one that reads token states and "
+            f"entities only: {why:.200}"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's own reports and its warnings about its dependencies."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,89 @@
+"""Running what ``finecl export`` wrote, by onnxruntime on the CPU; needs the extra ``finecl[onnx]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from finecl.batch import Packed, pack
+from finecl.errors import ModelError
+from finecl.inference.export import FINGERPRINT, PAD
+from finecl.marking import Markers
+from finecl.ragged import ranges
+from finecl.text import Reader, TokenRows
+from finecl.types import Floats, Ints
+
+FILE = "model.onnx"
+
+
+class OnnxBackend:
+    """An exported extractor on padded rows; as many threads as torch has."""
+
+    def __init__(
+        self, directory: Path, card: Mapping[str, Any], file: str | Path | None, max_tokens: int | None
+    ) -> None:
+        """Opens ``file``, else ``model.onnx`` in ``directory``.
+
+        Raises:
+            ModelError: onnxruntime is not installed, there is no such file, or it is another extractor's.
+        """
+        try:
+            import onnxruntime
+        except ImportError:
+            raise ModelError("the backend onnx needs onnxruntime: pip install 'finecl[onnx]'") from None
+        path = directory / FILE if file is None else Path(file)
+        if not path.is_file():
+            raise ModelError(f"{path}: expected an exported extractor, found none; write it with `finecl export`")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own, all of them bare
+            raise ModelError(f"{path}: onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
+        told = self._session.get_modelmeta().custom_metadata_map
+        if told.get(FINGERPRINT) != str(card["fingerprint"]):
+            raise ModelError(f"{path}: expected the export of {directory}, got another's; export it again")
+        self._pad = int(told[PAD])
+        self.max_tokens = max_tokens or 6144
+
+    def scores(self, rows: TokenRows, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
+        """Scores ``[P, relations]``; see ``Backend``."""
+        packed = pack(rows)
+        ids_BL, pool_BVL = padded(packed, self._pad)
+        head, tail = packed.entity_rows(row_P, head_P), packed.entity_rows(row_P, tail_P)
+        given = {"input_ids": ids_BL, "pool": pool_BVL, "start": packed.start_V, "head": head, "tail": tail}
+        wanted = {node.name for node in self._session.get_inputs()}  # an extractor may have no use for one
+        (scores,) = self._session.run(["scores"], {name: value for name, value in given.items() if name in wanted})
+        found: Floats = scores
+        return found
+
+
+def padded(packed: Packed, pad: int) -> tuple[Ints, Floats]:
+    """Packed rows as padded ones ``[B, L]``, and the share of each token in each entity ``[B, V, L]``."""
+    count = len(packed.lengths)
+    row_T = np.repeat(np.arange(count), packed.lengths)
+    at_T = ranges(np.zeros(count, dtype=np.int64), packed.lengths)
+    longest = int(packed.lengths.max())
+    ids_BL = np.full((count, longest), pad, dtype=np.int64)
+    ids_BL[row_T, at_T] = packed.ids_T
+    members = np.diff(np.append(packed.offset_V, len(packed.member_M)))
+    entity_M = np.repeat(np.arange(len(packed.key_V)), members)
+    pool_BVL = np.zeros((count, len(packed.key_V), longest), dtype=np.float32)
+    np.add.at(pool_BVL, (row_T[packed.member_M], entity_M, at_T[packed.member_M]), packed.share_M)
+    return ids_BL, pool_BVL
+
+
+def read_reader(directory: Path, card: Mapping[str, Any]) -> Reader:
+    """How an encoder reads, from its directory, without its weights."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(directory), use_fast=True)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read the tokenizer in '{directory}': {str(error).splitlines()[0]}") from error
+    return Reader(tokenizer, int(card["max_length"]), Markers.of(tokenizer))

@@ -1,0 +1,177 @@
+"""Triples of a file of documents, written as they come: killed and started again, it goes on to the same file.
+
+What is written stands in ``.OUT.partial`` until all is done, one JSON object a line; ``.OUT.progress.json`` says how
+much of it counts, and of what it was made. Documents are taken in pieces that are always the same, so a
+batch of the second start is one of the first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from finecl.config import fingerprint
+from finecl.errors import FineCLError, FormatError, SettingsError
+from finecl.inference.extractor import RelationExtractor
+from finecl.inference.triples import Triple
+from finecl.records import read_json, write_json
+from finecl.stopping import StoppedError
+from finecl.types import Document
+
+PIECE = 128  # documents between two notes of how far it came
+_ENDINGS = (".jsonl", ".parquet")
+_LINES = 65536  # rows of a row group
+
+
+@dataclass(kw_only=True)
+class Predicted:
+    """What was predicted so far; ``resumed_from`` is the number of documents that an earlier start had done."""
+
+    documents: int = 0
+    entities: int = 0
+    triples: int = 0
+    bytes: int = 0
+    by_relation: Counter[str] = field(default_factory=Counter)
+    resumed_from: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers, for JSON."""
+        return {**vars(self), "by_relation": dict(self.by_relation.most_common())}
+
+    def add(self, document: Document, triples: Sequence[Triple]) -> None:
+        """Counts a document."""
+        self.documents += 1
+        self.entities += len(document.entities)
+        self.triples += len(triples)
+        self.by_relation.update(triple.relation for triple in triples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicting:
+    """One file's triples: how they are chosen, and where they go."""
+
+    extractor: RelationExtractor
+    output: Path
+    made_from: str
+    pairs: Literal["all", "labelled"] = "all"
+    threshold: float | None = None
+    type_constraints: bool = False
+
+    def run(self, documents: Iterable[Document]) -> Predicted:
+        """Writes a row a triple: ``document`` (its number, from 0), ``title``, and the fields of ``Triple``.
+
+        Raises:
+            FormatError: a document is not sound, or none has entities; nothing is left then.
+            SettingsError: the file's ending is neither .jsonl nor .parquet.
+        """
+        check_output(self.output)
+        try:
+            told = self._write(documents)
+        except StoppedError:
+            raise
+        except FineCLError:
+            self._partial.unlink(missing_ok=True)
+            self._progress.unlink(missing_ok=True)
+            raise
+        if self.output.suffix.lower() == ".parquet":
+            to_parquet(self._partial, self.output)
+            self._partial.unlink()
+        else:
+            self._partial.replace(self.output)
+        self._progress.unlink()
+        return told
+
+    def _write(self, documents: Iterable[Document]) -> Predicted:
+        told = self._begin()
+        rest = iter(documents)
+        for _ in islice(rest, told.documents):
+            pass
+        with self._partial.open("r+b") as stream:
+            stream.truncate(told.bytes)
+            stream.seek(told.bytes)
+            while piece := list(islice(rest, PIECE)):
+                for line in self._lines(piece, told):
+                    stream.write(line)
+                stream.flush()
+                os.fsync(stream.fileno())
+                told.bytes = stream.tell()
+                write_json(self._progress, {"made_from": self._made_from, **told.to_dict()})
+        return told
+
+    def _lines(self, piece: Sequence[Document], told: Predicted) -> Iterator[bytes]:
+        extractor, begin = self.extractor, told.documents
+        piece = extractor.with_entities(piece)
+        if not begin and not any(document.entities for document in piece):
+            raise FormatError(
+                f"documents to predict: expected entities, got none in the first {len(piece)} documents; "
+                "give documents with entities, or name a recogniser: --ner spacy:en_core_web_sm"
+            )
+        found = extractor.stream(
+            piece, pairs=self.pairs, threshold=self.threshold, type_constraints=self.type_constraints, chunk=PIECE
+        )
+        for number, (document, triples) in enumerate(zip(piece, found, strict=True), start=begin):
+            told.add(document, triples)
+            for triple in triples:
+                row = {"document": number, "title": document.title, **triple.to_dict()}
+                yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+    def _begin(self) -> Predicted:
+        """What an earlier start left, if it was made from the same; else nothing."""
+        record = read_json(self._progress)
+        names = ("documents", "entities", "triples", "bytes")
+        there = self._partial.stat().st_size if self._partial.is_file() else -1
+        if record.get("made_from") == self._made_from and there >= record["bytes"]:
+            counts = {name: record[name] for name in names}
+            return Predicted(**counts, by_relation=Counter(record["by_relation"]), resumed_from=record["documents"])
+        self._partial.write_bytes(b"")
+        return Predicted()
+
+    @property
+    def _made_from(self) -> str:
+        card = self.extractor.card
+        return fingerprint(self.made_from, card, self.pairs, self.threshold, self.type_constraints, PIECE)
+
+    @property
+    def _partial(self) -> Path:
+        return self.output.with_name(f".{self.output.name}.partial")
+
+    @property
+    def _progress(self) -> Path:
+        return self.output.with_name(f".{self.output.name}.progress.json")
+
+
+def check_output(path: Path) -> None:
+    """Passes a file that can be written.
+
+    Raises:
+        SettingsError: its ending is neither .jsonl nor .parquet, or its directory is not there.
+    """
+    if path.suffix.lower() not in _ENDINGS:
+        raise SettingsError(f"{path}: expected a name that ends with .jsonl or .parquet")
+    if path.is_dir() or not path.parent.is_dir():
+        raise SettingsError(f"{path}: expected a file in a directory that is there; check the path")
+
+
+def to_parquet(lines: Path, path: Path) -> None:
+    """A file of triples as JSON lines, as Parquet; whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    numbers = {"document": pa.int64(), "head": pa.int32(), "tail": pa.int32()}
+    names = ("document", "title", *Triple.__dataclass_fields__)
+    kinds = numbers | dict.fromkeys(("score", "probability"), pa.float64())
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in names])
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with pq.ParquetWriter(unfinished, schema) as writer, lines.open(encoding="utf-8") as stream:
+            while some := [json.loads(line) for line in islice(stream, _LINES)]:
+                writer.write_table(pa.Table.from_pylist(some, schema=schema))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""Documents as the rows that an encoder passes over: whole documents, overlapping windows, or marked sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from finecl.errors import ModelError
+from finecl.marking import marked_pairs
+from finecl.sentences import read_pairs
+from finecl.text import Reader, TokenRows, mention_tokens, sentence_starts
+from finecl.types import Document, Entity, Ints, Label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of tokens and the entity pairs asked in it; ``document`` is the number of its document.
+
+    ``own`` are the document's numbers of the row's entities.
+
+    *Shape:* ``ids``, ``sentence`` [T]; ``start``, ``end``, ``entity`` [mentions]; ``own`` [entities]; ``head``,
+    ``tail`` [P], numbers of the row's entities.
+    """
+
+    document: int
+    ids: Ints
+    sentence: Ints
+    start: Ints
+    end: Ints
+    entity: Ints
+    own: Ints
+    head: Ints
+    tail: Ints
+
+
+def every_pair(document: Document) -> Ints:
+    """All ordered pairs of different entities ``[P, 2]``."""
+    count = len(document.entities)
+    head, tail = np.divmod(np.arange(count * count, dtype=np.int64), max(count, 1))
+    pairs: Ints = np.stack([head, tail], axis=1)[head != tail]
+    return pairs
+
+
+def labelled_pairs(document: Document) -> Ints:
+    """The pairs that carry a label ``[P, 2]``, in order."""
+    pairs = sorted({(label.head, label.tail) for label in document.labels})
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: Reader) -> Iterator[Row]:
+    """One row a document, or windows that overlap by half where it is longer than ``reader.max_length``.
+
+    A pair is asked in every window that holds a whole mention of both; two mentions that are up to half a window apart
+    always share one. ``pairs`` are those asked of each document [P, 2].
+    """
+    wanted = [number for number, asked in enumerate(pairs) if len(asked)]
+    some = [documents[number] for number in wanted]
+    for number, document, encoding in zip(wanted, some, reader.encodings(some), strict=True):
+        ids = np.array(encoding.ids, dtype=np.int64)
+        starts = sentence_starts(document, encoding.offsets, len(ids))
+        begins = np.zeros(len(ids) + 2, dtype=np.int64)
+        np.add.at(begins, starts, 1)
+        whole = Row(
+            document=number, ids=ids, sentence=np.cumsum(begins) - 1, own=np.arange(len(document.entities)),
+            head=pairs[number][:, 0], tail=pairs[number][:, 1],
+            **dict(zip(("start", "end", "entity"), mention_tokens(document, encoding.offsets), strict=True)),
+        )  # fmt: skip
+        yield from _windows(whole, reader)
+
+
+def _windows(whole: Row, reader: Reader) -> Iterator[Row]:
+    """The parts of a document, whose tokens come without special ones, that are within reach."""
+    body = reader.max_length - 2
+    last = max(0, len(whole.ids) - body)
+    for first in dict.fromkeys([*range(0, last, max(1, body // 2)), last]):
+        start, end = whole.start - first, whole.end - first
+        kept = (end > start) & (start >= 0) & (end <= body)
+        there = np.zeros(len(whole.own), dtype=np.bool_)
+        there[whole.entity[kept]] = True
+        asked = there[whole.head] & there[whole.tail]
+        if asked.any():
+            yield replace(
+                whole,
+                ids=np.concatenate([[reader.first], whole.ids[first : first + body], [reader.last]]),
+                sentence=whole.sentence[first : first + body + 2],
+                start=start[kept] + 1,
+                end=end[kept] + 1,
+                entity=whole.entity[kept],
+                head=whole.head[asked],
+                tail=whole.tail[asked],
+            )
+
+
+def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: Reader) -> Iterator[Row]:
+    """A marked sentence for each pair with mentions in one sentence, by the first such sentence.
+
+    A pair whose markers lie beyond ``reader.max_length`` has none.
+
+    Raises:
+        ModelError: the vocabulary has no markers.
+    """
+    if reader.markers is None:
+        raise ModelError("marked sentences need markers in the vocabulary, which this encoder has not")
+    whose: list[tuple[int, int, int]] = []
+    sentences: list[Document] = []
+    for number, (document, asked) in enumerate(zip(documents, pairs, strict=True)):
+        labels = tuple(Label(head=head, tail=tail, relation="?") for head, tail in asked.tolist())
+        for head, tail, *mentions in marked_pairs(replace(document, labels=labels)) if labels else ():
+            entities = tuple(Entity(mentions=(replace(mention, sentence=0),)) for mention in mentions)
+            words = document.sentences[mentions[0].sentence]
+            sentences.append(Document(title=document.title, sentences=(words,), entities=entities))
+            whose.append((number, head, tail))
+    columns = read_pairs(sentences, reader, reader.markers) if sentences else {}
+    zero, one = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
+    for at, (number, head, tail) in enumerate(whose):
+        ids = np.array(columns["input_ids"][at], dtype=np.int64)
+        if len(columns["mention_entity"][at]) == 2:
+            yield Row(
+                document=number, ids=ids, sentence=np.zeros_like(ids), start=columns["mention_start"][at],
+                end=columns["mention_end"][at], entity=columns["mention_entity"][at],
+                own=np.array([head, tail], dtype=np.int64), head=zero, tail=one,
+            )  # fmt: skip
+
+
+def token_rows(rows: Sequence[Row]) -> TokenRows:
+    """The rows of one encoder pass."""
+    columns = {
+        name: np.concatenate([getattr(row, name) for row in rows])
+        for name in ("ids", "sentence", "start", "end", "entity")
+    }
+    lengths, mentions = ([len(getattr(row, name)) for row in rows] for name in ("ids", "entity"))
+    return TokenRows(lengths=np.array(lengths, dtype=np.int64), mentions=np.array(mentions, dtype=np.int64), **columns)

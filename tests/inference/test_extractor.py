@@ -1,0 +1,359 @@
+"""RelationExtractor: the same answers however texts are batched, and the choices that it offers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+import torch
+
+import finecl
+from finecl import registry as plugins
+from finecl.config import ModelSettings
+from finecl.errors import ModelError, SettingsError
+from finecl.extractor_files import load_extractor
+from finecl.finetune import score_pairs
+from finecl.inference import RelationExtractor, Triple
+from finecl.types import Document
+from tests import tiny
+from tests.inference import made
+
+KINDS = ("bilinear", "markers", "adaptive", "ssan", "cnn")
+
+
+@pytest.fixture(scope="module")
+def directories(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    at = tmp_path_factory.mktemp("extractors")
+    return {kind: made.save(at / kind, models["bert"], kind) for kind in KINDS}
+
+
+def load(directory: Path, **settings: Any) -> RelationExtractor:
+    return RelationExtractor.from_pretrained(directory, precision="float32", device="cpu", **settings)
+
+
+def same(found: Sequence[Sequence[Triple]], others: Sequence[Sequence[Triple]]) -> None:
+    """The same triples, whose scores differ by rounding only: within a document by their names."""
+    assert len(found) == len(others)
+    for some, other in zip(found, others, strict=True):
+        first, second = ({(t.head, t.tail, t.relation): t for t in triples} for triples in (some, other))
+        assert first.keys() == second.keys()
+        for key, triple in first.items():
+            assert triple.score == pytest.approx(second[key].score, abs=5e-5)
+            assert triple.probability == pytest.approx(second[key].probability, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batched_single_and_in_any_order_give_the_same(kind: str, directories: dict[str, Path]) -> None:
+    documents = tiny.documents(9, seed=2)
+    extractor = load(directories[kind])
+    batched = extractor(documents, threshold=0.0)
+    assert sum(map(len, batched)) > 20
+    same(batched, [extractor(document, threshold=0.0) for document in documents])
+    same(batched[::-1], extractor(documents[::-1], threshold=0.0))
+    same(batched, load(directories[kind], max_tokens=1)(documents, threshold=0.0))
+    same(batched, list(extractor.stream(iter(documents), threshold=0.0, chunk=2)))
+
+
+@pytest.mark.parametrize("kind", ["bilinear", "ssan", "adaptive"])
+def test_scores_are_those_of_fine_tuning(kind: str, directories: dict[str, Path], tmp_path: Path) -> None:
+    documents = tiny.documents(6, seed=4)
+    settings = ModelSettings(name="", max_length=64, precision="float32", device="cpu")
+    saved = load_extractor(directories[kind], plugins.load(), settings)
+    scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.reader, tmp_path))
+    expected = {
+        (d, h, t, made.RELATIONS[r]): float(scored.scores_PR[p, r])
+        for p, (d, h, t) in enumerate(zip(scored.document, scored.head, scored.tail, strict=True))
+        for r in range(len(made.RELATIONS))
+    }
+    found = load(directories[kind])(documents, threshold=0.0)
+    told = {(d, t.head, t.tail, t.relation): t.score for d, triples in enumerate(found) for t in triples}
+    assert told == pytest.approx(expected, abs=5e-5)
+
+
+def test_the_threshold_of_dev_is_that_of_fine_tuning(directories: dict[str, Path], tmp_path: Path) -> None:
+    documents = tiny.documents(6, seed=4)
+    settings = ModelSettings(name="", max_length=64, precision="float32", device="cpu")
+    saved = load_extractor(directories["bilinear"], plugins.load(), settings)
+    scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.reader, tmp_path))
+    predicted = int(scored.predicted(0.5).sum())
+    assert 0 < predicted < scored.scores_PR.size
+    found = load(directories["bilinear"])(documents)
+    assert sum(map(len, found)) == predicted
+    assert all(triple.score >= 0.5 for triples in found for triple in triples)
+
+
+def test_thresholds_of_single_relations_count(models: dict[str, Path], tmp_path: Path) -> None:
+    documents = tiny.documents(6, seed=4)
+    every = [t for ts in load(made.save(tmp_path / "all", models["bert"]))(documents, threshold=0.0) for t in ts]
+    middle = float(np.median([t.score for t in every if t.relation == "P2"]))
+    own = {"P0": 0.0, "P1": 2.0}
+    extractor = load(made.save(tmp_path / "own", models["bert"], thresholds=own, threshold=middle))
+    found = {(t.head, t.tail, t.relation, t.score) for ts in extractor(documents) for t in ts}
+    expected = {t for t in every if t.relation == "P0" or (t.relation == "P2" and t.score >= middle)}
+    assert found == {(t.head, t.tail, t.relation, t.score) for t in expected}
+
+
+def test_a_triple_says_what_it_is_about(directories: dict[str, Path]) -> None:
+    text = "Curie was born in Gauss . Ada met Curie ."
+    entities = [{"mentions": [(0, 5), (34, 39)], "id": "Q7"}, (18, 23)]
+    found = load(directories["bilinear"])(text, entities, threshold=0.0)
+    assert {(t.head, t.tail) for t in found} == {(0, 1), (1, 0)}
+    assert [t.score for t in found] == sorted((t.score for t in found), reverse=True)
+    triple = next(t for t in found if (t.head, t.relation) == (0, "P0"))
+    assert (triple.head_text, triple.head_id, triple.tail_text, triple.tail_id) == ("Curie", "Q7", "Gauss", None)
+    assert triple.name == "born in"
+    assert Triple(**triple.to_dict()) == triple
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        triple.score = 0.0
+
+
+@pytest.mark.parametrize("kind", ["bilinear", "markers", "adaptive"])
+def test_probabilities_rise_with_scores_and_lie_between_0_and_1(kind: str, directories: dict[str, Path]) -> None:
+    found = [t for ts in load(directories[kind])(tiny.documents(5), threshold=0.0) for t in ts]
+    assert all(0 < t.probability < 1 for t in found)
+    if kind == "bilinear":  # its temperature is 2
+        for triple in found:
+            odds = triple.score / (1 - triple.score)
+            assert triple.probability == pytest.approx(odds**0.5 / (1 + odds**0.5), abs=1e-4)
+    least = float(np.median([t.probability for t in found]))
+    some = [t for ts in load(directories[kind])(tiny.documents(5), threshold=least) for t in ts]
+    assert {dataclasses.astuple(t)[:7] for t in some} == {
+        dataclasses.astuple(t)[:7] for t in found if t.probability >= least
+    }
+
+
+def test_pairs_that_are_asked(directories: dict[str, Path]) -> None:
+    documents = tiny.documents(3, seed=1)
+    extractor = load(directories["bilinear"])
+    every = extractor(documents, threshold=0.0)
+    some = extractor(documents, threshold=0.0, pairs=[[(0, 1)], [], [(2, 0), (0, 2), (2, 0)]])
+    wanted = [{(0, 1)}, set(), {(2, 0), (0, 2)}]
+    same(some, [[t for t in ts if (t.head, t.tail) in w] for ts, w in zip(every, wanted, strict=True)])
+    same(
+        [extractor(documents[0], threshold=0.0, pairs=[(1, 0)])], [[t for t in every[0] if (t.head, t.tail) == (1, 0)]]
+    )
+    labelled = extractor(documents, threshold=0.0, pairs="labelled")
+    for document, triples in zip(documents, labelled, strict=True):
+        assert {(t.head, t.tail) for t in triples} == {(label.head, label.tail) for label in document.labels}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([[(0, 0)], []], "two different numbers"),
+        ([[(0, 99)], []], "got (0, 99)"),
+        ([[(0, 1, 2)], []], "got (0, 1, 2)"),
+        ([[(0, 1)]], "got fewer lists than texts"),
+        ([[], [], []], "got more lists than texts"),
+        ("some", "expected 'all', 'labelled' or a list of (head, tail), got 'some'"),
+    ],
+)
+def test_pairs_that_cannot_be_asked(pairs: Any, said: str, directories: dict[str, Path]) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(directories["bilinear"])(tiny.documents(2), pairs=pairs)
+    assert said in str(error.value)
+
+
+def test_a_threshold_is_a_probability(directories: dict[str, Path]) -> None:
+    with pytest.raises(SettingsError, match=r"from 0 to 1, got 1\.5"):
+        load(directories["bilinear"])(tiny.documents(1), threshold=1.5)
+
+
+def _windowed(models: dict[str, Path], tmp_path: Path) -> tuple[RelationExtractor, RelationExtractor]:
+    """The same extractor with a reach of 64 and of 20 sub-words."""
+    far = made.save(tmp_path / "far", models["bert"], max_length=64)
+    near = made.save(tmp_path / "near", models["bert"], max_length=20)
+    return load(far), load(near)
+
+
+def test_windows_that_are_not_needed_change_nothing(models: dict[str, Path], tmp_path: Path) -> None:
+    far, near = _windowed(models, tmp_path)
+    document = tiny.document("short", ["Ada met Curie in the house"], ["Ada", "Curie"])
+    same([far(document, threshold=0.0)], [near(document, threshold=0.0)])
+
+
+def test_a_pair_counts_by_its_best_window(models: dict[str, Path], tmp_path: Path) -> None:
+    _, near = _windowed(models, tmp_path)
+    reach = near.reader.max_length - 2
+    words = ["was", "the", "of", "Ada", "met", "Curie", "in", "of", *["the"] * 8, "born", "house", *["of"] * 8, "river"]
+    long = tiny.document("long", [" ".join(words)], ["Ada", "Curie"])
+    ids = near.reader.encode(" ".join(words))
+    assert len(ids) == len(words) > reach  # a sub-word a word: windows are words
+    starts = sorted({*range(0, len(words) - reach, reach // 2), len(words) - reach})
+    best: dict[Any, float] = {}
+    held = 0
+    for start in starts:
+        part = words[start : start + reach]
+        if "Ada" in part and "Curie" in part:
+            held += 1
+            for t in near(tiny.document("part", [" ".join(part)], ["Ada", "Curie"]), threshold=0.0):
+                key = (t.head, t.tail, t.relation)
+                best[key] = max(best.get(key, -1.0), t.score)
+    assert held >= 1
+    found = {(t.head, t.tail, t.relation): t.score for t in near(long, threshold=0.0)}
+    assert found == pytest.approx(best, abs=1e-5)
+    again = ["Ada", "met", "Curie", *["the"] * 12, "Ada", "was", "Curie", *["of"] * 9]
+    twice = near(tiny.document("twice", [" ".join(again)], ["Ada", "Curie"]), threshold=0.0)
+    assert len(twice) == len({(t.head, t.tail, t.relation) for t in twice}) == 2 * len(made.RELATIONS)
+
+
+def test_mentions_too_far_apart_for_any_window_give_nothing(models: dict[str, Path], tmp_path: Path) -> None:
+    far, near = _windowed(models, tmp_path)
+    document = tiny.document("wide", [" ".join(["Ada", *["the"] * 30, "Curie"])], ["Ada", "Curie"])
+    assert near(document, threshold=0.0) == []
+    assert len(far(document, threshold=0.0)) == 2 * len(made.RELATIONS)
+
+
+def test_marked_sentences_ask_pairs_of_one_sentence_and_predict_one_relation(directories: dict[str, Path]) -> None:
+    document = tiny.document("two", ["Ada met Curie .", "Darwin was in Ada ."], ["Ada", "Curie", "Darwin"])
+    found = load(directories["markers"])(document, threshold=0.0)
+    assert {(t.head, t.tail) for t in found} == {(0, 1), (1, 0), (0, 2), (2, 0)}
+    assert len(found) == 4
+    likely = load(directories["markers"])(tiny.documents(8))
+    assert all(t.score > 0 for triples in likely for t in triples)
+
+
+def test_type_constraints_filter_where_both_types_are_known(directories: dict[str, Path]) -> None:
+    plain = tiny.document("t", ["Ada met Curie in Gauss"], ["Ada", "Curie", "Gauss"])
+    extractor = load(directories["bilinear"])
+    known = extractor(made.typed(plain, ["PER", "LOC", None]), threshold=0.0, type_constraints=True)
+    by_pair: dict[tuple[int, int], set[str]] = {}
+    for triple in known:
+        by_pair.setdefault((triple.head, triple.tail), set()).add(triple.relation)
+    every = set(made.RELATIONS)
+    assert by_pair == {(0, 1): {"P0"}, (0, 2): every, (2, 0): every, (1, 2): every, (2, 1): every}
+    stranger = extractor(made.typed(plain, ["PERSON", "GPE", None]), threshold=0.0, type_constraints=True)
+    assert len(stranger) == 6 * len(made.RELATIONS)
+    own = {"P1": [("LOC", "PER")], "P0": [("PER", "PER")]}
+    chosen = extractor(made.typed(plain, ["PER", "LOC", "PER"]), threshold=0.0, type_constraints=own)
+    assert {(t.head, t.tail, t.relation) for t in chosen} == {(0, 2, "P0"), (2, 0, "P0"), (1, 0, "P1"), (1, 2, "P1")}
+
+
+def test_constraints_leave_the_next_best_relation_of_a_marked_sentence(directories: dict[str, Path]) -> None:
+    extractor = load(directories["markers"])
+    document = made.typed(tiny.document("t", ["Ada met Curie"], ["Ada", "Curie"]), ["PER", "LOC"])
+    free = {(t.head, t.tail): t.relation for t in extractor(document, threshold=0.0)}
+    other = next(r for r in made.RELATIONS if r != free[0, 1])
+    bound = extractor(document, threshold=0.0, type_constraints={other: [("PER", "LOC")]})
+    assert [(t.head, t.tail, t.relation) for t in bound] == [(0, 1, other)]
+
+
+def test_constraints_need_types_in_training(models: dict[str, Path], tmp_path: Path) -> None:
+    extractor = load(made.save(tmp_path / "untyped", models["bert"], type_triples=[]))
+    with pytest.raises(SettingsError, match="fine-tuned on typed entities"):
+        extractor(tiny.documents(1), type_constraints=True)
+
+
+class Capitals:
+    """Finds every capitalised word, of one name one entity."""
+
+    def find(self, documents: Any) -> Iterator[Document]:
+        for document in documents:
+            names = dict.fromkeys(w for s in document.sentences for w in s if w[:1].isupper())
+            yield tiny.document(document.title, [" ".join(s) for s in document.sentences], list(names))
+
+
+def test_a_recogniser_finds_what_was_not_given(directories: dict[str, Path]) -> None:
+    extractor = load(directories["bilinear"], ner=Capitals())
+    texts = ["Ada met Curie in Gauss", "nobody was there", "Ada was Gauss"]
+    found = extractor(texts, [None, None, [(0, 3), (8, 13)]], threshold=0.0)
+    assert [len(triples) for triples in found] == [18, 0, 6]
+    assert {t.head_text for t in found[0]} == {"Ada", "Curie", "Gauss"}
+
+
+def test_the_names_of_a_triple_file_are_found(directories: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "facts.tsv").write_text("Ada\tknows\tCurie\n")
+    extractor = load(directories["bilinear"], ner=f"names:{tmp_path / 'facts.tsv'}")
+    assert {(t.head_text, t.tail_text) for t in extractor("Curie met Ada.", threshold=0.0)} == {
+        ("Curie", "Ada"),
+        ("Ada", "Curie"),
+    }
+
+
+def test_a_pipeline_of_spacy_finds_entities(directories: dict[str, Path], tmp_path: Path) -> None:
+    spacy = pytest.importorskip("spacy", reason="spaCy is not installed: pip install 'finecl[spacy]'")
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("entity_ruler").add_patterns(
+        [{"label": "PER", "pattern": "Ada"}, {"label": "LOC", "pattern": "Gauss"}]
+    )
+    pipeline.to_disk(tmp_path / "pipeline")
+    extractor = load(directories["bilinear"], ner=f"spacy:{tmp_path / 'pipeline'}")
+    found = extractor("Ada was born in Gauss.", threshold=0.0, type_constraints=True)
+    assert [(t.head_text, t.relation, t.tail_text) for t in found] == [("Ada", "P0", "Gauss")]
+
+
+def test_an_unknown_recogniser_is_one_line(directories: dict[str, Path]) -> None:
+    with pytest.raises(SettingsError, match="expected spacy:PIPELINE or names:TRIPLES, got 'flair'"):
+        load(directories["bilinear"], ner="flair")
+
+
+def test_data_sets_and_no_documents(directories: dict[str, Path]) -> None:
+    extractor = load(directories["bilinear"])
+    rows = datasets.Dataset.from_list(
+        [{"text": "Ada met Curie", "entities": [{"start": 0, "end": 3}, {"start": 8, "end": 13}]}] * 3
+    )
+    found = extractor(rows, threshold=0.0)
+    assert [len(triples) for triples in found] == [6, 6, 6]
+    assert extractor([]) == []
+    assert extractor("Ada met Curie", [(0, 3)]) == []
+
+
+def test_a_run_directory_gives_its_variants(models: dict[str, Path], tmp_path: Path) -> None:
+    made.save(tmp_path / "run" / "extractor" / "pretrained", models["bert"])
+    made.save(tmp_path / "run" / "extractor" / "plain", models["bert"], "markers")
+    assert not load(tmp_path / "run").marked
+    assert load(tmp_path / "run", variant="plain").marked
+    with pytest.raises(ModelError, match="its variants are: plain, pretrained"):
+        load(tmp_path / "run", variant="other")
+
+
+def test_places_without_an_extractor(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="run `finecl finetune` on a run first"):
+        load(tmp_path)
+    with pytest.raises(ModelError, match="expected a directory or OWNER/NAME on the Hugging Face hub"):
+        load(tmp_path / "not" / "there" / "at-all")
+
+
+def test_the_hub_is_asked_for_a_name_and_its_answer_is_one_line() -> None:
+    with pytest.raises(ModelError) as error:  # HF_HUB_OFFLINE is set for all tests
+        load("someone/some-extractor")  # type: ignore[arg-type]
+    assert "cannot read the extractor 'someone/some-extractor': no such directory, and the hub says" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_snapshot_of_the_hub_is_read_as_a_directory(
+    directories: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def snapshot(name: str, revision: str | None) -> str:
+        asked.append((name, revision))
+        return str(directories["bilinear"])
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    extractor = load("someone/some-extractor", revision="v1")  # type: ignore[arg-type]
+    assert asked == [("someone/some-extractor", "v1")]
+    assert extractor.relations == list(made.RELATIONS)
+
+
+def test_it_is_a_name_of_finecl_and_leaves_random_numbers_alone(directories: dict[str, Path]) -> None:
+    assert finecl.RelationExtractor is RelationExtractor
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = finecl.Nothing
+    torch.manual_seed(5)
+    expected = torch.rand(2)
+    torch.manual_seed(5)
+    load(directories["bilinear"])
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_an_unknown_backend_or_batch_size(directories: dict[str, Path]) -> None:
+    with pytest.raises(SettingsError, match="expected torch or onnx, got 'jax'"):
+        load(directories["bilinear"], backend="jax")
+    with pytest.raises(SettingsError, match="max_tokens: expected at least 1, got 0"):
+        load(directories["bilinear"], max_tokens=0)

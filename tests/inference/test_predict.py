@@ -1,0 +1,190 @@
+"""``finecl predict``: files in, triples out; killed and started again; and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars
+import pytest
+from finecl_formats.jsonl import JSONLines
+
+from finecl.inference import RelationExtractor
+from finecl.inference import predict as predicting
+from finecl.types import Document
+from tests import tiny
+from tests.end_to_end.conftest import Finecl, elsewhere, finecl
+from tests.inference import made
+
+__all__ = ["elsewhere", "finecl"]  # fixtures
+
+
+@pytest.fixture
+def model(models: dict[str, Path], tmp_path: Path) -> Path:
+    return made.save(tmp_path / "model", models["bert"])
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> list[Document]:
+    documents = tiny.documents(10, seed=6)
+    JSONLines().write(documents, tmp_path / "in.jsonl")
+    return documents
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_row_a_triple_in_both_formats(model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl) -> None:
+    told = finecl("predict", model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--device", "cpu", "--json")
+    assert told.code == 0, told.err
+    assert "reading" in told.err
+    summary = json.loads(told.out)
+    extractor = RelationExtractor.from_pretrained(model, device="cpu")
+    expected = [
+        {"document": number, "title": document.title, **triple.to_dict()}
+        for number, (document, triples) in enumerate(zip(documents, extractor(documents), strict=True))
+        for triple in triples
+    ]
+    found = rows(tmp_path / "out.jsonl")
+    assert found == expected
+    assert (summary["documents"], summary["triples"], summary["resumed_from"]) == (10, len(found), 0)
+    assert sum(summary["by_relation"].values()) == len(found) > 0
+    told = finecl("predict", model, tmp_path / "in.jsonl", tmp_path / "out.parquet", "--device", "cpu", "--quiet")
+    assert told.err == ""
+    assert told.out.startswith(f"{len(found):,} triples of 10 documents: ")
+    assert polars.read_parquet(tmp_path / "out.parquet").to_dicts() == found
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+
+
+def test_threshold_and_pairs(model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl) -> None:
+    out = tmp_path / "out.jsonl"
+    arguments = ["predict", model, tmp_path / "in.jsonl", out, "--quiet"]
+    assert finecl(*arguments, "--threshold", "0.55").code == 0
+    assert 0 < len(rows(out)) < 10 * 20 * 3
+    assert min(row["probability"] for row in rows(out)) >= 0.55
+    assert finecl(*arguments, "--threshold", "0", "--pairs", "labelled").code == 0
+    asked = {(n, label.head, label.tail) for n, d in enumerate(documents) for label in d.labels}
+    assert {(row["document"], row["head"], row["tail"]) for row in rows(out)} == asked
+    assert len(rows(out)) == len(asked) * len(made.RELATIONS)
+
+
+def _broken_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Ends the process's work like a kill, once some documents have passed the encoder."""
+    stream = RelationExtractor.stream
+    passed = 0
+
+    def dying(self: RelationExtractor, documents: Any, **given: Any) -> Iterator[Any]:
+        nonlocal passed
+        for triples in stream(self, documents, **given):
+            passed += 1
+            if passed > after:
+                raise KeyboardInterrupt
+            yield triples
+
+    monkeypatch.setattr(RelationExtractor, "stream", dying)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_broken_off_and_started_again_gives_the_same_file(
+    ending: str, model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "PIECE", 3)
+    straight, out = tmp_path / f"straight.{ending}", tmp_path / f"out.{ending}"
+    assert finecl("predict", model, tmp_path / "in.jsonl", straight, "--quiet").code == 0
+    with monkeypatch.context() as patch:
+        _broken_off(patch, after=7)
+        assert finecl("predict", model, tmp_path / "in.jsonl", out, "--quiet").code == 130
+    assert not out.exists()
+    partial = tmp_path / f".{out.name}.partial"
+    with partial.open("ab") as stream:  # what was written after the last note, and only in part
+        stream.write(b'{"document": 6, "ti')
+    told = finecl("predict", model, tmp_path / "in.jsonl", out, "--quiet", "--json")
+    summary = json.loads(told.out)
+    assert (summary["resumed_from"], summary["documents"]) == (6, 10)
+    assert out.read_bytes() == straight.read_bytes()
+    assert summary["triples"] == (len(rows(out)) if ending == "jsonl" else polars.read_parquet(out).height)
+    assert not partial.exists()
+
+
+def test_other_input_or_options_start_anew(
+    model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "PIECE", 3)
+    arguments = ["predict", model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--quiet", "--json"]
+    for change in (["--threshold", "0.4"], []):
+        with monkeypatch.context() as patch:
+            _broken_off(patch, after=7)
+            assert finecl(*arguments).code == 130
+        if not change:
+            JSONLines().write([*documents[1:], documents[0]], tmp_path / "in.jsonl")
+        assert json.loads(finecl(*arguments, *change).out)["resumed_from"] == 0
+
+
+def test_raw_text_with_a_recogniser(model: Path, tmp_path: Path, finecl: Finecl) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("Ada met Curie in Gauss.")
+    (tmp_path / "texts" / "b.txt").write_text("Nobody.")
+    (tmp_path / "facts.tsv").write_text("Ada\tknows\tCurie\n")
+    out = tmp_path / "out.jsonl"
+    arguments = ["predict", model, tmp_path / "texts", out, "--threshold", "0", "--quiet"]
+    assert finecl(*arguments, "--ner", f"names:{tmp_path / 'facts.tsv'}").code == 0
+    assert {(row["title"], row["head_text"], row["tail_text"]) for row in rows(out)} == {
+        ("a", "Ada", "Curie"),
+        ("a", "Curie", "Ada"),
+    }
+    out.unlink()
+    assert "expected entities, got none in the first 2 documents" in finecl(*arguments).complaint()
+    assert not [p.name for p in tmp_path.iterdir() if "out.jsonl" in p.name]
+
+
+def test_what_is_refused_leaves_nothing(
+    model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    good = tmp_path / "in.jsonl"
+    assert "ends with .jsonl or .parquet" in finecl("predict", model, good, tmp_path / "out.csv").complaint()
+    assert "in a directory that is there" in finecl("predict", model, good, tmp_path / "x" / "o.jsonl").complaint()
+    assert "got nothing; check the path" in finecl("predict", model, tmp_path / "none.jsonl", out).complaint()
+    assert "expected an extractor or a run" in finecl("predict", tmp_path, good, out, "--quiet").complaint()
+    monkeypatch.setattr(predicting, "PIECE", 3)
+    mention = dataclasses.replace(documents[8].entities[0].mentions[0], end=99)
+    entity = dataclasses.replace(documents[8].entities[0], mentions=(mention,))
+    broken = dataclasses.replace(documents[8], entities=(entity, *documents[8].entities[1:]))
+    JSONLines().write([*documents[:8], broken], tmp_path / "broken.jsonl")
+    said = finecl("predict", model, tmp_path / "broken.jsonl", out, "--quiet").complaint()
+    assert "document 9 ('document 8'), entity 0" in said or "line 9" in said
+    assert not [p.name for p in tmp_path.iterdir() if "out.jsonl" in p.name]
+
+
+@pytest.mark.slow
+def test_a_process_that_is_terminated_goes_on(models: dict[str, Path], tmp_path: Path, elsewhere: Finecl) -> None:
+    """The real thing: SIGKILL between two pieces, then the same command."""
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    from tests.end_to_end.conftest import environment
+
+    model = made.save(tmp_path / "model", models["bert"])
+    many = [dataclasses.replace(d, title=f"{n}") for n in range(60) for d in tiny.documents(20, seed=n)]
+    JSONLines().write(many, tmp_path / "in.jsonl")
+    arguments = ["predict", str(model), str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"), "--quiet", "--json"]
+    process = subprocess.Popen([sys.executable, "-m", "finecl_cli", *arguments], env=environment())
+    for _ in range(600):
+        if (tmp_path / ".out.jsonl.progress.json").exists():
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "out.jsonl").exists()
+    told = elsewhere(*arguments)
+    assert told.code == 0, told.err
+    assert 0 < json.loads(told.out)["resumed_from"] < len(many)
+    again = elsewhere(*arguments[:3], tmp_path / "straight.jsonl", "--quiet")
+    assert again.code == 0, again.err
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "straight.jsonl").read_bytes()
