@@ -97,6 +97,7 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0, markers: bool = Fals
     if precision.device == "cpu":
         quicken_dropout(model)
     encoder = Encoder(model, precision, packing)
+    encoder.recomputes = settings.gradient_checkpointing
     encoder.vocabulary = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     if settings.torch_compile:
         encoder.compile_layers()

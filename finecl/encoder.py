@@ -74,6 +74,8 @@ class Encoder(nn.Module):
 
     vocabulary: Sequence[str] = ()
     """The sub-words by their numbers."""
+    recomputes = False
+    """Whether layers are run a second time in the backward pass (gradient checkpointing)."""
 
     def __init__(self, model: nn.Module, precision: Precision, packing: Packing = "loop") -> None:
         super().__init__()
@@ -132,6 +134,8 @@ class Encoder(nn.Module):
         """
         if self.config.model_type == "modernbert":
             raise ModelError("this extractor steers attention, which finecl can do in BERT and RoBERTa models only")
+        if self.recomputes:  # the second forward pass would not be steered
+            raise ModelError("this extractor steers attention: leave out model.gradient_checkpointing")
         base: Any = self.model.base_model
         layers = {id(layer.attention.self): number for number, layer in enumerate(base.encoder.layer)}
         told = {"lengths": batch.lengths, "steer": steer, "layers": layers}

@@ -58,7 +58,9 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
     """
     card = read_card(directory)
     encoder, reader, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
-    extractor = build_extractor(registry, card["extractor"], card["settings"], encoder, len(card["relations"]) + 1)
+    initial = getattr(registry.part("extractor", card["extractor"]).factory, "initial", ())
+    settings = {name: value for name, value in card["settings"].items() if name not in initial}
+    extractor = build_extractor(registry, card["extractor"], settings, encoder, len(card["relations"]) + 1)
     missing, unexpected = extractor.load_state_dict(load_file(directory / HEAD), strict=False)
     strange = [name for name in missing if not name.startswith("encoder.")] + list(unexpected)
     if strange:

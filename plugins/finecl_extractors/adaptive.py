@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from finecl.errors import SettingsError
 from finecl.types import Batch, LossSum, TextEncoder
 from finecl_extractors.heads import member_entities
 
@@ -28,12 +29,12 @@ class Adaptive(nn.Module):
     def __init__(self, encoder: TextEncoder, relations: int, *, width: int = 256, block: int = 64) -> None:
         super().__init__()
         self.encoder = encoder
-        block = min(block, width)
-        self._block, self._groups = block, max(1, width // block)
-        size = self._block * self._groups
-        self.head = nn.Linear(2 * encoder.hidden_size, size)
-        self.tail = nn.Linear(2 * encoder.hidden_size, size)
-        self.bilinear = nn.Linear(size * block, relations)
+        if block < 1 or width < block or width % block:
+            raise SettingsError(f"extractor.width: expected a multiple of extractor.block = {block}, got {width}")
+        self._block, self._groups = block, width // block
+        self.head = nn.Linear(2 * encoder.hidden_size, width)
+        self.tail = nn.Linear(2 * encoder.hidden_size, width)
+        self.bilinear = nn.Linear(width * block, relations)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[P, R]`` of the asked pairs."""

@@ -21,8 +21,8 @@ class SSAN(nn.Module):
 
     ``structure``: "biaffine" adds q_i' A_t k_j + b_t to the score of tokens i and j in structure t, "decomposed" adds
     q_i . u_t + v_t . k_j + b_t, before the division by the square root of the head's width (section 3). An entity is
-    the mean over all its tokens, through a linear layer and ReLU. The release's loss is a mean within each document
-    first; here all pairs count the same. Its embeddings of entity types and mentions are left out.
+    the mean over all its tokens, each through a linear layer and ReLU. The release's loss is a mean within each
+    document first; here all pairs count the same. Its embeddings of entity types and mentions are left out.
 
     *Shape:* logits [P, R]; the last of the R relations is no-relation.
     """
@@ -50,7 +50,7 @@ class SSAN(nn.Module):
             return added
 
         states_TH = self.encoder.steered(batch, steer)
-        entities_VI = torch.relu(self.project(token_means(states_TH.float(), batch)))
+        entities_VI = token_means(torch.relu(self.project(states_TH.float())), batch)
         logits: Tensor = self.pairs(self.dropout(entities_VI), batch)
         return logits
 
@@ -107,11 +107,11 @@ class Decomposed(nn.Module):
 def structures_of(batch: Batch) -> list[Tensor]:
     """For each document what every token is to every other ``[L, L]``: a number into ``STRUCTURES``, or ``NONE``.
 
-    Only tokens of an entity are something to others. A token of several entities is the first one's.
+    Only tokens of an entity are something to others. A token of several entities is the last one's, as in the release.
     """
     owner = member_entities(batch)
     entity_T = torch.full((len(batch.sentence_T),), NONE, device=owner.device)
-    entity_T[batch.member_M.flip(0)] = owner.flip(0)
+    entity_T = entity_T.scatter_reduce(0, batch.member_M, owner, "amax")
     found = []
     for entity, sentence in zip(
         *(torch.split(column, list(batch.lengths)) for column in (entity_T, batch.sentence_T)), strict=True

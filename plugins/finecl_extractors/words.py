@@ -25,6 +25,8 @@ class Words(nn.Module):
     """
 
     reads_encoder = False
+    initial = ("embeddings",)
+    """Settings that only say how the weights begin: a saved extractor has its own."""
 
     def __init__(
         self, encoder: TextEncoder, relations: int, reader: nn.Module, *, width: int, hidden: int, dropout: float,
@@ -45,7 +47,7 @@ class Words(nn.Module):
         """Logits ``[P, R]`` of the asked pairs."""
         documents = torch.split(self.dropout(self.words(batch.input_ids[0])), list(batch.lengths))
         states_TH = self.dropout(self.reader(documents))
-        entities_VH = torch.relu(self.project(mean_entities(states_TH, batch)))
+        entities_VH = mean_entities(torch.relu(self.project(states_TH)), batch)
         logits: Tensor = self.pairs(entities_VH, batch)
         return logits
 

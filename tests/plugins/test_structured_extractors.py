@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from finecl import registry
 from finecl.config import FinetuneSettings, ModelSettings
-from finecl.errors import ModelError
+from finecl.errors import ModelError, SettingsError
 from finecl.extraction import Labelled, build_extractor, question, train_on
 from finecl.extractor_files import load_extractor, save_extractor
 from finecl.finetune import score_pairs
@@ -63,7 +63,7 @@ def plain_structure(batch: Batch) -> list[list[list[int]]]:
     ends = [*batch.offset_V.tolist()[1:], len(batch.member_M)]
     for entity, (begin, end) in enumerate(zip(batch.offset_V.tolist(), ends, strict=True)):
         for token in batch.member_M[begin:end].tolist():
-            owner.setdefault(token, entity)
+            owner[token] = entity  # of several the last
     found, first = [], 0
     for length in batch.lengths:
         rows = []
@@ -162,6 +162,31 @@ def test_entities_are_means_over_all_their_tokens(load_tiny: LoadTiny, tmp_path:
         expected = states[batch.member_M[begin:end]].mean(dim=0)
         assert torch.allclose(token_means(states, batch)[entity], expected, atol=1e-6)
     assert torch.allclose(mean_entities(states, batch), encoder.entities(states, batch), atol=1e-6)
+
+
+def test_attention_cannot_be_steered_when_it_is_computed_twice(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, _, data = read(load_tiny, tmp_path, gradient_checkpointing=True)
+    extractor = SSAN(encoder, data.relations)
+    with pytest.raises(ModelError, match=r"leave out model\.gradient_checkpointing"):
+        extractor(asked(extractor, data))
+
+
+def test_the_width_of_adaptive_is_a_multiple_of_its_block(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, _, data = read(load_tiny, tmp_path)
+    with pytest.raises(SettingsError, match=r"expected a multiple of extractor\.block = 64, got 100"):
+        Adaptive(encoder, data.relations, width=100)
+
+
+def test_a_saved_word_model_does_not_need_the_vectors_that_it_began_with(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, reader, data = read(load_tiny, tmp_path)
+    (tmp_path / "vectors.txt").write_text("ada 1 2 3\n")
+    settings = {"width": 3, "embeddings": str(tmp_path / "vectors.txt")}
+    extractor = build_extractor(registry.load(), "cnn", dict(settings), encoder, data.relations)
+    card = {"extractor": "cnn", "settings": settings, "relations": list(data.instances.relations), "threshold": 0.0}
+    save_extractor(extractor, reader, card, tmp_path / "saved")
+    (tmp_path / "vectors.txt").unlink()
+    saved = load_extractor(tmp_path / "saved", registry.load(), ModelSettings(precision="float32", device="cpu"))
+    assert torch.equal(saved.extractor.words.weight, extractor.words.weight)
 
 
 def test_modernbert_is_refused(load_tiny: LoadTiny, tmp_path: Path) -> None:
