@@ -79,6 +79,7 @@ class CNN(Words):
 class BiLSTM(Words):
     """A bidirectional LSTM over sub-words, then the pairs (DocRED's "BiLSTM").
 
+    ``hidden`` is the width of each direction, and of the entities after the projection; DocRED's release has 200.
     ``embeddings``: a text file of words and their vectors, as GloVe's, of width ``width``; None begins at random.
     """
 
@@ -128,13 +129,15 @@ class Recurrence(nn.Module):
 def read_embeddings(words: nn.Embedding, vocabulary: object, path: Path) -> int:
     """Puts the vectors of a text file in the places of the sub-words that are whole words; how many there were.
 
-    A line is a word and its numbers, with spaces between, as in GloVe's files; a first line of two numbers, as in
-    word2vec's, is passed over. Marks of the tokenizer (##, G with dot, lower one eighth block) are not part of a word.
+    A line is a word and its numbers, with spaces between, as in GloVe's files, some of whose words hold spaces
+    themselves; a first line of two numbers, as in word2vec's, is passed over. Marks of the tokenizer (##, G with dot,
+    lower one eighth block) are not part of a word.
 
     Raises:
         ModelError: the file cannot be read, or a line has another number of numbers.
     """
     assert isinstance(vocabulary, list | tuple)
+    width = words.embedding_dim
     places: dict[str, list[int]] = {}
     for number, word in enumerate(vocabulary):
         places.setdefault(word.removeprefix("##").lstrip("\u0120\u2581").lower(), []).append(number)
@@ -142,15 +145,24 @@ def read_embeddings(words: nn.Embedding, vocabulary: object, path: Path) -> int:
     try:
         with path.open(encoding="utf-8") as file, torch.no_grad():
             for line, text in enumerate(file, start=1):
-                word, *numbers = text.rstrip().split(" ")
-                if line == 1 and len(numbers) == 1:
+                parts = text.rstrip().split(" ")
+                if line == 1 and len(parts) == 2:
                     continue
-                if len(numbers) != words.embedding_dim:
-                    wanted = f"{words.embedding_dim} numbers (extractor.width)"
-                    raise ModelError(f"{path}: line {line}: expected {wanted}, got {len(numbers)}; set extractor.width")
+                word, numbers = " ".join(parts[:-width]), parts[-width:]
+                if not word or (len(parts) > width + 1 and _is_number(parts[-width - 1])):
+                    wanted, came = f"a word and {width} numbers (extractor.width)", f"{len(parts)} columns"
+                    raise ModelError(f"{path}: line {line}: expected {wanted}, got {came}; set extractor.width")
                 for place in places.get(word.lower(), ()):
                     words.weight[place] = torch.tensor([float(value) for value in numbers])
                     found += 1
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: expected words and their vectors as text, got '{error}'; check the file") from None
     return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

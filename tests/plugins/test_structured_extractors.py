@@ -93,12 +93,13 @@ def test_structures_are_those_of_a_double_loop(load_tiny: LoadTiny, tmp_path: Pa
     assert {t for s in structures for row in s for t in row} == {-1, 0, 1, 2, 3, 4}
 
 
+@pytest.mark.parametrize("at", [0, 1])
 @pytest.mark.parametrize("family", ["bert", "roberta"])
 @pytest.mark.parametrize("structure", ["biaffine", "decomposed"])
 def test_attention_is_the_formula_token_by_token(
-    family: str, structure: Any, load_tiny: LoadTiny, tmp_path: Path
+    at: int, family: str, structure: Any, load_tiny: LoadTiny, tmp_path: Path
 ) -> None:
-    """The first layer, whose input is known: alpha = softmax((q.k + sum_t M_t * (...)) / sqrt(d))."""
+    """Each layer, on what it reads: alpha = softmax((q.k + sum_t M_t * (...)) / sqrt(d))."""
     encoder, _, data = read(load_tiny, tmp_path, family)
     torch.manual_seed(1)
     extractor: Any = SSAN(encoder, data.relations, structure=structure).eval()
@@ -106,7 +107,7 @@ def test_attention_is_the_formula_token_by_token(
         nn.init.normal_(layer.bias)
     batch = asked(extractor, data)
     seen: dict[str, Tensor] = {}
-    module = encoder.model.base_model.encoder.layer[0].attention.self
+    module = encoder.model.base_model.encoder.layer[at].attention.self
     handles = [
         module.register_forward_pre_hook(partial(_see, seen), with_kwargs=True),
         module.register_forward_hook(lambda m, a, out: seen.update(out=out[0])),
@@ -118,7 +119,7 @@ def test_attention_is_the_formula_token_by_token(
     heads, width = encoder.attention_shape[1:]
     with torch.no_grad():
         q, k, v = ((part(seen["x"][0])).view(-1, heads, width) for part in (module.query, module.key, module.value))
-    own, first = extractor.layers[0], 0
+    own, first = extractor.layers[at], 0
     for length, rows in zip(batch.lengths, plain_structure(batch), strict=True):
         for i in range(length):
             for h in range(heads):
@@ -136,6 +137,17 @@ def test_attention_is_the_formula_token_by_token(
                 got = seen["out"].reshape(-1, heads, width)[first + i, h]
                 assert torch.allclose(got, expected, atol=1e-5)
         first += length
+
+
+@pytest.mark.parametrize("structure", ["biaffine", "decomposed"])
+def test_every_part_of_ssan_learns(structure: Any, load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, _, data = read(load_tiny, tmp_path)
+    extractor: Any = SSAN(encoder, data.relations, structure=structure, dropout=0.0)
+    logits = extractor(asked(extractor, data))
+    (logits**2).sum().backward()
+    for name, weight in extractor.layers.named_parameters():
+        assert weight.grad is not None, name
+        assert (weight.grad.flatten(1) != 0).any(dim=1).all(), name  # of every structure
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
@@ -287,8 +299,12 @@ def test_given_embeddings_stand_in_the_places_of_their_words(tmp_path: Path) -> 
     assert words.weight[3].tolist() == [4, 5, 6]
     assert words.weight[2].tolist() == [0, 0, 1]
     assert torch.equal(words.weight[[0, 4]], before[[0, 4]])
-    with pytest.raises(ModelError, match=r"line 2: expected 4 numbers \(extractor\.width\), got 3"):
-        read_embeddings(nn.Embedding(5, 4), vocabulary, path)
+    for width in (2, 4):
+        with pytest.raises(ModelError, match=rf"line 2: expected a word and {width} numbers .*, got 4 columns"):
+            read_embeddings(nn.Embedding(5, width), vocabulary, path)
+    path.write_text(". . . 1 1 1\nto ada@x.org 2 2 2\nada 3 3 3\n")  # as in glove.840B
+    assert read_embeddings(words, vocabulary, path) == 1
+    assert words.weight[1].tolist() == [3, 3, 3]
     path.write_text("ada 1 2 x\n")
     with pytest.raises(ModelError, match="expected words and their vectors as text"):
         read_embeddings(words, vocabulary, path)
