@@ -1,26 +1,61 @@
-"""One self-contained HTML page about a run: results, what was learned when, and labels to look at."""
+"""One self-contained HTML page about a run: results, what was learned when, and labels to look at and to judge."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from finecl.errors import FineCLError
-from finecl.records import read_json
-from finecl.report import drawings, numbers
-from finecl.report.examples import examples_by_relation
+from finecl.errors import FineCLError, SettingsError
+from finecl.records import read_json, write_text
+from finecl.report import numbers, tables
+from finecl.report.drawings import Drawing, drawings
 from finecl.report.figures import COLOURS
-from finecl.report.scores import Scores
+from finecl.report.labels import as_script, label_table
+from finecl.report.scores import Neighbours, Scores, read_others
+from finecl.types import Floats
 
 if TYPE_CHECKING:
     from finecl.corpus import Corpus
 
-__all__ = ["write_report"]
+__all__ = ["write_figures", "write_report"]
 
 REPORT = "report.html"
+ENDINGS = ("svg", "pdf", "png")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What a run directory holds of what a report reads."""
+
+    record: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    scores: Scores | None
+    others: Mapping[str, Floats]
+    near: Neighbours | None
+
+    @classmethod
+    def read(cls, run: Path) -> _Parts:
+        record, metrics = read_json(run / "run.json"), read_json(run / "metrics.json")
+        parquet = run / "scores.parquet"
+        scores = Scores.read(parquet) if parquet.exists() else None
+        if not record and not metrics and scores is None:
+            raise FineCLError(f"{run}: expected a run directory, found no run.json, metrics.json or scores.parquet")
+        others = read_others(run / "scorers.parquet", scores.uid) if scores else {}
+        near = Neighbours.read(run / "neighbours.parquet")
+        return cls(record=record, metrics=metrics, scores=scores, others=others, near=near)
+
+    @property
+    def mode(self) -> str:
+        """Which recording of learning the run's scorer read."""
+        return str(((self.metrics.get("score") or {}).get("scorer_settings") or {}).get("mode", "batch"))
+
+    def drawings(self, names: Mapping[str, str]) -> list[Drawing]:
+        return drawings(self.metrics, self.scores, self.others, names)
 
 
 def write_report(run: Path, silver: Corpus | None) -> Path:
@@ -30,35 +65,64 @@ def write_report(run: Path, silver: Corpus | None) -> Path:
 
     Args:
         run: a run directory with any of ``run.json``, ``metrics.json`` and ``scores.parquet``.
-        silver: the corpus that was scored; without it the page shows no examples.
+        silver: the corpus that was scored; without it the page shows no labels.
 
     Raises:
         FineCLError: there is no run, or one of its files cannot be read.
     """
-    record, metrics = read_json(run / "run.json"), read_json(run / "metrics.json")
-    parquet = run / "scores.parquet"
-    scores = Scores.read(parquet) if parquet.exists() else None
-    if not record and not metrics and scores is None:
-        raise FineCLError(f"{run}: expected a run directory, found no run.json, metrics.json or scores.parquet")
-    page = (
-        _environment()
-        .get_template("template.html.j2")
-        .render(
-            name=record.get("name") or run.resolve().name,
-            facts=numbers.facts(record, metrics),
-            notes=record.get("notes") or [],
-            tiles=numbers.tiles(metrics),
-            results=numbers.results(metrics.get("evaluate") or {}),
-            drawings=drawings.drawings(metrics, scores, silver.names if silver is not None else {}),
-            examples=examples_by_relation(scores, silver) if silver is not None and scores else [],
-            details=numbers.details(record, metrics),
-            colours=COLOURS,
-        )
+    parts = _Parts.read(run)
+    scores, names = parts.scores, silver.names if silver is not None else {}
+    name = str(parts.record.get("name") or run.resolve().name)
+    page = render(
+        "template.html.j2",
+        name=name,
+        facts=numbers.facts(parts.record, parts.metrics),
+        notes=parts.record.get("notes") or [],
+        tiles=numbers.tiles(parts.metrics),
+        results=numbers.results(parts.metrics.get("evaluate") or {}),
+        scorers=tables.scorers(scores, parts.others, str((parts.metrics.get("score") or {}).get("scorer"))),
+        drawings=parts.drawings(names),
+        by_relation=tables.by_relation(scores, names, parts.mode),
+        details=numbers.details(parts.record, parts.metrics),
+        **_labels(parts, silver, name),
     )
-    return _write(run / REPORT, page)
+    write_text(run / REPORT, page)
+    return run / REPORT
 
 
-def _environment() -> Environment:
+def write_figures(run: Path, directory: Path, ending: str, names: Mapping[str, str]) -> Sequence[Path]:
+    """Writes the figures of a run's report as files, for a paper; returns their paths.
+
+    Raises:
+        FineCLError: there is no run.
+        SettingsError: the ending is none of svg, pdf and png.
+    """
+    if ending not in ENDINGS:
+        raise SettingsError(f"--format: expected {', '.join(ENDINGS)}, got '{ending}'")
+    made = _Parts.read(run).drawings(names)
+    directory.mkdir(parents=True, exist_ok=True)
+    return [drawing.save(directory, ending) for drawing in made]
+
+
+def _labels(parts: _Parts, silver: Corpus | None, name: str) -> dict[str, Any]:
+    """What the template asks about the table of labels; none without a corpus, or where nothing was scored."""
+    scores = parts.scores
+    if silver is None or scores is None or not scores.ranked:
+        return {"labels": "", "script": "", "labels_left": False, "truth_known": False}
+    data = label_table(scores, silver, parts.others, parts.near, run=name, mode=parts.mode)
+    listed = len(data["uid"])
+    return {
+        "labels": as_script(data),
+        "script": Markup((Path(__file__).parent / "page.js").read_text(encoding="utf-8")),
+        "labels_listed": listed,
+        "labels_total": data["total"],
+        "labels_left": listed < data["total"],
+        "truth_known": any(truth != -2 for truth in data["truth"]),
+    }
+
+
+def render(template: str, **given: Any) -> str:
+    """A page in the report's colours."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -67,14 +131,4 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = numbers.number
-    return environment
-
-
-def _write(path: Path, page: str) -> Path:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    return environment.get_template(template).render(colours=COLOURS, **given)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib import rc_context
 from matplotlib.figure import Figure
+from scipy.stats import rankdata
 
 from finecl.report import figures
 from finecl.report.numbers import number
@@ -19,34 +22,64 @@ from finecl.types import Floats
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A figure on the page: its heading, the SVG and the caption."""
+    """A figure: its name, heading and caption, and the description read aloud."""
 
     name: str
     title: str
     caption: str
-    svg: Markup
+    description: str
+    figure: Figure
+
+    @property
+    def svg(self) -> Markup:
+        """For the page."""
+        return inline_svg(self.figure, self.name, f"{self.title}. {self.description}")
+
+    def save(self, directory: Path, ending: str) -> Path:
+        """Writes the figure as a file for a paper: ``ending`` is svg, pdf or png. Equal figures give equal files."""
+        path = directory / f"{self.name}.{ending}"
+        settings: Any = {"svg.fonttype": "none", "svg.hashsalt": self.name, "pdf.fonttype": 42}
+        undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
+        with rc_context(settings):
+            self.figure.savefig(path, dpi=200, metadata=undated)
+        return path
 
 
 _Made = tuple[Figure, str, str, str]
 """Figure, heading, caption, and the description read aloud."""
 
 
-def drawings(metrics: Mapping[str, Any], scores: Scores | None, names: Mapping[str, str]) -> list[Drawing]:
-    """The figures for which the run has data, in the order of the page; ``names`` are readable ones of relations."""
+def drawings(
+    metrics: Mapping[str, Any], scores: Scores | None, others: Mapping[str, Floats], names: Mapping[str, str]
+) -> list[Drawing]:
+    """The figures for which the run has data, in the order of the page.
+
+    ``others``: the noise by other scorers on the same evidence. ``names``: readable ones of relations.
+    """
     score, pretrain = metrics.get("score") or {}, metrics.get("pretrain") or {}
     makers: dict[str, Callable[[], Iterator[_Made]]] = {
         "learned-share": lambda: _learned_share(score),
         "label-accuracy": lambda: _label_accuracy(score),
-        "noise-roc": lambda: _noise_roc(scores),
+        "noise-roc": lambda: _noise_roc(scores, _by_scorer(scores, others, score)),
+        "data-map": lambda: _data_map(scores),
+        "agreement": lambda: _agreement(_by_scorer(scores, others, score)),
         "weights": lambda: _weights(scores, score),
         "pretraining-loss": lambda: _pretraining_loss(pretrain),
+        "dev-curves": lambda: _dev_curves(metrics.get("finetune") or {}),
         "learned-by-relation": lambda: _learned_by_relation(scores, score, names),
     }
     return [
-        Drawing(name=name, title=title, caption=caption, svg=inline_svg(figure, name, f"{title}. {description}"))
+        Drawing(name=name, title=title, caption=caption, description=description, figure=figure)
         for name, make in makers.items()
         for figure, title, caption, description in make()
     ]
+
+
+def _by_scorer(scores: Scores | None, others: Mapping[str, Floats], score: Mapping[str, Any]) -> dict[str, Floats]:
+    """The noise by each scorer, the run's own first."""
+    if scores is None or not scores.ranked:
+        return {}
+    return {str(score.get("scorer") or "noise"): scores.noise, **others}
 
 
 def _learned_share(score: Mapping[str, Any]) -> Iterator[_Made]:
@@ -79,18 +112,45 @@ def _label_accuracy(score: Mapping[str, Any]) -> Iterator[_Made]:
         yield figure, "Right labels by learning order", caption, description
 
 
-def _noise_roc(scores: Scores | None) -> Iterator[_Made]:
-    if scores is None or not scores.ranked:
+def _noise_roc(scores: Scores | None, noises: Mapping[str, Floats]) -> Iterator[_Made]:
+    if scores is None or not noises:
         return
-    noise, wrong = scores.wrong()
+    known, wrong = scores.known()
     if wrong.any() and not wrong.all():
         caption = (
             "All labels noisier than some bound are suspected; as the bound falls, the share of wrong labels found "
             f"grows, and the share of right labels suspected with it. Over {len(wrong):,} labels whose truth is known, "
             f"{wrong.sum():,} of them wrong. The area under the curve is the noise AUROC."
         )
-        description = "Receiver operating characteristic."
-        yield figures.noise_roc(noise, wrong), "Wrong labels found by noise", caption, description
+        if len(noises) > 1:
+            caption += " Thin lines: the other scorers, on the same evidence of the same proxy."
+        description = f"Receiver operating characteristic of {', '.join(noises)}."
+        figure = figures.noise_roc({name: noise[known] for name, noise in noises.items()}, wrong)
+        yield figure, "Wrong labels found by noise", caption, description
+
+
+def _data_map(scores: Scores | None) -> Iterator[_Made]:
+    if scores is None or scores.confidence is None or scores.variability is None:
+        return
+    known, wrong = scores.known()
+    rows = known if wrong.any() else np.ones_like(known)
+    caption = (
+        "Each dot is a label: how probable the proxy found it, on average over the epochs, and how much that varied "
+        "(a data map, Swayamdipta et al. 2020). At the top what is easy to learn, at the right what is ambiguous, at "
+        "the bottom left what is hard to learn, where wrong labels gather."
+    )
+    figure = figures.data_map(scores.confidence[rows], scores.variability[rows], wrong if wrong.any() else None)
+    yield figure, "Data map", caption, f"{rows.sum():,} labels."
+
+
+def _agreement(noises: Mapping[str, Floats]) -> Iterator[_Made]:
+    told = {name: noise for name, noise in noises.items() if (noise != noise[0]).any()}
+    if len(told) > 1:
+        ranks = np.stack([rankdata(noise) for noise in told.values()])
+        correlation: Floats = np.corrcoef(ranks).astype(np.float32)
+        caption = "Rank correlation (Spearman) of the noise that each scorer finds: 1 is the same order, 0 no relation."
+        lowest = f"The least is {correlation.min():.2f}."
+        yield figures.agreement(correlation, list(told)), "Agreement of scorers", caption, lowest
 
 
 def _weights(scores: Scores | None, score: Mapping[str, Any]) -> Iterator[_Made]:
@@ -116,13 +176,29 @@ def _pretraining_loss(pretrain: Mapping[str, Any]) -> Iterator[_Made]:
         yield figures.pretraining_loss(series), "Pre-training losses", caption, ", ".join(series)
 
 
+def _dev_curves(finetune: Mapping[str, Any]) -> Iterator[_Made]:
+    curves = {
+        {"pretrained": "pre-trained encoder", "plain": "plain encoder"}.get(name, name): {
+            int(epoch): float(f1) for epoch, f1 in found["dev_f1_by_epoch"].items()
+        }
+        for name, found in finetune.items()
+        if isinstance(found, Mapping) and len(found.get("dev_f1_by_epoch") or {}) > 1
+    }
+    if curves:
+        caption = "F1 on the dev documents at the best threshold, by epoch of fine-tuning; the best epoch is kept."
+        best = ", ".join(f"{name} {max(points.values()):.1%}" for name, points in curves.items())
+        yield figures.dev_curves(curves), "Fine-tuning", caption, best
+
+
 def _learned_by_relation(
     scores: Scores | None, score: Mapping[str, Any], readable: Mapping[str, str]
 ) -> Iterator[_Made]:
-    if scores is None or not (scores.learned_batch.any() or scores.learned_epoch.any()):
+    if scores is None:
         return
     mode = (score.get("scorer_settings") or {}).get("mode", "batch")
-    learned = scores.learned_epoch if mode == "epoch" or not scores.learned_batch.any() else scores.learned_batch
+    learned = scores.learned(mode)
+    if learned is None:
+        return
     epochs = max(len(score.get("learned_share") or []), int(learned.max()))
     share_RE: Floats = scores.learned_by_relation(learned, epochs)
     order = np.argsort(-share_RE[:, -1], kind="stable")

@@ -26,6 +26,8 @@ COLOURS = {"ink": "#1b1f24", "muted": "#5a6370", "grid": "#d9dee4", "first": "#1
 
 _WIDTH = 5.2  # inches: small enough to be legible on a telephone
 _POINTS = 400  # of a long curve; more would only make the page heavier
+_DOTS = 2_500
+_DASHES = ("-", (0, (5, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)))
 
 
 def learned_share(share_by_mode: Mapping[str, Floats]) -> Figure:
@@ -33,7 +35,7 @@ def learned_share(share_by_mode: Mapping[str, Floats]) -> Figure:
 
     *Shape:* arrays [E], under their names in the legend; two at most.
     """
-    figure, axes = _figure(2.9)
+    figure, axes = blank(2.9)
     for (name, share_E), colour, marker in zip(share_by_mode.items(), ("first", "second"), "os", strict=False):
         epochs = np.arange(1, len(share_E) + 1)
         axes.plot(epochs, share_E, color=COLOURS[colour], marker=marker, markersize=5, label=name)
@@ -52,7 +54,7 @@ def learned_by_relation(share_RE: Floats, relations: Sequence[str]) -> Figure:
     *Shape:* ``share_RE`` [R, E].
     """
     count, epochs = share_RE.shape
-    figure, axes = _figure(0.9 + 0.2 * count)
+    figure, axes = blank(0.9 + 0.2 * count)
     cells = [Rectangle((epoch + 0.52, row - 0.48), 0.96, 0.96) for row in range(count) for epoch in range(epochs)]
     depths = [to_rgba(COLOURS["first"], float(share)) for share in np.nan_to_num(share_RE).ravel()]
     axes.add_collection(PatchCollection(cells, facecolors=depths, edgecolors=COLOURS["grid"], linewidths=0.5))
@@ -74,7 +76,7 @@ def label_accuracy(orders: Sequence[str], accuracy_O: Floats, instances_O: Ints,
 
     *Shape:* ``accuracy_O`` (fractions), ``instances_O`` (counts) [O].
     """
-    figure, axes = _figure(3.0)
+    figure, axes = blank(3.0)
     bars = axes.bar(list(orders), accuracy_O, color=COLOURS["first"], width=0.72)
     counts = [_compact(int(count)) for count in instances_O]
     axes.bar_label(bars, counts, fontsize=8, padding=2, color=COLOURS["muted"])
@@ -94,7 +96,7 @@ def weight_histogram(weight: Floats) -> Figure:
 
     *Shape:* ``weight`` [N], finite.
     """
-    figure, axes = _figure(2.6)
+    figure, axes = blank(2.6)
     axes.hist(weight, bins=40, color=COLOURS["first"])
     axes.set(xlabel="weight", ylabel="labels")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -102,20 +104,87 @@ def weight_histogram(weight: Floats) -> Figure:
     return figure
 
 
-def noise_roc(noise: Floats, wrong: Bools) -> Figure:
-    """Receiver operating characteristic of the noise: wrong labels found against right ones suspected.
+def noise_roc(noise_by_scorer: Mapping[str, Floats], wrong: Bools) -> Figure:
+    """Receiver operating characteristic of each noise: wrong labels found against right ones suspected.
 
-    *Shape:* ``noise`` (+inf allowed), ``wrong`` [N]; of each kind of label at least one.
+    The first scorer is drawn strongly, the others thinly.
+
+    *Shape:* noise (+inf allowed), ``wrong`` [N]; of each kind of label at least one.
     """
-    suspected, found, _ = roc_curve(wrong, dense_ranks(noise))
-    kept = np.unique(np.linspace(0, len(found) - 1, _POINTS).round().astype(int))
-    figure, axes = _figure(3.6)
+    figure, axes = blank(3.6 + (0.6 if len(noise_by_scorer) > 1 else 0.0))
     axes.plot((0, 1), (0, 1), color=COLOURS["muted"], linestyle="--", linewidth=1)
     axes.text(0.7, 0.63, "chance", color=COLOURS["muted"], fontsize=9)
-    axes.plot(suspected[kept], found[kept], color=COLOURS["first"])
+    for number, (name, noise) in reversed(list(enumerate(noise_by_scorer.items()))):
+        suspected, found, _ = roc_curve(wrong, dense_ranks(noise))
+        kept = np.unique(np.linspace(0, len(found) - 1, _POINTS if number == 0 else _POINTS // 4).round().astype(int))
+        style = {"color": COLOURS["muted"], "linewidth": 0.9, "linestyle": _DASHES[number % len(_DASHES)]}
+        if number == 0:
+            style = {"color": COLOURS["first"], "linewidth": 2.0}
+        axes.plot(suspected[kept], found[kept], label=name, **style)  # type: ignore[arg-type]
+    if len(noise_by_scorer) > 1:
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7.5, labelcolor=COLOURS["ink"],
+                      reverse=True)  # fmt: skip
     axes.set(xlabel="right labels suspected", ylabel="wrong labels found", xlim=(0, 1), ylim=(0, 1.02))
     _percent(axes)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return figure
+
+
+def data_map(confidence: Floats, variability: Floats, wrong: Bools | None) -> Figure:
+    """Mean confidence in each label against its spread over epochs (Swayamdipta et al. 2020, Figure 1).
+
+    Of many labels a random few thousand are drawn. ``wrong`` colours them, where the truth is known.
+
+    *Shape:* all [N].
+    """
+    shown = np.sort(np.random.default_rng(0).permutation(len(confidence))[:_DOTS])
+    figure, axes = blank(3.6)
+    groups = (
+        {"": np.ones(len(shown), dtype=np.bool_)} if wrong is None else {"right": ~wrong[shown], "wrong": wrong[shown]}
+    )
+    for (name, some), colour, marker in zip(groups.items(), ("first", "second"), "o^", strict=False):
+        rows = shown[some]
+        axes.scatter(variability[rows], confidence[rows], s=7, color=COLOURS[colour], alpha=0.45, marker=marker,
+                     linewidths=0, label=name)  # fmt: skip
+    if wrong is not None:
+        axes.legend(loc="upper right", frameon=False, labelcolor=COLOURS["ink"], title="label", markerscale=2.5)
+        axes.get_legend().get_title().set_color(COLOURS["muted"])  # type: ignore[union-attr]
+    axes.set(xlabel="variability of the confidence", ylabel="mean confidence in the label", ylim=(-0.02, 1.02))
+    return figure
+
+
+def agreement(correlation_SS: Floats, scorers: Sequence[str]) -> Figure:
+    """Rank correlation of every two scorers, as a heat map; below zero in the other colour.
+
+    *Shape:* ``correlation_SS`` [S, S].
+    """
+    count = len(scorers)
+    figure, axes = blank(1.2 + 0.3 * count)
+    cells = [Rectangle((column - 0.48, row - 0.48), 0.96, 0.96) for row in range(count) for column in range(count)]
+    values = correlation_SS.ravel()
+    depths = [to_rgba(COLOURS["first" if value >= 0 else "second"], 0.75 * abs(float(value))) for value in values]
+    axes.add_collection(PatchCollection(cells, facecolors=depths, edgecolors=COLOURS["grid"], linewidths=0.5))
+    for at, value in enumerate(values):
+        row, column = divmod(at, count)
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=COLOURS["ink"])
+    axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5))
+    axes.set_yticks(range(count), [_short(name) for name in scorers], fontsize=8)
+    axes.set_xticks(range(count), [_short(name, 18) for name in scorers], fontsize=7, rotation=40, ha="right")
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def dev_curves(f1_by_variant: Mapping[str, Mapping[int, float]]) -> Figure:
+    """F1 on dev by epoch of fine-tuning (fractions), a line a variant."""
+    figure, axes = blank(2.9)
+    for (name, points), colour, marker in zip(f1_by_variant.items(), ("first", "second"), "os", strict=False):
+        axes.plot(list(points), list(points.values()), color=COLOURS[colour], marker=marker, markersize=5, label=name)
+    axes.set(xlabel="epoch", ylabel="F1 on dev", ylim=(0, None))
+    _whole_numbers(axes)
+    _percent(axes)
+    axes.legend(loc="lower right", frameon=False, labelcolor=COLOURS["ink"])
     return figure
 
 
@@ -136,7 +205,7 @@ def pretraining_loss(loss_by_objective: Mapping[str, Floats]) -> Figure:
     return figure
 
 
-def _figure(height: float) -> tuple[Figure, Axes]:
+def blank(height: float) -> tuple[Figure, Axes]:
     """A figure of the report's width and this height in inches. No pyplot: nothing global, nothing to close."""
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()

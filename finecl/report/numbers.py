@@ -34,12 +34,13 @@ class Tile:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table as text; ``summary`` is a last row set apart."""
+    """A table as text; ``summary`` is a last row set apart, ``notes`` are lines below it."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[str]]]
     summary: tuple[str, Sequence[str]] | None = None
+    notes: Sequence[str] = ()
 
 
 def number(value: Any) -> str:
@@ -93,6 +94,10 @@ def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     if score.get("silver_accuracy") is not None:
         value = percent(score["silver_accuracy"])
         found.append(Tile(label="Silver labels right", value=value, about="percent of all silver labels"))
+    review = score.get("review") or {}
+    if review.get("accuracy") is not None:
+        about = f"percent, {percent(review['low'])} to {percent(review['high'])} with 95 %; {review['random']} judged"
+        found.append(Tile(label="Labels right, by review", value=percent(review["accuracy"]), about=about))
     return found
 
 

@@ -1,9 +1,11 @@
-"""What a report needs of ``scores.parquet``, as arrays."""
+"""What a report needs of ``scores.parquet`` and of the tables beside it, as arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,10 @@ import pyarrow.parquet as pq
 from finecl.errors import FineCLError
 from finecl.types import Bools, Floats, Ints
 
-_COLUMNS = ("document", "head", "tail", "relation", "noise", "weight", "learned_batch", "learned_epoch", "truth")
+Objects = npt.NDArray[np.object_]
+_NUMBERS = ("document", "head", "tail", "noise", "weight", "learned_batch", "learned_epoch")
+_MAP = ("confidence_mean", "variability")
+_TEXTS = ("uid", "relation", "truth", "verdict")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +26,12 @@ class Scores:
     """Columns of ``scores.parquet`` for its N instances.
 
     ``relation`` numbers ``relations``; ``learned_batch`` and ``learned_epoch`` are epochs from 1, 0 for never;
-    ``truth`` holds names of relations, None where unknown; it is None if it was not recorded.
+    ``truth`` holds names of relations, None where unknown; it is None if it was not recorded. ``verdict`` is what
+    people said, "right" or "wrong", None where they did not. ``confidence`` and ``variability`` are the data map's
+    columns, if a proxy was trained.
     """
 
+    uid: tuple[str, ...]
     document: Ints
     head: Ints
     tail: Ints
@@ -33,24 +41,25 @@ class Scores:
     weight: Floats
     learned_batch: Ints
     learned_epoch: Ints
-    truth: npt.NDArray[np.object_] | None
+    truth: Objects | None
+    verdict: Objects
+    confidence: Floats | None = None
+    variability: Floats | None = None
 
     @classmethod
     def read(cls, path: Path) -> Scores:
-        """The scores at ``path``; the columns of learning and truth may be missing there.
+        """The scores at ``path``; the columns of learning, truth and verdicts may be missing there.
 
         Raises:
             FineCLError: the file is no Parquet.
         """
-        try:
-            present = pq.read_schema(path).names
-            table = pq.read_table(path, columns=[name for name in _COLUMNS if name in present])
-        except pa.ArrowInvalid as error:
-            raise FineCLError(f"{path}: expected a Parquet file: {error}; run `finecl score` again") from None
+        table = _table(path, (*_NUMBERS, *_MAP, *_TEXTS))
+        present = table.column_names
         encoded = table["relation"].combine_chunks().dictionary_encode()
-        never = np.zeros(len(table), dtype=np.int64)
-        column = {name: table[name].to_numpy() for name in table.column_names if name not in ("relation", "truth")}
+        never, nobody = np.zeros(len(table), dtype=np.int64), np.full(len(table), None, dtype=object)
+        column = {name: table[name].to_numpy() for name in present if name not in _TEXTS}
         return cls(
+            uid=tuple(table["uid"].to_pylist()),
             document=column["document"],
             head=column["head"],
             tail=column["tail"],
@@ -60,7 +69,10 @@ class Scores:
             weight=column["weight"],
             learned_batch=column.get("learned_batch", never),
             learned_epoch=column.get("learned_epoch", never),
-            truth=np.array(table["truth"].to_pylist(), dtype=object) if "truth" in present else None,
+            truth=_objects(table["truth"]) if "truth" in present else None,
+            verdict=_objects(table["verdict"]) if "verdict" in present else nobody,
+            confidence=column.get("confidence_mean"),
+            variability=column.get("variability"),
         )
 
     @property
@@ -68,13 +80,20 @@ class Scores:
         """Whether the noise tells any labels apart; it does not where nothing scored them."""
         return len(self.noise) > 0 and bool((self.noise != self.noise[0]).any())
 
-    def wrong(self) -> tuple[Floats, Bools]:
-        """Noise of the instances whose truth is known, and whether their label is wrong ``[known]``."""
+    def learned(self, mode: str = "batch") -> Ints | None:
+        """When each label was learned by a mode of recording, else by the other; None if nothing was recorded."""
+        first, second = self.learned_batch, self.learned_epoch
+        if mode == "epoch":
+            first, second = second, first
+        return next((learned for learned in (first, second) if learned.any()), None)
+
+    def known(self) -> tuple[Bools, Bools]:
+        """Which labels have a known truth and no verdict ``[N]``, and which of those are wrong ``[known]``."""
         if self.truth is None:
-            return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.bool_)
-        known = np.array([truth is not None for truth in self.truth], dtype=np.bool_)
+            return np.zeros(len(self.noise), dtype=np.bool_), np.zeros(0, dtype=np.bool_)
+        known = np.array([truth is not None for truth in self.truth], dtype=np.bool_) & (self.verdict == None)  # noqa: E711
         claimed = np.array(self.relations, dtype=object)[self.relation]
-        return self.noise[known], (self.truth != claimed)[known]
+        return known, (self.truth != claimed)[known]
 
     def learned_by_relation(self, learned: Ints, epochs: int) -> Floats:
         """Share of each relation's labels that were learned by the end of each epoch ``[R, E]``."""
@@ -84,3 +103,45 @@ class Scores:
             for epoch in range(1, epochs + 1)
         ]
         return np.stack(shares, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """The nearest labels of some: ``row`` [Q]; ``near`` (-1 for none) and cosine ``similarity`` [Q, 5]."""
+
+    row: Ints
+    near: Ints
+    similarity: Floats
+
+    @classmethod
+    def read(cls, path: Path) -> Neighbours | None:
+        """What stage "score" wrote, if it did."""
+        if not path.exists():
+            return None
+        table = _table(path, ("row", "near", "similarity"))
+        near, similarity = (np.array(table[name].to_pylist()) for name in ("near", "similarity"))
+        return cls(row=table["row"].to_numpy(), near=near, similarity=similarity)
+
+
+def read_others(path: Path, uids: tuple[str, ...]) -> Mapping[str, Floats]:
+    """The noise by other scorers ``[N]``; none where the file is not there, or is of other labels."""
+    if not path.exists():
+        return {}
+    table = _table(path, None)
+    if table["uid"].to_pylist() != list(uids):
+        return {}
+    return {name: table[name].to_numpy() for name in table.column_names if name != "uid"}
+
+
+def _table(path: Path, columns: tuple[str, ...] | None) -> Any:
+    """Those of the columns that are there, or all."""
+    try:
+        present = pq.read_schema(path).names
+        return pq.read_table(path, columns=[name for name in present if columns is None or name in columns])
+    except pa.ArrowInvalid as error:
+        raise FineCLError(f"{path}: expected a Parquet file: {error}; run `finecl score` again") from None
+
+
+def _objects(column: Any) -> Objects:
+    found: Objects = np.array(column.to_pylist(), dtype=object)
+    return found

@@ -14,6 +14,8 @@ from finecl.entities import type_only_accuracy
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun
 from finecl.metrics import noise_scores
+from finecl.review import apply_verdicts, estimate, judged, read_verdicts
+from finecl.stages.comparison import nearest_labels, other_scorers, write_comparison, write_neighbours
 from finecl.stages.context import Context, effective_sample_size
 from finecl.stages.gathering import evidence_fingerprint, gather, needs
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, first_epoch
@@ -27,7 +29,9 @@ def score_fingerprint(context: Context) -> str:
     s = context.settings
     chosen = (context.method.scorer, dict(s.scorer), context.method.weighting, dict(s.weighting), s.compat)
     silver = (context.corpora.silver.fingerprint, context.corpora.relations)
-    return fingerprint(silver, [evidence_fingerprint(context, need) for need in needs(context)], chosen)
+    made = (silver, [evidence_fingerprint(context, need) for need in needs(context)], chosen)
+    verdicts = {uid: verdict.verdict for uid, verdict in read_verdicts(context.directory).items()}
+    return fingerprint(*made, verdicts) if verdicts else fingerprint(*made)
 
 
 def score(context: Context) -> dict[str, Any]:
@@ -43,18 +47,27 @@ def score(context: Context) -> dict[str, Any]:
         noise = checked_noise(context.method.scorer, scorer.score(instances, evidence), len(instances))
         record |= {"scorer_settings": {k: v for k, v in vars(scorer).items() if not k.startswith("_")}}
     weights = checked_weights(context.method.weighting, weighting.weigh(noise), noise)
+    found_noise, said = noise, read_verdicts(context.directory)
+    uids = [f"{uid:016x}" for uid in instances.uid.tolist()]
+    verdicts = judged(uids, said)
+    noise, weights = apply_verdicts(noise, weights, verdicts)
     truth = context.corpora.silver.truths(instances.relations)
+    record |= {"review": estimate(said.values()).to_dict()} if said else {}
     record["type_only_accuracy"] = _shortcut(context, instances)
     record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
-    record |= _noise_record(noise, truth) if context.method.scorer else {}
+    record |= _noise_record(found_noise, truth) if context.method.scorer else {}
     if run:
         record |= _proxy_record(run) | _learning_record(evidence, truth, getattr(scorer, "mode", "batch"))
     if run:
         record["suspected_pairs"] = len(run.suspects.document)
+    near = nearest_labels(context, instances, noise) if (noise != noise[0]).any() else None
     if context.ranks.main:
         if run:
             run.suspects.write(context.directory, instances.relations, context.corpora.silver.titles)
-        _write(context, instances, noise, weights, evidence)
+        if near:
+            write_neighbours(context.directory, near)
+            write_comparison(context.directory, uids, other_scorers(context, instances, evidence, needs(context)))
+        _write(context, instances, noise, weights, evidence, verdicts)
     return record
 
 
@@ -161,7 +174,9 @@ def _learning_record(evidence: Evidence, truth: Bools | None, mode: str) -> dict
     return {"learned_share": share, **shares, "label_accuracy_by_order": by_order or None}
 
 
-def _write(context: Context, instances: Instances, noise: Floats, weights: Floats, evidence: Evidence) -> None:
+def _write(
+    context: Context, instances: Instances, noise: Floats, weights: Floats, evidence: Evidence, verdicts: Any
+) -> None:
     corpus = context.corpora.silver
     titles = corpus.titles
     names = np.array(instances.relations, dtype=object)
@@ -177,6 +192,7 @@ def _write(context: Context, instances: Instances, noise: Floats, weights: Float
     }
     unknown: list[str | None] = [None] * len(instances)
     columns["truth"] = pa.array(corpus.stated(instances.relations) or unknown, type=pa.string())
+    columns["verdict"] = pa.array(verdicts.tolist(), type=pa.string())
     for mode, dynamics in (("batch", evidence.batch), ("epoch", evidence.epoch)):
         columns[f"learned_{mode}"] = first_epoch(dynamics.correct) if dynamics else np.zeros(len(instances), dtype=int)
     columns |= _summaries(evidence.batch or evidence.epoch, len(instances))

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from finecl.errors import FineCLError
-from finecl.report import figures, write_report
-from finecl.report.examples import Piece, highlight
+from finecl.report import figures, write_figures, write_report
+from finecl.report.excerpts import Excerpt, Piece, excerpt, highlight
+from finecl.report.labels import as_script, noise_shares
 from finecl.report.svg import inline_svg
 from finecl.types import Document, Entity, Mention
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from finecl.corpus import Corpus
 
 VOID = {"meta", "br", "hr", "link", "img", "input"}
-FIGURES = {"learned-share", "label-accuracy", "noise-roc", "weights", "pretraining-loss", "learned-by-relation"}
+FIGURES = {
+    "learned-share", "label-accuracy", "noise-roc", "data-map", "agreement", "weights", "pretraining-loss",
+    "dev-curves", "learned-by-relation",
+}  # fmt: skip
 
 
 def mention(sentence: int, start: int, end: int, name: str) -> Mention:
@@ -66,10 +70,10 @@ class Page(HTMLParser):
         super().__init__()
         self.stack: list[str] = []
         self.ids: list[str] = []
-        self.marks: set[tuple[str, str]] = set()
+        self.scripts: dict[str, str] = {}
         self.attributes: list[tuple[str, str | None]] = []
         self.words: list[str] = []
-        self._mark: str | None = None
+        self._script: str | None = None
         self.feed(text)
         self.close()
         assert self.stack == []
@@ -77,7 +81,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.attributes += attrs
         self.ids += [value or "" for key, value in attrs if key == "id"]
-        self._mark = dict(attrs).get("class") if tag == "mark" else None
+        self._script = dict(attrs).get("id") or "code" if tag == "script" else None
         if tag not in VOID:
             self.stack.append(tag)
 
@@ -88,12 +92,19 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.stack.pop() == tag
+        self._script = None
 
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
-        if self._mark:
-            self.marks.add((self._mark, data))
-            self._mark = None
+        if self._script:
+            self.scripts[self._script] = data
+        else:
+            self.words.append(data)
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """What the table of labels reads."""
+        found: dict[str, Any] = json.loads(self.scripts["labels-data"])
+        return found
 
     @property
     def text(self) -> str:
@@ -109,6 +120,7 @@ def metrics() -> dict[str, Any]:
     test = {"f1": 0.5, "ign_f1": 0.4567, "precision": 0.5, "recall": 0.5, "threshold": 0.31, "dev_f1": 0.51}
     return {
         "score": score | shares,
+        "finetune": {"pretrained": {"dev_f1_by_epoch": {"1": 0.2, "2": 0.5}}, "plain": {"dev_f1_by_epoch": {}}},
         "pretrain": {"steps": 4, "tokens": 1000, "loss": loss},
         "evaluate": {"pretrained": test | {"f1": 0.6123, "macro_f1": 0.3}, "plain": test | {"macro": 0.35}},
     }
@@ -126,6 +138,8 @@ def scores_table(count: int = 16) -> pa.Table:
         "weight": np.linspace(0, 1, count, dtype=np.float32),
         "learned_batch": number % 3,
         "learned_epoch": number % 2,
+        "confidence_mean": np.linspace(0, 1, count),
+        "variability": np.linspace(0.5, 0, count),
         "truth": [("P19", "P20", "NA", None)[i % 4] for i in number],
     }
     return pa.table(columns)
@@ -152,6 +166,10 @@ def make(tmp_path: Path) -> Made:
             (tmp_path / "metrics.json").write_text(json.dumps(numbers))
         if table is not None:
             pq.write_table(table, tmp_path / "scores.parquet")
+            others = {"uid": table["uid"], "small-loss": np.linspace(3, 1, len(table)).astype(np.float32)}
+            pq.write_table(pa.table(others), tmp_path / "scorers.parquet")
+            near = {"row": [4], "near": [[0, 3, -1, -1, -1]], "similarity": [[0.9, 0.5, 0.0, 0.0, 0.0]]}
+            pq.write_table(pa.table(near), tmp_path / "neighbours.parquet")
         corpus = FakeCorpus()
         path = write_report(tmp_path, cast("Corpus", corpus) if silver else None)
         return path, Page(path.read_text(encoding="utf-8")), corpus
@@ -169,16 +187,19 @@ def test_a_full_run_shows_its_numbers(make: Made) -> None:
     assert not list(path.parent.glob(".*"))
 
 
-def test_the_page_refers_to_nothing_outside_and_holds_no_script(make: Made) -> None:
+def test_the_page_refers_to_nothing_outside(make: Made) -> None:
     path, page, _ = make(metrics(), scores_table())
     text = path.read_text(encoding="utf-8")
-    for outside in ("http://", "https://", "src=", "@import", "<script", "<link", "<metadata"):
+    for outside in ("http://", "https://", "src=", "@import", "<link", "<metadata"):
         assert outside not in text
     hrefs = [value or "" for key, value in page.attributes if key in ("href", "xlink:href")]
     assert hrefs
     assert all(href.removeprefix("#") in page.ids for href in hrefs)
     assert len(set(page.ids)) == len(page.ids)
-    assert "<script>alert('x')</script>" in page.text  # escaped in the source, so text on the page
+    assert "<script>alert" not in text  # in the data, and escaped there
+    assert "<b>Byron" not in text
+    assert page.labels["title"][0] == "Ada & <b>Byron</b>"
+    assert "<" not in as_script({"a": "</script><!--<script>"})
 
 
 def test_colours_are_those_of_the_page(make: Made) -> None:
@@ -191,26 +212,80 @@ def test_colours_are_those_of_the_page(make: Made) -> None:
     assert "prefers-color-scheme: dark" in text
 
 
-def test_examples_highlight_entities_and_tell_the_truth(make: Made) -> None:
+def test_the_labels_stand_from_noisy_to_clean_with_their_text_and_truth(make: Made) -> None:
     _, page, corpus = make(metrics(), scores_table())
-    assert {("head", "Ada Lovelace"), ("head", "Lovelace"), ("tail", "London")} <= page.marks
-    for text in ("✓ the text says so", "✗ the text says: place of death", "✗ the text says: no relation", "noise ∞"):
-        assert text in page.text
-    assert "It rained" not in page.text
-    assert len(corpus.read) == len(set(corpus.read)) == 6 + 2  # three of each end; two of the rarer relation in all
+    found = page.labels
+    assert len(found["uid"]) == found["total"] == 16
+    assert found["noise"] == sorted(found["noise"], reverse=True)
+    names = [found["relations"][number] for number in found["relation"]]
+    assert names.count("place of birth") == 14
+    at = {uid: place for place, uid in enumerate(found["uid"])}
+    for number in range(16):
+        place = at[f"{number:016x}"]
+        relation = "P19" if number < 14 else "P20"
+        truth = ("P19", "P20", "NA", None)[number % 4]
+        expected = -2 if truth is None else -1 if truth == "NA" else found["ids"].index(truth)
+        assert found["truth"][place] == expected
+        assert found["ids"][found["relation"][place]] == relation
+        assert found["learned"][place] == number % 3
+        assert found["weight"][place] == pytest.approx(number / 15, abs=1e-4)
+    text, spans = found["text"][0], found["head"][0]
+    assert [text[a:b] for a, b in zip(spans[::2], spans[1::2], strict=True)] == ["Ada Lovelace"]
+    assert found["neighbours"] == {str(at[f"{4:016x}"]): [[at[f"{0:016x}"], 90], [at[f"{3:016x}"], 50]]}
+    assert found["scorers"]["small-loss"][at[f"{0:016x}"]] == 969  # the noisiest of 16, halfway through its place
+    assert set(found["drawn"]) == {"random"}  # of so few labels all are
+    assert sorted(corpus.read) == list(range(16))
+
+
+def test_of_many_labels_the_noisiest_are_listed_and_those_to_be_judged(
+    make: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finecl.report.labels.LISTED", 500)
+    _, page, corpus = make(metrics(), scores_table(1000))
+    found = page.labels
+    assert len(found["uid"]) == 500
+    assert found["total"] == 1000
+    assert found["drawn"].count("random") == 100
+    assert found["drawn"].count("noisiest") == 200
+    assert "500 noisiest of 1,000 labels" in page.text
+    assert len(corpus.read) == 500
+
+
+def test_shares_of_less_noisy_labels_are_within_0_and_1_and_equal_for_equals() -> None:
+    noise = np.array([1, math.inf, 1, 0], dtype=np.float32)
+    assert noise_shares(noise).tolist() == [0.5, 0.875, 0.5, 0.125]
+
+
+def test_scorers_and_relations_are_compared(make: Made) -> None:
+    _, page, _ = make(metrics(), scores_table())
+    assert "Scorers compared" in page.text
+    assert "learning-order (this run's)" in page.text
+    assert "small-loss" in page.text
+    # Of 12 labels with a known truth those of number 0, 4, 8, 12 are right: P19, and stated; 13 is P19 and P20.
+    assert "place of death 2 " in page.text
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
+def test_figures_are_written_as_files_and_equal_ones_are_equal(make: Made, tmp_path: Path, ending: str) -> None:
+    run = make(metrics(), scores_table())[0].parent
+    names = {"P19": "place of birth"}
+    first, again = (write_figures(run, tmp_path / at, ending, names) for at in ("one", "two"))
+    assert {path.name for path in first} == {f"{name}.{ending}" for name in FIGURES}
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
 
 
 def test_truth_unknown(make: Made) -> None:
-    for table in (scores_table().drop_columns(["truth"]), scores_table().set_column(9, "truth", [[None] * 16])):
+    for table in (scores_table().drop_columns(["truth"]), scores_table().set_column(11, "truth", [[None] * 16])):
         _, page, _ = make(metrics() | {"score": {"label_accuracy_by_order": None}}, table)
         assert "noise-roc" not in page.ids
-        assert "the text says" not in page.text
-        assert page.marks
+        assert "Scorers compared" not in page.text
+        assert set(page.labels["truth"]) == {-2}
+        assert "wrong, by their truth" not in page.text
 
 
 def test_a_run_that_stopped_after_score(make: Made) -> None:
     _, page, _ = make({"score": metrics()["score"]}, scores_table())
-    assert set(page.ids) & FIGURES == FIGURES - {"pretraining-loss"}
+    assert set(page.ids) & FIGURES == FIGURES - {"pretraining-loss", "dev-curves"}
     assert "Results on the test documents" not in page.text
 
 
@@ -223,7 +298,7 @@ def test_missing_sections_are_left_out(make: Made, numbers: dict[str, Any] | Non
     assert "demo <1>" in page.text
 
 
-def test_a_run_that_scored_nothing_has_no_noisiest_labels(make: Made) -> None:
+def test_a_run_that_scored_nothing_has_no_labels_to_look_at(make: Made) -> None:
     table = scores_table()
     _, page, corpus = make({}, table.set_column(5, "noise", [np.zeros(len(table), dtype=np.float32)]))
     assert corpus.read == []
@@ -254,6 +329,17 @@ def test_sentences_left_out_are_marked() -> None:
         Piece(role="head", text="Lovelace"),
         Piece(role="", text="wrote <script>alert('x')</script> ."),
     ]
+
+
+def test_an_excerpt_is_a_sentence_that_names_both_else_the_first_of_each() -> None:
+    text = "Ada Lovelace was born in London ."
+    assert excerpt(DOCUMENT, 0, 1) == Excerpt(text=text, head=((0, 12),), tail=((25, 31),))
+    apart = Document(
+        title="apart",
+        sentences=(("It", "rained", "."), ("Ada", "left", "."), ("So", "?"), ("London", "is", "large", ".")),
+        entities=(Entity(mentions=(mention(1, 0, 1, "Ada"),)), Entity(mentions=(mention(3, 0, 1, "London"),))),
+    )
+    assert excerpt(apart, 1, 0) == Excerpt(text="Ada left . … London is large .", head=((13, 19),), tail=((0, 3),))
 
 
 def test_relations_of_any_script_and_with_dollars_are_drawn_as_they_stand() -> None:

@@ -1,7 +1,8 @@
-"""``finecl report``: one stage of a run that is there."""
+"""``finecl report``: the page of a run or of a suite, and its figures as files."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -11,8 +12,31 @@ from finecl_cli.running import work
 
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SUITE_DIR", type=click.Path(path_type=Path))
+@click.option("--figures", metavar="DIR", type=click.Path(path_type=Path), help="Write the figures as files, too.")
+@click.option(
+    "--format",
+    "ending",
+    type=click.Choice(("svg", "pdf", "png")),
+    default="pdf",
+    show_default=True,
+    help="Of the figures' files.",
+)
+@click.option("--baseline", metavar="METHOD", help="Of a suite: the method that the others are compared with.")
 @output_options
-def command(run: Path, quiet: bool, as_json: bool) -> None:
-    """Write report.html of the run in RUN, from what it has so far."""
+def command(run: Path, figures: Path | None, ending: str, baseline: str | None, quiet: bool, as_json: bool) -> None:
+    """Write report.html of the run in RUN, from what it has so far; or of a suite's results (runs/benchmark-NAME)."""
+    if (run / "cells").is_dir():
+        from finecl_benchmarks.suite_page import write_suite_figures, write_suite_report
+
+        page = write_suite_report(run, baseline)
+        made = write_suite_figures(run, figures, ending) if figures else []
+        click.echo(json.dumps({"report": str(page), "figures": list(map(str, made))}) if as_json else page)
+        return
     work(run, "report", only=True, quiet=quiet, as_json=as_json)
+    if figures:
+        from finecl.report import write_figures
+        from finecl.run import Run
+
+        for path in write_figures(run, figures, ending, Run.open(run).context.corpora.names):
+            click.echo(path, err=True)

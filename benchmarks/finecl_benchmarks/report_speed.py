@@ -1,0 +1,121 @@
+"""Seconds that a report of 100,000 labels takes to write, and to open from disk in headless Chromium.
+
+    python -m finecl_benchmarks.report_speed --keep
+
+The documents are those of the built-in corpus, again and again under other titles; noise and weights are drawn at random.
+A page is open when its table of labels shows rows. Every opening is one of a browser that was just started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finecl.corpus import Corpus
+from finecl.demo import DemoSettings, demo_corpora
+from finecl.records import environment, write_json
+from finecl.report import write_report
+from finecl.types import Instances
+from finecl_benchmarks.record import RESULTS
+
+GOAL = 3.0  # seconds
+
+
+def main() -> None:
+    """Measures, prints the record and with ``--keep`` writes it."""
+    parser = argparse.ArgumentParser(description="Seconds to write and to open a large report.")
+    parser.add_argument("--labels", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/report.json")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        record = measure(Path(directory), given.labels, given.rounds)
+    if given.keep:
+        write_json(RESULTS / "report.json", record)
+    json.dump(record, sys.stdout, indent=1)
+    print()
+
+
+def measure(directory: Path, labels: int, rounds: int) -> dict[str, Any]:
+    """The record of one measurement."""
+    corpus, instances = synthetic(directory, labels)
+    write_scores(directory, instances)
+    began = time.perf_counter()
+    page = write_report(directory, corpus)
+    wrote = time.perf_counter() - began
+    seconds = [opened(page) for _ in range(rounds)]
+    return {
+        "benchmark": "report",
+        "labels": len(instances),
+        "documents": len(corpus),
+        "megabytes": page.stat().st_size / 1e6,
+        "write_seconds": wrote,
+        "open_seconds": seconds,
+        "open_seconds_median": statistics.median(seconds),
+        "goal": GOAL,
+        **environment(),
+    }
+
+
+def synthetic(directory: Path, labels: int) -> tuple[Corpus, Instances]:
+    """Documents of the built-in corpus, again and again under other titles; the first so many labels are kept."""
+    some = demo_corpora(1, DemoSettings(silver=500, train=1, dev=1, test=1)).silver
+    copies = -(-labels // sum(len(document.labels) for document in some))
+    documents = (replace(d, title=f"{d.title}, copy {copy}") for copy in range(copies) for d in some)
+    corpus = Corpus.from_documents(documents, directory / "corpus.arrow")
+    instances = corpus.instances(corpus.relations)
+    kept = np.arange(len(instances)) < labels
+    return corpus, instances.part(kept, document=instances.document)
+
+
+def write_scores(directory: Path, instances: Instances) -> None:
+    """A scored run of these labels."""
+    generator, count = np.random.default_rng(0), len(instances)
+    names = np.array(instances.relations, dtype=object)
+    columns = {
+        "uid": [f"{uid:016x}" for uid in instances.uid.tolist()],
+        "document": instances.document,
+        "head": instances.head,
+        "tail": instances.tail,
+        "relation": names[instances.relation],
+        "noise": generator.random(count, dtype=np.float32),
+        "weight": generator.random(count, dtype=np.float32),
+        "learned_batch": generator.integers(0, 16, count),
+        "learned_epoch": generator.integers(0, 16, count),
+    }
+    pq.write_table(pa.table(columns), directory / "scores.parquet")
+    others = {name: generator.random(count, dtype=np.float32) for name in ("small-loss", "confidence", "forgetting")}
+    pq.write_table(pa.table({"uid": columns["uid"], **others}), directory / "scorers.parquet")
+    write_json(directory / "run.json", {"name": "many labels"})
+
+
+def opened(page: Path) -> float:
+    """Seconds from asking a fresh browser for the page until its table shows rows."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        tab = browser.new_page()
+        began = time.perf_counter()
+        tab.goto(page.as_uri())
+        tab.wait_for_selector("#labels-rows tr")
+        seconds = time.perf_counter() - began
+        browser.close()
+    return seconds
+
+
+if __name__ == "__main__":
+    main()

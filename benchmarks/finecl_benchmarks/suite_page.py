@@ -1,0 +1,140 @@
+"""A suite's results as one self-contained HTML page: methods with intervals, curves over fractions, and the tables."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import t as student
+
+from finecl.errors import FineCLError
+from finecl.records import read_json, write_text
+from finecl.report import REPORT, render
+from finecl.report.drawings import Drawing
+from finecl.report.numbers import Table as PageTable
+from finecl_benchmarks import suite_figures as figures
+from finecl_benchmarks.tables import Record, Table, tables
+
+
+def write_suite_report(directory: Path, baseline: str | None = None) -> Path:
+    """Writes ``report.html`` into a suite's directory and returns its path.
+
+    Raises:
+        FineCLError: no cell is done there.
+    """
+    records = read_cells(directory)
+    done = [record for record in records if not record.get("failed")]
+    commits = ", ".join(dict.fromkeys(str(record["commit"]) for record in done))
+    page = render(
+        "suite.html.j2",
+        name=f"Suite {directory.name}",
+        about=f"{len(done)} cells, {len(records) - len(done)} that could not be run. Commit {commits}. Whiskers are "
+        "95 % intervals of the mean over seeds (Student's t); of a single seed there is none.",
+        drawings=drawings(done),
+        tables=[_for_page(table) for table in tables(records, baseline)],
+    )
+    write_text(directory / REPORT, page)
+    return directory / REPORT
+
+
+def write_suite_figures(directory: Path, into: Path, ending: str) -> list[Path]:
+    """Writes the page's figures as files and returns their paths."""
+    into.mkdir(parents=True, exist_ok=True)
+    done = [record for record in read_cells(directory) if not record.get("failed")]
+    return [drawing.save(into, ending) for drawing in drawings(done)]
+
+
+def read_cells(directory: Path) -> list[dict[str, Any]]:
+    """The records of all cells that are done, ordered by what they vary.
+
+    Raises:
+        FineCLError: there are none.
+    """
+    found = [read_json(path) for path in sorted((directory / "cells").glob("*.json"))]
+    if not found:
+        raise FineCLError(f"{directory}: expected a suite's results, found no cell; run `finecl benchmark run`")
+    return sorted(found, key=lambda record: (record["kind"], str(sorted(record["varied"].items()))))
+
+
+def drawings(records: Sequence[Record]) -> list[Drawing]:
+    """Methods compared on each task and fraction, their curves over fractions, and scorers over rates of noise."""
+    return [*_methods(records), *_curves(records), *_scorers(records)]
+
+
+def _methods(records: Sequence[Record]) -> Iterator[Drawing]:
+    for place, some in _grouped([r for r in records if "method" in r["varied"]], ("task", "fraction")).items():
+        values = {method: [r["value"] for r in own] for (method,), own in _grouped(some, ("method",)).items()}
+        spreads = dict(sorted(((m, interval(v)) for m, v in values.items()), key=lambda item: -item[1][0]))
+        where = _told(place)
+        yield Drawing(
+            name=_slug("methods", *map(str, place)),
+            title=f"Methods{where}",
+            caption=f"{str(some[0]['headline']).replace('_', ' ')}{where}, mean over seeds and its 95 % interval.",
+            description=", ".join(f"{method} {100 * mean:.1f}" for method, (mean, _) in spreads.items()),
+            figure=figures.intervals(spreads),
+        )
+
+
+def _curves(records: Sequence[Record]) -> Iterator[Drawing]:
+    with_fraction = [r for r in records if "fraction" in r["varied"]]
+    for (task,), some in _grouped(with_fraction, ("task",)).items():
+        curves: dict[str, dict[float, float]] = {}
+        for (method, fraction), own in sorted(_grouped(some, ("method", "fraction")).items()):
+            curves.setdefault(str(method), {})[float(fraction)] = statistics.fmean(r["value"] for r in own)
+        if max(len(points) for points in curves.values()) > 1:
+            yield Drawing(
+                name=_slug("curves", str(task)),
+                title=f"{task}: by training data",
+                caption=f"{str(some[0]['headline']).replace('_', ' ')} by share of the training data, mean over seeds.",
+                description=", ".join(curves),
+                figure=figures.curves(curves, "training data, per cent"),
+            )
+
+
+def _scorers(records: Sequence[Record]) -> Iterator[Drawing]:
+    of_noise = [r for r in records if r["kind"] == "noise" and r["varied"].get("rate") is not None]
+    for (kind,), some in _grouped(of_noise, ("noise",)).items():
+        curves: dict[str, dict[float, float]] = {}
+        for (rate,), own in sorted(_grouped(some, ("rate",)).items()):
+            for scorer in dict.fromkeys(name for record in own for name in record["metrics"]):
+                known = [r["metrics"][scorer]["auroc"] for r in own if scorer in r["metrics"]]
+                curves.setdefault(scorer, {})[100 * float(rate)] = statistics.fmean(known)
+        yield Drawing(
+            name=_slug("scorers", str(kind)),
+            title=f"Scorers, {kind} noise",
+            caption="AUROC of the noise by share of wrong labels, mean over seeds.",
+            description=", ".join(curves),
+            figure=figures.curves(curves, "wrong labels, per cent", percent=False),
+        )
+
+
+def interval(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and half the width of its 95 % interval by Student's t; None of a single value."""
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return mean, None
+    half = float(student.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
+    return mean, half
+
+
+def _grouped(records: Sequence[Record], by: Sequence[str]) -> dict[tuple[Any, ...], list[Record]]:
+    found: dict[tuple[Any, ...], list[Record]] = {}
+    for record in records:
+        found.setdefault(tuple(record["varied"].get(key) for key in by), []).append(record)
+    return found
+
+
+def _told(place: tuple[Any, ...]) -> str:
+    task, fraction = place
+    return (f" on {task}" if task else "") + (f", {fraction:g} % of train" if fraction else "")
+
+
+def _slug(*parts: str) -> str:
+    return "-".join("".join(c if c.isalnum() else "-" for c in part) for part in parts if part != "None").lower()
+
+
+def _for_page(table: Table) -> PageTable:
+    rows = [(row[0], row[1:]) for row in table.rows]
+    return PageTable(title=table.title, columns=table.columns[1:], rows=rows, notes=table.notes)

@@ -1,0 +1,196 @@
+// The table of labels: sorting, filtering, verdicts. Reads the JSON of the script element "labels-data".
+(() => {
+  "use strict";
+  const data = JSON.parse(document.getElementById("labels-data").textContent);
+  const count = data.uid.length, size = 25, store = `finecl-verdicts:${data.run}:${data.uid[0]}`;
+  const at = (id) => document.getElementById(id);
+  const element = (tag, text = "", classes = "") => {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    if (classes) made.className = classes;
+    return made;
+  };
+  const percent = (thousandths) => `${(thousandths / 10).toFixed(1)} %`;
+  const truth = (row) => (data.truth[row] === -2 ? "" : data.truth[row] === -1 ? "no relation" : data.relations[data.truth[row]]);
+  const lower = data.text.map((text, row) => `${text} ${data.title[row]} ${data.uid[row]}`.toLowerCase());
+  const verdicts = new Map();
+  try {
+    for (const [uid, given] of Object.entries(JSON.parse(localStorage.getItem(store) || "{}"))) verdicts.set(uid, given);
+  } catch { /* a browser without storage keeps verdicts until the page is closed */ }
+
+  const columns = {
+    noise: (row) => data.noise[row],
+    weight: (row) => data.weight[row],
+    learned: (row) => (data.learned ? data.learned[row] || Infinity : 0),
+    relation: (row) => data.relations[data.relation[row]],
+    text: (row) => data.text[row],
+  };
+  let order = [...Array(count).keys()], shown = order, page = 0, sorted = "noise", rising = false;
+  const open = new Set();
+
+  const verdict = (row) => verdicts.get(data.uid[row])?.verdict || data.verdict[row];
+  const keeps = {
+    all: () => true,
+    wrong: (row) => data.truth[row] !== -2 && data.truth[row] !== data.relation[row],
+    right: (row) => data.truth[row] === data.relation[row],
+    never: (row) => data.learned && data.learned[row] === 0,
+    dropped: (row) => data.weight[row] === 0,
+    random: (row) => data.drawn[row] === "random",
+    noisiest: (row) => data.drawn[row] === "noisiest",
+    judged: (row) => Boolean(verdict(row)),
+  };
+
+  function sort() {
+    const of = columns[sorted], sign = rising ? 1 : -1;
+    const keys = Array.from({ length: count }, (_, row) => of(row));
+    order = [...Array(count).keys()].sort((a, b) => (keys[a] < keys[b] ? -sign : keys[a] > keys[b] ? sign : a - b));
+    for (const head of document.querySelectorAll("#labels-table th[data-column]")) {
+      const own = head.dataset.column === sorted;
+      head.setAttribute("aria-sort", own ? (rising ? "ascending" : "descending") : "none");
+    }
+    filter();
+  }
+
+  function filter() {
+    const words = at("labels-find").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const relation = at("labels-relation").value, keep = keeps[at("labels-show").value];
+    shown = order.filter((row) => (relation === "" || data.relation[row] === Number(relation))
+      && keep(row) && words.every((word) => lower[row].includes(word)));
+    page = 0;
+    draw();
+  }
+
+  function marked(row) {
+    const made = element("p", "", "text"), text = data.text[row];
+    const spans = [];
+    for (const role of ["head", "tail"]) {
+      for (let i = 0; i < data[role][row].length; i += 2) spans.push([data[role][row][i], data[role][row][i + 1], role]);
+    }
+    let done = 0;
+    for (const [start, end, role] of spans.sort((a, b) => a[0] - b[0])) {
+      made.append(text.slice(done, start), element("mark", text.slice(start, end), role));
+      done = end;
+    }
+    made.append(text.slice(done));
+    return made;
+  }
+
+  function judge(row, given) {
+    const uid = data.uid[row], before = verdicts.get(uid);
+    if (given === null || (before && before.verdict === given.verdict && before.truth === given.truth)) verdicts.delete(uid);
+    else verdicts.set(uid, given);
+    try {
+      localStorage.setItem(store, JSON.stringify(Object.fromEntries(verdicts)));
+    } catch { /* see above */ }
+    draw();
+  }
+
+  function judging(row) {
+    const cell = element("td", "", "verdict"), own = verdicts.get(data.uid[row]);
+    for (const [value, sign] of [["right", "✓"], ["wrong", "✗"]]) {
+      const button = element("button", sign, value);
+      button.type = "button";
+      button.title = `The label is ${value}`;
+      button.setAttribute("aria-pressed", String(verdict(row) === value));
+      button.addEventListener("click", () => judge(row, { verdict: value, truth: null }));
+      cell.append(button);
+    }
+    if (own?.verdict === "wrong") {
+      const select = element("select");
+      select.title = "What the text states";
+      select.append(new Option("states …", ""));
+      data.relations.forEach((name, number) => number !== data.relation[row] && select.append(new Option(name, data.ids[number])));
+      select.value = own.truth || "";
+      select.addEventListener("change", () => judge(row, { verdict: "wrong", truth: select.value || null }));
+      cell.append(select);
+    }
+    return cell;
+  }
+
+  function why(row) {
+    const made = element("div", "", "why");
+    const ranks = Object.entries(data.scorers).map(([name, shares]) => `${name} ${percent(shares[row])}`);
+    if (ranks.length) made.append(element("p", `Noisier than so many labels, by each scorer: ${ranks.join(" · ")}`));
+    const near = data.neighbours[row];
+    if (near?.length) {
+      const same = near.filter(([other]) => data.relation[other] === data.relation[row]).length;
+      made.append(element("p", `Its nearest labels by the untrained encoder; ${same} of ${near.length} carry the same relation:`));
+      const list = element("ul");
+      for (const [other, cosine] of near) {
+        const item = element("li", `${data.relations[data.relation[other]]} (cosine ${(cosine / 100).toFixed(2)}, noisier than ${percent(data.noise[other])})`);
+        item.append(marked(other));
+        list.append(item);
+      }
+      made.append(list);
+    } else made.append(element("p", "Neighbours are at hand for the noisiest labels."));
+    made.append(element("p", `uid ${data.uid[row]}${data.drawn[row] ? ` · to be judged: ${data.drawn[row]}` : ""}`, "small"));
+    return made;
+  }
+
+  function line(row) {
+    const made = element("tr");
+    made.dataset.uid = data.uid[row];
+    const cells = [percent(data.noise[row]), String(data.weight[row]), data.learned ? String(data.learned[row] || "never") : "–",
+      data.relations[data.relation[row]]];
+    cells.forEach((text, number) => {
+      const cell = element("td", text);
+      cell.dataset.name = ["noise", "weight", "learned", "relation"][number];
+      made.append(cell);
+    });
+    const cell = element("td", "", "sentence");
+    cell.append(marked(row));
+    const about = element("p", `${data.title[row]} `, "small");
+    const stated = truth(row);
+    if (stated) about.append(data.truth[row] === data.relation[row] ? element("span", "✓ the text says so", "right")
+      : element("span", `✗ the text says: ${stated}`, "wrong"));
+    const button = element("button", open.has(row) ? "hide" : "why?", "link");
+    button.type = "button";
+    button.setAttribute("aria-expanded", String(open.has(row)));
+    button.addEventListener("click", () => { open.has(row) ? open.delete(row) : open.add(row); draw(); });
+    about.append(" ", button);
+    cell.append(about);
+    if (open.has(row)) cell.append(why(row));
+    made.append(cell, judging(row));
+    return made;
+  }
+
+  function draw() {
+    const pages = Math.max(1, Math.ceil(shown.length / size));
+    at("labels-rows").replaceChildren(...shown.slice(page * size, (page + 1) * size).map(line));
+    at("labels-count").textContent = `${shown.length.toLocaleString("en")} of ${count.toLocaleString("en")} labels · page ${page + 1} of ${pages}`;
+    at("labels-before").disabled = page === 0;
+    at("labels-after").disabled = page + 1 >= pages;
+    const own = verdicts.size;
+    at("labels-save").disabled = own === 0;
+    at("labels-save").textContent = own ? `Save ${own} verdict${own > 1 ? "s" : ""}` : "Save verdicts";
+  }
+
+  function save() {
+    const row = new Map(data.uid.map((uid, number) => [uid, number]));
+    const lines = [...verdicts].filter(([uid]) => row.has(uid)).map(([uid, given]) => `${JSON.stringify({
+      uid, verdict: given.verdict, truth: given.truth, drawn: data.drawn[row.get(uid)] })}\n`);
+    const link = element("a");
+    link.href = URL.createObjectURL(new Blob(lines, { type: "application/jsonl" }));
+    link.download = "verdicts.jsonl";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  const names = data.relations.map((name, number) => [name, number]).sort((a, b) => (a[0] < b[0] ? -1 : 1));
+  for (const [name, number] of names) at("labels-relation").append(new Option(name, number));
+  for (const head of document.querySelectorAll("#labels-table th[data-column] button")) {
+    head.addEventListener("click", () => {
+      const column = head.parentElement.dataset.column;
+      rising = sorted === column ? !rising : column === "relation" || column === "text" || column === "learned";
+      sorted = column;
+      sort();
+    });
+  }
+  for (const id of ["labels-relation", "labels-show"]) at(id).addEventListener("change", filter);
+  at("labels-find").addEventListener("input", filter);
+  at("labels-before").addEventListener("click", () => { page -= 1; draw(); });
+  at("labels-after").addEventListener("click", () => { page += 1; draw(); });
+  at("labels-save").addEventListener("click", save);
+  at("labels").hidden = false;
+  filter();
+})();

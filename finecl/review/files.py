@@ -1,0 +1,145 @@
+"""Labels to be judged as files, and the verdicts in them: JSON lines, or tasks of Label Studio."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from finecl.errors import FormatError
+from finecl.records import write_json, write_text
+from finecl.report.excerpts import Excerpt
+from finecl.review.verdicts import Verdict
+
+_VERDICTS = ("right", "wrong")
+_TO_FILL_IN = ("verdict", "truth")
+CONFIG = """<View>
+  <Header value="Does the text say so?  $claim"/>
+  <Labels name="label" toName="text"><Label value="head"/><Label value="tail"/></Labels>
+  <Text name="text" value="$text"/>
+  <Choices name="verdict" toName="text" choice="single" required="true">
+    <Choice value="right"/><Choice value="wrong"/>
+  </Choices>
+  <TextArea name="truth" toName="text" maxSubmissions="1" placeholder="the relation that it states, if another"/>
+</View>
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One label to be judged. ``name`` is a readable name of ``relation``; ``verdict`` is what is known already."""
+
+    uid: str
+    drawn: str
+    title: str
+    head: str
+    relation: str
+    name: str
+    tail: str
+    noise: float
+    weight: float
+    excerpt: Excerpt
+    verdict: str | None = None
+    truth: str | None = None
+
+
+def write_jsonl(tasks: Sequence[Task], path: Path) -> None:
+    """Writes a row a label; ``verdict`` (right or wrong) and ``truth`` are to be filled in."""
+    write_text(path, "".join(json.dumps(_row(task), ensure_ascii=False) + "\n" for task in tasks))
+
+
+def _row(task: Task) -> dict[str, Any]:
+    row = {key: value for key, value in asdict(task).items() if key not in ("excerpt", *_TO_FILL_IN)}
+    row["noise"] = task.noise if task.noise < float("inf") else "inf"
+    spans = {"head_spans": task.excerpt.head, "tail_spans": task.excerpt.tail}
+    return {**row, "text": task.excerpt.text, **spans, **{key: getattr(task, key) for key in _TO_FILL_IN}}
+
+
+def write_label_studio(tasks: Sequence[Task], path: Path) -> Path:
+    """Writes tasks for Label Studio, and beside them the labelling interface that they need, whose path is returned."""
+    write_json(path, [_task(task) for task in tasks])
+    config = path.with_suffix(".xml")
+    write_text(config, CONFIG)
+    return config
+
+
+def _task(task: Task) -> dict[str, Any]:
+    given = {key: value for key, value in _row(task).items() if key not in _TO_FILL_IN}
+    spans = [(role, at) for role, some in (("head", task.excerpt.head), ("tail", task.excerpt.tail)) for at in some]
+    regions = [
+        {
+            "id": f"{role}{number}", "type": "labels", "from_name": "label", "to_name": "text",
+            "value": {"start": a, "end": b, "text": task.excerpt.text[a:b], "labels": [role]},
+        }
+        for number, (role, (a, b)) in enumerate(spans)
+    ]  # fmt: skip
+    claim = f"{task.head} | {task.name} | {task.tail}"
+    return {"data": {**given, "claim": claim}, "predictions": [{"model_version": "finecl", "result": regions}]}
+
+
+def read_answers(path: Path, relations: Mapping[str, str]) -> tuple[list[Verdict], int]:
+    """The verdicts of a file, and how many of its labels have none.
+
+    ``relations``: names by which a truth may be given, and the relation that each stands for.
+
+    Raises:
+        FormatError: the file is of neither kind, or says something that is no verdict.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: expected verdicts as JSON lines or Label Studio's JSON: {error}") from None
+    answers = _label_studio(path, text) if text.lstrip()[:1] == "[" else _lines(path, text)
+    found, open_ = [], 0
+    for place, uid, verdict, truth, why in answers:
+        if verdict is None:
+            open_ += 1
+            continue
+        if verdict not in _VERDICTS:
+            raise FormatError(f"{place}: verdict: expected right, wrong or null, got {verdict!r:.40}")
+        if truth is not None and truth not in relations:
+            raise FormatError(f"{place}: truth: expected a relation of the run or null, got {truth!r:.60}")
+        said: Literal["right", "wrong"] = "right" if verdict == "right" else "wrong"
+        found.append(Verdict(uid=uid, verdict=said, truth=relations[truth] if truth else None, drawn=why))
+    return found, open_
+
+
+_Answer = tuple[str, str, Any, str | None, str]
+"""Where it stands, uid, verdict, truth, and why the label was shown."""
+
+
+def _lines(path: Path, text: str) -> Iterator[_Answer]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        place = f"{path}: line {number}"
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise FormatError(f"{place}: expected a JSON object, got: {error}; correct the line") from None
+            yield place, _uid(row, place), row.get("verdict"), row.get("truth") or None, str(row.get("drawn") or "")
+
+
+def _label_studio(path: Path, text: str) -> Iterator[_Answer]:
+    try:
+        tasks = json.loads(text)
+    except ValueError as error:
+        raise FormatError(f"{path}: expected Label Studio's JSON export: {error}") from None
+    for number, task in enumerate(tasks):
+        place = f"{path}: task {number}"
+        data = task.get("data") if isinstance(task, dict) else None
+        if not isinstance(data, dict):
+            raise FormatError(f"{place}: expected a task with data, got {task!r:.60}; export as JSON")
+        kept = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
+        said = {item.get("from_name"): item.get("value", {}) for a in kept[:1] for item in a.get("result") or []}
+        choices, texts = said.get("verdict", {}).get("choices"), said.get("truth", {}).get("text")
+        truth = (texts[0] if isinstance(texts, list) else texts) if texts else None
+        yield place, _uid(data, place), choices[0] if choices else None, truth or None, str(data.get("drawn") or "")
+
+
+def _uid(row: Any, place: str) -> str:
+    uid = row.get("uid") if isinstance(row, dict) else None
+    if not isinstance(uid, str):
+        raise FormatError(f"{place}: uid: expected that of a label, got {uid!r:.40}; keep it as it was exported")
+    return uid

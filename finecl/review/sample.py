@@ -1,0 +1,32 @@
+"""Which labels to judge: some drawn at random, which tell how many are right, and the noisiest of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from finecl.ragged import rank_within
+from finecl.types import Floats, Ints
+
+DRAWN = ("", "random", "noisiest")
+"""Why a label is to be judged, by the number that ``drawn`` gives."""
+
+
+def drawn(
+    uids: Sequence[str], noise: Floats, relation: Ints, *, top: int = 200, random: int = 100, most: int | None = None
+) -> Ints:
+    """Why each label is to be judged ``[N]``, a number into ``DRAWN``; 0 for no reason.
+
+    ``random`` labels are a simple random sample of all: those of the smallest uids, which are hashes. A report and an
+    export therefore draw the same. Of the others the ``top`` noisiest are drawn, of each relation at most ``most``.
+    """
+    found = np.zeros(len(uids), dtype=np.int64)
+    order = np.argsort(np.array([int(uid, 16) for uid in uids], dtype=np.uint64), kind="stable")
+    found[order[:random]] = 1
+    rest = order[random:]  # so that ties of noise are in no order of documents
+    rest = rest[np.argsort(-noise[rest], kind="stable")]
+    if most is not None:
+        rest = rest[rank_within(relation[rest]) < most]
+    found[rest[:top]] = 2
+    return found

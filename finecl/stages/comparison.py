@@ -1,0 +1,103 @@
+"""What stage "score" leaves beside the scores, for the report: other scorers on the same evidence, and neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finecl.extraction import Labelled, pair_vectors
+from finecl.metrics import dense_ranks
+from finecl.ragged import find
+from finecl.registry import Part
+from finecl.stages.context import Context
+from finecl.types import Evidence, Floats, Instances, Ints, Need
+
+SCORERS, NEIGHBOURS = "scorers.parquet", "neighbours.parquet"
+_ASKED, _AMONG, _NEAREST = 2_000, 20_000, 5  # bound what neighbours cost, whatever the size of the corpus
+
+
+def other_scorers(
+    context: Context, instances: Instances, evidence: Evidence, there: Sequence[Need]
+) -> dict[str, Floats]:
+    """The noise ``[N]`` by every other registered scorer that needs no settings and only the evidence that is there."""
+    found: dict[str, Floats] = {}
+    for name, part in context.registry.parts("scorer").items():
+        try:
+            noise = _noise(part, instances, evidence, there) if name != context.method.scorer else None
+        except Exception:  # nobody asked for it: what is wrong with it must not stop the run
+            continue
+        if noise is not None and noise.shape == (len(instances),) and not np.isnan(noise).any():
+            found[name] = noise
+    return found
+
+
+def _noise(part: Part, instances: Instances, evidence: Evidence, there: Sequence[Need]) -> Floats | None:
+    scorer = part.create()
+    if not set(getattr(scorer, "needs", ("dynamics",))) <= set(there):
+        return None
+    noise: Floats = np.asarray(scorer.score(instances, evidence), dtype=np.float32)
+    return noise
+
+
+def nearest_labels(context: Context, instances: Instances, noise: Floats) -> dict[str, Any]:
+    """The nearest labels of the noisiest 2,000, among 20,000 labels of other pairs, drawn at random if there are more.
+
+    Entity pairs are compared by the cosine of [head; tail], as the encoder has them before any training. Columns
+    ``row`` [Q], and ``near`` and ``similarity`` [Q, 5], rows of the instances; -1 where there are fewer. Every rank
+    takes part.
+    """
+    asked = np.sort(np.argsort(dense_ranks(noise), kind="stable")[-_ASKED:])
+    among = np.sort(np.random.default_rng(context.settings.seed).permutation(len(instances))[:_AMONG])
+    wanted = np.union1d(asked, among)
+    documents = np.unique(instances.document[wanted])
+    chosen = np.zeros(len(instances), dtype=np.bool_)
+    chosen[wanted] = True
+    part = instances.part(chosen, document=find(documents, instances.document))
+    data = Labelled(tokens=context.labelled("silver").tokens.part(documents), instances=part)
+    vectors = pair_vectors(context.encoder()[0], data)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    read = wanted[~np.isnan(vectors).any(axis=1)]
+    asked, among = (np.intersect1d(some, read) for some in (asked, among))
+    of_asked, of_among = (vectors[np.searchsorted(wanted, some)] for some in (asked, among))
+    near, similarity = _nearest(of_asked, of_among, instances.pair[asked], instances.pair[among])
+    return {"row": asked, "near": np.append(among, -1)[near], "similarity": similarity}
+
+
+def _nearest(asked_QH: Floats, among_CH: Floats, pair_Q: Ints, pair_C: Ints) -> tuple[Ints, Floats]:
+    """Numbers and similarities of the nearest candidates of other pairs ``[Q, 5]``, nearest first; -1 where none is."""
+    near = np.full((len(asked_QH), _NEAREST), -1, dtype=np.int64)
+    similarity = np.zeros(near.shape, dtype=np.float32)
+    count = min(_NEAREST, len(among_CH))
+    for begin in range(0, len(asked_QH) if count else 0, 256):
+        part = slice(begin, begin + 256)
+        cosine = asked_QH[part] @ among_CH.T
+        cosine[pair_Q[part, None] == pair_C[None, :]] = -np.inf
+        best = np.argsort(-cosine, axis=1, kind="stable")[:, :count]
+        value = np.take_along_axis(cosine, best, axis=1)
+        near[part, :count] = np.where(np.isfinite(value), best, -1)
+        similarity[part, :count] = np.where(np.isfinite(value), value, 0.0)
+    return near, similarity
+
+
+def write_comparison(directory: Path, uids: list[str], noises: Mapping[str, Floats]) -> None:
+    """Writes ``scorers.parquet``: a uid and a column for each scorer."""
+    _write(directory / SCORERS, {"uid": uids, **noises})
+
+
+def write_neighbours(directory: Path, found: Mapping[str, Any]) -> None:
+    """Writes ``neighbours.parquet``; see ``nearest_labels``."""
+    _write(directory / NEIGHBOURS, {name: list(column) for name, column in found.items()})
+
+
+def _write(path: Path, columns: Mapping[str, Any]) -> None:
+    unfinished = path.with_name(f".{path.name}")
+    try:
+        pq.write_table(pa.table(dict(columns)), unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

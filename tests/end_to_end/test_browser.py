@@ -1,0 +1,162 @@
+"""The report in a real browser, from disk: no error, any width, light and dark; its table and its review page work."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from finecl.report import write_report
+from tests.end_to_end.conftest import Finecl
+from tests.unit.test_report import FakeCorpus, metrics
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'finecl[test]'")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    with sync.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Any]:
+    """Opens a page as a person of some taste does, and fails if the console says anything bad."""
+    contexts, said = [], []
+
+    def call(path: Path, width: int = 1280, scheme: str = "light") -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda told: said.append(told.text) if told.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield call
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_it_fits_and_has_no_error(width: int, scheme: str, straight: Path, opened: Any) -> None:
+    page = opened(straight / "report.html", width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
+    assert page.locator("#labels-rows tr").count() == 25
+    assert page.locator("figure svg").count() >= 6
+
+
+def column(page: Any, name: str) -> list[str]:
+    found: list[str] = page.locator(f"#labels-rows td[data-name={name}]").all_inner_texts()
+    return found
+
+
+def test_labels_are_sorted_and_filtered(straight: Path, opened: Any) -> None:
+    page = opened(straight / "report.html")
+    scores = pq.read_table(straight / "scores.parquet").to_pylist()
+    shares = [float(text.split()[0]) for text in column(page, "noise")]
+    assert shares == sorted(shares, reverse=True)
+    page.click("#labels-table th[data-column=weight] button")
+    heavy = [float(text) for text in column(page, "weight")]
+    assert heavy == [round(w, 4) for w in sorted((row["weight"] for row in scores), reverse=True)[:25]]
+    page.click("#labels-table th[data-column=weight] button")
+    light = [float(text) for text in column(page, "weight")]
+    assert light == [round(w, 4) for w in sorted(row["weight"] for row in scores)[:25]]
+    assert page.get_attribute("#labels-table th[data-column=weight]", "aria-sort") == "ascending"
+    first = page.evaluate("document.querySelector('#labels-rows tr').dataset.uid")
+    page.fill("#labels-find", first)
+    assert page.locator("#labels-rows tr").count() == 1
+    assert page.inner_text("#labels-count").startswith(f"1 of {len(scores)} labels")
+    page.fill("#labels-find", "")
+    chosen = page.locator("#labels-relation option").nth(1)
+    name, value = chosen.inner_text(), chosen.get_attribute("value")
+    page.select_option("#labels-relation", value)
+    assert set(column(page, "relation")) == {name}
+    page.select_option("#labels-relation", "")
+    page.select_option("#labels-show", "wrong")
+    wrong = sum(row["truth"] != row["relation"] for row in scores)
+    assert page.inner_text("#labels-count").startswith(f"{wrong} of ")
+    page.select_option("#labels-show", "all")
+    page.click("#labels-after")
+    assert "page 2 of" in page.inner_text("#labels-count")
+    page.locator("#labels-rows button.link").first.click()
+    assert "uid " in page.inner_text(".why")
+
+
+def test_verdicts_given_on_the_page_come_into_the_run(
+    straight: Path, tmp_path: Path, opened: Any, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINECL_CACHE", str(straight.parent / "cache"))
+    run = Path(shutil.copytree(straight, tmp_path / "run"))
+    page = opened(run / "report.html")
+    page.select_option("#labels-show", "random")
+    rows = page.locator("#labels-rows tr")
+    uids = [rows.nth(number).get_attribute("data-uid") for number in range(3)]
+    rows.nth(0).locator("button.right").click()
+    rows.nth(1).locator("button.wrong").click()
+    rows.nth(1).locator("select").select_option(index=1)
+    truth = rows.nth(1).locator("select").input_value()
+    rows.nth(2).locator("button.right").click()
+    rows.nth(2).locator("button.right").click()  # taken back
+    assert page.inner_text("#labels-save") == "Save 2 verdicts"
+    page.reload()
+    assert page.inner_text("#labels-save") == "Save 2 verdicts"  # the browser remembers
+    with page.expect_download() as download:
+        page.click("#labels-save")
+    saved = tmp_path / "verdicts.jsonl"
+    download.value.save_as(saved)
+    found = [json.loads(line) for line in saved.read_text().splitlines()]
+    assert found == [
+        {"uid": uids[0], "verdict": "right", "truth": None, "drawn": "random"},
+        {"uid": uids[1], "verdict": "wrong", "truth": truth, "drawn": "random"},
+    ]
+    told = finecl("review", "import", run, saved, "--quiet", "--json")
+    assert told.code == 0, told.err
+    assert json.loads(told.out)["random"] == 2
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_labels_open(tmp_path: Path, opened: Any) -> None:
+    """They are all on the page; how long it takes is measured in benchmarks/."""
+    count = 100_000
+    write_many(tmp_path, count)
+    page = opened(write_report(tmp_path, FakeCorpus()))  # type: ignore[arg-type]
+    assert page.inner_text("#labels-count").startswith("100,000 of 100,000 labels · page 1 of 4000")
+    page.click("#labels-table th[data-column=relation] button")
+    assert column(page, "relation")[0] == "place of birth"
+
+
+def write_many(run: Path, count: int) -> None:
+    """A run of many labels."""
+    number = np.arange(count)
+    columns = {
+        "uid": [f"{i * 2654435761 % 2**32:08x}{i:08x}" for i in range(count)],
+        "document": number,
+        "head": number * 0,
+        "tail": number * 0 + 1,
+        "relation": ["P19" if i % 2 else "P20" for i in range(count)],
+        "noise": np.random.default_rng(0).random(count, dtype=np.float32),
+        "weight": np.ones(count, dtype=np.float32),
+        "learned_batch": number % 16,
+        "learned_epoch": number % 16,
+        "truth": [("P19", "P20", "NA", None)[i % 4] for i in range(count)],
+    }
+    pq.write_table(pa.table(columns), run / "scores.parquet")
+    (run / "run.json").write_text(json.dumps({"name": "many"}))
+    (run / "metrics.json").write_text(json.dumps(metrics()))

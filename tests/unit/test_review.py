@@ -1,0 +1,154 @@
+"""What people said of labels: which are shown to them, files out and in, and what follows."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from finecl.errors import FormatError
+from finecl.report.excerpts import Excerpt
+from finecl.review import DRAWN, Verdict, add_verdicts, apply_verdicts, drawn, estimate, judged, read_verdicts
+from finecl.review.files import CONFIG, Task, read_answers, write_jsonl, write_label_studio
+
+RELATIONS = {"place of birth": "P19", "P19": "P19", "P20": "P20", "no_relation": "no_relation"}
+
+
+def uids(count: int) -> list[str]:
+    return [f"{uid:016x}" for uid in np.random.default_rng(0).integers(0, 2**63, count).tolist()]
+
+
+def task(number: int = 0, **changed: Any) -> Task:
+    given: dict[str, Any] = {
+        "uid": f"{number:016x}", "drawn": "random", "title": "T", "head": "Ada", "relation": "P19",
+        "name": "place of birth", "tail": "Rom", "noise": 0.5, "weight": 1.5,
+        "excerpt": Excerpt(text="Ada saw Rom .", head=((0, 3),), tail=((8, 11),)),
+    }  # fmt: skip
+    return Task(**(given | changed))
+
+
+def test_a_random_sample_is_drawn_of_all_and_the_noisiest_of_the_rest() -> None:
+    noise = np.arange(1000, dtype=np.float32)
+    relation = np.arange(1000) % 2
+    names = uids(1000)
+    found = drawn(names, noise, relation, top=50, random=100)
+    random, noisiest = (np.flatnonzero(found == DRAWN.index(why)) for why in ("random", "noisiest"))
+    assert len(random) == 100
+    assert {names[row] for row in random} == set(sorted(names)[:100])
+    assert abs(noise[random].mean() - 500) < 100  # of all, not of the noisy ones
+    rest = [row for row in range(999, -1, -1) if row not in set(random.tolist())]
+    assert sorted(rest[:50]) == noisiest.tolist()
+
+
+def test_no_relation_has_more_than_its_share_of_the_noisiest() -> None:
+    noise, relation = np.arange(100, dtype=np.float32), np.where(np.arange(100) < 90, 0, 1)
+    found = drawn(uids(100), noise, relation, top=20, random=0, most=5)
+    assert np.flatnonzero(found).tolist() == [85, 86, 87, 88, 89, 95, 96, 97, 98, 99]
+
+
+def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Path) -> None:
+    assert read_verdicts(tmp_path) == {}
+    add_verdicts(tmp_path, [Verdict(uid="b", verdict="right", drawn="random"), Verdict(uid="a", verdict="wrong")])
+    found = add_verdicts(tmp_path, [Verdict(uid="b", verdict="wrong", truth="P20"), Verdict(uid="c", verdict="right")])
+    assert found["b"] == Verdict(uid="b", verdict="wrong", truth="P20", drawn="random")
+    assert read_verdicts(tmp_path) == found
+    assert [v.uid for v in read_verdicts(tmp_path).values()] == ["a", "b", "c"]
+    (tmp_path / "verdicts.jsonl").write_text('{"uid": "a"}\n')
+    with pytest.raises(FormatError, match="expected the verdicts that `finecl review import` writes"):
+        read_verdicts(tmp_path)
+
+
+def test_a_wrong_label_is_dropped_and_a_right_one_weighs_most() -> None:
+    noise, weights = np.array([1, 2, 3, math.inf], dtype=np.float32), np.array([4, 3, 2, 0.5], dtype=np.float32)
+    names = ["a", "b", "c", "d"]
+    said = judged(names, {"b": Verdict(uid="b", verdict="wrong"), "d": Verdict(uid="d", verdict="right")})
+    assert said.tolist() == [None, "wrong", None, "right"]
+    new_noise, new_weights = apply_verdicts(noise, weights, said)
+    assert new_noise.tolist() == [1, math.inf, 3, 1]
+    assert new_weights.tolist() == [4, 0, 2, 4]
+    nothing = apply_verdicts(noise, weights, judged(names, {}))
+    assert nothing[0] is noise
+    assert nothing[1] is weights
+
+
+def test_only_labels_drawn_at_random_tell_how_many_are_right() -> None:
+    said = [Verdict(uid=str(n), verdict="right" if n < 60 else "wrong", drawn="random") for n in range(100)]
+    said += [Verdict(uid=f"n{n}", verdict="right" if n < 5 else "wrong", drawn="noisiest") for n in range(50)]
+    said += [Verdict(uid="picked", verdict="wrong")]
+    found = estimate(said)
+    assert (found.judged, found.random, found.noisiest) == (151, 100, 50)
+    assert found.accuracy == 0.6
+    # Wilson's interval, by its formula.
+    z, n, p = 1.959963984540054, 100, 0.6
+    centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    assert found.low == pytest.approx((centre - half) / (1 + z * z / n))
+    assert found.high == pytest.approx((centre + half) / (1 + z * z / n))
+    assert found.noisiest_right == 0.1
+    assert estimate([Verdict(uid="a", verdict="right")]).accuracy is None
+
+
+def test_lines_go_out_and_come_back_with_verdicts(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    write_jsonl([task(0), task(1, drawn="noisiest", noise=math.inf), task(2)], path)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert rows[0] == {
+        "uid": "0" * 16, "drawn": "random", "title": "T", "head": "Ada", "relation": "P19", "name": "place of birth",
+        "tail": "Rom", "noise": 0.5, "weight": 1.5, "text": "Ada saw Rom .", "head_spans": [[0, 3]],
+        "tail_spans": [[8, 11]], "verdict": None, "truth": None,
+    }  # fmt: skip
+    assert rows[1]["noise"] == "inf"
+    assert read_answers(path, RELATIONS) == ([], 3)
+    rows[0] |= {"verdict": "wrong", "truth": "place of birth"}
+    rows[1] |= {"verdict": "right"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found, left = read_answers(path, RELATIONS)
+    assert left == 1
+    assert found == [
+        Verdict(uid="0" * 16, verdict="wrong", truth="P19", drawn="random"),
+        Verdict(uid=f"{1:016x}", verdict="right", drawn="noisiest"),
+    ]
+
+
+def test_label_studio_goes_out_and_comes_back_with_verdicts(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    config = write_label_studio([task(0), task(1)], path)
+    assert config.read_text() == CONFIG
+    tasks = json.loads(path.read_text())
+    assert tasks[0]["data"]["claim"] == "Ada | place of birth | Rom"
+    regions = tasks[0]["predictions"][0]["result"]
+    assert [(r["value"]["labels"], r["value"]["text"]) for r in regions] == [(["head"], "Ada"), (["tail"], "Rom")]
+    assert read_answers(path, RELATIONS) == ([], 2)
+    answer = [
+        {"from_name": "verdict", "to_name": "text", "type": "choices", "value": {"choices": ["wrong"]}},
+        {"from_name": "truth", "to_name": "text", "type": "textarea", "value": {"text": ["P20"]}},
+    ]
+    tasks[1]["annotations"] = [{"was_cancelled": True, "result": []}, {"result": answer}]
+    path.write_text(json.dumps(tasks))
+    assert read_answers(path, RELATIONS) == (
+        [Verdict(uid=f"{1:016x}", verdict="wrong", truth="P20", drawn="random")],
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"uid": "a", "verdict": "yes"}', "line 1: verdict: expected right, wrong or null, got 'yes'"),
+        ('\n{"uid": "a", "verdict": "wrong", "truth": "P99"}', "line 2: truth: expected a relation of the run or null"),
+        ('{"verdict": "wrong"}', "line 1: uid: expected that of a label, got None"),
+        ("{", "line 1: expected a JSON object"),
+        ("[1]", "task 0: expected a task with data, got 1"),
+        ("[", "expected Label Studio's JSON export"),
+    ],
+)
+def test_what_is_no_verdict_is_named(text: str, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / "given.jsonl"
+    path.write_text(text)
+    with pytest.raises(FormatError) as refused:
+        read_answers(path, RELATIONS)
+    assert complaint in str(refused.value)
+    assert str(path) in str(refused.value)
