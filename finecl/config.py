@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from finecl.errors import SettingsError
+from finecl.foreign_names import translated
 from finecl.limits import check_limits
 from finecl.settings import assignment, coerce, nested, not_a_value
 
@@ -193,6 +194,7 @@ def resolve(
     given: dict[str, Any] = {}
     for layer in layers:
         given = _merge(given, layer)
+    given = translated(given)
     name = preset or given.get("preset") or _implied_preset(given)
     base = read_preset(name) if name else {}
     if given.get("compat"):

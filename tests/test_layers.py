@@ -98,7 +98,7 @@ def _types() -> set[str]:
     ("module", "allowed"),
     [
         ("finecl.errors", set()),
-        *((module, {"finecl.errors", *_types()}) for module in _types()),
+        *((module, {"finecl.errors", *_types()}) for module in sorted(_types())),
         ("finecl.settings", {"finecl.errors"}),
         ("finecl.hookspecs", set()),
         ("finecl.registry", {"finecl", "finecl.hookspecs", "finecl.errors", "finecl.settings"}),

@@ -2,7 +2,7 @@
 
     python -m finecl_benchmarks.report_speed --keep
 
-The documents are those of the built-in corpus, again and again under other titles; noise and weights are drawn at random.
+The documents are those of the built-in corpus, again and again under other titles; noise and weights are random.
 A page is open when its table of labels shows rows. Every opening is one of a browser that was just started.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,29 @@ def test_every_part_that_compat_names_is_there_with_these_settings() -> None:
     for kind, parts in read_compat("release")["parts"].items():
         for name, settings in parts.items():
             registry.create(kind, name, settings)
+
+
+def test_names_of_transformers_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    names = ["pretrain.per_device_train_batch_size=8", "pretrain.gradient_accumulation_steps=2", "bf16=true"]
+    found = resolve(preset="small", assignments=[*names, "proxy.per_device_train_batch_size=3"])
+    assert (found.pretrain.batch_size, found.proxy.batch_size) == (64, 12)
+    assert found.model.precision == "bf16"
+    assert resolve(preset="small", assignments=["bf16=false"]).model.precision == "float32"
+    assert found.finetune.batch_size == resolve(preset="small").finetune.batch_size
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (["proxy.per_device_train_batch_size=3", "proxy.batch_size=3"], "proxy.batch_size: expected it or per_device"),
+        (["proxy.gradient_accumulation_steps=3"], "expected per_device_train_batch_size beside it"),
+        (["proxy.per_device_train_batch_size=0"], "proxy.per_device_train_batch_size: expected at least 1, got 0"),
+        (["proxy.per_device_train_batch_size=x"], "proxy.per_device_train_batch_size: expected"),
+        (["bf16=true", "model.precision=float32"], "bf16: expected bf16 or model.precision, got both"),
+        (["bf16=maybe"], "bf16: expected"),
+    ],
+)
+def test_what_is_wrong_with_names_of_transformers_is_said(assignments: list[str], message: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        resolve(assignments=assignments)

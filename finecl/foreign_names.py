@@ -1,0 +1,53 @@
+"""Settings by the names that transformers' ``TrainingArguments`` has for them, where finecl's own are others.
+
+``per_device_train_batch_size`` and ``gradient_accumulation_steps`` of a training section become its ``batch_size``,
+which counts the documents of a step on all ranks together; ``bf16`` becomes ``model.precision``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from finecl.errors import SettingsError
+from finecl.settings import coerce
+
+_SECTIONS = ("proxy", "pretrain", "finetune")
+_FACTORS = ("per_device_train_batch_size", "gradient_accumulation_steps")
+
+
+def translated(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by finecl's names.
+
+    Raises:
+        SettingsError: a number is none, or the same is said by both names.
+    """
+    found = dict(given)
+    for section in _SECTIONS:
+        if isinstance(found.get(section), Mapping):
+            found[section] = _batch_size(section, dict(found[section]))
+    if "bf16" in found:
+        wanted = "bf16" if coerce(found.pop("bf16"), bool, "bf16") else "float32"
+        model = found.get("model", {})
+        if not isinstance(model, Mapping) or "precision" in model:
+            raise SettingsError("bf16: expected bf16 or model.precision, got both; leave one out")
+        found["model"] = {**model, "precision": wanted}
+    return found
+
+
+def _batch_size(section: str, values: dict[str, Any]) -> dict[str, Any]:
+    named = [name for name in _FACTORS if name in values]
+    if not named:
+        return values
+    if "batch_size" in values:
+        raise SettingsError(f"{section}.batch_size: expected it or {named[0]}, got both; leave one out")
+    if _FACTORS[0] not in values:
+        raise SettingsError(f"{section}.{_FACTORS[1]}: expected {_FACTORS[0]} beside it, or batch_size alone")
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    for name in named:
+        factor = coerce(values.pop(name), int, f"{section}.{name}")
+        if factor < 1:
+            raise SettingsError(f"{section}.{name}: expected at least 1, got {factor}")
+        size *= factor
+    return {**values, "batch_size": size}
