@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,22 @@ from finecl.data.convert import convert
 from finecl.data.corrupt import Noise
 from finecl.data.source import Source
 from finecl.data.split import low_resource, numbered
+from finecl.errors import SettingsError
 from finecl.inputs import recognise
+from finecl.metrics import group_scores, read_docred_results
+from finecl.orders import compare_runs
 from finecl.progress import Listener
 from finecl.records import read_json
 from finecl.registry import Registry
+from finecl.report.scores import Scores
 from finecl.run import Run
 from finecl.types import Document
 from finecl_benchmarks import noise, trimmed
 from finecl_benchmarks.downstream import run_task
 from finecl_benchmarks.suite_files import Cell
 from finecl_benchmarks.task_files import data_directory, read_task
+
+_DIFFICULT = 0.8  # of a relation's labels: what the proxy learned less of is difficult (FineCL, Table 7)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,85 @@ def _task(cell: Cell, at: Workplace) -> dict[str, Any]:
     return {key: record[key] for key in kept} | {"cost": cost | {"tokens_per_second": _rate(record)}}
 
 
+def _score(cell: Cell, at: Workplace) -> dict[str, Any]:
+    """What was learned when: the curves of FineCL's Figures 2 and 4."""
+    run = _finished_run(cell, at, "score")
+    score = _scored(cell, run)
+    scores = Scores.read(run.directory / "scores.parquet")
+    learned = scores.learned()
+    by_relation = {}
+    if learned is not None:
+        share_RE = scores.learned_by_relation(learned, len(score["learned_share"]))
+        by_relation = dict(zip(scores.relations, share_RE.tolist(), strict=True))
+    return {
+        "headline": "labels learned in the end",
+        "value": score["learned_share"][-1],
+        "metrics": score | {"learned_by_relation": by_relation},
+        "outcomes": None,
+        "cost": _cost(run),
+    }
+
+
+def _orders(cell: Cell, at: Workplace) -> dict[str, Any]:
+    """Whether two proxies learn the same labels: FineCL's Figure 3."""
+    assert cell.other_settings is not None
+    runs = [_finished_run(each, at, "score") for each in (cell, replace(cell, settings=cell.other_settings))]
+    for run in runs:
+        _scored(cell, run)
+    found = compare_runs(runs[0].directory, runs[1].directory)
+    return {
+        "headline": "Jaccard of the labels learned in the end",
+        "value": found.of_learned[-1],
+        "metrics": asdict(found),
+        "outcomes": None,
+        "cost": {"seconds": sum(_cost(run)["seconds"] for run in runs)},
+    }
+
+
+def _difficult(cell: Cell, at: Workplace) -> dict[str, Any]:
+    """F1 on relations of which the proxy of ``finecl`` learned less than 80 %: FineCL's Table 7."""
+    scored = replace(cell, varied={**cell.varied, "method": "finecl"})
+    score = _score(scored, at)
+    difficult = [name for name, share in score["metrics"]["learned_by_relation"].items() if share[-1] < _DIFFICULT]
+    run = _finished_run(cell, at, "evaluate")
+    gold = list(run.context.corpora.test.documents())
+    facts = read_docred_results(run.directory / "predictions" / "pretrained.json")
+    found = group_scores(facts, gold, difficult, no_relation=run.context.corpora.test.no_relation)
+    return {
+        "headline": "micro F1 of difficult relations",
+        "value": found.micro.f1,
+        "metrics": asdict(found) | {"difficult": difficult, "all": run.metrics["evaluate"]["pretrained"]},
+        "outcomes": None,
+        "cost": _cost(run),
+    }
+
+
+def _trimmed_documents(cell: Cell, at: Workplace) -> dict[str, Any]:
+    """Training on what was learned in the first epoch: FineCL's Table 2."""
+    run = _finished_run(cell, at, "score")
+    _scored(cell, run)
+    record = trimmed.measure_run(run.context, cell.varied["part"])
+    return {
+        "headline": "F1",
+        "value": record["f1"],
+        "metrics": record,
+        "outcomes": None,
+        "cost": _cost(run),
+    }
+
+
+def _scored(cell: Cell, run: Run) -> dict[str, Any]:
+    """What stage "score" told.
+
+    Raises:
+        SettingsError: the method has no proxy, so nothing was learned.
+    """
+    score: dict[str, Any] = run.metrics["score"]
+    if not score.get("learned_share"):
+        raise SettingsError(f"{cell.name}: expected a method whose scorer trains a proxy, got none; take 'finecl'")
+    return score
+
+
 def _noise(cell: Cell, at: Workplace) -> dict[str, Any]:
     varied = cell.varied
     demo = varied["data"] == "demo"
@@ -111,6 +196,10 @@ _KINDS: Mapping[str, Callable[[Cell, Workplace], dict[str, Any]]] = {
     "task": _task,
     "noise": _noise,
     "trimmed": _trimmed,
+    "score": _score,
+    "orders": _orders,
+    "difficult": _difficult,
+    "trimmed-documents": _trimmed_documents,
 }
 
 
@@ -128,7 +217,7 @@ def _finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
 def _settings(cell: Cell, at: Workplace) -> Settings:
     overrides = dict(cell.settings)
     preset = overrides.pop("preset", None)
-    for key in ("data.silver", "data.gold"):
+    for key in ("data.silver", "data.gold", "data.train", "data.dev", "data.test"):
         if key in overrides:
             overrides[key] = str(data_directory() / str(overrides[key]))
     if cell.silver.get("file"):

@@ -24,8 +24,10 @@ def intervals(spread_by_method: Mapping[str, tuple[float, float | None]]) -> Fig
     return figure
 
 
-def curves(points_by_name: Mapping[str, Mapping[float, float]], label: str, *, percent: bool = True) -> Figure:
-    """A line for each name over numbers above 0, on a logarithmic axis; told apart by markers and dashes."""
+def curves(
+    points_by_name: Mapping[str, Mapping[float, float]], label: str, *, percent: bool = True, log: bool = True
+) -> Figure:
+    """A line for each name, told apart by markers and dashes; ``log``: over numbers above 0, on a logarithmic axis."""
     figure, axes = blank(3.8)
     scale = 100 if percent else 1
     for number, (name, points) in enumerate(points_by_name.items()):
@@ -36,10 +38,11 @@ def curves(points_by_name: Mapping[str, Mapping[float, float]], label: str, *, p
             markersize=4, linewidth=1.2, label=name,
         )  # fmt: skip
     ticks = sorted({x for points in points_by_name.values() for x in points})
-    axes.set_xscale("log")
-    axes.set_xticks(ticks, minor=False)
-    axes.minorticks_off()
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    if log:
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, minor=False)
+        axes.minorticks_off()
+        axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set(xlabel=label, ylabel="per cent" if percent else "AUROC")
     axes.legend(frameon=False, fontsize=7, labelcolor=COLOURS["ink"], ncols=2)
     return figure

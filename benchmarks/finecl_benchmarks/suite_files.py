@@ -15,29 +15,38 @@ from finecl.errors import SettingsError
 from finecl.registry import Registry
 
 KINDS = {
-    "run": {"methods", "seeds"},
-    "task": {"methods", "tasks", "fractions", "seeds"},
+    "run": {"methods", "variants", "seeds"},
+    "task": {"methods", "variants", "tasks", "fractions", "seeds"},
     "noise": {"data", "noise", "rates", "seeds", "needs"},
     "trimmed": {"rates", "seeds"},
+    "score": {"methods", "variants", "seeds"},
+    "orders": {"methods", "pairs", "seeds"},
+    "trimmed-documents": {"methods", "parts", "seeds"},
+    "difficult": {"methods", "seeds"},
 }
-"""Kinds of cells, and what a grid of each may vary."""
-_FIELDS = {"title", "grid", "settings", "task_settings", "method_settings", "silver", "run"}
+"""Kinds of cells, and what a grid of each may vary; ``finecl_benchmarks.cells`` does them."""
+_FIELDS = {"title", "grid", "settings", "task_settings", "method_settings", "variants", "silver", "run"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One row of numbers: what is varied, and the settings behind it."""
+    """One row of numbers: what is varied, and the settings behind it.
+
+    ``other_settings`` are those of the second run of a cell that compares two.
+    """
 
     kind: str
     varied: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
     silver: Mapping[str, Any] = field(default_factory=dict)
     task_settings: Mapping[str, Any] = field(default_factory=dict)
+    other_settings: Mapping[str, Any] | None = None
 
     @property
     def fingerprint(self) -> str:
         """Changes when anything that the row depends on does, but for code and data."""
-        return fingerprint(self.kind, dict(self.varied), self.settings, self.silver, self.task_settings)
+        made = (self.kind, dict(self.varied), self.settings, self.silver, self.task_settings)
+        return fingerprint(*made, self.other_settings) if self.other_settings else fingerprint(*made)
 
     @property
     def name(self) -> str:
@@ -92,17 +101,32 @@ def _cells(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], registr
     axes = {key.removesuffix("s"): _values(name, key, grid[key], registry) for key in grid if key not in _FIXED}
     for chosen in itertools.product(*axes.values()):
         varied = dict(zip(axes, chosen, strict=True))
-        more = suite.get("method_settings", {}).get(varied.get("method"), {})
+        settings = {**suite.get("settings", {}), **(suite.get("run", {}) if kind in _RUNS else {})}
+        settings |= suite.get("method_settings", {}).get(varied.get("method"), {})
+        first, *others = [_variant(name, suite, each) for each in varied.get("pair", [varied.get("variant")])]
         yield Cell(
             kind=kind,
             varied=varied,
-            settings={**suite.get("settings", {}), **(suite.get("run", {}) if kind == "run" else {}), **more},
+            settings={**settings, **first},
+            other_settings={**settings, **others[0]} if others else None,
             silver={**suite.get("silver", {}), **{key: grid[key] for key in ("needs",) if key in grid}},
             task_settings=suite.get("task_settings", {}) if kind == "task" else {},
         )
 
 
 _FIXED = {"kind", "needs"}
+_RUNS = set(KINDS) - {"task", "noise", "trimmed"}
+
+
+def _variant(name: str, suite: Mapping[str, Any], variant: str | None) -> Mapping[str, Any]:
+    """The settings of a variant by its name in the suite."""
+    known: Mapping[str, Any] = suite.get("variants", {})
+    if variant is None:
+        return {}
+    if variant not in known:
+        raise SettingsError(f"{name}, variants: expected one of {', '.join(known) or 'none'}, got '{variant}'")
+    found: Mapping[str, Any] = known[variant]
+    return found
 
 
 def _values(name: str, key: str, values: Any, registry: Registry) -> list[Any]:

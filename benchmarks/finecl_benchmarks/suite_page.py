@@ -15,7 +15,7 @@ from finecl.report import REPORT, render
 from finecl.report.drawings import Drawing
 from finecl.report.numbers import Table as PageTable
 from finecl_benchmarks import suite_figures as figures
-from finecl_benchmarks.tables import Record, Table, tables
+from finecl_benchmarks.tables import Record, Table, row_of, tables
 
 
 def write_suite_report(directory: Path, baseline: str | None = None) -> Path:
@@ -59,13 +59,17 @@ def read_cells(directory: Path) -> list[dict[str, Any]]:
 
 
 def drawings(records: Sequence[Record]) -> list[Drawing]:
-    """Methods compared on each task and fraction, their curves over fractions, and scorers over rates of noise."""
-    return [*_methods(records), *_curves(records), *_scorers(records)]
+    """Methods compared on each task and fraction, their curves over fractions, scorers over rates of noise, and what
+    proxies learned when.
+    """
+    return [*_methods(records), *_curves(records), *_scorers(records), *_learned(records), *_orders(records)]
 
 
 def _methods(records: Sequence[Record]) -> Iterator[Drawing]:
     for place, some in _grouped([r for r in records if "method" in r["varied"]], ("task", "fraction")).items():
-        values = {method: [r["value"] for r in own] for (method,), own in _grouped(some, ("method",)).items()}
+        values: dict[str, list[float]] = {}
+        for record in some:
+            values.setdefault(row_of(record), []).append(record["value"])
         spreads = dict(sorted(((m, interval(v)) for m, v in values.items()), key=lambda item: -item[1][0]))
         where = _told(place)
         yield Drawing(
@@ -81,8 +85,10 @@ def _curves(records: Sequence[Record]) -> Iterator[Drawing]:
     with_fraction = [r for r in records if "fraction" in r["varied"]]
     for (task,), some in _grouped(with_fraction, ("task",)).items():
         curves: dict[str, dict[float, float]] = {}
-        for (method, fraction), own in sorted(_grouped(some, ("method", "fraction")).items()):
-            curves.setdefault(str(method), {})[float(fraction)] = statistics.fmean(r["value"] for r in own)
+        for (fraction,), own in sorted(_grouped(some, ("fraction",)).items()):
+            for method in sorted({row_of(record) for record in own}):
+                values = [record["value"] for record in own if row_of(record) == method]
+                curves.setdefault(method, {})[float(fraction)] = statistics.fmean(values)
         if max(len(points) for points in curves.values()) > 1:
             yield Drawing(
                 name=_slug("curves", str(task)),
@@ -107,6 +113,42 @@ def _scorers(records: Sequence[Record]) -> Iterator[Drawing]:
             caption="AUROC of the noise by share of wrong labels, mean over seeds.",
             description=", ".join(curves),
             figure=figures.curves(curves, "wrong labels, per cent", percent=False),
+        )
+
+
+def _learned(records: Sequence[Record]) -> Iterator[Drawing]:
+    curves: dict[str, dict[float, float]] = {}
+    for record in (record for record in records if record["kind"] == "score"):
+        for mode in ("batch", "epoch"):
+            shares = record["metrics"].get(f"learned_share_{mode}") or []
+            points = {float(at): share for at, share in enumerate(shares, start=1)}
+            curves.setdefault(f"{row_of(record)}, {mode}-based", points)
+    curves = {name: points for name, points in curves.items() if points}
+    if curves:
+        yield Drawing(
+            name="learned-share",
+            title="Labels learned by epoch",
+            caption="Share of the silver labels that the proxy has predicted correctly by the end of each epoch "
+            "(FineCL, Figure 2); of several seeds the first.",
+            description=", ".join(curves),
+            figure=figures.curves(curves, "epoch", log=False),
+        )
+
+
+def _orders(records: Sequence[Record]) -> Iterator[Drawing]:
+    curves: dict[str, dict[float, float]] = {}
+    for record in (record for record in records if record["kind"] == "orders"):
+        for reading in ("of_learned", "of_epochs"):
+            points = {float(at): value for at, value in enumerate(record["metrics"][reading], start=1)}
+            curves.setdefault(f"{row_of(record)}: {reading.replace('_', ' ')}", points)
+    if curves:
+        yield Drawing(
+            name="orders",
+            title="Do two proxies learn the same labels?",
+            caption="Jaccard similarity of what both have learned by the end of each epoch, and summed over epochs: "
+            "both readings of the paper's cumulative value (FineCL, Figure 3); of several seeds the first.",
+            description=", ".join(curves),
+            figure=figures.curves(curves, "epoch", log=False),
         )
 
 

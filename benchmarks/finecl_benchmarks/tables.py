@@ -40,9 +40,19 @@ def tables(records: Sequence[Record], baseline: str | None = None) -> list[Table
 
 
 def _place(record: Record) -> tuple[str, ...]:
-    """What a table is about: all that is varied but method and seed."""
+    """What a table is about: all that is varied but what its rows are, and the seed."""
     varied = record["varied"]
-    return (record["kind"], *(f"{k} {v}" for k, v in varied.items() if k not in ("method", "seed")))
+    return (record["kind"], *(f"{k} {v}" for k, v in varied.items() if k not in (*_ROWS, "seed")))
+
+
+_ROWS = ("method", "variant", "pair", "part")
+
+
+def row_of(record: Record) -> str:
+    """What a row of a table is about: the method, and its variant or what else is varied."""
+    varied = record["varied"]
+    found = [varied[key] for key in _ROWS if key in varied]
+    return ", ".join(" and ".join(each) if isinstance(each, list) else str(each) for each in found) or "-"
 
 
 def _row_name(record: Record) -> str:
@@ -52,7 +62,7 @@ def _row_name(record: Record) -> str:
 def _method_table(place: tuple[str, ...], records: Sequence[Record], baseline: str | None) -> Table:
     by_method: dict[str, list[Record]] = {}
     for record in records:
-        by_method.setdefault(str(record["varied"].get("method", "-")), []).append(record)
+        by_method.setdefault(row_of(record), []).append(record)
     headline = records[0]["headline"]
     rows = []
     for method, some in sorted(by_method.items(), key=lambda item: -_mean(item[1])):

@@ -15,13 +15,17 @@ import numpy as np
 
 from finecl import registry as plugins
 from finecl.data.corrupt import Kind
+from finecl.errors import SettingsError
 from finecl.extraction import Labelled, build_extractor, train_on
-from finecl.finetune import score_pairs
+from finecl.finetune import finetune, score_pairs
 from finecl.inputs import read_corpus
+from finecl.metrics import docred_scores
 from finecl.progress import Listener
+from finecl.ragged import pair_key
 from finecl.records import environment
 from finecl.stages.context import Context
 from finecl.stages.gathering import gather
+from finecl.suspects import Unsuspected
 from finecl.types import Bools, Ints, first_epoch
 from finecl_benchmarks.downstream import labelled
 from finecl_benchmarks.noise import corrupted_settings, wiki80
@@ -89,3 +93,55 @@ def _trained(context: Context, data: Labelled, kept: Bools) -> float:
     scored = score_pairs(extractor, test)
     best = scored.scores_PR.argmax(axis=1)
     return float(scored.correct(test)[np.arange(len(best)), best].mean())
+
+
+PARTS = ("everything", "early by batch", "early by epoch", "random")
+
+
+def measure_run(context: Context, part: str) -> dict[str, Any]:
+    """F1 on the test documents of an extractor that is trained on a part of the silver labels, one of ``PARTS``.
+
+    "early" is what the proxy learned in its first epoch (the paper's A_1), by either mode of recording; "random" as
+    many labels as are early by batch. Labels that are left out are no no-relation pairs either.
+
+    Raises:
+        SettingsError: there is no such part, or nothing was learned in the first epoch.
+    """
+    if part not in PARTS:
+        raise SettingsError(f"parts: expected one of {', '.join(PARTS)}, got '{part}'")
+    _, evidence = gather(context, ("dynamics",))
+    silver = context.labelled("silver", context.text_of(context.settings.finetune.extractor))
+    uids = silver.instances.uid.tolist()
+    kept = np.ones(len(uids), dtype=np.bool_)
+    if part != "everything":
+        first = evidence.dynamics("epoch" if part == "early by epoch" else "batch").correct[0].tolist()
+        learned = dict(zip(context.labelled("silver").instances.uid.tolist(), first, strict=True))
+        kept = np.array([learned[uid] for uid in uids], dtype=np.bool_)
+    if not kept.any():
+        raise SettingsError("nothing was learned in the first epoch, so nothing is early; train the proxy harder")
+    if part == "random":
+        kept = _random(kept, context.settings.seed)
+    return {"part": part, "labels": int(kept.sum()), "f1": _f1(context, _kept(silver, kept))}
+
+
+def _kept(data: Labelled, kept: Bools) -> Labelled:
+    """The same text with some of the labels; the pairs of the others are asked about by nobody."""
+    all_of = data.instances
+    if data.tokens.marked:  # a sentence a label
+        return data.part(np.unique(all_of.document[kept]))
+    dropped = np.unique(pair_key(all_of.document[~kept], all_of.head[~kept], all_of.tail[~kept]))
+    return replace(data, instances=all_of.part(kept, document=all_of.document), among=Unsuspected(dropped))
+
+
+def _f1(context: Context, data: Labelled) -> float:
+    settings, text = context.settings.finetune, context.text_of(context.settings.finetune.extractor)
+    encoder, _ = context.encoder()
+    own = {"loss": settings.loss, **context.settings.extractor}
+    extractor = build_extractor(context.registry, settings.extractor, own, encoder, data.relations)
+    dev, test = context.labelled("dev", text), context.labelled("test", text)
+    seed, listener = context.settings.seed, context.listener
+    found = finetune(extractor, data, dev, settings, seed=seed, stage="part", listener=listener)
+    scored = score_pairs(extractor, test, max_tokens=settings.max_tokens).placed(test.tokens)
+    corpus = context.corpora.test
+    facts = scored.facts(found.threshold, corpus.titles, test.instances.relations)
+    return docred_scores(facts, list(corpus.documents()), set(), no_relation=corpus.no_relation).f1

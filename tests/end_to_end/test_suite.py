@@ -144,7 +144,10 @@ def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, 
     ("text", "message"),
     [
         ("title = 'x'", "expected at least one [[grid]], found none"),
-        ("[[grid]]\nkind = 'luck'", "grid, kind: expected one of run, task, noise, trimmed, got 'luck'"),
+        (
+            "[[grid]]\nkind = 'luck'",
+            "grid, kind: expected one of run, task, noise, trimmed, ",
+        ),
         (
             "[[grid]]\nkind = 'run'\nmethods = ['finecll']\nseeds = [0]",
             "no method is called 'finecll'; did you mean 'finecl'?",
@@ -168,8 +171,98 @@ def test_what_is_not_there_is_told(tmp_path: Path, finecl: Finecl) -> None:
 def test_the_suites_that_come_with_finecl_can_be_planned(tmp_path: Path, finecl: Finecl) -> None:
     from finecl_benchmarks.suite_files import suite_names
 
-    assert {"smoke", "cpu", "noise", "paper"} <= set(suite_names())
+    paper = {"paper", "table2", "table3", "table5", "table6", "table7", "figures"}
+    assert {"smoke", "cpu", "noise", "documents"} | paper == set(suite_names())
     for name in suite_names():
         told = finecl("benchmark", "run", name, "--directory", tmp_path, "--plan", "--json")
         assert json.loads(told.out)["cells"] > 0, name
     assert not list(tmp_path.iterdir())
+
+
+PAPER = """
+title = "the paper's tables, in small"
+[[grid]]
+kind = "score"
+methods = ["finecl"]
+variants = ["bilinear", "cnn"]
+seeds = [0]
+[[grid]]
+kind = "orders"
+methods = ["finecl"]
+pairs = [["bilinear", "cnn"]]
+seeds = [0]
+[[grid]]
+kind = "trimmed-documents"
+methods = ["finecl"]
+parts = ["everything", "early by epoch", "early by batch", "random"]
+seeds = [0]
+[[grid]]
+kind = "difficult"
+methods = ["finecl", "none"]
+seeds = [0]
+[[grid]]
+kind = "run"
+methods = ["finecl"]
+variants = ["k = 1", "no learning order"]
+seeds = [0]
+[variants]
+bilinear = {{ "proxy.extractor" = "bilinear" }}
+cnn = {{ "proxy.extractor" = "cnn" }}
+"k = 1" = {{ "proxy.num_train_epochs" = 1 }}
+"no learning order" = {{ "weighting_name" = "uniform" }}
+[settings]
+"data.name" = "{data}"
+"model.name" = "{model}"
+"pretrain.batch_size" = 8
+"proxy.learning_rate" = 3e-3
+"proxy.batch_size" = 1
+{quick}
+"""
+
+
+def test_the_kinds_of_the_papers_tables_and_figures(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    path, work = tmp_path / "paper.toml", tmp_path / "work"
+    quick = "\n".join(f'"{key}" = {value}' for key, value in (s.split("=") for s in QUICK))
+    path.write_text(PAPER.format(data=small.data, model=small.model, quick=quick))
+    told = finecl("benchmark", "run", path, "--directory", work, "--quiet", "--json")
+    assert told.code == 0, told.err
+    found: dict[str, list[Any]] = {}
+    for record in json.loads(told.out):
+        found.setdefault(record["kind"], []).append(record)
+    scored = {r["varied"]["variant"]: r["metrics"] for r in found["score"]}
+    for record in found["score"]:
+        shares = record["metrics"]["learned_share"]
+        assert record["value"] == shares[-1]
+        assert len(shares) == 2
+        assert all(curve == sorted(curve) for curve in record["metrics"]["learned_by_relation"].values())
+    (orders,) = found["orders"]
+    assert 0 <= orders["value"] <= 1
+    assert len(orders["metrics"]["of_learned"]) <= 2
+    labels = {r["varied"]["part"]: r["metrics"]["labels"] for r in found["trimmed-documents"]}
+    assert labels["everything"] == scored["bilinear"]["instances"]
+    assert labels["random"] == labels["early by batch"] == round(scored["bilinear"]["learned_share_batch"][0] * 28)
+    assert labels["early by epoch"] == round(scored["bilinear"]["learned_share_epoch"][0] * 28)
+    for record in found["difficult"]:
+        learned = scored["bilinear"]["learned_by_relation"]
+        assert record["metrics"]["difficult"] == [name for name, share in learned.items() if share[-1] < 0.8]
+    assert {r["varied"]["variant"] for r in found["run"]} == {"k = 1", "no learning order"}
+    page = tmp_path / "work" / "paper" / "report.html"
+    assert finecl("report", work / "paper", "--figures", tmp_path / "figures", "--format", "svg").code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "finecl, k = 1" in text
+    assert {"learned-share.svg", "orders.svg"} <= {path.name for path in (tmp_path / "figures").iterdir()}
+    assert text.count("<figure") == len(list((tmp_path / "figures").iterdir()))
+    assert "<script" not in text
+    assert "http" not in text
+
+
+def test_a_variant_that_is_not_there_is_named(tmp_path: Path, finecl: Finecl) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[[grid]]\nkind = 'run'\nmethods = ['none']\nvariants = ['a']\nseeds = [0]\n[variants]\nb = {}")
+    assert "variants: expected one of b, got 'a'" in finecl("benchmark", "run", path).complaint()
+    assert "found no cell" in finecl("report", _empty(tmp_path)).complaint()
+
+
+def _empty(directory: Path) -> Path:
+    (directory / "suite" / "cells").mkdir(parents=True)
+    return directory / "suite"
