@@ -205,7 +205,7 @@ _KINDS: Mapping[str, Callable[[Cell, Workplace], dict[str, Any]]] = {
 
 def _finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
     """The run of the cell's method and seed, brought to the end of a stage; other cells that need it wait."""
-    settings = _settings(cell, at)
+    settings = settings_of(cell, at)
     name = fingerprint(settings.to_dict())
     directory = at.directory / "runs" / f"{settings.method}-seed{settings.seed}-{name}"
     with at.alone(name):
@@ -214,7 +214,8 @@ def _finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
     return run
 
 
-def _settings(cell: Cell, at: Workplace) -> Settings:
+def settings_of(cell: Cell, at: Workplace) -> Settings:
+    """The settings of the run behind a cell; its silver file is written if it is not there."""
     overrides = dict(cell.settings)
     preset = overrides.pop("preset", None)
     for key in ("data.silver", "data.gold", "data.train", "data.dev", "data.test"):

@@ -68,7 +68,7 @@ def run_task(
         SettingsError: a file of the task is not there, or a setting is not known.
     """
     registry, listener, began = plugins.load(), listener or Listener(), time.perf_counter()
-    settings = _settings(task, model, fraction, seed, overrides or {})
+    settings = task_settings(task, model, fraction, seed, overrides or {})
     if task.metric == "episodes":
         numbers = episode_scores(task, settings, registry)
     else:
@@ -91,7 +91,8 @@ def run_task(
     }
 
 
-def _settings(task: Task, model: str, fraction: float, seed: int, overrides: Mapping[str, Any]) -> Settings:
+def task_settings(task: Task, model: str, fraction: float, seed: int, overrides: Mapping[str, Any]) -> Settings:
+    """The settings by which a task is fine-tuned: its own, those of the fraction, and ``overrides``; later ones win."""
     chosen = {**task.settings, **task.by_fraction.get(f"{fraction:g}", {}), **overrides}
     return resolve(
         overrides={

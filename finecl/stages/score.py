@@ -60,7 +60,7 @@ def score(context: Context) -> dict[str, Any]:
         record |= _proxy_record(run) | _learning_record(evidence, truth, getattr(scorer, "mode", "batch"))
     if run:
         record["suspected_pairs"] = len(run.suspects.document)
-    near = nearest_labels(context, instances, noise) if (noise != noise[0]).any() else None
+    near = nearest_labels(context, instances, noise) if len(np.unique(noise)) > 1 else None
     if context.ranks.main:
         if run:
             run.suspects.write(context.directory, instances.relations, context.corpora.silver.titles)

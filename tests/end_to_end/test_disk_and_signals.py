@@ -20,15 +20,18 @@ def _unfinished(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.name.startswith(".")]
 
 
+TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "suspects.parquet"}
+
+
 @pytest.mark.parametrize(
     ("where", "left"),
     [
         ("finecl.records.os.getpid", set()),  # run.json
         ("finecl.stages.score.pq.write_table", {"run.json"}),
-        ("finecl.checkpoints.test_vector", {"run.json", "metrics.json", "scores.parquet", "suspects.parquet"}),
+        ("finecl.checkpoints.test_vector", {"run.json", "metrics.json", *TABLES}),
         (
             "finecl.report.numbers.tiles",
-            {"run.json", "metrics.json", "scores.parquet", "suspects.parquet", "encoder", "extractor", "predictions"},
+            {"run.json", "metrics.json", *TABLES, "encoder", "extractor", "predictions"},
         ),
     ],
 )

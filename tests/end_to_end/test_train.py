@@ -21,7 +21,8 @@ def metrics(straight: Path) -> dict[str, Any]:
 
 
 def test_a_run_leaves_its_files_and_no_others(straight: Path) -> None:
-    expected = {"run.json", "metrics.json", "report.html", "scores.parquet", "suspects.parquet", "predictions"}
+    expected = {"run.json", "metrics.json", "report.html", "predictions"}
+    expected |= {"scores.parquet", "scorers.parquet", "neighbours.parquet", "suspects.parquet"}
     expected |= {"encoder", "extractor"}
     assert {path.name for path in straight.iterdir()} == expected
     assert {path.name for path in (straight / "predictions").iterdir()} == {"pretrained.json", "plain.json"}

@@ -20,7 +20,7 @@ DIRECTORY = click.option(
 @click.command("run")
 @click.argument("suite")
 @DIRECTORY
-@click.option("--plan", is_flag=True, help="Say how many cells there are and what is done, and run nothing.")
+@click.option("--plan", is_flag=True, help="Say how many cells there are and what they would take, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or the records, as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: bool) -> int:
@@ -37,7 +37,12 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     registry = plugins.load()
     chosen, at = read_suite(suite, registry), directory / Path(suite).stem
     if plan:
-        found = bench.plan(chosen, at)
+        from finecl_benchmarks.planning import estimate
+
+        with Screen(quiet=True):
+            told = estimate(chosen, registry)
+        found = bench.plan(chosen, at) | {"seconds": told.seconds, "memory_gb": told.memory_gb}
+        found |= {"unknown": f"{len(told.unknown)} cells: {next(iter(told.unknown.values()))}"} if told.unknown else {}
         click.echo(json.dumps(found) if as_json else "\n".join(f"{key}: {value}" for key, value in found.items()))
         return 0
     with Screen(quiet=quiet) as screen:
