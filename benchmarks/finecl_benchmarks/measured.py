@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finecl.records import read_json
+from finecl_benchmarks.tables import Table, as_markdown
 from finecl_benchmarks.task_files import read_task, task_names
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -15,7 +16,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 def noise_block() -> str:
     """AUROC of every scorer, a column for each corruption that is recorded."""
-    found = _kept("noise-*.json")
+    found = _noise_records()
     if not found:
         return "No record of it is kept: `finecl benchmark noise --keep` makes one."
     places: dict[str, list[dict[str, Any]]] = {}
@@ -37,6 +38,56 @@ def noise_block() -> str:
             f"| `{name}` | {' | '.join(_spread(values) for values in cells[name])} |".replace("`stack", "stack")
         )
     return "\n".join(rows).replace("labels` |", "labels |")
+
+
+def _noise_records() -> list[dict[str, Any]]:
+    """Records of single measurements, and the cells of the suite "noise" in the place of those of the same labels."""
+    found = {}
+    for record in _kept("noise-*.json"):
+        data = record["data"]
+        found[data["name"], data["kind"], data["rate"] if data["kind"] else None, record["seed"]] = record
+    for cell in read_json(RESULTS / "suite-noise.json").get("cells", []):
+        varied = cell["varied"]
+        key = (varied["data"], varied.get("noise"), varied.get("rate"), varied["seed"])
+        data = {"name": key[0], "kind": key[1], "rate": key[2]}
+        found[key] = {"data": data, "seed": key[3], "on_the_rest": cell["metrics"]}
+    return [found[key] for key in sorted(found, key=str)]
+
+
+def suite_block(name: str) -> str:
+    """The tables of a suite that is recorded."""
+    record = read_json(RESULTS / f"suite-{name}.json")
+    if not record:
+        made_by = f"`finecl benchmark run {name}` and `finecl benchmark show {name} --keep`"
+        return f"No record of it is kept: {made_by} make one."
+    made = [Table(**{**each, "rows": tuple(map(tuple, each["rows"]))}) for each in record["tables"]]
+    return "\n\n".join(map(as_markdown, made))
+
+
+def inference_block() -> str:
+    """Documents a second from text to triples."""
+    record = read_json(RESULTS / "inference.json")
+    if not record:
+        return "No record of it is kept: `python -m finecl_benchmarks.inference --keep` makes one."
+    settings, machine = record["settings"], record["machine"]
+    return (
+        f"{settings['documents']:,} documents of Re-DocRED with {record['pairs']:,} entity pairs, {settings['model']} "
+        f"with a bilinear head, {record['precision']} on {settings['threads']} CPU threads of {machine['processors']}: "
+        f"{record['documents_per_second']:.1f} documents a second from text to triples, "
+        f"{record['share_of_bare_encoder']:.0%} of the bare encoder's rate on the same batches."
+    )
+
+
+def report_block() -> str:
+    """Seconds to write and to open a large report."""
+    record = read_json(RESULTS / "report.json")
+    if not record:
+        return "No record of it is kept: `python -m finecl_benchmarks.report_speed --keep` makes one."
+    return (
+        f"A page of {record['labels']:,} labels is {record['megabytes']:.0f} MB, takes {record['write_seconds']:.0f} s "
+        f"to write, and opens in {record['open_seconds_median']:.1f} s in headless Chromium (median of "
+        f"{len(record['open_seconds'])})."
+    )
 
 
 def order_block() -> str:

@@ -1,5 +1,4 @@
-"""Writes the generated blocks of the README and of docs/scale.md from the registry and the records:
-``python -m finecl_benchmarks.readme``.
+"""Writes the generated blocks of the documents from registry and records: ``python -m finecl_benchmarks.readme``.
 
 With ``--check`` nothing is written, and the exit code is 1 if a block is stale.
 """
@@ -8,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from finecl_benchmarks import measured
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/scale.md", "benchmarks/README.md")
+PAGES = ("README.md", "docs/report.md", "docs/scale.md", "docs/use.md", "benchmarks/README.md")
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -158,7 +158,7 @@ def _paper(steps: int = 6000, documents: int = 2 * 768, length: int = 231) -> st
     return "\n".join(rows)
 
 
-_BLOCKS = {
+_BLOCKS: Mapping[str, Callable[[], str]] = {
     "methods": _methods,
     "demo": lambda: _run("demo"),
     "redocred": lambda: _run("redocred"),
@@ -171,6 +171,10 @@ _BLOCKS = {
     "trimmed": measured.trimmed_block,
     "shortcuts": measured.shortcuts_block,
     "tasks": measured.tasks_block,
+    "inference": measured.inference_block,
+    "report": measured.report_block,
+    "suite-cpu": lambda: measured.suite_block("cpu"),
+    "suite-documents": lambda: measured.suite_block("documents"),
 }
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from finecl.config import resolve
-from finecl.errors import FineCLError
+from finecl.errors import FineCLError, SettingsError
 from finecl.progress import Listener
 from finecl.records import environment, read_json, write_json
 from finecl.registry import Registry
 from finecl.stopping import StoppedError
 from finecl_benchmarks.cells import Workplace, run_cell
+from finecl_benchmarks.record import RESULTS
 from finecl_benchmarks.suite_files import Cell, Suite
+from finecl_benchmarks.tables import tables
 
 Tell = Callable[[str], None]
 _WAIT = 2.0  # seconds between looks at the cells that others are at
@@ -47,6 +50,27 @@ def records_of(suite: Suite, directory: Path) -> list[dict[str, Any]]:
     """The records of the cells that are done, in the order of the suite."""
     found = [read_json(path_of(cell, directory)) for cell in suite.cells]
     return [record for record in found if record]
+
+
+def keep_suite(suite: Suite, records: list[dict[str, Any]], baseline: str | None) -> Path:
+    """Writes ``benchmarks/results/suite-NAME.json``: every cell but its single answers, and the tables made of all.
+
+    Raises:
+        SettingsError: some cells are not done.
+    """
+    if len(records) < len(suite.cells):
+        missing = len(suite.cells) - len(records)
+        raise SettingsError(f"--keep: expected all cells of '{suite.name}', got {len(records)}: {missing} are not done")
+    cells = [{key: value for key, value in record.items() if key not in _NOT_KEPT} for record in records]
+    commits = sorted({str(record["commit"]) for record in records})
+    path = RESULTS / f"suite-{suite.name}.json"
+    made = {"baseline": baseline, "tables": [asdict(table) for table in tables(records, baseline)]}
+    write_json(path, {"benchmark": "suite", "suite": suite.name, "title": suite.title, "commits": commits, **made}
+               | {"cells": cells, **environment()})  # fmt: skip
+    return path
+
+
+_NOT_KEPT = ("outcomes", "settings", "versions", "machine")
 
 
 def plan(suite: Suite, directory: Path) -> dict[str, Any]:

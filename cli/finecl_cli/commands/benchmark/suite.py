@@ -67,7 +67,8 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     help="How to write the tables.",
 )
 @click.option("--baseline", metavar="METHOD", help="Compare every method with this one.")
-def show(suite: str, directory: Path, form: str, baseline: str | None) -> None:
+@click.option("--keep", is_flag=True, help="Write the suite's record to benchmarks/results, unless cells are missing.")
+def show(suite: str, directory: Path, form: str, baseline: str | None, keep: bool) -> None:
     """Print the tables of SUITE: means and standard deviations over seeds, costs, and what is significant."""
     from finecl_benchmarks import suite as bench
     from finecl_benchmarks.suite_files import read_suite
@@ -75,11 +76,14 @@ def show(suite: str, directory: Path, form: str, baseline: str | None) -> None:
     from finecl import registry as plugins
     from finecl.errors import SettingsError
 
-    records = bench.records_of(read_suite(suite, plugins.load()), directory / Path(suite).stem)
+    chosen = read_suite(suite, plugins.load())
+    records = bench.records_of(chosen, directory / Path(suite).stem)
     if not records:
         raise SettingsError(
             f"{directory / Path(suite).stem}: no cell is done; run it with `finecl benchmark run {suite}`"
         )
+    if keep:
+        click.echo(bench.keep_suite(chosen, records, baseline), err=True)
     _show(records, form, baseline)
 
 
