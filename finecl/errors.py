@@ -29,3 +29,7 @@ class ModelError(FineCLError):
 
 class TrainingError(FineCLError):
     """Training cannot go on: the loss is not a number, or nothing is there to learn from."""
+
+
+class NothingToDrawError(TrainingError):
+    """A method does not apply to the data: they hold nothing of what it contrasts."""

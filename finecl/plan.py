@@ -11,7 +11,7 @@ import numpy as np
 from finecl.batch import Masked, mask_tokens
 from finecl.config import PretrainSettings
 from finecl.draws import generator
-from finecl.errors import TrainingError
+from finecl.errors import NothingToDrawError
 from finecl.groups import Group, Rows, Silver, plain_group, queried_group
 from finecl.ranks import Ranks, runs, shares
 from finecl.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
@@ -129,7 +129,7 @@ class Pretraining:
     def _pair_sampler(self, purpose: str, draw: Callable[[Generator], Ints], lacking: str) -> PairSampler:
         sampler = PairSampler(epoch_pairs=draw, batch_size=self.settings.batch_size, seed=self.seed, purpose=purpose)
         if not len(sampler.step(0)):
-            raise TrainingError(f"pretrain: nothing to draw as {purpose}: {lacking}; give more silver text")
+            raise NothingToDrawError(f"pretrain: nothing to draw as {purpose}: {lacking}; give more silver text")
         return sampler
 
     def drawn(self, step: int) -> list[Drawn]:

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from finecl.config import resolve
-from finecl.errors import FineCLError, SettingsError
+from finecl.errors import FineCLError, NothingToDrawError, SettingsError
 from finecl.progress import Listener
 from finecl.records import environment, read_json, write_json
 from finecl.registry import Registry
@@ -28,8 +28,9 @@ _WAIT = 2.0  # seconds between looks at the cells that others are at
 def run_suite(suite: Suite, directory: Path, registry: Registry, tell: Tell, listener: Listener | None = None) -> int:
     """Runs the cells that are not done yet, and waits for those that other processes are at; how many failed.
 
-    A cell that cannot be run, as a method on text that it cannot read, is kept as failed, with its reason. Killed at
-    any moment, the same call goes on: cells are written whole, and the runs behind them go on from their checkpoints.
+    A cell that cannot be run is kept as failed, with its reason; a method for which the data hold nothing to contrast
+    is left out and has not failed. Killed at any moment, the same call goes on: cells are written whole, and the runs
+    behind them go on from their checkpoints.
     """
     at = Workplace(directory, registry, listener or Listener())
     todo = list(suite.cells)
@@ -38,7 +39,8 @@ def run_suite(suite: Suite, directory: Path, registry: Registry, tell: Tell, lis
         if left and len(left) == len(todo):
             time.sleep(_WAIT)  # every one of them is in other hands
         todo = left
-    return sum(bool(read_json(path_of(cell, directory)).get("failed")) for cell in suite.cells)
+    tried = [read_json(path_of(cell, directory)) for cell in suite.cells]
+    return sum(bool(record.get("failed")) and not record.get("left_out") for record in tried)
 
 
 def path_of(cell: Cell, directory: Path) -> Path:
@@ -127,5 +129,7 @@ def _record(cell: Cell, at: Workplace) -> dict[str, Any]:
         return {**told, **run_cell(cell, at), **environment()}
     except StoppedError:
         raise
+    except NothingToDrawError as error:
+        return {**told, "failed": str(error), "left_out": True, **environment()}
     except FineCLError as error:
         return {**told, "failed": str(error), **environment()}

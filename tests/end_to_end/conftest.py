@@ -106,7 +106,7 @@ def elsewhere() -> Finecl:
 
     def call(*arguments: object, **variables: object) -> Told:
         command = [sys.executable, "-m", "finecl_cli", *map(str, arguments)]
-        done = subprocess.run(command, env=environment(**variables), capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env=environment(**variables), capture_output=True, text=True, timeout=900)
         return Told(done.returncode, done.stdout, done.stderr)
 
     return call
