@@ -79,7 +79,7 @@ def _task(cell: Cell, at: Workplace) -> dict[str, Any]:
         overrides=cell.task_settings,
         listener=at.listener,
     )
-    cost = {"seconds": record["seconds"], "peak_memory_gb": record["peak_memory_gb"], "pretraining": _cost(run)}
+    cost = {"seconds": record["seconds"], "pretraining": _cost(run)}
     kept = ("headline", "value", "metrics", "outcomes")
     return {key: record[key] for key in kept} | {"cost": cost | {"tokens_per_second": _rate(record)}}
 

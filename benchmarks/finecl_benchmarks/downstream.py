@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -33,6 +32,7 @@ from finecl.registry import Registry
 from finecl.sentences import Sentences
 from finecl.text import Reader, Tokens
 from finecl_benchmarks.few_shot import episode_scores
+from finecl_benchmarks.peak import peak_gigabytes, reset_peak
 from finecl_benchmarks.task_files import Task
 
 _SPLIT_SEED = 42  # of the development set that is held out: the same for all seeds of a task
@@ -68,6 +68,7 @@ def run_task(
         SettingsError: a file of the task is not there, or a setting is not known.
     """
     registry, listener, began = plugins.load(), listener or Listener(), time.perf_counter()
+    reset_peak()
     settings = task_settings(task, model, fraction, seed, overrides or {})
     if task.metric == "episodes":
         numbers = episode_scores(task, settings, registry)
@@ -86,7 +87,7 @@ def run_task(
         "metrics": numbers,
         "settings": {key: settings.to_dict()[key] for key in ("model", "finetune", "extractor")},
         "seconds": time.perf_counter() - began,
-        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+        "peak_memory_gb": peak_gigabytes(),
         **environment(),
     }
 

@@ -17,6 +17,7 @@ from finecl.records import environment, read_json, write_json
 from finecl.registry import Registry
 from finecl.stopping import StoppedError
 from finecl_benchmarks.cells import Workplace, run_cell
+from finecl_benchmarks.peak import peak_gigabytes, reset_peak
 from finecl_benchmarks.record import RESULTS
 from finecl_benchmarks.suite_files import Cell, Suite
 from finecl_benchmarks.tables import tables
@@ -125,8 +126,10 @@ def _tried(cell: Cell, at: Workplace, tell: Tell, total: int) -> bool:
 
 def _record(cell: Cell, at: Workplace) -> dict[str, Any]:
     told: Mapping[str, Any] = {"kind": cell.kind, "varied": dict(cell.varied), "settings": dict(cell.settings)}
+    reset_peak()
     try:
-        return {**told, **run_cell(cell, at), **environment()}
+        found = run_cell(cell, at)
+        return {**told, **found, "cost": {**found["cost"], "peak_memory_gb": peak_gigabytes()}, **environment()}
     except StoppedError:
         raise
     except NothingToDrawError as error:

@@ -1,0 +1,20 @@
+"""The peak of memory is that of the work since it was reset."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from finecl_benchmarks.peak import peak_gigabytes, reset_peak
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can reset the peak")
+def test_a_peak_is_forgotten_when_it_is_reset() -> None:
+    reset_peak()
+    before = peak_gigabytes()
+    large = np.ones(50_000_000)  # 0.4 GB
+    assert peak_gigabytes() - before > 0.35
+    del large
+    reset_peak()
+    assert peak_gigabytes() - before < 0.2
