@@ -1,50 +1,23 @@
-"""What a cell does: one function a kind. Stages that cells share are computed once, in run directories of their own."""
+"""What a cell does: one function a kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
-from filelock import FileLock
-
-from finecl.config import Settings, fingerprint, resolve
-from finecl.data.convert import convert
-from finecl.data.corrupt import Noise
-from finecl.data.source import Source
-from finecl.data.split import low_resource, numbered
 from finecl.errors import SettingsError
-from finecl.inputs import recognise
 from finecl.metrics import group_scores, read_docred_results
 from finecl.orders import compare_runs
-from finecl.progress import Listener
-from finecl.records import read_json
-from finecl.registry import Registry
 from finecl.report.scores import Scores
 from finecl.run import Run
-from finecl.types import Document
 from finecl_benchmarks import noise, trimmed
 from finecl_benchmarks.downstream import run_task
+from finecl_benchmarks.runs import Workplace, cost_of, finished_run
 from finecl_benchmarks.suite_files import Cell
-from finecl_benchmarks.task_files import data_directory, read_task
+from finecl_benchmarks.task_files import read_task
 
 _DIFFICULT = 0.8  # of a relation's labels: what the proxy learned less of is difficult (FineCL, Table 7)
-
-
-@dataclass(frozen=True)
-class Workplace:
-    """Where cells leave what they share, and who hears of their progress."""
-
-    directory: Path
-    registry: Registry
-    listener: Listener
-
-    def alone(self, name: str) -> FileLock:
-        """A lock for what only one process may make at a time."""
-        path = self.directory / "locks" / f"{name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
 
 
 def run_cell(cell: Cell, at: Workplace) -> dict[str, Any]:
@@ -57,19 +30,19 @@ def run_cell(cell: Cell, at: Workplace) -> dict[str, Any]:
 
 
 def _run(cell: Cell, at: Workplace) -> dict[str, Any]:
-    run = _finished_run(cell, at, "evaluate")
+    run = finished_run(cell, at, "evaluate")
     found = run.metrics["evaluate"]["pretrained"]
     return {
         "headline": "f1",
         "value": found["f1"],
         "metrics": run.metrics["evaluate"],
         "outcomes": None,
-        "cost": _cost(run),
+        "cost": cost_of(run),
     }
 
 
 def _task(cell: Cell, at: Workplace) -> dict[str, Any]:
-    run = _finished_run(cell, at, "pretrain")
+    run = finished_run(cell, at, "pretrain")
     varied = cell.varied
     record = run_task(
         read_task(varied["task"]),
@@ -79,14 +52,14 @@ def _task(cell: Cell, at: Workplace) -> dict[str, Any]:
         overrides=cell.task_settings,
         listener=at.listener,
     )
-    cost = {"seconds": record["seconds"], "pretraining": _cost(run)}
+    cost = {"seconds": record["seconds"], "pretraining": cost_of(run)}
     kept = ("headline", "value", "metrics", "outcomes")
     return {key: record[key] for key in kept} | {"cost": cost | {"tokens_per_second": _rate(record)}}
 
 
 def _score(cell: Cell, at: Workplace) -> dict[str, Any]:
     """What was learned when: the curves of FineCL's Figures 2 and 4."""
-    run = _finished_run(cell, at, "score")
+    run = finished_run(cell, at, "score")
     score = _scored(cell, run)
     scores = Scores.read(run.directory / "scores.parquet")
     learned = scores.learned()
@@ -99,14 +72,14 @@ def _score(cell: Cell, at: Workplace) -> dict[str, Any]:
         "value": score["learned_share"][-1],
         "metrics": score | {"learned_by_relation": by_relation},
         "outcomes": None,
-        "cost": _cost(run),
+        "cost": cost_of(run),
     }
 
 
 def _orders(cell: Cell, at: Workplace) -> dict[str, Any]:
     """Whether two proxies learn the same labels: FineCL's Figure 3."""
     assert cell.other_settings is not None
-    runs = [_finished_run(each, at, "score") for each in (cell, replace(cell, settings=cell.other_settings))]
+    runs = [finished_run(each, at, "score") for each in (cell, replace(cell, settings=cell.other_settings))]
     for run in runs:
         _scored(cell, run)
     found = compare_runs(runs[0].directory, runs[1].directory)
@@ -115,7 +88,7 @@ def _orders(cell: Cell, at: Workplace) -> dict[str, Any]:
         "value": found.of_learned[-1],
         "metrics": asdict(found),
         "outcomes": None,
-        "cost": {"seconds": sum(_cost(run)["seconds"] for run in runs)},
+        "cost": {"seconds": sum(cost_of(run)["seconds"] for run in runs)},
     }
 
 
@@ -124,7 +97,7 @@ def _difficult(cell: Cell, at: Workplace) -> dict[str, Any]:
     scored = replace(cell, varied={**cell.varied, "method": "finecl"})
     score = _score(scored, at)
     difficult = [name for name, share in score["metrics"]["learned_by_relation"].items() if share[-1] < _DIFFICULT]
-    run = _finished_run(cell, at, "evaluate")
+    run = finished_run(cell, at, "evaluate")
     gold = list(run.context.corpora.test.documents())
     facts = read_docred_results(run.directory / "predictions" / "pretrained.json")
     found = group_scores(facts, gold, difficult, no_relation=run.context.corpora.test.no_relation)
@@ -133,13 +106,13 @@ def _difficult(cell: Cell, at: Workplace) -> dict[str, Any]:
         "value": found.micro.f1,
         "metrics": asdict(found) | {"difficult": difficult, "all": run.metrics["evaluate"]["pretrained"]},
         "outcomes": None,
-        "cost": _cost(run),
+        "cost": cost_of(run),
     }
 
 
 def _trimmed_documents(cell: Cell, at: Workplace) -> dict[str, Any]:
     """Training on what was learned in the first epoch: FineCL's Table 2."""
-    run = _finished_run(cell, at, "score")
+    run = finished_run(cell, at, "score")
     _scored(cell, run)
     record = trimmed.measure_run(run.context, cell.varied["part"])
     return {
@@ -147,7 +120,7 @@ def _trimmed_documents(cell: Cell, at: Workplace) -> dict[str, Any]:
         "value": record["f1"],
         "metrics": record,
         "outcomes": None,
-        "cost": _cost(run),
+        "cost": cost_of(run),
     }
 
 
@@ -201,77 +174,6 @@ _KINDS: Mapping[str, Callable[[Cell, Workplace], dict[str, Any]]] = {
     "difficult": _difficult,
     "trimmed-documents": _trimmed_documents,
 }
-
-
-def _finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
-    """The run of the cell's method and seed, brought to the end of a stage; other cells that need it wait."""
-    settings = settings_of(cell, at)
-    name = fingerprint(settings.to_dict())
-    directory = at.directory / "runs" / f"{settings.method}-seed{settings.seed}-{name}"
-    with at.alone(name):
-        run = Run(directory, settings, at.registry, at.listener)
-        run.finish(stage)
-    return run
-
-
-def settings_of(cell: Cell, at: Workplace) -> Settings:
-    """The settings of the run behind a cell; its silver file is written if it is not there."""
-    overrides = dict(cell.settings)
-    preset = overrides.pop("preset", None)
-    for key in ("data.silver", "data.gold", "data.train", "data.dev", "data.test"):
-        if key in overrides:
-            overrides[key] = str(data_directory() / str(overrides[key]))
-    if cell.silver.get("file"):
-        overrides |= {"data.silver": str(_silver_file(cell, at)), "data.gold": str(_gold_file(cell, at))}
-    chosen = {"method": cell.varied["method"], "seed": cell.varied["seed"]}
-    return resolve(preset=preset, overrides={**overrides, **chosen})
-
-
-def _silver_file(cell: Cell, at: Workplace) -> Path:
-    """The silver documents, with as many wrong labels as the suite asks for."""
-    source = data_directory() / str(cell.silver["file"])
-    rate, kind, seed = cell.silver.get("rate"), cell.silver.get("noise", "uniform"), cell.varied["seed"]
-    if not rate:
-        return source
-    documents = Source(source, recognise(source, at.registry))
-
-    def corrupted() -> Iterator[Document]:
-        return Noise.plan(documents, rate=rate, kind=kind, seed=seed).apply(documents)
-
-    return _written(f"{source.stem}-{kind}-{rate:g}-seed{seed}", corrupted, at)
-
-
-def _gold_file(cell: Cell, at: Workplace) -> Path:
-    """Gold labels for methods that are trained on some before pre-training, as WCL's scorer is: a share of the silver
-    documents as they were before any label was made wrong. No test sentence of a task is among them.
-    """
-    source = data_directory() / str(cell.silver["file"])
-    share, seed = cell.silver.get("gold_share", 0.1), cell.varied["seed"]
-    documents = Source(source, recognise(source, at.registry))
-
-    def some() -> Iterator[Document]:
-        return numbered(documents, low_resource(documents, share, seed).tolist())
-
-    return _written(f"{source.stem}-gold-{share:g}-seed{seed}", some, at)
-
-
-def _written(name: str, documents: Callable[[], Iterator[Document]], at: Workplace) -> Path:
-    """The documents as a file, written by the first process that needs it."""
-    path = at.directory / "silver" / f"{name}.jsonl"
-    with at.alone(name):
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            convert(documents(), at.registry.create("format", "jsonl", {}), path)
-    return path
-
-
-def _cost(run: Run) -> dict[str, Any]:
-    stages = read_json(run.directory / "run.json").get("stages", {})
-    pretrain = run.metrics.get("pretrain", {})
-    return {
-        "seconds": sum(stage["seconds"] for stage in stages.values()),
-        "tokens_per_second": pretrain.get("tokens_per_second"),
-    }
 
 
 def _rate(record: Mapping[str, Any]) -> float | None:

@@ -14,8 +14,8 @@ from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.run import Run
 from finecl_benchmarks import noise
-from finecl_benchmarks.cells import Workplace, settings_of
 from finecl_benchmarks.downstream import read_splits, task_settings
+from finecl_benchmarks.runs import Workplace, settings_of
 from finecl_benchmarks.suite_files import Cell, Suite
 from finecl_benchmarks.task_files import Task, read_task
 

@@ -16,9 +16,10 @@ from finecl.progress import Listener
 from finecl.records import environment, read_json, write_json
 from finecl.registry import Registry
 from finecl.stopping import StoppedError
-from finecl_benchmarks.cells import Workplace, run_cell
+from finecl_benchmarks.cells import run_cell
 from finecl_benchmarks.peak import peak_gigabytes, reset_peak
 from finecl_benchmarks.record import RESULTS
+from finecl_benchmarks.runs import Workplace
 from finecl_benchmarks.suite_files import Cell, Suite
 from finecl_benchmarks.tables import tables
 

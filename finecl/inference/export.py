@@ -23,10 +23,10 @@ from finecl import registry as plugins
 from finecl.errors import ModelError, SettingsError
 from finecl.extractor_files import load_extractor, read_card
 from finecl.inference.loading import model_settings
+from finecl.inference.onnx import FINGERPRINT, PAD
 from finecl.inference.places import find_extractor
 from finecl.types import Batch
 
-FINGERPRINT, PAD = "finecl_fingerprint", "finecl_pad"
 INPUTS = ("input_ids", "pool", "start", "head", "tail")
 
 

@@ -11,13 +11,13 @@ import torch
 
 from finecl.batch import Packed, pack
 from finecl.errors import ModelError
-from finecl.inference.export import FINGERPRINT, PAD
 from finecl.marking import Markers
 from finecl.ragged import ranges
 from finecl.text import Reader, TokenRows
 from finecl.types import Floats, Ints
 
 FILE = "model.onnx"
+FINGERPRINT, PAD = "finecl_fingerprint", "finecl_pad"  # what the file says of itself
 
 
 class OnnxBackend:

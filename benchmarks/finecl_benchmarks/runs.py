@@ -1,0 +1,111 @@
+"""The runs behind a suite's cells: their settings and files, brought to the end of a stage once for all cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from finecl.config import Settings, fingerprint, resolve
+from finecl.data.convert import convert
+from finecl.data.corrupt import Noise
+from finecl.data.source import Source
+from finecl.data.split import low_resource, numbered
+from finecl.inputs import recognise
+from finecl.progress import Listener
+from finecl.records import read_json
+from finecl.registry import Registry
+from finecl.run import Run
+from finecl.types import Document
+from finecl_benchmarks.suite_files import Cell
+from finecl_benchmarks.task_files import data_directory
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where cells leave what they share, and who hears of their progress."""
+
+    directory: Path
+    registry: Registry
+    listener: Listener
+
+    def alone(self, name: str) -> FileLock:
+        """A lock for what only one process may make at a time."""
+        path = self.directory / "locks" / f"{name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+
+
+def finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
+    """The run of the cell's method and seed, brought to the end of a stage; other cells that need it wait."""
+    settings = settings_of(cell, at)
+    name = fingerprint(settings.to_dict())
+    directory = at.directory / "runs" / f"{settings.method}-seed{settings.seed}-{name}"
+    with at.alone(name):
+        run = Run(directory, settings, at.registry, at.listener)
+        run.finish(stage)
+    return run
+
+
+def settings_of(cell: Cell, at: Workplace) -> Settings:
+    """The settings of the run behind a cell; its silver file is written if it is not there."""
+    overrides = dict(cell.settings)
+    preset = overrides.pop("preset", None)
+    for key in ("data.silver", "data.gold", "data.train", "data.dev", "data.test"):
+        if key in overrides:
+            overrides[key] = str(data_directory() / str(overrides[key]))
+    if cell.silver.get("file"):
+        overrides |= {"data.silver": str(_silver_file(cell, at)), "data.gold": str(_gold_file(cell, at))}
+    chosen = {"method": cell.varied["method"], "seed": cell.varied["seed"]}
+    return resolve(preset=preset, overrides={**overrides, **chosen})
+
+
+def _silver_file(cell: Cell, at: Workplace) -> Path:
+    """The silver documents, with as many wrong labels as the suite asks for."""
+    source = data_directory() / str(cell.silver["file"])
+    rate, kind, seed = cell.silver.get("rate"), cell.silver.get("noise", "uniform"), cell.varied["seed"]
+    if not rate:
+        return source
+    documents = Source(source, recognise(source, at.registry))
+
+    def corrupted() -> Iterator[Document]:
+        return Noise.plan(documents, rate=rate, kind=kind, seed=seed).apply(documents)
+
+    return _written(f"{source.stem}-{kind}-{rate:g}-seed{seed}", corrupted, at)
+
+
+def _gold_file(cell: Cell, at: Workplace) -> Path:
+    """Gold labels for methods that are trained on some before pre-training, as WCL's scorer is: a share of the silver
+    documents as they were before any label was made wrong. No test sentence of a task is among them.
+    """
+    source = data_directory() / str(cell.silver["file"])
+    share, seed = cell.silver.get("gold_share", 0.1), cell.varied["seed"]
+    documents = Source(source, recognise(source, at.registry))
+
+    def some() -> Iterator[Document]:
+        return numbered(documents, low_resource(documents, share, seed).tolist())
+
+    return _written(f"{source.stem}-gold-{share:g}-seed{seed}", some, at)
+
+
+def _written(name: str, documents: Callable[[], Iterator[Document]], at: Workplace) -> Path:
+    """The documents as a file, written by the first process that needs it."""
+    path = at.directory / "silver" / f"{name}.jsonl"
+    with at.alone(name):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            convert(documents(), at.registry.create("format", "jsonl", {}), path)
+    return path
+
+
+def cost_of(run: Run) -> dict[str, Any]:
+    """Seconds of all stages, and the rate of pre-training."""
+    stages = read_json(run.directory / "run.json").get("stages", {})
+    pretrain = run.metrics.get("pretrain", {})
+    return {
+        "seconds": sum(stage["seconds"] for stage in stages.values()),
+        "tokens_per_second": pretrain.get("tokens_per_second"),
+    }
