@@ -148,6 +148,9 @@ def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, 
     assert finecl("benchmark", "run", path, *given, "--quiet").code == 0
     planned = json.loads(finecl("benchmark", "run", path, *given, "--plan", "--json").out)
     assert (planned["cells"], planned["done"], planned["seconds_left"], planned["pretraining_steps"]) == (4, 4, 0, 8)
+    assert planned["seconds"] > 0
+    assert 0.1 < planned["memory_gb"] < 64
+    assert "unknown" not in planned
     again = finecl("benchmark", "run", path, *given, "--quiet")
     assert again.err == ""  # no cell was run
     for form, sign in {
@@ -190,15 +193,30 @@ def test_what_is_not_there_is_told(tmp_path: Path, finecl: Finecl) -> None:
     assert "no cell is done; run it with `finecl benchmark run smoke`" in told.complaint()
 
 
-def test_the_suites_that_come_with_finecl_can_be_planned(tmp_path: Path, finecl: Finecl) -> None:
+def test_the_suites_of_the_paper_can_be_planned_before_their_data_are_there(
+    tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from finecl_benchmarks.suite_files import suite_names
 
     paper = {"paper", "table2", "table3", "table5", "table6", "table7", "figures"}
     assert {"smoke", "cpu", "noise", "documents"} | paper == set(suite_names())
+    monkeypatch.setenv("FINECL_DATA", str(tmp_path / "nowhere"))
+    for name in sorted(paper):
+        told = finecl("benchmark", "run", name, "--directory", tmp_path / "work", "--plan", "--json")
+        planned = json.loads(told.out)
+        assert planned["cells"] > 0, name
+        assert planned["unknown"].startswith(f"{planned['cells']} cells: "), name  # no data, and no hub to ask
+    assert not (tmp_path / "work").exists()
+
+
+def test_every_suite_that_comes_with_finecl_is_sound() -> None:
+    from finecl_benchmarks.suite_files import read_suite, suite_names
+
+    from finecl import registry
+
     for name in suite_names():
-        told = finecl("benchmark", "run", name, "--directory", tmp_path, "--plan", "--json")
-        assert json.loads(told.out)["cells"] > 0, name
-    assert not list(tmp_path.iterdir())
+        cells = read_suite(name, registry.load()).cells
+        assert len({cell.fingerprint for cell in cells}) == len(cells) > 0, name
 
 
 PAPER = """
