@@ -25,7 +25,9 @@ KINDS = {
     "difficult": {"methods", "seeds"},
 }
 """Kinds of cells, and what a grid of each may vary; ``finecl_benchmarks.cells`` does them."""
-_FIELDS = {"title", "grid", "settings", "task_settings", "method_settings", "variants", "silver", "run"}
+_FIELDS = {
+    "title", "grid", "settings", "task_settings", "fraction_settings", "method_settings", "variants", "silver", "run",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +112,18 @@ def _cells(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], registr
             settings={**settings, **first},
             other_settings={**settings, **others[0]} if others else None,
             silver={**suite.get("silver", {}), **{key: grid[key] for key in ("needs",) if key in grid}},
-            task_settings=suite.get("task_settings", {}) if kind == "task" else {},
+            task_settings=_task_settings(suite, varied) if kind == "task" else {},
         )
 
 
 _FIXED = {"kind", "needs"}
 _RUNS = set(KINDS) - {"task", "noise", "trimmed"}
+
+
+def _task_settings(suite: Mapping[str, Any], varied: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a suite sets of its tasks: for all, and for a fraction of the training data."""
+    of_fraction = suite.get("fraction_settings", {}).get(f"{varied['fraction']:g}", {})
+    return {**suite.get("task_settings", {}), **of_fraction}
 
 
 def _variant(name: str, suite: Mapping[str, Any], variant: str | None) -> Mapping[str, Any]:

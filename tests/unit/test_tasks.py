@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from finecl_benchmarks.downstream import read_splits, run_task
 from finecl_benchmarks.few_shot import few_shot_accuracy
+from finecl_benchmarks.suite_files import read_suite
 from finecl_benchmarks.task_files import read_task, task_names
 from finecl_cli.main import run
 from finecl_formats.jsonl import JSONLines
@@ -146,3 +147,15 @@ def test_few_shot_episodes_find_the_nearest_mean() -> None:
     assert few_shot_accuracy(noise, relation, **chosen) == pytest.approx(0.2, abs=0.12)
     with pytest.raises(SettingsError, match="expected 9 relations of more than 3 sentences, got 8"):
         few_shot_accuracy(vectors, relation, ways=9, shots=3, episodes=1, seed=0)
+
+
+def test_a_suite_sets_tasks_for_all_fractions_and_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(
+        "[[grid]]\nkind = 'task'\nmethods = ['none']\ntasks = ['semeval']\nfractions = [1, 10]\nseeds = [0]\n"
+        "[task_settings]\n'finetune.batch_size' = 4\n'finetune.num_train_epochs' = 3\n"
+        "[fraction_settings.10]\n'finetune.num_train_epochs' = 5\n"
+    )
+    one, ten = read_suite(str(path), plugins.load()).cells
+    assert one.task_settings == {"finetune.batch_size": 4, "finetune.num_train_epochs": 3}
+    assert ten.task_settings == {"finetune.batch_size": 4, "finetune.num_train_epochs": 5}
