@@ -10,7 +10,7 @@
     if (classes) made.className = classes;
     return made;
   };
-  const percent = (thousandths) => `${(thousandths / 10).toFixed(1)} %`;
+  const percent = (thousandths) => `${(thousandths / 10).toFixed(1)}\u00a0%`;
   const truth = (row) => (data.truth[row] === -2 ? "" : data.truth[row] === -1 ? "no relation" : data.relations[data.truth[row]]);
   const lower = data.text.map((text, row) => `${text} ${data.title[row]} ${data.uid[row]}`.toLowerCase());
   const verdicts = new Map();
