@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,9 +146,21 @@ def tasks_block() -> str:
             metric, title = some[0]["headline"].replace("_", " "), read_task(name).title
             value = f"{_spread([r['value'] for r in some])} ({_count(some, 'seed')})"
             rows.append(f"| {title} | {model} | {fraction:g} % | {metric} | {value} | {seconds:,.0f} |")
-    return (
-        "\n".join(rows) if len(rows) > 2 else "No record of it is kept: `finecl benchmark task NAME --keep` makes one."
-    )
+    if len(rows) == 2:
+        return "No record of it is kept: `finecl benchmark task NAME --keep` makes one."
+    return "\n".join([*rows, *_reruns()])
+
+
+def _reruns() -> list[str]:
+    """What tasks gave that were run once more with the same seed: ``finecl benchmark task NAME --json > rerun-...``."""
+    told = []
+    for path in sorted(RESULTS.glob("rerun-task-*.json")):
+        first = read_json(path.with_name(path.name.removeprefix("rerun-")))
+        (second,) = json.loads(path.read_text(encoding="utf-8"))
+        keys = [key for key in ("f1", "ign_f1", "auc") if key in first["metrics"]] or [first["headline"]]
+        values = ", ".join(f"{key} {first['metrics'][key]:.6f} and {second['metrics'][key]:.6f}" for key in keys)
+        told.append(f"\n{read_task(first['task']).title}, seed {first['seed']}, run twice: {values}.")
+    return told
 
 
 def _kept(pattern: str) -> list[dict[str, Any]]:
