@@ -22,6 +22,7 @@ from finecl.types import Batch, LossSum, Steer
 
 # Positions of the RoBERTa family start behind its padding index.
 _ROBERTA = ("roberta", "xlm-roberta", "camembert")
+_ROWS = 64  # of tokens: what bfloat16 products on CPUs are rounded up to a multiple of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +121,21 @@ class Encoder(nn.Module):
         with self.precision.autocast():
             if self.packing == "padded":
                 return self._padded(base, batch)
-            told = told_lengths(self.packing, batch.lengths, batch.input_ids.device)
-            out = base(input_ids=batch.input_ids, position_ids=batch.position_ids, **told)
-        states: Tensor = out.last_hidden_state[0]
+            ids, positions, lengths = self._rounded(batch)
+            out = base(input_ids=ids, position_ids=positions, **told_lengths(self.packing, lengths, ids.device))
+        states: Tensor = out.last_hidden_state[0, : sum(batch.lengths)]
         return states
+
+    def _rounded(self, batch: Batch) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+        """Token ids, positions and lengths of a packed batch; for bfloat16 on a CPU, a last document of padding brings
+        the row to a multiple of 64 tokens: oneDNN prepares its products anew for every number of rows.
+        """
+        ids, positions, lengths = batch.input_ids, batch.position_ids, batch.lengths
+        more = -sum(lengths) % _ROWS
+        if not more or not self.precision.bf16 or ids.device.type != "cpu":
+            return ids, positions, lengths
+        ids = F.pad(ids, (0, more), value=int(self.config.pad_token_id))
+        return ids, F.pad(positions, (0, more), value=self.first_position), (*lengths, more)
 
     def steered(self, batch: Batch, steer: Steer) -> Tensor:
         """States ``[T, H]`` while ``steer`` sees the queries and keys of each document in each layer, and may add to

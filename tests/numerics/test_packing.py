@@ -152,6 +152,30 @@ def test_bf16_is_close_and_runs_the_plain_path(load_tiny: LoadTiny, family: str,
     assert 0 < (full - half).abs().max() < 0.15 * full.abs().max()
 
 
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_bf16_rows_are_rounded_up_and_the_padding_is_not_learned_from(
+    load_tiny: LoadTiny, family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[int, Tensor, dict[str, Tensor]]] = []
+    for rows in (64, 1):
+        monkeypatch.setattr("finecl.encoder._ROWS", rows)
+        encoder, reader = load_tiny(family)
+        encoder.precision = Precision(device="cpu", bf16=True)
+        batch = packed_batch(encoder.train(), read_texts(reader, tmp_path))
+        seen: list[int] = []
+        base: Any = encoder.model.base_model
+        base.get_input_embeddings().register_forward_hook(lambda _m, _i, out, seen=seen: seen.append(out.shape[1]))
+        states = encoder(batch)
+        states.float().square().sum().backward()
+        found.append((*seen, states, {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}))
+    (rounded, states, gradients), (tokens, alone_states, alone_gradients) = found
+    assert rounded == tokens + -tokens % 64 > tokens
+    torch.testing.assert_close(states, alone_states, rtol=0.02, atol=0.02)
+    for name, gradient in alone_gradients.items():
+        scale = max(gradient.abs().max().item(), 1)
+        torch.testing.assert_close(gradients[name], gradient, rtol=0.05, atol=0.02 * scale, msg=name)
+
+
 @pytest.mark.parametrize("window", [None, 3, 100])
 def test_plain_and_fused_attention_agree(window: int | None) -> None:
     q, k, v = (torch.randn(1, 2, 11, 8) for _ in range(3))
