@@ -142,7 +142,8 @@ def _noise(cell: Cell, at: Workplace) -> dict[str, Any]:
     chosen = noise.demo(varied["seed"]) if demo else noise.wiki80(varied["noise"], varied["rate"], varied["seed"])
     overrides = {**chosen.overrides, **cell.settings}
     needs = tuple(cell.silver.get("needs", chosen.needs))
-    record = noise.measure(replace(chosen, overrides=overrides, needs=needs), at.listener)
+    gold = at.directory / "gold" / f"{varied['data']}-seed{varied['seed']}"
+    record = noise.measure(replace(chosen, overrides=overrides, needs=needs), at.listener, gold)
     scores = {name: found["auroc"] for name, found in record["on_the_rest"].items()}
     return {
         "headline": "AUROC of the best scorer",

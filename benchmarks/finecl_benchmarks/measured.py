@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,54 @@ def suite_block(name: str) -> str:
         return f"No record of it is kept: {made_by} make one."
     made = [Table(**{**each, "rows": tuple(map(tuple, each["rows"]))}) for each in record["tables"]]
     return "\n\n".join(map(as_markdown, made))
+
+
+def summary_block(name: str) -> str:
+    """A suite of tasks in one table: a row a method, a column a task and fraction, the best of each in bold."""
+    record = read_json(RESULTS / f"suite-{name}.json")
+    return summary(record) if record else suite_block(name)
+
+
+def summary(record: Mapping[str, Any]) -> str:
+    """The cells of a suite's record by method, task and fraction, and what they cost; see ``summary_block``."""
+    values: dict[str, dict[tuple[str, float], list[float]]] = {}
+    for cell in record["cells"]:
+        if not cell.get("failed"):
+            varied = cell["varied"]
+            place = varied["task"], varied["fraction"]
+            values.setdefault(varied["method"], {}).setdefault(place, []).append(cell["value"])
+    places = sorted({place for found in values.values() for place in found})
+    means = {m: {place: statistics.fmean(v) for place, v in found.items()} for m, found in values.items()}
+    best = {place: max(found.get(place, 0.0) for found in means.values()) for place in places}
+    head = " | ".join(f"{task}, {fraction:g} %" for task, fraction in places)
+    rows = [f"| method | {head} |", "|---" * (len(places) + 1) + "|"]
+    for method in sorted(means, key=lambda m: -statistics.fmean(means[m].values())):
+        cells = [
+            f"**{_percent(values[method].get(place, []))}**"
+            if means[method].get(place) == best[place]
+            else _percent(values[method].get(place, []))
+            for place in places
+        ]
+        rows.append(f"| `{method}` | {' | '.join(cells)} |")
+    seeds = {cell["varied"]["seed"] for cell in record["cells"]}
+    told = f"Per cent, mean ± standard deviation of {_count(sorted(seeds), 'seed')}; {_costs(record['cells'])}."
+    reasons = {cell["varied"]["method"]: cell["failed"] for cell in record["cells"] if cell.get("failed")}
+    return "\n".join([*rows, "", told, *(f"`{m}` could not be run: {why}." for m, why in sorted(reasons.items()))])
+
+
+def _costs(cells: Sequence[Mapping[str, Any]]) -> str:
+    """What the cells took together, the runs that they share counted once."""
+    done = [cell for cell in cells if not cell.get("failed")]
+    runs = {(c["varied"]["method"], c["varied"]["seed"]): c["cost"]["pretraining"]["seconds"] for c in done}
+    hours = (sum(runs.values()) + sum(cell["cost"]["seconds"] for cell in done)) / 3600
+    return f"{len(done)} cells, {hours:.1f} hours of one process in all"
+
+
+def _percent(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    mean = 100 * statistics.fmean(values)
+    return f"{mean:.1f} ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else f"{mean:.1f}"
 
 
 def inference_block() -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from finecl import registry as plugins
 from finecl.config import Settings, resolve
@@ -79,8 +80,12 @@ class Setting:
     judged: int = 100
 
 
-def measure(setting: Setting, listener: Listener | None = None) -> dict[str, Any]:
-    """AUROC, average precision and precision at 10 % of every scorer, and the accuracy of labels by learned epoch."""
+def measure(setting: Setting, listener: Listener | None = None, gold: Path | None = None) -> dict[str, Any]:
+    """AUROC, average precision and precision at 10 % of every scorer, and the accuracy of labels by learned epoch.
+
+    ``gold`` is where the extractor that is trained on gold labels is kept: it serves all noise of the same data and
+    seed.
+    """
     registry = plugins.load()
     with tempfile.TemporaryDirectory() as directory:
         settings = corrupted_settings(setting, Path(directory), registry)
@@ -89,6 +94,10 @@ def measure(setting: Setting, listener: Listener | None = None) -> dict[str, Any
         truth = context.corpora.silver.truths(instances.relations)
         if truth is None or truth.all():
             raise SettingsError(f"{setting.name}: expected some wrong labels and their truth, found none")
+        if gold and "gold" in setting.needs:
+            gold.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(gold.with_suffix(".lock")):
+                gather(Context(gold, settings, registry, context.listener), ("gold",))
         run, evidence = gather(context, setting.needs)
         judged = np.random.default_rng(setting.seed).choice(len(truth), setting.judged, replace=False)
         table = _judged_table(Path(directory) / "judged.csv", instances, ~truth, judged)

@@ -174,6 +174,8 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "inference": measured.inference_block,
     "report": measured.report_block,
     "suite-cpu": lambda: measured.suite_block("cpu"),
+    "summary-cpu": lambda: measured.summary_block("cpu"),
+    "suite-fewrel": lambda: measured.suite_block("fewrel"),
     "suite-documents": lambda: measured.suite_block("documents"),
 }
 

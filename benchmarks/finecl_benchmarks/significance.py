@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,9 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """``difference`` of two systems, its 95 % interval by the bootstrap over sentences, and the p-value of
-    approximate randomisation, two-sided: how often swapping the two systems' answers at random gives as much.
+    """``difference`` of two systems' means over seeds, its 95 % interval by the bootstrap over test sentences and
+    seeds, and the p-value of approximate randomisation, two-sided: how often swapping the two systems' answers to
+    sentences at random gives as much.
     """
 
     difference: float
@@ -28,28 +29,43 @@ class Comparison:
 
 
 def compare(
-    one: Mapping[str, Any], other: Mapping[str, Any], headline: str, *, rounds: int = 1000, seed: int = 0
+    ones: Sequence[Mapping[str, Any]],
+    others: Sequence[Mapping[str, Any]],
+    headline: str,
+    *,
+    rounds: int = 1000,
+    seed: int = 0,
 ) -> Comparison | None:
-    """Compares two systems' ``outcomes`` (labels, answers and gold as numbers) by the metric ``headline``.
+    """Compares two systems' ``outcomes`` (labels, answers and gold as numbers), one of each a seed, by the metric
+    ``headline``.
 
     None if they are not of the same sentences, or if the metric is none that sums over sentences.
     """
     value = _VALUES.get(headline)
-    if value is None or not one or not other or _named(one, "gold") != _named(other, "gold"):
+    everyone = [*ones, *others]
+    if value is None or not ones or len(ones) != len(others) or not all(everyone):
         return None
-    labels = sorted({*one["labels"], *other["labels"]})
-    gold, first, second = (
-        _numbers(outcomes, key, labels) for outcomes, key in ((one, "gold"), (one, "answers"), (other, "answers"))
-    )
+    if any(_named(each, "gold") != _named(ones[0], "gold") for each in everyone[1:]):
+        return None
+    labels = sorted({label for each in everyone for label in each["labels"]})
+    gold = _numbers(ones[0], "gold", labels)
+    first_SN, second_SN = (np.array([_numbers(each, "answers", labels) for each in s]) for s in (ones, others))
     generator, none = np.random.default_rng(seed), _none_of(labels)
-    observed = value(gold, first, labels, none) - value(gold, second, labels, none)
+
+    def differences(gold: Ints, first_SN: Ints, second_SN: Ints) -> Doubles:
+        scores = [[value(gold, each, labels, none) for each in answers] for answers in (first_SN, second_SN)]
+        return np.subtract(*scores)
+
+    observed_S = differences(gold, first_SN, second_SN)
+    observed, seeds = float(observed_S.mean()), len(ones)
     drawn, swapped = np.empty(rounds), np.empty(rounds)
     for number in range(rounds):
         rows = generator.integers(0, len(gold), len(gold))
-        drawn[number] = value(gold[rows], first[rows], labels, none) - value(gold[rows], second[rows], labels, none)
+        some = generator.integers(0, seeds, seeds)
+        drawn[number] = differences(gold[rows], first_SN[:, rows], second_SN[:, rows])[some].mean()
         swap = generator.random(len(gold)) < 0.5
-        mixed, rest = np.where(swap, second, first), np.where(swap, first, second)
-        swapped[number] = value(gold, mixed, labels, none) - value(gold, rest, labels, none)
+        mixed, rest = np.where(swap, second_SN, first_SN), np.where(swap, first_SN, second_SN)
+        swapped[number] = differences(gold, mixed, rest).mean()
     low, high = np.quantile(drawn, [0.025, 0.975])
     beyond = int((np.abs(swapped) >= abs(observed) - 1e-12).sum())
     return Comparison(difference=observed, low=float(low), high=float(high), p=(beyond + 1) / (rounds + 1))

@@ -105,17 +105,16 @@ def _costs(records: Sequence[Record]) -> tuple[str, str, str]:
 
 
 def _against(some: Sequence[Record], baseline: Sequence[Record], headline: str) -> str:
-    """The difference to the baseline at each seed that both have, with the interval and the p-value of the first."""
+    """The mean difference to the baseline at the seeds that both have, with its interval and p-value."""
     theirs = {record["varied"].get("seed"): record for record in baseline}
     pairs = [(r, theirs[r["varied"].get("seed")]) for r in some if r["varied"].get("seed") in theirs]
     if not pairs:
         return "-"
-    difference = statistics.fmean(a["value"] - b["value"] for a, b in pairs)
-    found = compare(pairs[0][0].get("outcomes") or {}, pairs[0][1].get("outcomes") or {}, headline)
+    ones, others = ([record.get("outcomes") or {} for record in side] for side in zip(*pairs, strict=True))
+    found = compare(ones, others, headline)
     if found is None:
-        return f"{100 * difference:+.2f}"
-    interval = f"{100 * found.low:+.2f} .. {100 * found.high:+.2f}, p {found.p:.3f}"
-    return f"{100 * difference:+.2f} (seed {pairs[0][0]['varied']['seed']}: {interval})"
+        return f"{100 * statistics.fmean(a['value'] - b['value'] for a, b in pairs):+.2f}"
+    return f"{100 * found.difference:+.2f} ({100 * found.low:+.2f} .. {100 * found.high:+.2f}), p {found.p:.3f}"
 
 
 def _published(record: Record) -> list[str]:

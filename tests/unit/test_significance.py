@@ -39,22 +39,45 @@ def test_the_quick_scores_are_those_of_the_metrics(seed: int) -> None:
 
 def test_a_clear_difference_is_significant_and_none_is_not() -> None:
     good, bad, like = (outcomes(SEMEVAL, right, seed) for right, seed in ((0.9, 1), (0.5, 2), (0.9, 3)))
-    found = compare(good, bad, "accuracy")
+    found = compare([good], [bad], "accuracy")
     assert found is not None
     assert found.difference == pytest.approx(value("accuracy", good) - value("accuracy", bad))
     assert 0 < found.low < found.difference < found.high
     assert found.p < 0.01
-    same = compare(good, like, "accuracy")
+    same = compare([good], [like], "accuracy")
     assert same is not None
     assert same.low < 0 < same.high
     assert same.p > 0.05
-    itself = compare(good, good, "official_macro_f1")
+    itself = compare([good], [good], "official_macro_f1")
     assert itself is not None
     assert (itself.difference, itself.p) == (0.0, 1.0)
 
 
 def test_systems_of_other_sentences_or_metrics_are_not_compared() -> None:
     one, other = outcomes(SEMEVAL, 0.9, 1), outcomes(SEMEVAL, 0.9, 1, count=200)
-    assert compare(one, other, "accuracy") is None
-    assert compare(one, one, "luck") is None
-    assert compare({}, {}, "accuracy") is None
+    assert compare([one], [other], "accuracy") is None
+    assert compare([one], [one], "luck") is None
+    assert compare([{}], [{}], "accuracy") is None
+    assert compare([], [], "accuracy") is None
+    assert compare([one, one], [one], "accuracy") is None
+    assert compare([one, one], [one, other], "accuracy") is None
+
+
+def test_several_seeds_are_compared_by_their_means() -> None:
+    better, worse = (
+        [outcomes(SEMEVAL, right, seed) for seed in seeds] for right, seeds in ((0.8, (1, 2)), (0.7, (3, 4)))
+    )
+    found = compare(better, worse, "accuracy")
+    assert found is not None
+    expected = sum(value("accuracy", a) - value("accuracy", b) for a, b in zip(better, worse, strict=True)) / 2
+    assert found.difference == pytest.approx(expected)
+    assert found.low < found.difference < found.high
+
+
+def test_the_interval_knows_that_seeds_differ() -> None:
+    one = [outcomes(SEMEVAL, right, 1) for right in (0.9, 0.4)]
+    other = [outcomes(SEMEVAL, 0.5, 2)] * 2  # better than that at one seed, worse at the other
+    found = compare(one, other, "accuracy")
+    assert found is not None
+    assert found.difference > 0.05
+    assert found.low < 0 < found.high
