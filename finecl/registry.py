@@ -7,12 +7,16 @@ format. Its settings are the keyword-only parameters of its factory.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import inspect
 import os
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -37,12 +41,16 @@ KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One named part: what it is, who brings it, and how to make it."""
+    """One named part: what it is, who brings it, and how to make it.
+
+    ``code`` changes when the plugin's version or its Python files do.
+    """
 
     kind: str
     name: str
     plugin: str
     version: str
+    code: str
     factory: Any
 
     @property
@@ -93,6 +101,7 @@ class Plugin:
 
     name: str
     version: str
+    code: str = ""
     fault: str = ""
 
 
@@ -154,7 +163,7 @@ class Registry:
         except pluggy.PluginValidationError as error:
             self._manager.unregister(name=name)
             raise PluginError(f"plugin '{name}': {error}; the hooks are: {', '.join(hook_names())}") from error
-        self.plugins.append(Plugin(name=name, version=version))
+        self.plugins.append(Plugin(name=name, version=version, code=f"{version} {_digest(module)}"))
         self._parts.clear()
 
     def parts(self, kind: str) -> Mapping[str, Part]:
@@ -186,7 +195,8 @@ class Registry:
                 came = type(answer).__name__
                 raise PluginError(f"plugin '{plugin.name}': {hook}() must return a mapping of names, not {came}")
             for name, factory in answer.items():
-                yield Part(kind=kind, name=name, plugin=plugin.name, version=plugin.version, factory=factory)
+                told = {"plugin": plugin.name, "version": plugin.version, "code": plugin.code}
+                yield Part(kind=kind, name=name, factory=factory, **told)
 
     def _caller(self, hook: str, plugin: Plugin) -> Any:
         """Asks one plugin alone."""
@@ -219,6 +229,17 @@ class Registry:
                 self._caller("commands", plugin)(cli=cli)
             except Exception as error:  # whatever a stranger's hook raises
                 self._leave_out(plugin.name, plugin.version, error)
+
+
+def _digest(plugin: object) -> str:
+    """Changes when the plugin's Python files do: those of its package, or its one module."""
+    module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
+    path = Path(getattr(module, "__file__", None) or "")
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    digest = hashlib.blake2b(digest_size=8)
+    for each in filter(Path.is_file, files):
+        digest.update(each.read_bytes())
+    return digest.hexdigest()
 
 
 def _check_submodules(module: object, name: str) -> None:

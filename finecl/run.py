@@ -90,7 +90,7 @@ class Run:
         for stage in STAGES[-1:] if report_only else STAGES[: STAGES.index(last) + 1]:
             made_from, work = self._stage(stage)
             if self.context.ranks.tell(self._finished(stage, made_from)) and not report_only:
-                self.context.listener.note(f"{stage}: finished before, with the same settings and data")
+                self.context.listener.note(f"{stage}: finished before, with the same settings, data and plugins")
             elif only and stage != last:
                 raise SettingsError(f"{self.directory}: '{stage}' is not finished; run `finecl {stage}` on it first")
             else:

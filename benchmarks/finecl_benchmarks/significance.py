@@ -53,8 +53,8 @@ def compare(
     generator, none = np.random.default_rng(seed), _none_of(labels)
 
     def differences(gold: Ints, first_SN: Ints, second_SN: Ints) -> Doubles:
-        scores = [[value(gold, each, labels, none) for each in answers] for answers in (first_SN, second_SN)]
-        return np.subtract(*scores)
+        pairs = zip(first_SN, second_SN, strict=True)
+        return np.array([value(gold, a, labels, none) - value(gold, b, labels, none) for a, b in pairs])
 
     observed_S = differences(gold, first_SN, second_SN)
     observed, seeds = float(observed_S.mean()), len(ones)

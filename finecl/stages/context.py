@@ -59,6 +59,10 @@ class Context:
         others = read_compat(compat)["parts"].get(kind, {}).get(name, {}) if compat else {}
         return self.registry.create(kind, name, own | others | dict(settings))
 
+    def code_of(self, kind: str, name: str) -> str:
+        """Changes when the code of the plugin that brings a part does, so that what it made is made again."""
+        return self.registry.part(kind, name).code
+
     @property
     def ranks(self) -> Ranks:
         """The processes of this run."""

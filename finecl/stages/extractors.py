@@ -26,7 +26,8 @@ def made_from(context: Context, encoder: str) -> str:
     values, corpora = context.settings.to_dict(), context.corpora
     gold = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
     proxy = values["proxy"] if context.settings.finetune.curriculum != "none" else None
-    return fingerprint(encoder, gold, values["finetune"], values["extractor"], context.settings.seed, proxy)
+    code = context.code_of("extractor", context.settings.finetune.extractor)
+    return fingerprint(encoder, gold, values["finetune"], values["extractor"], context.settings.seed, proxy, code)
 
 
 def plain_card(context: Context) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def evidence_fingerprint(context: Context, need: Need) -> str:
         return fingerprint(model)
     if need == "gold":
         return fingerprint(model, made_from(context, context.model_fingerprint))
-    return fingerprint(model, values["proxy"], values["extractor"], context.settings.seed, _LAYOUT)
+    code = context.code_of("extractor", context.settings.proxy.extractor)
+    return fingerprint(model, values["proxy"], values["extractor"], context.settings.seed, code, _LAYOUT)
 
 
 def gather(context: Context, asked: Sequence[Need]) -> tuple[ProxyRun | None, Evidence]:

@@ -26,7 +26,8 @@ def pretrain_fingerprint(context: Context) -> str:
     """Changes when anything that the encoder depends on does."""
     values = context.settings.to_dict()
     method = context.method
-    named = (method.objectives, method.mlm, method.text, method.blanking, dict(method.settings))
+    code = [context.code_of("objective", name) for _, name in method.objectives]
+    named = (method.objectives, method.mlm, method.text, method.blanking, dict(method.settings), code)
     parts = (named, values["objective"], values["compat"], context.settings.seed)
     return fingerprint(score_fingerprint(context), values["pretrain"], parts)
 

@@ -27,9 +27,12 @@ _TELLING = 0.8  # of the labels: from here on types alone are said to give them 
 def score_fingerprint(context: Context) -> str:
     """Changes when anything that the scores depend on does."""
     s = context.settings
-    chosen = (context.method.scorer, dict(s.scorer), context.method.weighting, dict(s.weighting), s.compat)
+    method = context.method
+    chosen = (method.scorer, dict(s.scorer), method.weighting, dict(s.weighting), s.compat, dict(method.settings))
+    code = [context.code_of("weighting", method.weighting)]
+    code += [context.code_of("scorer", method.scorer)] if method.scorer else []
     silver = (context.corpora.silver.fingerprint, context.corpora.relations)
-    made = (silver, [evidence_fingerprint(context, need) for need in needs(context)], chosen)
+    made = (silver, [evidence_fingerprint(context, need) for need in needs(context)], chosen, code)
     verdicts = {uid: verdict.verdict for uid, verdict in read_verdicts(context.directory).items()}
     return fingerprint(*made, verdicts) if verdicts else fingerprint(*made)
 

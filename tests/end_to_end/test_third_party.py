@@ -195,6 +195,30 @@ def test_a_weighting_that_breaks_its_contract_is_named(
     assert message in complaint
 
 
+def test_a_changed_plugin_scores_again_and_an_unchanged_one_does_not(
+    small: Small, tmp_path: Path, elsewhere: Finecl
+) -> None:
+    site, run = tmp_path / "site", tmp_path / "run"
+    site.mkdir()
+    install(site, "mine", {"mine": "mine_plugin"})
+    given = [argument for argument in small.arguments(run) if argument != "--quiet"]
+
+    def noise(answer: str) -> tuple[str, list[float]]:
+        (site / "mine_plugin.py").write_text(_SCORER.format(answer=answer, name="mine"))
+        told = elsewhere(*given, "--scorer", "mine", "--stop-after", "score", PYTHONPATH=site, FINECL_CACHE=tmp_path)
+        assert told.code == 0, told.err
+        return told.err, pq.read_table(run / "scores.parquet")["noise"].to_pylist()
+
+    said, first = noise("np.arange(len(instances))")
+    assert "evidence found" not in said
+    said, second = noise("np.arange(len(instances))")
+    assert "score: finished before" in said
+    said, third = noise("np.arange(len(instances))[::-1]")
+    assert "score: finished before" not in said
+    assert "evidence found" in said  # the proxy's code is the same
+    assert first == second == third[::-1]
+
+
 def test_two_plugins_of_one_name_are_both_named(plug: Plug, small: Small, tmp_path: Path, finecl: Finecl) -> None:
     plug(_SCORER.format(answer="0", name="learning-order"))
     complaint = "the scorer 'learning-order' is brought by two plugins: 'broken' and 'learning-order'"

@@ -310,3 +310,28 @@ def test_plugins_add_commands() -> None:
     registered(mine=module(commands=commands)).add_commands("the group")
     assert heard == ["the group"]
     assert registry.GROUP == "finecl"
+
+
+def test_the_code_of_a_part_changes_with_the_files_of_its_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "coded_plugin"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from finecl import hookimpl\n@hookimpl\ndef formats():\n    return {'x': int}\n"
+    )
+    (package / "inner.py").write_text("A = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    brought = importlib.import_module("coded_plugin")
+    monkeypatch.setitem(sys.modules, "coded_plugin", brought)
+
+    def code() -> str:
+        return registered(mine=brought).part("format", "x").code
+
+    first = code()
+    assert first == code()
+    (package / "inner.py").write_text("A = 2\n")
+    assert first != code()
+    found = Registry()
+    found.register(brought, name="mine", version="1.3")
+    assert found.part("format", "x").code != code()  # another version

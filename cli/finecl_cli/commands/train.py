@@ -39,7 +39,7 @@ def command(
     """Score, weigh, pre-train, fine-tune, evaluate and report, in one go.
 
     Without arguments: FineCL on the built-in demo corpus with a small encoder, in a few minutes on two CPU cores.
-    A stage that is finished with the same settings and data is not run again.
+    A stage that is finished with the same settings, data and plugins is not run again.
     """
     if devices_wanted(devices):
         context.exit(launch(devices or 1, "finecl_cli", sys.argv[1:]))
