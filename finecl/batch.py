@@ -13,7 +13,8 @@ import torch
 
 from finecl.draws import uniform
 from finecl.ragged import ENTITY_BITS, entity_key, find, offsets, ranges
-from finecl.text import Reader, TokenRows
+from finecl.text import Reader
+from finecl.token_rows import TokenRows
 from finecl.types import Batch, Floats, Ints
 
 

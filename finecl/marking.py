@@ -16,7 +16,7 @@ import numpy as np
 
 from finecl.draws import uniform
 from finecl.ragged import entity_key, offsets, ranges
-from finecl.text import TokenRows
+from finecl.token_rows import TokenRows
 from finecl.types import Document, Ints, Mention
 
 UNUSED = tuple(f"[unused{number}]" for number in range(1, 6))

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from finecl.batch import pack
 from finecl.ragged import entity_key
-from finecl.text import TokenRows
+from finecl.token_rows import TokenRows
 from finecl.types import (
     NO_RELATION,
     Batch,

@@ -9,7 +9,7 @@ import numpy as np
 
 from finecl.draws import generator, uniform
 from finecl.ragged import ranges, rank_within
-from finecl.text import TokenRows
+from finecl.token_rows import TokenRows
 from finecl.types import Floats, Generator, Instances, Ints, sharing_one
 
 _CHUNK = 50  # steps whose documents are sorted by length together, as in transformers' LengthGroupedSampler

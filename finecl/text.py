@@ -7,7 +7,6 @@ tokenizer serves. The result is a table of integers, memory-mapped as Arrow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,34 +16,16 @@ from finecl.arrow import write_arrow
 from finecl.config import fingerprint
 from finecl.errors import ModelError
 from finecl.hiding import hidden
+from finecl.marking import Markers
 from finecl.ragged import entity_key
+from finecl.token_rows import TokenRows
 from finecl.types import Bools, Document, Instances, Ints, Mentions
 
 if TYPE_CHECKING:
     from finecl.corpus import Corpus
-    from finecl.marking import Markers
 
 _LAYOUT = 2  # to be raised when the columns change: cached files of another layout are not read
 _COLUMNS = ("input_ids", "sentence_start", "mention_start", "mention_end", "mention_entity")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenRows:
-    """Some documents as sub-words, special tokens included: columns laid end to end, and how long each part is.
-
-    ``start`` and ``end`` are half-open and count from the first token of the mention's document; ``sentence`` is the
-    number of each token's sentence within its document.
-
-    *Shape:* ``ids``, ``sentence`` [T], ``lengths`` [D]; ``start``, ``end``, ``entity`` [mentions], ``mentions`` [D].
-    """
-
-    ids: Ints
-    lengths: Ints
-    start: Ints
-    end: Ints
-    entity: Ints
-    mentions: Ints
-    sentence: Ints
 
 
 class Reader:

@@ -16,7 +16,8 @@ from finecl.config import PretrainSettings
 from finecl.losses import weighted_info_nce
 from finecl.optimization import Optimization
 from finecl.resume import seed_pass
-from finecl.text import Reader, TokenRows
+from finecl.text import Reader
+from finecl.token_rows import TokenRows
 from finecl.types import Batch, Ints, Pairs
 from finecl_benchmarks.engines import Engine, Precision, Turn, corpus, encoder_of
 

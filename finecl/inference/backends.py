@@ -10,7 +10,7 @@ import torch
 
 from finecl.batch import pack, passes
 from finecl.inference.rows import Row, token_rows
-from finecl.text import TokenRows
+from finecl.token_rows import TokenRows
 from finecl.types import Floats, Ints
 
 

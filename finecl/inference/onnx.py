@@ -13,7 +13,8 @@ from finecl.batch import Packed, pack
 from finecl.errors import ModelError
 from finecl.marking import Markers
 from finecl.ragged import ranges
-from finecl.text import Reader, TokenRows
+from finecl.text import Reader
+from finecl.token_rows import TokenRows
 from finecl.types import Floats, Ints
 
 FILE = "model.onnx"

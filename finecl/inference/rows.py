@@ -10,7 +10,8 @@ import numpy as np
 from finecl.errors import ModelError
 from finecl.marking import marked_pairs
 from finecl.sentences import read_pairs
-from finecl.text import Reader, TokenRows, mention_tokens, sentence_starts
+from finecl.text import Reader, mention_tokens, sentence_starts
+from finecl.token_rows import TokenRows
 from finecl.types import Document, Entity, Ints, Label
 
 

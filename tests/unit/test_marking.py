@@ -17,7 +17,8 @@ from finecl.extraction import Labelled
 from finecl.groups import Silver, plain_group
 from finecl.marking import ADDED, UNUSED, Markers, blanked, marked_pairs
 from finecl.sentences import Sentences, entity_keys
-from finecl.text import Reader, TokenRows, reached
+from finecl.text import Reader, reached
+from finecl.token_rows import TokenRows
 from finecl.types import Document, Entity, Mention
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -1,0 +1,26 @@
+"""Documents as sub-words: the columns that readers make and that batches are packed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from finecl.types import Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRows:
+    """Some documents as sub-words, special tokens included: columns laid end to end, and how long each part is.
+
+    ``start`` and ``end`` are half-open and count from the first token of the mention's document; ``sentence`` is the
+    number of each token's sentence within its document.
+
+    *Shape:* ``ids``, ``sentence`` [T], ``lengths`` [D]; ``start``, ``end``, ``entity`` [mentions], ``mentions`` [D].
+    """
+
+    ids: Ints
+    lengths: Ints
+    start: Ints
+    end: Ints
+    entity: Ints
+    mentions: Ints
+    sentence: Ints
