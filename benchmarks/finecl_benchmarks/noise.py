@@ -39,12 +39,12 @@ STACKED = (
     "small-loss",
     "area-under-margin",
     "confidence",
-    "variability",
-    "forgetting",
     "knn",
     "confident-learning",
 )
-"""What the stack weighs: all that silver labels tell. "softmax-confidence" has seen thousands of gold ones instead."""
+"""What the stack takes together: all that silver labels tell. Beside it stands "softmax-confidence", which has seen
+gold ones instead.
+"""
 # A proxy for sentences: a small encoder, some minutes on two cores. Few epochs, since what is learned late is learned
 # by heart.
 SENTENCES: Mapping[str, Any] = {
@@ -156,8 +156,9 @@ def _scorers(context: Context, setting: Setting, table: Path) -> tuple[dict[str,
         else:
             found[name] = scorer
     if "ensemble" in context.registry.parts("scorer"):
-        of = ",".join(name for name in STACKED if name in found)
-        stack = context.registry.create("scorer", "ensemble", {"gold": str(table), "of": of})
+        of = ["+".join(name for name in STACKED if name in found)]
+        of += ["softmax-confidence"] if "softmax-confidence" in found else []
+        stack = context.registry.create("scorer", "ensemble", {"gold": str(table), "of": tuple(of)})
         found[STACK.format(setting.judged)] = stack
     return found, skipped
 

@@ -33,7 +33,9 @@ class Ensemble:
     ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false), for some instances: the
     regression is fitted on those and predicts the probability that a label is wrong.
     ``of``: from learning-order, small-loss, area-under-margin, confidence, variability, forgetting, knn,
-    confident-learning and softmax-confidence; what they need is made.
+    confident-learning and softmax-confidence; what they need is made. Names joined by "+" count as one scorer, by the
+    mean of their rank shares: scorers that say nearly the same need no weight each, which few gold labels would not
+    tell.
     ``mode``: which dynamics they read. ``k``: the neighbours of knn.
     """
 
@@ -43,7 +45,7 @@ class Ensemble:
     gold: str | None = None
 
     def __post_init__(self) -> None:
-        strange = [name for name in self.of if name not in MEMBERS]
+        strange = [name for name in self._names() if name not in MEMBERS]
         if strange or not self.of:
             got = f"'{strange[0]}'" if strange else "none"
             raise SettingsError(f"scorer.of: expected names from {', '.join(MEMBERS)}, got {got}")
@@ -51,7 +53,7 @@ class Ensemble:
     @property
     def needs(self) -> tuple[Need, ...]:
         """What its members need."""
-        return tuple(sorted({_OTHERS.get(name, "dynamics") for name in self.of}))
+        return tuple(sorted({_OTHERS.get(name, "dynamics") for name in self._names()}))
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
         """The mean rank share, or the probability of a wrong label ``[N]``, in [0, 1].
@@ -59,14 +61,16 @@ class Ensemble:
         Raises:
             FormatError: the table of gold labels cannot be read, or its labels are all of one kind.
         """
-        shares: Doubles = np.stack([rank_shares(noise) for noise in self._noises(instances, evidence)], axis=1)
+        ranked = {name: rank_shares(self._member(name, instances, evidence)) for name in self._names()}
+        groups = [[ranked[name] for name in group.split("+")] for group in self.of]
+        shares: Doubles = np.stack([np.mean(group, axis=0) for group in groups], axis=1)
         if self.gold is None:
             mean: Floats = shares.mean(axis=1).astype(np.float32)
             return mean
         return self._stacked(self.gold, instances, shares).astype(np.float32)
 
-    def _noises(self, instances: Instances, evidence: Evidence) -> list[Floats]:
-        return [self._member(name, instances, evidence) for name in self.of]
+    def _names(self) -> list[str]:
+        return [name for group in self.of for name in group.split("+")]
 
     def _member(self, name: str, instances: Instances, evidence: Evidence) -> Floats:
         if name == "learning-order":

@@ -492,6 +492,17 @@ def test_an_ensemble_is_the_mean_rank_of_its_members() -> None:
     assert Ensemble(of=members).score(made, found).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
 
 
+def test_joined_members_of_an_ensemble_count_as_one() -> None:
+    made, found = samples.instances(40), samples.evidence(40)
+    first, second, third = (
+        rank_shares(scorer.score(made, found)) for scorer in (SmallLoss(), Forgetting(), Neighbours(k=20))
+    )
+    joined = Ensemble(of=("small-loss+forgetting", "knn"))
+    assert joined.needs == ("dynamics", "representations")
+    expected = (first + second) / 4 + third / 2
+    assert joined.score(made, found).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+
+
 def test_a_stack_learns_from_the_labels_it_is_given(tmp_path: Path) -> None:
     made, found = samples.instances(200), samples.evidence(200)
     wrong = AreaUnderMargin().score(made, found) > np.random.default_rng(0).normal(0, 0.2, 200)
@@ -515,3 +526,5 @@ def test_a_stack_learns_from_the_labels_it_is_given(tmp_path: Path) -> None:
 def test_members_of_an_ensemble_are_known() -> None:
     with pytest.raises(SettingsError, match=r"scorer\.of: expected names from learning-order, .*, got 'luck'"):
         Ensemble(of=("luck",))
+    with pytest.raises(SettingsError, match=r"scorer\.of: expected names from learning-order, .*, got ''"):
+        Ensemble(of=("small-loss+",))
