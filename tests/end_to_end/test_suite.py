@@ -256,6 +256,7 @@ cnn = {{ "proxy.extractor" = "cnn" }}
 "pretrain.batch_size" = 8
 "proxy.learning_rate" = 3e-3
 "proxy.batch_size" = 1
+"proxy.negatives" = 0  # so that some labels are learned in the first of the two epochs, whatever the rounding
 {quick}
 """
 
