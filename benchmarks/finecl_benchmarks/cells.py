@@ -149,6 +149,7 @@ def _noise(cell: Cell, at: Workplace) -> dict[str, Any]:
         "headline": "AUROC of the best scorer",
         "value": max(scores.values()),
         "metrics": record["on_the_rest"],
+        "label_accuracy_by_order": record["label_accuracy_by_order"],
         "outcomes": None,
         "cost": {"seconds": record["proxy_train_seconds"]},
     }

@@ -51,7 +51,7 @@ def _noise_records() -> list[dict[str, Any]]:
         varied = cell["varied"]
         key = (varied["data"], varied.get("noise"), varied.get("rate"), varied["seed"])
         data = {"name": key[0], "kind": key[1], "rate": key[2]}
-        found[key] = {"data": data, "seed": key[3], "on_the_rest": cell["metrics"]}
+        found[key] = {**cell, "data": data, "seed": key[3], "on_the_rest": cell["metrics"]}
     return [found[key] for key in sorted(found, key=str)]
 
 
@@ -140,16 +140,30 @@ def report_block() -> str:
 
 
 def order_block() -> str:
-    """How right the labels are that were learned in each epoch."""
-    (record, *_) = [*_kept("noise-wiki80-type-consistent-40-seed0.json"), None]
-    if record is None:
+    """How right the labels are that were learned in each epoch, at 40 % type-consistent noise."""
+    wanted = {"name": "wiki80", "kind": "type-consistent", "rate": 0.4}
+    found = [record for record in _noise_records() if wanted.items() <= record["data"].items()]
+    if not found:
         return "No record of it is kept: `finecl benchmark noise --keep` makes one."
-    found = record["label_accuracy_by_order"]["batch"]
-    head = " | ".join(str(row["order"] or "never") for row in found)
-    right = " | ".join(f"{row['accuracy']:.2f}" for row in found)
-    count = " | ".join(f"{row['instances']:,}" for row in found)
-    rows = [f"| learned in epoch | {head} |", "|---" * (len(found) + 1) + "|"]
-    return "\n".join([*rows, f"| labels that are right | {right} |", f"| labels | {count} |"])
+    return by_order([record["label_accuracy_by_order"]["batch"] for record in found])
+
+
+def by_order(seeds: Sequence[Sequence[Mapping[str, Any]]]) -> str:
+    """Labels and the share of right ones by the epoch in which they were learned, all seeds together."""
+    labels: dict[int | None, int] = {}
+    right: dict[int | None, float] = {}
+    for row in (row for rows in seeds for row in rows):
+        labels[row["order"]] = labels.get(row["order"], 0) + row["instances"]
+        right[row["order"]] = right.get(row["order"], 0.0) + row["instances"] * row["accuracy"]
+    orders = sorted(labels, key=lambda order: order or float("inf"))
+    return "\n".join(
+        [
+            f"| learned in epoch | {' | '.join(str(order or 'never') for order in orders)} |",
+            "|---" * (len(orders) + 1) + "|",
+            f"| labels that are right | {' | '.join(f'{right[order] / labels[order]:.2f}' for order in orders)} |",
+            f"| labels ({_count(seeds, 'seed')}) | {' | '.join(f'{labels[order]:,}' for order in orders)} |",
+        ]
+    )
 
 
 def trimmed_block() -> str:

@@ -28,3 +28,20 @@ def test_a_summary_names_the_best_method_of_each_task_and_counts_shared_runs_onc
         "Per cent, mean ± standard deviation of 2 seeds; 8 cells, 4.0 hours of one process in all.",
         "`mtb` could not be run: no positives in 20 steps.",
     ]
+
+
+def test_labels_by_learned_epoch_are_counted_over_seeds_and_the_never_learned_come_last() -> None:
+    one: list[dict[str, Any]] = [
+        {"order": None, "instances": 10, "accuracy": 0.0},
+        {"order": 1, "instances": 900, "accuracy": 1.0},
+    ]
+    other = [
+        {"order": 1, "instances": 300, "accuracy": 0.8},
+        {"order": 2, "instances": 50, "accuracy": 0.5},
+    ]
+    assert measured.by_order([one, other]).splitlines() == [
+        "| learned in epoch | 1 | 2 | never |",
+        "|---|---|---|---|",
+        "| labels that are right | 0.95 | 0.50 | 0.00 |",
+        "| labels (2 seeds) | 1,200 | 50 | 10 |",
+    ]
