@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def records_of(suite: Suite, directory: Path) -> list[dict[str, Any]]:
     return [record for record in found if record]
 
 
-def keep_suite(suite: Suite, records: list[dict[str, Any]], baseline: str | None) -> Path:
+def keep_suite(suite: Suite, records: list[dict[str, Any]], baselines: Sequence[str]) -> Path:
     """Writes ``benchmarks/results/suite-NAME.json``: every cell but its single answers, and the tables made of all.
 
     Raises:
@@ -68,7 +68,7 @@ def keep_suite(suite: Suite, records: list[dict[str, Any]], baseline: str | None
     cells = [{key: value for key, value in record.items() if key not in _NOT_KEPT} for record in records]
     commits = sorted({str(record["commit"]) for record in records})
     path = RESULTS / f"suite-{suite.name}.json"
-    made = {"baseline": baseline, "tables": [asdict(table) for table in tables(records, baseline)]}
+    made = {"baselines": list(baselines), "tables": [asdict(table) for table in tables(records, baselines)]}
     write_json(path, {"benchmark": "suite", "suite": suite.name, "title": suite.title, "commits": commits, **made}
                | {"cells": cells, **environment()})  # fmt: skip
     return path

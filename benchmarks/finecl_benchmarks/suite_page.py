@@ -18,7 +18,7 @@ from finecl_benchmarks import suite_figures as figures
 from finecl_benchmarks.tables import Record, Table, row_of, tables
 
 
-def write_suite_report(directory: Path, baseline: str | None = None) -> Path:
+def write_suite_report(directory: Path, baselines: Sequence[str] = ()) -> Path:
     """Writes ``report.html`` into a suite's directory and returns its path.
 
     Raises:
@@ -33,7 +33,7 @@ def write_suite_report(directory: Path, baseline: str | None = None) -> Path:
         about=f"{len(done)} cells, {len(records) - len(done)} that could not be run. Commit {commits}. Whiskers are "
         "95 % intervals of the mean over seeds (Student's t); of a single seed there is none.",
         drawings=drawings(done),
-        tables=[_for_page(table) for table in tables(records, baseline)],
+        tables=[_for_page(table) for table in tables(records, baselines)],
     )
     write_text(directory / REPORT, page)
     return directory / REPORT

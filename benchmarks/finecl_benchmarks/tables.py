@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finecl.errors import SettingsError
 from finecl_benchmarks.significance import compare
 from finecl_benchmarks.task_files import read_task
 
@@ -26,17 +27,36 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def tables(records: Sequence[Record], baseline: str | None = None) -> list[Table]:
-    """One table for each kind of cell and, of tasks, for each task and fraction."""
+def tables(records: Sequence[Record], baselines: Sequence[str] = ()) -> list[Table]:
+    """One table for each kind of cell and, of tasks, for each task and fraction, with a column for each of the methods
+    ``baselines``; and what could not be run.
+
+    Raises:
+        SettingsError: no record is of such a baseline.
+    """
+    known = dict.fromkeys(map(row_of, records))
+    for baseline in baselines:
+        if baseline not in known:
+            raise SettingsError(f"--baseline: expected one of {', '.join(known)}, got '{baseline}'")
     done = [record for record in records if not record.get("failed")]
     found = []
     for place in dict.fromkeys(map(_place, done)):
         some = [record for record in done if _place(record) == place]
-        found.append(_noise_table(place, some) if place[0] == "noise" else _method_table(place, some, baseline))
-    failed = tuple((_row_name(r), str(r["failed"])) for r in records if r.get("failed"))
+        found.append(_noise_table(place, some) if place[0] == "noise" else _method_table(place, some, baselines))
+    failed = [record for record in records if record.get("failed")]
     if failed:
-        found.append(Table(title="Could not be run", columns=("cell", "reason"), rows=failed))
+        found.append(_failed_table(failed))
     return found
+
+
+def _failed_table(failed: Sequence[Record]) -> Table:
+    """Cells of one method that failed for the same reason share a row."""
+    alike: dict[tuple[str, str], list[Record]] = {}
+    for record in failed:
+        alike.setdefault((row_of(record), str(record["failed"])), []).append(record)
+    rows = tuple((_row_name(some[0]) if len(some) == 1 else f"{row}, {len(some)} cells", reason)
+                 for (row, reason), some in alike.items())  # fmt: skip
+    return Table(title="Could not be run", columns=("cell", "reason"), rows=rows)
 
 
 def _place(record: Record) -> tuple[str, ...]:
@@ -59,16 +79,17 @@ def _row_name(record: Record) -> str:
     return " ".join(str(value) for value in (record["kind"], *record["varied"].values()))
 
 
-def _method_table(place: tuple[str, ...], records: Sequence[Record], baseline: str | None) -> Table:
+def _method_table(place: tuple[str, ...], records: Sequence[Record], baselines: Sequence[str]) -> Table:
     by_method: dict[str, list[Record]] = {}
     for record in records:
         by_method.setdefault(row_of(record), []).append(record)
     headline = records[0]["headline"]
     rows = []
     for method, some in sorted(by_method.items(), key=lambda item: -_mean(item[1])):
-        against = _against(some, by_method.get(baseline or "", []), headline) if baseline and method != baseline else ""
-        rows.append((method, _spread([r["value"] for r in some]), str(len(some)), *_costs(some), against))
-    columns = ("method", headline, "seeds", "seconds", "tokens/s", "peak GB", f"against {baseline}" if baseline else "")
+        against = (_against(some, by_method.get(b, []), headline) if method != b else "" for b in baselines)
+        rows.append((method, _spread([r["value"] for r in some]), str(len(some)), *_costs(some), *against))
+    costs = ("seconds", "tokens/s", "peak GB")
+    columns = ("method", headline, "seeds", *costs, *(f"against {baseline}" for baseline in baselines))
     return Table(title=", ".join(place), columns=columns, rows=tuple(rows), notes=tuple(_published(records[0])))
 
 

@@ -22,14 +22,19 @@ from finecl_cli.running import work
     show_default=True,
     help="Of the figures' files.",
 )
-@click.option("--baseline", metavar="METHOD", help="Of a suite: the method that the others are compared with.")
+@click.option(
+    "--baseline", "baselines", metavar="METHOD", multiple=True,
+    help="Of a suite: a method that the others are compared with; may be given again.",
+)  # fmt: skip
 @output_options
-def command(run: Path, figures: Path | None, ending: str, baseline: str | None, quiet: bool, as_json: bool) -> None:
+def command(
+    run: Path, figures: Path | None, ending: str, baselines: tuple[str, ...], quiet: bool, as_json: bool
+) -> None:
     """Write report.html of the run in RUN, from what it has so far; or of a suite's results (runs/benchmark-NAME)."""
     if (run / "cells").is_dir():
         from finecl_benchmarks.suite_page import write_suite_figures, write_suite_report
 
-        page = write_suite_report(run, baseline)
+        page = write_suite_report(run, baselines)
         made = write_suite_figures(run, figures, ending) if figures else []
         click.echo(json.dumps({"report": str(page), "figures": list(map(str, made))}) if as_json else page)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     if as_json:
         click.echo(json.dumps(records))
     else:
-        _show(records, "terminal", None)
+        _show(records, "terminal", ())
     return 2 if failed else 0
 
 
@@ -66,9 +67,12 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     show_default=True,
     help="How to write the tables.",
 )
-@click.option("--baseline", metavar="METHOD", help="Compare every method with this one.")
+@click.option(
+    "--baseline", "baselines", metavar="METHOD", multiple=True,
+    help="Compare every method with this one; may be given again.",
+)  # fmt: skip
 @click.option("--keep", is_flag=True, help="Write the suite's record to benchmarks/results, unless cells are missing.")
-def show(suite: str, directory: Path, form: str, baseline: str | None, keep: bool) -> None:
+def show(suite: str, directory: Path, form: str, baselines: tuple[str, ...], keep: bool) -> None:
     """Print the tables of SUITE: means and standard deviations over seeds, costs, and what is significant."""
     from finecl_benchmarks import suite as bench
     from finecl_benchmarks.suite_files import read_suite
@@ -83,14 +87,14 @@ def show(suite: str, directory: Path, form: str, baseline: str | None, keep: boo
             f"{directory / Path(suite).stem}: no cell is done; run it with `finecl benchmark run {suite}`"
         )
     if keep:
-        click.echo(bench.keep_suite(chosen, records, baseline), err=True)
-    _show(records, form, baseline)
+        click.echo(bench.keep_suite(chosen, records, baselines), err=True)
+    _show(records, form, baselines)
 
 
-def _show(records: list[dict[str, Any]], form: str, baseline: str | None) -> None:
+def _show(records: list[dict[str, Any]], form: str, baselines: Sequence[str]) -> None:
     from finecl_benchmarks.tables import FORMS, tables
 
-    found = tables(records, baseline)
+    found = tables(records, baselines)
     if form != "terminal":
         click.echo("\n\n".join(FORMS[form](table) for table in found))
         return
