@@ -15,9 +15,11 @@ from finecl_benchmarks.task_files import read_task, task_names
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
-def noise_block() -> str:
-    """AUROC of every scorer, a column for each corruption that is recorded."""
-    found = _noise_records()
+def noise_block(rate: float | None = None) -> str:
+    """AUROC of every scorer, a column for each corruption that is recorded; with ``rate``, for those of that rate and
+    for natural noise.
+    """
+    found = [r for r in _noise_records() if rate is None or not r["data"]["kind"] or r["data"]["rate"] == rate]
     if not found:
         return "No record of it is kept: `finecl benchmark noise --keep` makes one."
     places: dict[str, list[dict[str, Any]]] = {}

@@ -167,6 +167,8 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "corpus": _corpus,
     "paper": _paper,
     "noise": measured.noise_block,
+    "noise-40": lambda: measured.noise_block(0.4),
+    "suite-noise": lambda: measured.suite_block("noise"),
     "order": measured.order_block,
     "trimmed": measured.trimmed_block,
     "shortcuts": measured.shortcuts_block,
