@@ -101,7 +101,8 @@ def question(
 class Training:
     """The training of an extractor: what it learns, by which settings, and what it needs to be resumed.
 
-    ``difficulty`` of each document [D] puts the easiest first in every epoch.
+    ``difficulty`` of each document [D] puts the easiest first in every epoch. Trainings of the same ``draws`` (the
+    stage, if nothing is given) have the same order and dropout, so that they can be compared.
     ``observe`` is shown the training passes of this rank. ``keep`` gives what else a checkpoint must hold, as
     arrays and a record; ``found`` is what the last one held.
     """
@@ -117,6 +118,7 @@ class Training:
     keep: Callable[[], tuple[Arrays, Mapping[str, Any]]] = lambda: ({}, {})
     found: Callable[[Saved], None] = lambda saved: None
     difficulty: Floats | None = None
+    draws: str = ""
 
     def epochs(self) -> Iterator[int]:
         """Trains, and pauses after each epoch: yields its number, from 0.
@@ -128,6 +130,7 @@ class Training:
             StoppedError: a signal came; a checkpoint was written.
         """
         settings, documents = self.settings, np.arange(len(self.data.tokens))
+        named = f"{self.draws or self.stage} order"
         steps = -(-len(documents) // settings.batch_size)
         model = Parallel(self.extractor, current(), settings.sharding)
         optimization = Optimization(
@@ -142,7 +145,7 @@ class Training:
                 self.listener.advance(saved.step)
             for epoch in range(saved.step // steps, settings.num_train_epochs):
                 self.extractor.train()
-                order = epoch_order(documents, settings.batch_size, self.seed, f"{self.stage} order", epoch, lengths)
+                order = epoch_order(documents, settings.batch_size, self.seed, named, epoch, lengths)
                 if self.difficulty is not None:
                     order = easiest_first(order, self.difficulty)
                 for step in range(max(saved.step, epoch * steps), (epoch + 1) * steps):
@@ -173,7 +176,7 @@ class Training:
 
     def _pass(self, model: Parallel, q: Question, scale: float | None, epoch: int, step: int, *, last: bool) -> Tensor:
         """Adds the gradients of a pass; without a scale it only takes part. Returns its share of the mean loss."""
-        seed_pass(self.seed, self.stage, step, int(q.documents[0]))
+        seed_pass(self.seed, self.draws or self.stage, step, int(q.documents[0]))
         logits_PR: Tensor = model(q.batch, last=last)
         if scale is None:
             loss = logits_PR.sum() * 0.0

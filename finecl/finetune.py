@@ -168,8 +168,11 @@ def finetune(
     listener: Listener | None = None,
     checkpoints: Checkpoints | None = None,
     difficulty: Floats | None = None,
+    draws: str = "",
 ) -> Finetuned:
     """Trains an extractor in place and leaves it as it was in its best epoch on dev (plain F1, as in the release).
+
+    The parameters are those of ``finecl.extraction.Training``.
 
     Raises:
         TrainingError: there is nothing to learn from, or the loss is not a number.
@@ -189,6 +192,7 @@ def finetune(
         keep=best.keep,
         found=best.found,
         difficulty=difficulty,
+        draws=draws,
     )
     for epoch in training.epochs():
         if epoch + 1 == settings.num_train_epochs or (epoch + 1) % settings.eval_epochs == 0:

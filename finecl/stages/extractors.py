@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from finecl.config import fingerprint
 from finecl.curriculum import difficulties
 from finecl.errors import SettingsError
@@ -56,6 +58,7 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
     train, dev = context.labelled("train", text), context.labelled("dev", text)
     encoder, reader = context.encoder(str(encoder_directory) if encoder_directory else None)
     settings = {"loss": chosen.loss, **context.settings.extractor}
+    torch.manual_seed(context.settings.seed)  # both variants begin with the same head, whatever loading drew
     extractor = build_extractor(context.registry, chosen.extractor, settings, encoder, train.relations)
     checkpoints = context.checkpoints(f"finetune {variant}", fingerprint)
     difficulty = _difficulty(context, variant, fingerprint, encoder_directory, train)
@@ -69,6 +72,7 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
         listener=context.listener,
         checkpoints=checkpoints,
         difficulty=difficulty,
+        draws="finetune",
     )
     corpus = context.corpora.train
     card = {

@@ -186,3 +186,25 @@ def test_the_baselines_pre_train_without_contrast_or_not_at_all(
     before, after = (load_file(at / "model.safetensors") for at in (small.model, tmp_path / "run" / "encoder"))
     changed = [name for name, tensor in before.items() if not np.array_equal(tensor, after[name])]
     assert bool(changed) == bool(losses)
+
+
+def test_the_two_extractors_of_a_run_are_a_pair(small: Small, finecl: Finecl, tmp_path: Path) -> None:
+    """They begin with the same head, and have the same order and dropout: what differs is the encoder alone.
+
+    The method ``none`` leaves that as it is. The checkpoint has no language-modelling head, so that loading it the
+    first time draws random numbers, and loading what the run saved does not.
+    """
+    from transformers import AutoModel, AutoTokenizer
+
+    headless = tmp_path / "headless"
+    AutoModel.from_pretrained(small.model).save_pretrained(headless)
+    AutoTokenizer.from_pretrained(small.model).save_pretrained(headless)
+    run = tmp_path / "run"
+    told = finecl(*small.arguments(run, model__name=headless), "--method", "none")
+    assert told.code == 0, told.err
+    weights = [load_file(run / "extractor" / variant / "head.safetensors") for variant in ("pretrained", "plain")]
+    assert weights[0].keys() == weights[1].keys()
+    for name in weights[0]:
+        np.testing.assert_array_equal(weights[0][name], weights[1][name])
+    scores = json.loads((run / "metrics.json").read_text())["finetune"]
+    assert scores["pretrained"] == scores["plain"]
