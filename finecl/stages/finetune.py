@@ -18,7 +18,10 @@ def finetune_fingerprint(context: Context) -> str:
 
 
 def finetune_stage(context: Context) -> dict[str, Any]:
-    """Fine-tunes both variants, writes ``extractor/<variant>/`` and returns the record's numbers."""
+    """Fine-tunes both variants, writes ``extractor/<variant>/`` and returns the record's numbers.
+
+    The two are a pair: they begin with the same head, and have the same order and dropout.
+    """
     pretrained = card_of(context, PRETRAINED, _pretrained(context), context.directory / ENCODER)
     cards = {PRETRAINED: pretrained, PLAIN: plain_card(context)}
     return {
