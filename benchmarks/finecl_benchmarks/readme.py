@@ -109,7 +109,8 @@ def _other_ratios(record: dict[str, Any]) -> list[str]:
     told = (
         f"Beside the bare encoder on the same documents (bf16): proxy training {p['proxy_over_bare']:.0%}, fine-tuning "
         f"{p['finetune_over_bare']:.0%}, inference {p['inference_over_bare']:.0%} of its rate. Collating takes "
-        f"{record['collate_share']:.2%} of a step; the gradient cache costs {p['cached_cost']:.0%} more time."
+        f"{record['collate_share']:.2%} of a step; the gradient cache costs {p['cached_cost']:.0%} more time than the "
+        "same documents in one pass, the two taking turns."
     )
     theirs = record.get("contrastive_over_sentence_transformers")
     beside = "times as fast as sentence-transformers' cached loss."
