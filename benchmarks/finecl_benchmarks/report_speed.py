@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from finecl.corpus import Corpus
 from finecl.demo import DemoSettings, demo_corpora
+from finecl.errors import FineCLError
 from finecl.records import environment, write_json
 from finecl.report import write_report
 from finecl.types import Instances
@@ -105,8 +106,10 @@ def opened(page: Path) -> float:
     """Seconds from asking a fresh browser for the page until its table shows rows."""
     from playwright.sync_api import sync_playwright
 
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with sync_playwright() as driver:
+        path = chromium_of(driver)
+        if path is None:
+            raise FineCLError("expected a Chromium, found none; install one, or run `playwright install chromium`")
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         tab = browser.new_page()
         began = time.perf_counter()
@@ -115,6 +118,13 @@ def opened(page: Path) -> float:
         seconds = time.perf_counter() - began
         browser.close()
     return seconds
+
+
+def chromium_of(driver: Any) -> str | None:
+    """The path of the system's Chromium, else of the one that ``playwright install chromium`` brought, if any."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    paths = (*map(shutil.which, names), driver.chromium.executable_path)
+    return next((path for path in paths if path and Path(path).exists()), None)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from finecl_benchmarks.report_speed import chromium_of
 
 from finecl.report import write_report
 from tests.end_to_end.conftest import Finecl
 from tests.unit.test_report import FakeCorpus, metrics
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'finecl[test]'")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
     with sync.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        path = chromium_of(driver)
+        if path is None:
+            pytest.skip("no Chromium is installed; `playwright install chromium` brings one")
+        opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield opened
         opened.close()
 
