@@ -40,11 +40,15 @@ class Workplace:
 
 
 def finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
-    """The run of the cell's method and seed, brought to the end of a stage; other cells that need it wait."""
+    """The run of the cell's method and seed, brought to the end of a stage.
+
+    Raises:
+        filelock.Timeout: another process is at that run: its cells can wait, others need not.
+    """
     settings = settings_of(cell, at)
     name = fingerprint(settings.to_dict())
     directory = at.directory / "runs" / f"{settings.method}-seed{settings.seed}-{name}"
-    with at.alone(name):
+    with at.alone(name).acquire(timeout=0):
         run = Run(directory, settings, at.registry, at.listener)
         run.finish(stage)
     return run

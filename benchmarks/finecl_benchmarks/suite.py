@@ -106,7 +106,7 @@ def _steps(cell: Cell) -> int:
 
 
 def _tried(cell: Cell, at: Workplace, tell: Tell, total: int) -> bool:
-    """Whether the cell is done: before, or now; False if another process is at it."""
+    """Whether the cell is done: before, or now; False if another process is at it, or at the run behind it."""
     path = path_of(cell, at.directory)
     if path.exists():
         return True

@@ -98,6 +98,33 @@ def test_two_processes_share_the_work(small: Small, undisturbed: list[dict[str, 
     assert len(list((tmp_path / "work" / "small" / "cells").glob("*.json"))) == 6
 
 
+def test_a_process_does_other_cells_while_another_is_at_a_run(small: Small, tmp_path: Path) -> None:
+    from finecl_benchmarks.runs import Workplace, settings_of
+    from finecl_benchmarks.suite import run_suite
+    from finecl_benchmarks.suite_files import read_suite
+
+    from finecl import registry
+    from finecl.config import fingerprint
+    from finecl.progress import Listener
+
+    known = registry.load()
+    chosen = read_suite(str(suite(small, tmp_path, '["mlm", "none"]')), known)
+    first, _, third, _ = chosen.cells
+    at = Workplace(tmp_path / "work", known, Listener())
+    theirs = at.alone(fingerprint(settings_of(first, at).to_dict()))
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        if len(told) == 3:
+            theirs.release()  # the other process is done
+
+    theirs.acquire()
+    assert run_suite(chosen, tmp_path / "work", known, tell) == 0
+    assert third.name in told[1]
+    assert first.name in told[3]
+
+
 def test_all_methods_take_part_those_of_third_parties_too(small: Small, tmp_path: Path, elsewhere: Finecl) -> None:
     site = tmp_path / "site"
     site.mkdir()
