@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from finecl.progress import Listener
 from finecl.records import read_json
 from finecl.registry import Registry
 from finecl.run import Run
+from finecl.stages.gathering import evidence_fingerprint, needs
 from finecl.types import Document
 from finecl_benchmarks.suite_files import Cell
 from finecl_benchmarks.task_files import data_directory
@@ -43,13 +45,19 @@ def finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
     """The run of the cell's method and seed, brought to the end of a stage.
 
     Raises:
-        filelock.Timeout: another process is at that run: its cells can wait, others need not.
+        filelock.Timeout: another process is at that run, or at evidence that it needs: its cells can wait, others
+            need not.
     """
     settings = settings_of(cell, at)
     name = fingerprint(settings.to_dict())
     directory = at.directory / "runs" / f"{settings.method}-seed{settings.seed}-{name}"
     with at.alone(name).acquire(timeout=0):
         run = Run(directory, settings, at.registry, at.listener)
+        with ExitStack() as evidence:
+            for need in needs(run.context):
+                made = at.alone(f"evidence-{evidence_fingerprint(run.context, need)}")
+                evidence.enter_context(made.acquire(timeout=0))
+            run.finish("score")
         run.finish(stage)
     return run
 

@@ -98,7 +98,10 @@ def test_two_processes_share_the_work(small: Small, undisturbed: list[dict[str, 
     assert len(list((tmp_path / "work" / "small" / "cells").glob("*.json"))) == 6
 
 
-def test_a_process_does_other_cells_while_another_is_at_a_run(small: Small, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", ["run", "evidence"])
+def test_a_process_does_other_cells_while_another_is_at_a_run_or_its_proxy(
+    shared: str, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from finecl_benchmarks.runs import Workplace, settings_of
     from finecl_benchmarks.suite import run_suite
     from finecl_benchmarks.suite_files import read_suite
@@ -106,12 +109,19 @@ def test_a_process_does_other_cells_while_another_is_at_a_run(small: Small, tmp_
     from finecl import registry
     from finecl.config import fingerprint
     from finecl.progress import Listener
+    from finecl.run import Run
+    from finecl.stages.gathering import evidence_fingerprint
 
+    monkeypatch.setenv("FINECL_CACHE", str(tmp_path / "cache"))
     known = registry.load()
-    chosen = read_suite(str(suite(small, tmp_path, '["mlm", "none"]')), known)
+    chosen = read_suite(str(suite(small, tmp_path, '["finecl", "none"]')), known)
     first, _, third, _ = chosen.cells
     at = Workplace(tmp_path / "work", known, Listener())
-    theirs = at.alone(fingerprint(settings_of(first, at).to_dict()))
+    settings = settings_of(first, at)
+    name = fingerprint(settings.to_dict())
+    if shared == "evidence":
+        name = f"evidence-{evidence_fingerprint(Run(tmp_path / 'other', settings, known).context, 'dynamics')}"
+    theirs = at.alone(name)
     told: list[str] = []
 
     def tell(text: str) -> None:
