@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finecl.records import read_json
-from finecl_benchmarks.tables import Table, as_markdown
+from finecl_benchmarks.tables import Table, as_markdown, measure_of
 from finecl_benchmarks.task_files import read_task, task_names
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -207,7 +207,7 @@ def tasks_block() -> str:
                 groups.setdefault((Path(record["model"]).name, record["fraction"]), []).append(record)
         for (model, fraction), some in sorted(groups.items()):
             seconds = statistics.fmean(record["seconds"] for record in some)
-            metric, title = some[0]["headline"].replace("_", " "), read_task(name).title
+            metric, title = measure_of(some[0]), read_task(name).title
             value = f"{_spread([r['value'] for r in some])} ({_count(some, 'seed')})"
             rows.append(f"| {title} | {model} | {fraction:g} % | {metric} | {value} | {seconds:,.0f} |")
     if len(rows) == 2:

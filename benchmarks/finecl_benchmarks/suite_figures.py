@@ -44,5 +44,5 @@ def curves(
         axes.minorticks_off()
         axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set(xlabel=label, ylabel="per cent" if percent else "AUROC")
-    axes.legend(frameon=False, fontsize=7, labelcolor=COLOURS["ink"], ncols=2)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7.5, labelcolor=COLOURS["ink"])
     return figure

@@ -15,7 +15,7 @@ from finecl.report import REPORT, render
 from finecl.report.drawings import Drawing
 from finecl.report.numbers import Table as PageTable
 from finecl_benchmarks import suite_figures as figures
-from finecl_benchmarks.tables import Record, Table, row_of, tables
+from finecl_benchmarks.tables import Record, Table, measure_of, row_of, tables
 
 
 def write_suite_report(directory: Path, baselines: Sequence[str] = ()) -> Path:
@@ -75,7 +75,7 @@ def _methods(records: Sequence[Record]) -> Iterator[Drawing]:
         yield Drawing(
             name=_slug("methods", *map(str, place)),
             title=f"Methods{where}",
-            caption=f"{str(some[0]['headline']).replace('_', ' ')}{where}, mean over seeds and its 95 % interval.",
+            caption=f"{measure_of(some[0])}{where}, mean over seeds and its 95 % interval.",
             description=", ".join(f"{method} {100 * mean:.1f}" for method, (mean, _) in spreads.items()),
             figure=figures.intervals(spreads),
         )
@@ -93,7 +93,7 @@ def _curves(records: Sequence[Record]) -> Iterator[Drawing]:
             yield Drawing(
                 name=_slug("curves", str(task)),
                 title=f"{task}: by training data",
-                caption=f"{str(some[0]['headline']).replace('_', ' ')} by share of the training data, mean over seeds.",
+                caption=f"{measure_of(some[0])} by share of the training data, mean over seeds.",
                 description=", ".join(curves),
                 figure=figures.curves(curves, "training data, per cent"),
             )

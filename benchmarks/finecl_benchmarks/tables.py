@@ -40,9 +40,10 @@ def tables(records: Sequence[Record], baselines: Sequence[str] = ()) -> list[Tab
             raise SettingsError(f"--baseline: expected one of {', '.join(known)}, got '{baseline}'")
     done = [record for record in records if not record.get("failed")]
     found = []
-    for place in dict.fromkeys(map(_place, done)):
-        some = [record for record in done if _place(record) == place]
-        found.append(_noise_table(place, some) if place[0] == "noise" else _method_table(place, some, baselines))
+    for title in dict.fromkeys(map(title_of, done)):
+        some = [record for record in done if title_of(record) == title]
+        of_noise = some[0]["kind"] == "noise"
+        found.append(_noise_table(title, some) if of_noise else _method_table(title, some, baselines))
     failed = [record for record in records if record.get("failed")]
     if failed:
         found.append(_failed_table(failed))
@@ -59,12 +60,33 @@ def _failed_table(failed: Sequence[Record]) -> Table:
     return Table(title="Could not be run", columns=("cell", "reason"), rows=rows)
 
 
-def _place(record: Record) -> tuple[str, ...]:
-    """What a table is about: all that is varied but what its rows are, and the seed."""
+def title_of(record: Record) -> str:
+    """What the table of a record is about: all that is varied but what its rows are, and the seed."""
     varied = record["varied"]
-    return (record["kind"], *(f"{k} {v}" for k, v in varied.items() if k not in (*_ROWS, "seed")))
+    told = [str(varied.get("task") or varied.get("data") or _KINDS[record["kind"]])]
+    if "fraction" in varied:
+        told.append(f"{varied['fraction']:g} % of the training data")
+    if "rate" in varied:
+        told.append(f"{varied.get('noise', 'type-consistent')} noise at {100 * varied['rate']:g} %")
+    elif "data" in varied:
+        told.append("its own noise")
+    return ", ".join(told)
 
 
+def measure_of(record: Record) -> str:
+    """The name of a record's headline number, as people write it."""
+    return str(record["headline"]).replace("_", " ").replace("f1", "F1")
+
+
+_KINDS = {
+    "run": "whole runs",
+    "trimmed": "training on what was learned early",
+    "score": "what was learned",
+    "orders": "learning orders of two proxies",
+    "trimmed-documents": "training on parts of the silver documents",
+    "difficult": "relations that are hard to learn",
+}
+"""Titles of tables of kinds that name neither task nor data."""
 _ROWS = ("method", "variant", "pair", "part")
 
 
@@ -79,7 +101,7 @@ def _row_name(record: Record) -> str:
     return " ".join(str(value) for value in (record["kind"], *record["varied"].values()))
 
 
-def _method_table(place: tuple[str, ...], records: Sequence[Record], baselines: Sequence[str]) -> Table:
+def _method_table(title: str, records: Sequence[Record], baselines: Sequence[str]) -> Table:
     by_method: dict[str, list[Record]] = {}
     for record in records:
         by_method.setdefault(row_of(record), []).append(record)
@@ -89,11 +111,11 @@ def _method_table(place: tuple[str, ...], records: Sequence[Record], baselines: 
         against = (_against(some, by_method.get(b, []), headline) if method != b else "" for b in baselines)
         rows.append((method, _spread([r["value"] for r in some]), str(len(some)), *_costs(some), *against))
     costs = ("seconds", "tokens/s", "peak GB")
-    columns = ("method", headline, "seeds", *costs, *(f"against {baseline}" for baseline in baselines))
-    return Table(title=", ".join(place), columns=columns, rows=tuple(rows), notes=tuple(_published(records[0])))
+    columns = ("method", measure_of(records[0]), "seeds", *costs, *(f"against {baseline}" for baseline in baselines))
+    return Table(title=title, columns=columns, rows=tuple(rows), notes=tuple(_published(records[0])))
 
 
-def _noise_table(place: tuple[str, ...], records: Sequence[Record]) -> Table:
+def _noise_table(title: str, records: Sequence[Record]) -> Table:
     scorers = dict.fromkeys(name for record in records for name in record["metrics"])
     rows = []
     for name in scorers:
@@ -102,7 +124,7 @@ def _noise_table(place: tuple[str, ...], records: Sequence[Record]) -> Table:
         rows.append((name, *(_spread([found[key] for found in some]) for key in keys), str(len(some))))
     rows.sort(key=lambda row: row[1], reverse=True)
     columns = ("scorer", "AUROC", "average precision", "precision at 10 %", "seeds")
-    return Table(title=", ".join(place), columns=columns, rows=tuple(rows))
+    return Table(title=title, columns=columns, rows=tuple(rows))
 
 
 def _mean(records: Sequence[Record]) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from finecl_benchmarks.record import RESULTS
 from finecl_benchmarks.report_speed import chromium_of
 
 from finecl.report import write_report
@@ -60,6 +61,22 @@ def test_it_fits_and_has_no_error(width: int, scheme: str, straight: Path, opene
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
     assert page.locator("#labels-rows tr").count() == 25
     assert page.locator("figure svg").count() >= 6
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_page_of_a_suite_fits_and_has_no_error(
+    width: int, scheme: str, tmp_path: Path, finecl: Finecl, opened: Any
+) -> None:
+    kept = json.loads((RESULTS / "suite-cpu.json").read_text(encoding="utf-8"))["cells"]
+    (tmp_path / "cells").mkdir()
+    for number, cell in enumerate(kept):
+        (tmp_path / "cells" / f"{number}.json").write_text(json.dumps(cell))
+    assert finecl("report", tmp_path).code == 0
+    page = opened(tmp_path / "report.html", width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("figure svg").count() == 8  # methods on two tasks at three fractions, and a curve a task
+    assert page.locator("h3", has_text="semeval, 10 % of the training data").count() == 1
 
 
 def column(page: Any, name: str) -> list[str]:
