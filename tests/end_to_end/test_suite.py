@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -237,6 +238,7 @@ def test_the_suites_of_the_paper_can_be_planned_before_their_data_are_there(
 
     paper = {"paper", "table2", "table3", "table5", "table6", "table7", "figures"}
     assert {"smoke", "cpu", "fewrel", "noise", "documents"} | paper == set(suite_names())
+    assert set(suite_names()) <= set(re.findall(r"\w+", finecl("benchmark", "run", "--help").out))
     monkeypatch.setenv("FINECL_DATA", str(tmp_path / "nowhere"))
     for name in sorted(paper):
         told = finecl("benchmark", "run", name, "--directory", tmp_path / "work", "--plan", "--json")

@@ -30,7 +30,7 @@ from finecl_cli.running import work
 def command(
     run: Path, figures: Path | None, ending: str, baselines: tuple[str, ...], quiet: bool, as_json: bool
 ) -> None:
-    """Write report.html of the run in RUN, from what it has so far; or of a suite's results (runs/benchmark-NAME)."""
+    """Write report.html of the run in RUN, from what it has so far; or of a suite's results (benchmark-runs/NAME)."""
     if (run / "cells").is_dir():
         from finecl_benchmarks.suite_page import write_suite_figures, write_suite_report
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 
-@click.command("noise")
+@click.command("noise", short_help="Scorers on labels that are known to be wrong.")
 @click.option("--data", type=click.Choice(("wiki80", "demo")), default="wiki80", show_default=True, help="The corpus.")
 @click.option(
     "--kind",
@@ -44,7 +44,7 @@ def noise(data: str, kind: Any, rate: float, seed: tuple[int, ...], keep: bool, 
         click.echo(json.dumps(records))
 
 
-@click.command("trimmed")
+@click.command("trimmed", short_help="Training on what was learned early.")
 @click.option("--rate", type=float, default=0.4, show_default=True, help="Share of Wiki80's labels that become wrong.")
 @click.option("--seed", type=int, multiple=True, default=(0,), help="Repeatable.")
 @click.option("--keep", is_flag=True, help="Write the records to benchmarks/results.")
@@ -65,7 +65,7 @@ def trimmed(rate: float, seed: tuple[int, ...], keep: bool, quiet: bool) -> None
             click.echo(keep_record(f"trimmed-wiki80-seed{number}", record), err=True)
 
 
-@click.command("shortcuts")
+@click.command("shortcuts", short_help="What hiding mentions does to the scorers.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the corpus and of the proxy.")
 @click.option("--keep", is_flag=True, help="Write the record to benchmarks/results.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 
-@click.command("speed")
+@click.command("speed", short_help="Tokens a second and memory, as ratios.")
 @click.option("--rounds", type=click.IntRange(1), default=6, show_default=True, help="Turns of each that count.")
 @click.option("--warm-up", type=click.IntRange(0), default=2, show_default=True, help="Turns before those.")
 @click.option(

@@ -18,7 +18,7 @@ DIRECTORY = click.option(
 )
 
 
-@click.command("run")
+@click.command("run", short_help="Run the cells of SUITE that are not done.")
 @click.argument("suite")
 @DIRECTORY
 @click.option("--plan", is_flag=True, help="Say how many cells there are and what they would take, and run nothing.")
@@ -28,6 +28,9 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     """Run all cells of SUITE (a name, or a TOML file of your own) that are not done yet.
 
     Killed at any moment, the same command goes on. The exit code is 2 if a cell could not be run.
+
+    Suites that come with finecl: smoke (minutes); noise, cpu, fewrel and documents (hours on two cores); paper, table2,
+    table3, table5, table6, table7 and figures (the paper's, for GPUs and data that you bring).
     """
     from finecl_benchmarks import suite as bench
     from finecl_benchmarks.suite_files import read_suite
@@ -56,7 +59,7 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     return 2 if failed else 0
 
 
-@click.command("show")
+@click.command("show", short_help="Print the tables of SUITE.")
 @click.argument("suite")
 @DIRECTORY
 @click.option(

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 
-@click.command("task")
+@click.command("task", short_help="Fine-tune and evaluate one encoder on TASK.")
 @click.argument("task")
 @click.option("--model", default="minilm", show_default=True, help="An encoder: a name, or a run's encoder/.")
 @click.option("--fraction", type=float, multiple=True, default=(100.0,), help="Per cent of train; repeatable.")
