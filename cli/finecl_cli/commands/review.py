@@ -17,7 +17,7 @@ def command() -> None:
     """Let people judge silver labels: export some, import what they said."""
 
 
-@command.command("export")
+@command.command("export", short_help="Write labels for people to judge.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("out", metavar="OUT.jsonl|OUT.json", type=click.Path(path_type=Path))
 @click.option(
@@ -64,7 +64,7 @@ def export(
     click.echo(f"{out}: {len(found)} labels, {drawn} of them drawn at random; {hint}")
 
 
-@command.command("import")
+@command.command("import", short_help="Put verdicts into scores and weights.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("verdicts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the estimate as JSON.")
