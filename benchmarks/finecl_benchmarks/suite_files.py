@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from finecl.config import fingerprint
+from finecl.config import fingerprint, resolve
 from finecl.errors import SettingsError
 from finecl.registry import Registry
+from finecl_benchmarks.grids import KINDS, axes_of
+from finecl_benchmarks.task_files import known_fields
 
-KINDS = {
-    "run": {"methods", "variants", "seeds"},
-    "task": {"methods", "variants", "tasks", "fractions", "seeds"},
-    "noise": {"data", "noise", "rates", "seeds", "needs"},
-    "trimmed": {"rates", "seeds"},
-    "score": {"methods", "variants", "seeds"},
-    "orders": {"methods", "pairs", "seeds"},
-    "trimmed-documents": {"methods", "parts", "seeds"},
-    "difficult": {"methods", "seeds"},
-}
-"""Kinds of cells, and what a grid of each may vary; ``finecl_benchmarks.cells`` does them."""
 _FIELDS = {
     "title", "grid", "settings", "task_settings", "fraction_settings", "method_settings", "variants", "silver", "run",
 }  # fmt: skip
+_SILVER_FIELDS = {"file", "noise", "rate", "gold_share"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +80,31 @@ def read_suite(name: str, registry: Registry) -> Suite:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{name}: expected a suite as TOML: {error}") from None
-    _known(name, values, _FIELDS)
-    if not values.get("grid"):
+    known_fields(name, values, _FIELDS)
+    for table in sorted(_FIELDS - {"title", "grid"}):
+        if not isinstance(values.get(table, {}), dict):
+            raise SettingsError(f"{name}, {table}: expected a table, got {values[table]!r}")
+    known_fields(f"{name}, silver", values.get("silver", {}), _SILVER_FIELDS)
+    if not values.get("grid") or not isinstance(values["grid"], list):
         raise SettingsError(f"{name}: expected at least one [[grid]], found none")
     cells = [cell for grid in values["grid"] for cell in _cells(name, grid, values, registry)]
+    _check_settings(name, cells)
     return Suite(name=own.stem, title=values.get("title", own.stem), cells=tuple(cells))
 
 
+def _check_settings(name: str, cells: Sequence[Cell]) -> None:
+    """Settings that no run has are told before any cell is run."""
+    given = [each for cell in cells for each in (cell.settings, cell.task_settings, cell.other_settings) if each]
+    for settings in {fingerprint(each): each for each in given}.values():
+        try:
+            resolve(preset=settings.get("preset"), overrides=settings)
+        except SettingsError as error:
+            raise SettingsError(f"{name}: {error}") from None
+
+
 def _cells(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], registry: Registry) -> Iterator[Cell]:
-    kind = grid.get("kind")
-    if kind not in KINDS:
-        raise SettingsError(f"{name}, grid, kind: expected one of {', '.join(KINDS)}, got '{kind}'")
-    _known(f"{name}, grid", grid, KINDS[kind] | {"kind"})
-    axes = {key.removesuffix("s"): _values(name, key, grid[key], registry) for key in grid if key not in _FIXED}
+    axes = axes_of(f"{name}, grid", grid, registry)
+    kind = grid["kind"]
     for chosen in itertools.product(*axes.values()):
         varied = dict(zip(axes, chosen, strict=True))
         settings = {**suite.get("settings", {}), **(suite.get("run", {}) if kind in _RUNS else {})}
@@ -116,7 +120,6 @@ def _cells(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], registr
         )
 
 
-_FIXED = {"kind", "needs"}
 _RUNS = set(KINDS) - {"task", "noise", "trimmed"}
 
 
@@ -135,21 +138,3 @@ def _variant(name: str, suite: Mapping[str, Any], variant: str | None) -> Mappin
         raise SettingsError(f"{name}, variants: expected one of {', '.join(known) or 'none'}, got '{variant}'")
     found: Mapping[str, Any] = known[variant]
     return found
-
-
-def _values(name: str, key: str, values: Any, registry: Registry) -> list[Any]:
-    if not isinstance(values, list) or not values:
-        raise SettingsError(f"{name}, grid, {key}: expected a list of values, got {values!r}")
-    if key == "methods":
-        known = registry.parts("method")
-        chosen = list(known) if values == ["all"] else values
-        for method in chosen:
-            registry.part("method", method)  # an unknown one is told, with the nearest
-        return chosen
-    return values
-
-
-def _known(place: str, values: Mapping[str, Any], known: set[str]) -> None:
-    strange = sorted(set(values) - known)
-    if strange:
-        raise SettingsError(f"{place}: unknown field '{strange[0]}'; known: {', '.join(sorted(known))}")

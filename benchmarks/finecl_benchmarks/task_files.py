@@ -91,13 +91,13 @@ def read_task(name: str) -> Task:
 
 
 def _check(name: str, values: Mapping[str, Any]) -> None:
-    _known(name, values, _FIELDS)
+    known_fields(name, values, _FIELDS)
     for key in ("metric", "headline", "data"):
         if key not in values:
             raise SettingsError(f"{name}: expected the field '{key}', found none; add it")
     if values["metric"] not in METRICS:
         raise SettingsError(f"{name}, metric: expected one of {', '.join(METRICS)}, got '{values['metric']}'")
-    _known(f"{name}, data", values["data"], _DATA_FIELDS)
+    known_fields(f"{name}, data", values["data"], _DATA_FIELDS)
     if ("test" in values["data"]) == ("test_share" in values["data"]):
         raise SettingsError(
             f"{name}, data: expected either 'test' or 'test_share', the share of train that is held out"
@@ -112,7 +112,12 @@ def _check(name: str, values: Mapping[str, Any]) -> None:
             raise SettingsError(f"{name}, published: expected the fields {', '.join(sorted(_PUBLISHED_FIELDS))}")
 
 
-def _known(place: str, values: Mapping[str, Any], known: set[str]) -> None:
+def known_fields(place: str, values: Mapping[str, Any], known: set[str]) -> None:
+    """Refuses fields that are none.
+
+    Raises:
+        SettingsError: there is one; the message lists those that are.
+    """
     strange = sorted(set(values) - known)
     if strange:
         raise SettingsError(f"{place}: unknown field '{strange[0]}'; known: {', '.join(sorted(known))}")

@@ -217,6 +217,23 @@ def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, 
         ),
         ("[[grid]]\nkind = 'run'\nmethods = 'all'\nseeds = [0]", "grid, methods: expected a list of values, got 'all'"),
         ("[[grid]]\nkind = 'run'\nmethod = ['all']", "grid: unknown field 'method'"),
+        ("[grid]\nkind = 'run'", "expected at least one [[grid]], found none"),
+        ("[[grid]]\nkind = 'task'", "grid: expected the field 'tasks' for the kind 'task', found none; add it"),
+        ("[[grid]]\nkind = 'task'\ntasks = ['semevil']", "no task is called 'semevil', and no file; known: "),
+        ("[[grid]]\nkind = 'task'\ntasks = ['semeval']\nfractions = [0]", "fractions: expected per cents above 0"),
+        ("[[grid]]\nkind = 'run'\nseeds = [0.5]", "grid, seeds: expected whole numbers, got 0.5"),
+        (
+            "[[grid]]\nkind = 'noise'\ndata = ['fewrel']\nnoise = ['uniform']\nrates = [0.2]",
+            "data: expected demo or wiki80",
+        ),
+        ("[[grid]]\nkind = 'noise'\ndata = ['wiki80']", "grid, noise: expected noise and rates for 'wiki80'"),
+        ("[[grid]]\nkind = 'orders'\npairs = ['a']", "grid, pairs: expected pairs of variants' names, got 'a'"),
+        ("settings = 3\n[[grid]]\nkind = 'run'", "settings: expected a table, got 3"),
+        (
+            "[[grid]]\nkind = 'run'\n[settings]\n'proxy.epoch' = 3",
+            "s.toml: unknown setting 'proxy.epoch'; did you mean",
+        ),
+        ("[[grid]]\nkind = 'run'\n[silver]\npath = 'x'", "silver: unknown field 'path'; known: file, gold_share,"),
         ("[[grid", "expected a suite as TOML"),
     ],
 )
@@ -246,6 +263,17 @@ def test_the_suites_of_the_paper_can_be_planned_before_their_data_are_there(
         assert planned["cells"] > 0, name
         assert planned["unknown"].startswith(f"{planned['cells']} cells: "), name  # no data, and no hub to ask
     assert not (tmp_path / "work").exists()
+
+
+def test_a_grid_has_every_method_all_data_and_one_seed_by_default(tmp_path: Path) -> None:
+    from finecl_benchmarks.suite_files import read_suite
+
+    from finecl import registry
+
+    known = registry.load()
+    (tmp_path / "s.toml").write_text("[[grid]]\nkind = 'task'\ntasks = ['semeval']")
+    found = [dict(cell.varied) for cell in read_suite(str(tmp_path / "s.toml"), known).cells]
+    assert found == [{"task": "semeval", "method": name, "fraction": 100, "seed": 42} for name in known.parts("method")]
 
 
 def test_every_suite_that_comes_with_finecl_is_sound() -> None:
