@@ -31,7 +31,7 @@ from finecl.registry import Registry
 from finecl.stages.context import Context
 from finecl.stages.gathering import gather
 from finecl.types import Bools, Evidence, Instances, Need, first_epoch
-from finecl_benchmarks.task_files import data_directory
+from finecl_benchmarks.task_files import data_file
 
 STACK = "stack on {} gold labels"
 STACKED = (
@@ -192,11 +192,10 @@ def _told(settings: Settings) -> dict[str, Any]:
 
 def wiki80(kind: Kind, rate: float, seed: int) -> Setting:
     """Wiki80's 5,600 sentences of 80 relations, corrupted; the gold is its 10 % training file."""
-    at = data_directory() / "wiki80"
     return Setting(
         name="wiki80",
-        file=at / "dev.txt",
-        gold=at / "train_0.1.txt",
+        file=data_file("noise", "wiki80/dev.txt"),
+        gold=data_file("noise", "wiki80/train_0.1.txt"),
         kind=kind,
         rate=rate,
         seed=seed,

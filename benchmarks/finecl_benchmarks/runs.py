@@ -23,7 +23,7 @@ from finecl.run import Run
 from finecl.stages.gathering import evidence_fingerprint, needs
 from finecl.types import Document
 from finecl_benchmarks.suite_files import Cell
-from finecl_benchmarks.task_files import data_directory
+from finecl_benchmarks.task_files import data_file
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def settings_of(cell: Cell, at: Workplace) -> Settings:
     preset = overrides.pop("preset", None)
     for key in ("data.silver", "data.gold", "data.train", "data.dev", "data.test"):
         if key in overrides:
-            overrides[key] = str(data_directory() / str(overrides[key]))
+            overrides[key] = str(data_file(f"suite, {key}", str(overrides[key])))
     if cell.silver.get("file"):
         overrides |= {"data.silver": str(_silver_file(cell, at)), "data.gold": str(_gold_file(cell, at))}
     chosen = {"method": cell.varied["method"], "seed": cell.varied["seed"]}
@@ -77,7 +77,7 @@ def settings_of(cell: Cell, at: Workplace) -> Settings:
 
 def _silver_file(cell: Cell, at: Workplace) -> Path:
     """The silver documents, with as many wrong labels as the suite asks for."""
-    source = data_directory() / str(cell.silver["file"])
+    source = data_file("suite, silver.file", str(cell.silver["file"]))
     rate, kind, seed = cell.silver.get("rate"), cell.silver.get("noise", "uniform"), cell.varied["seed"]
     if not rate:
         return source
@@ -93,7 +93,7 @@ def _gold_file(cell: Cell, at: Workplace) -> Path:
     """Gold labels for methods that are trained on some before pre-training, as WCL's scorer is: a share of the silver
     documents as they were before any label was made wrong. No test sentence of a task is among them.
     """
-    source = data_directory() / str(cell.silver["file"])
+    source = data_file("suite, silver.file", str(cell.silver["file"]))
     share, seed = cell.silver.get("gold_share", 0.1), cell.varied["seed"]
     documents = Source(source, recognise(source, at.registry))
 

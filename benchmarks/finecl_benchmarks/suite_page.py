@@ -52,9 +52,13 @@ def read_cells(directory: Path) -> list[dict[str, Any]]:
     Raises:
         FineCLError: there are none.
     """
-    found = [read_json(path) for path in sorted((directory / "cells").glob("*.json"))]
-    if not found:
+    paths = sorted((directory / "cells").glob("*.json"))
+    if not paths:
         raise FineCLError(f"{directory}: expected a suite's results, found no cell; run `finecl benchmark run`")
+    found = [read_json(path) for path in paths]
+    for path, record in zip(paths, found, strict=True):
+        if not {"kind", "varied"} <= record.keys():
+            raise FineCLError(f"{path}: expected the record of a cell, got one without 'kind' or 'varied'; remove it")
     return sorted(found, key=lambda record: (record["kind"], str(sorted(record["varied"].items()))))
 
 

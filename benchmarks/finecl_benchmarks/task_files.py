@@ -44,13 +44,7 @@ class Task:
         Raises:
             SettingsError: it is not there.
         """
-        found = data_directory() / str(self.data[split])
-        if not found.exists():
-            raise SettingsError(
-                f"task '{self.name}', data.{split}: expected a file at {found}, found none; set {DATA} to the "
-                "directory that holds the data sets, or name the file in a task of your own"
-            )
-        return found
+        return data_file(f"task '{self.name}', data.{split}", str(self.data[split]))
 
     @property
     def is_there(self) -> bool:
@@ -61,6 +55,21 @@ class Task:
 def data_directory() -> Path:
     """Where data sets are: the variable FINECL_DATA, else ../shared/data."""
     return Path(os.environ.get(DATA, "../shared/data"))
+
+
+def data_file(place: str, name: str) -> Path:
+    """A file below FINECL_DATA, or an absolute one; ``place`` says who asks for it.
+
+    Raises:
+        SettingsError: it is not there.
+    """
+    found = data_directory() / name
+    if not found.exists():
+        raise SettingsError(
+            f"{place}: expected a file at {found}, found none; set {DATA} to the directory that holds the data sets, "
+            "or name a file of your own"
+        )
+    return found
 
 
 def task_names() -> list[str]:

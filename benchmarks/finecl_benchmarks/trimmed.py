@@ -29,7 +29,7 @@ from finecl.suspects import Unsuspected
 from finecl.types import Bools, Ints, first_epoch
 from finecl_benchmarks.downstream import labelled
 from finecl_benchmarks.noise import corrupted_settings, wiki80
-from finecl_benchmarks.task_files import data_directory
+from finecl_benchmarks.task_files import data_file
 
 _EPOCHS = 6  # of the extractors that are compared
 _SHARE = 0.5  # the early part is what was learned by the first epoch at whose end at least this share was
@@ -88,7 +88,7 @@ def _trained(context: Context, data: Labelled, kept: Bools) -> float:
     extractor = build_extractor(context.registry, settings.extractor, own, encoder, data.relations)
     part = data.part(np.unique(data.instances.document[kept]))
     train_on(extractor, part, settings, stage="part", seed=context.settings.seed, listener=context.listener)
-    clean = read_corpus(data_directory() / "wiki80" / "train_0.1.txt", context.settings.data, context.registry)
+    clean = read_corpus(data_file("trimmed", "wiki80/train_0.1.txt"), context.settings.data, context.registry)
     test = labelled(clean, reader, context.corpora.relations, marked=True)
     scored = score_pairs(extractor, test)
     best = scored.scores_PR.argmax(axis=1)

@@ -369,6 +369,8 @@ def test_a_variant_that_is_not_there_is_named(tmp_path: Path, finecl: Finecl) ->
     path.write_text("[[grid]]\nkind = 'run'\nmethods = ['none']\nvariants = ['a']\nseeds = [0]\n[variants]\nb = {}")
     assert "variants: expected one of b, got 'a'" in finecl("benchmark", "run", path).complaint()
     assert "found no cell" in finecl("report", _empty(tmp_path)).complaint()
+    (tmp_path / "suite" / "cells" / "a.json").write_text("{}")
+    assert "a.json: expected the record of a cell" in finecl("report", tmp_path / "suite").complaint()
 
 
 def _empty(directory: Path) -> Path:

@@ -70,11 +70,17 @@ def test_without_wrong_labels_there_is_nothing_to_measure(setting: noise.Setting
         noise.measure(replace(setting, kind=None))
 
 
+def test_data_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FINECL_DATA", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"expected a file at .*dev\.txt, found none; set FINECL_DATA"):
+        noise.wiki80("uniform", 0.2, 0)
+
+
 def test_trimmed_sets_are_of_one_size_and_the_early_one_is_cleaner(
     setting: noise.Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(trimmed, "wiki80", lambda kind, rate, seed: setting)
-    monkeypatch.setattr(trimmed, "data_directory", lambda: tmp_path)
+    monkeypatch.setenv("FINECL_DATA", str(tmp_path))
     (tmp_path / "wiki80").mkdir()
     assert setting.gold
     (tmp_path / "wiki80" / "train_0.1.txt").write_bytes(setting.gold.read_bytes())
