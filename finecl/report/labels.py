@@ -36,7 +36,7 @@ def label_table(
 ) -> dict[str, Any]:
     """The labels as JSON data; see ``page.js`` for what reads it. Only documents of listed labels are read."""
     share = noise_shares(scores.noise)
-    drawn_N = drawn(scores.uid, scores.noise, scores.relation)
+    drawn_N = drawn(scores.uid, scores.noise, scores.relation, scores.judged)
     rows = _listed(scores.noise, drawn_N)
     place = np.full(len(share), -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))

@@ -80,6 +80,12 @@ class Scores:
         """Whether the noise tells any labels apart; it does not where nothing scored them."""
         return len(self.noise) > 0 and bool((self.noise != self.noise[0]).any())
 
+    @property
+    def judged(self) -> Bools:
+        """Which labels have a verdict ``[N]``."""
+        found: Bools = self.verdict != None  # noqa: E711 - an array of objects
+        return found
+
     def learned(self, mode: str = "batch") -> Ints | None:
         """When each label was learned by a mode of recording, else by the other; None if nothing was recorded."""
         first, second = self.learned_batch, self.learned_epoch
@@ -91,7 +97,7 @@ class Scores:
         """Which labels have a known truth and no verdict ``[N]``, and which of those are wrong ``[known]``."""
         if self.truth is None:
             return np.zeros(len(self.noise), dtype=np.bool_), np.zeros(0, dtype=np.bool_)
-        known = np.array([truth is not None for truth in self.truth], dtype=np.bool_) & (self.verdict == None)  # noqa: E711
+        known = np.array([truth is not None for truth in self.truth], dtype=np.bool_) & ~self.judged
         claimed = np.array(self.relations, dtype=object)[self.relation]
         return known, (self.truth != claimed)[known]
 

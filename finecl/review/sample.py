@@ -7,24 +7,36 @@ from collections.abc import Sequence
 import numpy as np
 
 from finecl.ragged import rank_within
-from finecl.types import Floats, Ints
+from finecl.types import Bools, Floats, Ints
 
 DRAWN = ("", "random", "noisiest")
 """Why a label is to be judged, by the number that ``drawn`` gives."""
 
 
 def drawn(
-    uids: Sequence[str], noise: Floats, relation: Ints, *, top: int = 200, random: int = 100, most: int | None = None
+    uids: Sequence[str],
+    noise: Floats,
+    relation: Ints,
+    judged: Bools,
+    *,
+    top: int = 200,
+    random: int = 100,
+    most: int | None = None,
 ) -> Ints:
     """Why each label is to be judged ``[N]``, a number into ``DRAWN``; 0 for no reason.
 
     ``random`` labels are a simple random sample of all: those of the smallest uids, which are hashes. A report and an
-    export therefore draw the same. Of the others the ``top`` noisiest are drawn, of each relation at most ``most``.
+    export therefore draw the same. Of the others that are not ``judged`` yet the ``top`` noisiest are drawn, of each
+    relation at most ``most``.
+
+    *Shape:* uids, noise, relation and judged are [N].
     """
     found = np.zeros(len(uids), dtype=np.int64)
+    # By hash, so that ties of noise are in no order of documents.
     order = np.argsort(np.array([int(uid, 16) for uid in uids], dtype=np.uint64), kind="stable")
     found[order[:random]] = 1
-    rest = order[random:]  # so that ties of noise are in no order of documents
+    rest = order[random:]
+    rest = rest[~judged[rest]]
     rest = rest[np.argsort(-noise[rest], kind="stable")]
     if most is not None:
         rest = rest[rank_within(relation[rest]) < most]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,21 +11,36 @@ from finecl.report.excerpts import excerpt
 from finecl.report.scores import Scores
 from finecl.review.files import Task
 from finecl.review.sample import DRAWN, drawn
+from finecl.review.verdicts import Verdict
 
 if TYPE_CHECKING:
     from finecl.corpus import Corpus
 
 
-def tasks(scores: Scores, corpus: Corpus, *, top: int, random: int, most: int | None = None) -> list[Task]:
-    """The drawn labels that have no verdict yet: those drawn at random first, then the noisiest; see ``drawn``."""
-    why = drawn(scores.uid, scores.noise, scores.relation, top=top, random=random, most=most)
-    rows = np.flatnonzero((why > 0) & (scores.verdict == None))  # noqa: E711 - an array of objects
+def tasks(
+    scores: Scores,
+    corpus: Corpus,
+    said: Mapping[str, Verdict],
+    *,
+    top: int,
+    random: int,
+    most: int | None = None,
+) -> list[Task]:
+    """The drawn labels that have no verdict yet: those drawn at random first, then the noisiest; see ``drawn``.
+
+    A label that is drawn at random now and was judged for another reason comes along with its verdict: left out, it
+    would be missing in the estimate, and those are the noisy ones.
+    """
+    judged = np.array([uid in said for uid in scores.uid], dtype=np.bool_)
+    counted = np.array([uid in said and said[uid].drawn == "random" for uid in scores.uid], dtype=np.bool_)
+    why = drawn(scores.uid, scores.noise, scores.relation, judged, top=top, random=random, most=most)
+    rows = np.flatnonzero((why > 0) & ~counted)
     rows = rows[np.lexsort((-scores.noise[rows], why[rows]))]
     found = []
     for row in rows.tolist():
         document = corpus.document(int(scores.document[row]))
         head, tail = int(scores.head[row]), int(scores.tail[row])
-        relation = scores.relations[scores.relation[row]]
+        relation, verdict = scores.relations[scores.relation[row]], said.get(scores.uid[row])
         task = Task(
             uid=scores.uid[row],
             drawn=DRAWN[why[row]],
@@ -36,6 +52,8 @@ def tasks(scores: Scores, corpus: Corpus, *, top: int, random: int, most: int | 
             noise=float(scores.noise[row]),
             weight=float(scores.weight[row]),
             excerpt=excerpt(document, head, tail),
+            verdict=verdict.verdict if verdict else None,
+            truth=verdict.truth if verdict else None,
         )
         found.append(task)
     return found

@@ -56,7 +56,26 @@ def test_a_round_trip_loses_nothing(name: str, scored: Path, tmp_path: Path, fin
             assert (row["noise"], row["weight"]) == (before[uid]["noise"], before[uid]["weight"])
     again = tmp_path / "again.jsonl"
     assert finecl("review", "export", scored, again, "--random", 6, "--top", 4).code == 0
-    assert not {row["uid"] for row in rows(again)} & set(said)
+    exported = {row["uid"] for row in rows(again)}
+    assert not exported & set(said)
+    assert len(exported) == 5  # the one that was left open, and the next four of the noisiest
+
+
+def test_a_label_judged_as_noisy_counts_once_a_larger_sample_draws_it(
+    scored: Path, tmp_path: Path, finecl: Finecl
+) -> None:
+    out, everything = tmp_path / "out.jsonl", len(read(scored))
+    assert finecl("review", "export", scored, out, "--random", 0, "--top", 5).code == 0
+    out.write_text("".join(json.dumps(row | {"verdict": "wrong"}) + "\n" for row in rows(out)))
+    told = json.loads(finecl("review", "import", scored, out, "--json", "--quiet").out)
+    assert (told["noisiest"], told["random"], told["accuracy"]) == (5, 0, None)
+    assert finecl("review", "export", scored, out, "--random", everything, "--top", 0).code == 0
+    given = rows(out)
+    assert [row["drawn"] for row in given] == ["random"] * everything
+    assert sum(row["verdict"] == "wrong" for row in given) == 5
+    out.write_text("".join(json.dumps(row | {"verdict": row["verdict"] or "right"}) + "\n" for row in given))
+    told = json.loads(finecl("review", "import", scored, out, "--json", "--quiet").out)
+    assert (told["random"], told["accuracy"]) == (everything, (everything - 5) / everything)
 
 
 def answered(out: Path) -> dict[str, tuple[str, str]]:

@@ -35,7 +35,7 @@ def test_a_random_sample_is_drawn_of_all_and_the_noisiest_of_the_rest() -> None:
     noise = np.arange(1000, dtype=np.float32)
     relation = np.arange(1000) % 2
     names = uids(1000)
-    found = drawn(names, noise, relation, top=50, random=100)
+    found = drawn(names, noise, relation, np.zeros(1000, dtype=np.bool_), top=50, random=100)
     random, noisiest = (np.flatnonzero(found == DRAWN.index(why)) for why in ("random", "noisiest"))
     assert len(random) == 100
     assert {names[row] for row in random} == set(sorted(names)[:100])
@@ -46,8 +46,18 @@ def test_a_random_sample_is_drawn_of_all_and_the_noisiest_of_the_rest() -> None:
 
 def test_no_relation_has_more_than_its_share_of_the_noisiest() -> None:
     noise, relation = np.arange(100, dtype=np.float32), np.where(np.arange(100) < 90, 0, 1)
-    found = drawn(uids(100), noise, relation, top=20, random=0, most=5)
+    found = drawn(uids(100), noise, relation, np.zeros(100, dtype=np.bool_), top=20, random=0, most=5)
     assert np.flatnonzero(found).tolist() == [85, 86, 87, 88, 89, 95, 96, 97, 98, 99]
+
+
+def test_judged_labels_make_way_for_the_next_of_the_noisiest_but_stay_in_the_random_sample() -> None:
+    noise, names = np.arange(100, dtype=np.float32), uids(100)
+    first = drawn(names, noise, np.zeros(100, dtype=np.int64), np.zeros(100, dtype=np.bool_), top=10, random=20)
+    second = drawn(names, noise, np.zeros(100, dtype=np.int64), first > 0, top=10, random=20)
+    assert np.flatnonzero(second == 1).tolist() == np.flatnonzero(first == 1).tolist()
+    assert not ((first == 2) & (second == 2)).any()
+    assert (second == 2).sum() == 10
+    assert noise[second == 2].max() < noise[first == 2].min()
 
 
 def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def export(
     """Write labels of the scored run in RUN that nobody has judged yet, with their text."""
     from finecl.errors import SettingsError
     from finecl.report.scores import Scores
+    from finecl.review import read_verdicts
     from finecl.review.files import write_jsonl, write_label_studio
     from finecl.review.tasks import tasks
     from finecl.run import Run
@@ -54,7 +55,8 @@ def export(
         raise SettingsError(f"{out}: expected a name that ends with .jsonl or .json, in a directory that is there")
     opened = Run.open(run)
     scores = Scores.read(_scores_of(run))
-    found = tasks(scores, opened.context.corpora.silver, top=top, random=random, most=most_per_relation)
+    said = read_verdicts(run)
+    found = tasks(scores, opened.context.corpora.silver, said, top=top, random=random, most=most_per_relation)
     drawn = sum(task.drawn == "random" for task in found)
     if tool == "jsonl":
         write_jsonl(found, out)
