@@ -19,7 +19,7 @@ from finecl.resume import seed_pass
 from finecl.text import Reader
 from finecl.token_rows import TokenRows
 from finecl.types import Batch, Ints, Pairs
-from finecl_benchmarks.engines import Engine, Precision, Turn, corpus, encoder_of
+from finecl_benchmarks.materials import Engine, Precision, Turn, corpus, encoder_of
 
 PAIRS = 128
 _TEMPERATURE = 0.05  # sentence-transformers: scale = 20

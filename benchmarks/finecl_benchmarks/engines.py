@@ -5,12 +5,9 @@ All read the same documents (Re-DocRED dev) with the same encoder (MiniLM); ``EN
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,90 +15,19 @@ import torch
 
 from finecl import registry as plugins
 from finecl.batch import Packed, pack
-from finecl.checkpoints import find_model, load_encoder
-from finecl.config import DataSettings, ModelSettings, PretrainSettings, ProxySettings
-from finecl.corpus import Corpus
-from finecl.encoder import Encoder
+from finecl.checkpoints import find_model
+from finecl.config import ProxySettings
 from finecl.extraction import Labelled, Training, answers, build_extractor
 from finecl.gradcache import PretrainingModel
-from finecl.groups import Silver
-from finecl.inputs import cache_directory, read_corpus
 from finecl.optimization import Optimization
 from finecl.parallel import Parallel
-from finecl.plan import MLM, Pretraining
 from finecl.pretrain import train_step
 from finecl.progress import Listener
 from finecl.ranks import Ranks
-from finecl.text import Reader, Tokens, reached
+from finecl.text import Reader
 from finecl.types import Ints
-
-Precision = Literal["float32", "bf16"]
-DOCUMENTS = 16  # of a step, and as many queried ones
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one turn did: real tokens, seconds, and those of them that went by before anything was encoded."""
-
-    tokens: int
-    seconds: float
-    collate_seconds: float = 0.0
-
-
-Engine = Callable[[int], Any]
-"""Makes a turn, given its number: a ``Turn``, or a dictionary that holds at least what it does."""
-
-
-def data_file() -> Path:
-    """Re-DocRED's dev documents."""
-    return Path(os.environ.get("FINECL_DATA", "../shared/data")) / "redocred" / "dev_revised.json"
-
-
-@cache
-def corpus() -> Corpus:
-    """The documents as a corpus."""
-    return read_corpus(data_file(), DataSettings(), plugins.load())
-
-
-def labelled(reader: Reader) -> Labelled:
-    """The documents as an extractor meets them."""
-    tokens = Tokens.of(corpus(), reader, cache_directory())
-    return Labelled(tokens=tokens, instances=corpus().instances(corpus().relations))
-
-
-def encoder_of(precision: Precision, **settings: Any) -> tuple[Encoder, Reader]:
-    """MiniLM in training mode."""
-    encoder, reader, _ = load_encoder(ModelSettings(precision=precision, **settings))
-    encoder.train()
-    return encoder, reader
-
-
-def pretraining(reader: Reader, **settings: Any) -> Pretraining:
-    """FineCL's objectives on the documents, all weights 1."""
-    return pretraining_of(labelled(reader), corpus(), reader, **settings)
-
-
-def pretraining_of(data: Labelled, corpus: Corpus, reader: Reader, **settings: Any) -> Pretraining:
-    """The same on any documents."""
-    registry = plugins.load()
-    names = ("entity-discrimination", "relation-discrimination")
-    silver = Silver(
-        tokens=data.tokens,
-        instances=data.instances,
-        weight=np.ones(len(data.instances), dtype=np.float32),
-        unscored=1.0,
-        relation_tokens=[reader.encode(corpus.names.get(relation, relation)) for relation in corpus.relations],
-        askable=reached(data.instances, data.tokens),
-    )
-    chosen = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
-    return Pretraining(
-        silver=silver,
-        reader=reader,
-        settings=chosen,
-        objectives={name: registry.create("objective", name, {}) for name in names},
-        coefficients=dict.fromkeys((*names, MLM), 1.0),
-        seed=0,
-    )
+from finecl_benchmarks import contrastive, scale
+from finecl_benchmarks.materials import DOCUMENTS, Engine, Precision, Turn, encoder_of, labelled, pretraining
 
 
 def ours(precision: Precision, *, packing: str = "auto", **settings: Any) -> Engine:
@@ -256,6 +182,8 @@ ENGINES: dict[str, Callable[[], Engine]] = {
     **_both(inference, "inference"),
     **_both(bare_inference, "bare inference"),
     "naive float32": naive,
+    "contrastive bf16": partial(contrastive.ours, "bf16"),
+    "sentence-transformers bf16": partial(contrastive.sentence_transformers, "bf16"),
 }
 """Engines by name and precision."""
 for _size in (16, 64, 256, 768):
@@ -264,12 +192,6 @@ for _size in (16, 64, 256, 768):
 
 def engine(name: str) -> Engine:
     """The engine of this name."""
-    if name in ("contrastive bf16", "sentence-transformers bf16"):
-        from finecl_benchmarks import contrastive
-
-        return contrastive.ours("bf16") if name.startswith("contrastive") else contrastive.sentence_transformers("bf16")
     if name.startswith("corpus "):
-        from finecl_benchmarks import scale
-
         return scale.engine(int(name.split()[1]))
     return ENGINES[name]()

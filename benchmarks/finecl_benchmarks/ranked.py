@@ -11,7 +11,7 @@ from finecl.gradcache import PretrainingModel
 from finecl.optimization import Optimization
 from finecl.parallel import Parallel
 from finecl.pretrain import train_step
-from finecl_benchmarks.engines import encoder_of, pretraining
+from finecl_benchmarks.materials import encoder_of, pretraining
 
 
 def main(steps: int, warm_up: int = 1) -> None:

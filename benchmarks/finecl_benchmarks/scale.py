@@ -18,7 +18,7 @@ from finecl.config import DataSettings
 from finecl.extraction import Labelled
 from finecl.inputs import cache_directory, read_corpus, recognise
 from finecl.text import Tokens
-from finecl_benchmarks.engines import Engine, data_file, encoder_of, pretraining_of
+from finecl_benchmarks.materials import Engine, documents_file, encoder_of, pretraining_of
 
 
 def write_copies(factor: int, path: Path) -> None:
@@ -26,7 +26,7 @@ def write_copies(factor: int, path: Path) -> None:
     if path.exists():
         return
     registry = plugins.load()
-    documents = list(recognise(data_file(), registry).read(data_file()))
+    documents = list(recognise(documents_file(), registry).read(documents_file()))
     first = path.with_suffix(".one")
     registry.create("format", "jsonl", {}).write(documents, first)
     rows = [json.loads(line) for line in first.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,95 @@
+"""What the engines of the speed benchmark share: Re-DocRED's documents, MiniLM, FineCL's objectives, and a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from finecl import registry as plugins
+from finecl.checkpoints import load_encoder
+from finecl.config import DataSettings, ModelSettings, PretrainSettings
+from finecl.corpus import Corpus
+from finecl.encoder import Encoder
+from finecl.extraction import Labelled
+from finecl.groups import Silver
+from finecl.inputs import cache_directory, read_corpus
+from finecl.plan import MLM, Pretraining
+from finecl.text import Reader, Tokens, reached
+from finecl_benchmarks.task_files import data_file
+
+Precision = Literal["float32", "bf16"]
+DOCUMENTS = 16  # of a step, and as many queried ones
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn did: real tokens, seconds, and those of them that went by before anything was encoded."""
+
+    tokens: int
+    seconds: float
+    collate_seconds: float = 0.0
+
+
+Engine = Callable[[int], Any]
+"""Makes a turn, given its number: a ``Turn``, or a dictionary that holds at least what it does."""
+
+
+def documents_file() -> Path:
+    """Re-DocRED's dev documents.
+
+    Raises:
+        SettingsError: they are not there.
+    """
+    return data_file("speed", "redocred/dev_revised.json")
+
+
+@cache
+def corpus() -> Corpus:
+    """The documents as a corpus."""
+    return read_corpus(documents_file(), DataSettings(), plugins.load())
+
+
+def labelled(reader: Reader) -> Labelled:
+    """The documents as an extractor meets them."""
+    tokens = Tokens.of(corpus(), reader, cache_directory())
+    return Labelled(tokens=tokens, instances=corpus().instances(corpus().relations))
+
+
+def encoder_of(precision: Precision, **settings: Any) -> tuple[Encoder, Reader]:
+    """MiniLM in training mode."""
+    encoder, reader, _ = load_encoder(ModelSettings(precision=precision, **settings))
+    encoder.train()
+    return encoder, reader
+
+
+def pretraining(reader: Reader, **settings: Any) -> Pretraining:
+    """FineCL's objectives on the documents, all weights 1."""
+    return pretraining_of(labelled(reader), corpus(), reader, **settings)
+
+
+def pretraining_of(data: Labelled, corpus: Corpus, reader: Reader, **settings: Any) -> Pretraining:
+    """The same on any documents."""
+    registry = plugins.load()
+    names = ("entity-discrimination", "relation-discrimination")
+    silver = Silver(
+        tokens=data.tokens,
+        instances=data.instances,
+        weight=np.ones(len(data.instances), dtype=np.float32),
+        unscored=1.0,
+        relation_tokens=[reader.encode(corpus.names.get(relation, relation)) for relation in corpus.relations],
+        askable=reached(data.instances, data.tokens),
+    )
+    chosen = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
+    return Pretraining(
+        silver=silver,
+        reader=reader,
+        settings=chosen,
+        objectives={name: registry.create("objective", name, {}) for name in names},
+        coefficients=dict.fromkeys((*names, MLM), 1.0),
+        seed=0,
+    )
