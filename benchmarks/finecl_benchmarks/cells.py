@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from finecl.errors import SettingsError
-from finecl.metrics import group_scores, read_docred_results
+from finecl.metrics import counts_by_document, group_scores, read_docred_results
 from finecl.orders import compare_runs
 from finecl.report.scores import Scores
 from finecl.run import Run
@@ -31,12 +31,13 @@ def run_cell(cell: Cell, at: Workplace) -> dict[str, Any]:
 
 def _run(cell: Cell, at: Workplace) -> dict[str, Any]:
     run = finished_run(cell, at, "evaluate")
-    found = run.metrics["evaluate"]["pretrained"]
+    facts, test = read_docred_results(run.directory / "predictions" / "pretrained.json"), run.context.corpora.test
+    counts = counts_by_document(facts, list(test.documents()), no_relation=test.no_relation)
     return {
         "headline": "f1",
-        "value": found["f1"],
+        "value": run.metrics["evaluate"]["pretrained"]["f1"],
         "metrics": run.metrics["evaluate"],
-        "outcomes": None,
+        "outcomes": {"counts": counts.tolist()},
         "cost": cost_of(run),
     }
 

@@ -18,6 +18,7 @@ from finecl.extraction import Labelled, build_extractor
 from finecl.finetune import Finetuned, Scored, finetune, score_pairs
 from finecl.inputs import cache_directory, read_corpus
 from finecl.metrics import (
+    counts_by_document,
     docred_facts_in_train,
     docred_scores,
     macro_scores,
@@ -230,7 +231,9 @@ def _docred(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) ->
     scores = docred_scores(facts, gold, known, no_relation=corpus.no_relation)
     auc = precision_recall_auc(scored.scores_PR.ravel(), scored.correct(test).ravel(), len(test.instances))
     macro = macro_scores(facts, gold, no_relation=corpus.no_relation)
-    return asdict(scores) | {"auc": auc, "macro_f1": macro.macro, "weighted_macro_f1": macro.weighted_macro}
+    found_scores = asdict(scores) | {"auc": auc, "macro_f1": macro.macro, "weighted_macro_f1": macro.weighted_macro}
+    counts = counts_by_document(facts, gold, no_relation=corpus.no_relation)
+    return found_scores | {"outcomes": {"counts": counts.tolist()}}
 
 
 _EVALUATE: Mapping[str, Callable[[Scored, Labelled, Splits, Finetuned], dict[str, Any]]] = {

@@ -1,4 +1,8 @@
-"""Is one system better than another on the same test sentences? Paired bootstrap and approximate randomisation."""
+"""Is one system better than another on the same test items? Paired bootstrap and approximate randomisation.
+
+Items are sentences, of which answer and gold label are known, or documents, of which the numbers of correct, predicted
+and gold facts are. Shape letters: S seeds, N test items, K numbers of an item, the last of which is the gold's.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,9 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """``difference`` of two systems' means over seeds, its 95 % interval by the bootstrap over test sentences and
-    seeds, and the p-value of approximate randomisation, two-sided: how often swapping the two systems' answers to
-    sentences at random gives as much.
+    """``difference`` of two systems' means over seeds, its 95 % interval by the bootstrap over test items and seeds,
+    and the p-value of approximate randomisation, two-sided: how often swapping the two systems' answers to items at
+    random gives as much.
     """
 
     difference: float
@@ -36,39 +40,63 @@ def compare(
     rounds: int = 1000,
     seed: int = 0,
 ) -> Comparison | None:
-    """Compares two systems' ``outcomes`` (labels, answers and gold as numbers), one of each a seed, by the metric
-    ``headline``.
+    """Compares two systems' ``outcomes``, one of each a seed, by the metric ``headline``: labels, answers and gold as
+    numbers, or the counts of documents (``finecl.metrics.counts_by_document``).
 
-    None if they are not of the same sentences, or if the metric is none that sums over sentences.
+    None if they are not of the same items, or if the metric is none that sums over items.
     """
-    value = _VALUES.get(headline)
     everyone = [*ones, *others]
-    if value is None or not ones or len(ones) != len(others) or not all(everyone):
+    if not ones or len(ones) != len(others) or not all(everyone) or len({"counts" in each for each in everyone}) > 1:
         return None
-    if any(_named(each, "gold") != _named(ones[0], "gold") for each in everyone[1:]):
+    items, value = (_documents if "counts" in everyone[0] else _sentences)(everyone, headline)
+    if value is None or not all(_of_the_same(each, items[0]) for each in items):
         return None
-    labels = sorted({label for each in everyone for label in each["labels"]})
-    gold = _numbers(ones[0], "gold", labels)
-    first_SN, second_SN = (np.array([_numbers(each, "answers", labels) for each in s]) for s in (ones, others))
-    generator, none = np.random.default_rng(seed), _none_of(labels)
+    first_SNK, second_SNK = np.stack(items[: len(ones)]), np.stack(items[len(ones) :])
+    generator, (seeds, count, _) = np.random.default_rng(seed), first_SNK.shape
 
-    def differences(gold: Ints, first_SN: Ints, second_SN: Ints) -> Doubles:
-        pairs = zip(first_SN, second_SN, strict=True)
-        return np.array([value(gold, a, labels, none) - value(gold, b, labels, none) for a, b in pairs])
+    def differences(first_SNK: Ints, second_SNK: Ints) -> Doubles:
+        return np.array([value(one) - value(other) for one, other in zip(first_SNK, second_SNK, strict=True)])
 
-    observed_S = differences(gold, first_SN, second_SN)
-    observed, seeds = float(observed_S.mean()), len(ones)
+    observed = float(differences(first_SNK, second_SNK).mean())
     drawn, swapped = np.empty(rounds), np.empty(rounds)
     for number in range(rounds):
-        rows = generator.integers(0, len(gold), len(gold))
+        rows = generator.integers(0, count, count)
         some = generator.integers(0, seeds, seeds)
-        drawn[number] = differences(gold[rows], first_SN[:, rows], second_SN[:, rows])[some].mean()
-        swap = generator.random(len(gold)) < 0.5
-        mixed, rest = np.where(swap, second_SN, first_SN), np.where(swap, first_SN, second_SN)
-        swapped[number] = differences(gold, mixed, rest).mean()
+        drawn[number] = differences(first_SNK[:, rows], second_SNK[:, rows])[some].mean()
+        swap_N1 = generator.random((count, 1)) < 0.5
+        mixed, rest = np.where(swap_N1, second_SNK, first_SNK), np.where(swap_N1, first_SNK, second_SNK)
+        swapped[number] = differences(mixed, rest).mean()
     low, high = np.quantile(drawn, [0.025, 0.975])
     beyond = int((np.abs(swapped) >= abs(observed) - 1e-12).sum())
     return Comparison(difference=observed, low=float(low), high=float(high), p=(beyond + 1) / (rounds + 1))
+
+
+_Value = Callable[[Ints], float]
+"""A metric of items ``[N, K]``."""
+
+
+def _of_the_same(one_NK: Ints, other_NK: Ints) -> bool:
+    return one_NK.shape == other_NK.shape and bool((one_NK[:, -1] == other_NK[:, -1]).all())
+
+
+def _documents(everyone: Sequence[Mapping[str, Any]], headline: str) -> tuple[list[Ints], _Value | None]:
+    """Correct, predicted and gold facts of each document, and their micro F1."""
+
+    def micro_f1(counts_N3: Ints) -> float:
+        correct, predicted, gold = counts_N3.sum(axis=0).tolist()
+        return 2 * correct / (predicted + gold) if correct else 0.0
+
+    return [np.array(each["counts"], dtype=np.int64) for each in everyone], micro_f1 if headline == "f1" else None
+
+
+def _sentences(everyone: Sequence[Mapping[str, Any]], headline: str) -> tuple[list[Ints], _Value | None]:
+    """Answer and gold label of each sentence as numbers that are the same for all, and the metric of them."""
+    labels = sorted({label for each in everyone for label in each["labels"]})
+    score, none = _VALUES.get(headline), _none_of(labels)
+    items = [np.stack([_numbers(each, key, labels) for key in ("answers", "gold")], axis=1) for each in everyone]
+    if score is None:
+        return items, None
+    return items, lambda items_N2: score(items_N2[:, 1], items_N2[:, 0], labels, none)
 
 
 def _named(outcomes: Mapping[str, Any], key: str) -> list[str]:

@@ -6,7 +6,14 @@ differ. Shape letter: N candidates or instances.
 
 from finecl.metrics.bags import BagScores, bag_facts, bag_scores
 from finecl.metrics.counts import ClassScores, Scores
-from finecl.metrics.docred import DocredScores, Fact, NamedFact, docred_facts_in_train, docred_scores
+from finecl.metrics.docred import (
+    DocredScores,
+    Fact,
+    NamedFact,
+    counts_by_document,
+    docred_facts_in_train,
+    docred_scores,
+)
 from finecl.metrics.files import (
     read_bag_predictions,
     read_docred_results,
@@ -45,6 +52,7 @@ __all__ = [
     "bag_facts",
     "bag_scores",
     "choose_threshold",
+    "counts_by_document",
     "dense_ranks",
     "docred_facts_in_train",
     "docred_scores",

@@ -200,6 +200,7 @@ def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, 
         told = finecl("benchmark", "show", path, *given, "--format", form, "--baseline", "none")
         assert sign in told.out, form
         assert "mlm" in told.out
+        assert re.search(r"\), p [01]\.\d", told.out), form  # by the bootstrap over test documents
     assert "±" in finecl("benchmark", "show", path, *given).out
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from finecl.metrics import (
     Fact,
     choose_threshold,
+    counts_by_document,
     docred_facts_in_train,
     docred_scores,
     macro_scores,
@@ -28,6 +29,15 @@ def test_the_toy_case_of_the_official_script() -> None:
     assert (found.ign_precision, found.ign_f1) == pytest.approx((2 / 4, 0.6))
     assert (found.predicted, found.gold, found.correct, found.correct_in_train) == (5, 4, 3, 1)
     assert docred_scores(PREDICTED, GOLD, set()).ign_f1 == pytest.approx(2 / 3)
+
+
+def test_counts_of_documents_sum_to_those_of_all() -> None:
+    assert counts_by_document(PREDICTED, GOLD).tolist() == [[2, 2, 2], [1, 2, 2]]  # that of "unknown" has no document
+    known = [fact for fact in PREDICTED if fact[0] != "unknown"]
+    found = docred_scores(known, GOLD, set())
+    assert counts_by_document(known, GOLD).sum(axis=0).tolist() == [found.correct, found.predicted, found.gold]
+    assert counts_by_document(known, [*GOLD, GOLD[0]]).tolist() == [[2, 2, 2], [1, 2, 2], [0, 0, 0]]
+    assert counts_by_document([("D1", 0, 1, "P19")], GOLD, no_relation="P19").tolist() == [[0, 0, 1], [0, 0, 1]]
 
 
 def test_facts_in_train_are_all_pairs_of_mention_names_with_direction() -> None:

@@ -53,6 +53,33 @@ def test_a_clear_difference_is_significant_and_none_is_not() -> None:
     assert (itself.difference, itself.p) == (0.0, 1.0)
 
 
+def counts(better: int, seed: int, documents: int = 150) -> dict[str, Any]:
+    """Documents of 20 facts; a system finds 8 of them and ``better`` more, more or less, with 15 predictions."""
+    correct = np.random.default_rng(seed).integers(6, 11, documents) + better
+    return {"counts": [[int(c), 15, 20] for c in correct]}
+
+
+def test_documents_are_compared_by_their_counts() -> None:
+    good, bad, like = counts(2, 1), counts(0, 2), counts(2, 3)
+    found = compare([good], [bad], "f1")
+    assert found is not None
+    f1 = [2 * sum(c for c, _, _ in each["counts"]) / (150 * 35) for each in (good, bad)]
+    assert found.difference == pytest.approx(f1[0] - f1[1])
+    assert 0 < found.low < found.difference < found.high
+    assert found.p < 0.01
+    same = compare([good], [like], "f1")
+    assert same is not None
+    assert same.low < 0 < same.high
+    assert same.p > 0.05
+    nothing = {"counts": [[0, 0, 20]] * 150}
+    found = compare([good], [nothing], "f1")
+    assert found is not None
+    assert found.difference == pytest.approx(f1[0])
+    assert compare([good], [counts(0, 1, documents=10)], "f1") is None
+    assert compare([good], [good], "ign_f1") is None
+    assert compare([good], [outcomes(SEMEVAL, 0.9, 1)], "f1") is None
+
+
 def test_systems_of_other_sentences_or_metrics_are_not_compared() -> None:
     one, other = outcomes(SEMEVAL, 0.9, 1), outcomes(SEMEVAL, 0.9, 1, count=200)
     assert compare([one], [other], "accuracy") is None
