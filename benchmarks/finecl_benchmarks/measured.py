@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finecl.records import read_json
-from finecl_benchmarks.tables import Table, as_markdown, measure_of
+from finecl_benchmarks.tables import Table, as_markdown, measure_of, row_of
 from finecl_benchmarks.task_files import read_task, task_names
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -68,7 +68,7 @@ def suite_block(name: str) -> str:
 
 
 def summary_block(name: str) -> str:
-    """A suite of tasks in one table: a row a method, a column a task and fraction, the best of each in bold."""
+    """A suite of tasks in one table: a row a method or variant of one, a column a task and fraction, the best bold."""
     record = read_json(RESULTS / f"suite-{name}.json")
     return summary(record) if record else suite_block(name)
 
@@ -80,7 +80,7 @@ def summary(record: Mapping[str, Any]) -> str:
         if not cell.get("failed"):
             varied = cell["varied"]
             place = varied["task"], varied["fraction"]
-            values.setdefault(varied["method"], {}).setdefault(place, []).append(cell["value"])
+            values.setdefault(row_of(cell), {}).setdefault(place, []).append(cell["value"])
     places = sorted({place for found in values.values() for place in found})
     means = {m: {place: statistics.fmean(v) for place, v in found.items()} for m, found in values.items()}
     best = {place: max(found.get(place, 0.0) for found in means.values()) for place in places}
@@ -96,14 +96,14 @@ def summary(record: Mapping[str, Any]) -> str:
         rows.append(f"| `{method}` | {' | '.join(cells)} |")
     seeds = {cell["varied"]["seed"] for cell in record["cells"]}
     told = f"Per cent, mean ± standard deviation of {_count(sorted(seeds), 'seed')}; {_costs(record['cells'])}."
-    reasons = {cell["varied"]["method"]: cell["failed"] for cell in record["cells"] if cell.get("failed")}
+    reasons = {row_of(cell): cell["failed"] for cell in record["cells"] if cell.get("failed")}
     return "\n".join([*rows, "", told, *(f"`{m}` could not be run: {why}." for m, why in sorted(reasons.items()))])
 
 
 def _costs(cells: Sequence[Mapping[str, Any]]) -> str:
     """What the cells took together, the runs that they share counted once."""
     done = [cell for cell in cells if not cell.get("failed")]
-    runs = {(c["varied"]["method"], c["varied"]["seed"]): c["cost"]["pretraining"]["seconds"] for c in done}
+    runs = {(row_of(c), c["varied"]["seed"]): c["cost"]["pretraining"]["seconds"] for c in done}
     hours = (sum(runs.values()) + sum(cell["cost"]["seconds"] for cell in done)) / 3600
     return f"{len(done)} cells, {hours:.1f} hours of one process in all"
 

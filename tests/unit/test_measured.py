@@ -30,6 +30,14 @@ def test_a_summary_names_the_best_method_of_each_task_and_counts_shared_runs_onc
     ]
 
 
+def test_a_variant_of_a_method_has_a_row_of_its_own() -> None:
+    changed = cell("cp", 1, 0, 0.6)
+    changed["varied"]["variant"] = "without MLM"
+    rows = measured.summary({"cells": [cell("cp", 1, 0, 0.4), changed]}).splitlines()
+    assert rows[2:4] == ["| `cp, without MLM` | **60.0** |", "| `cp` | 40.0 |"]
+    assert "2 cells, 1.5 hours" in rows[5]
+
+
 def test_labels_by_learned_epoch_are_counted_over_seeds_and_the_never_learned_come_last() -> None:
     one: list[dict[str, Any]] = [
         {"order": None, "instances": 10, "accuracy": 0.0},
