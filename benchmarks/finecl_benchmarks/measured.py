@@ -95,7 +95,8 @@ def summary(record: Mapping[str, Any]) -> str:
         ]
         rows.append(f"| `{method}` | {' | '.join(cells)} |")
     seeds = {cell["varied"]["seed"] for cell in record["cells"]}
-    told = f"Per cent, mean ± standard deviation of {_count(sorted(seeds), 'seed')}; {_costs(record['cells'])}."
+    spread = "mean ± standard deviation of " if len(seeds) > 1 else ""
+    told = f"Per cent, {spread}{_count(sorted(seeds), 'seed')}; {_costs(record['cells'])}."
     reasons = {row_of(cell): cell["failed"] for cell in record["cells"] if cell.get("failed")}
     return "\n".join([*rows, "", told, *(f"`{m}` could not be run: {why}." for m, why in sorted(reasons.items()))])
 

@@ -35,7 +35,7 @@ def test_a_variant_of_a_method_has_a_row_of_its_own() -> None:
     changed["varied"]["variant"] = "without MLM"
     rows = measured.summary({"cells": [cell("cp", 1, 0, 0.4), changed]}).splitlines()
     assert rows[2:4] == ["| `cp, without MLM` | **60.0** |", "| `cp` | 40.0 |"]
-    assert "2 cells, 1.5 hours" in rows[5]
+    assert rows[5] == "Per cent, 1 seed; 2 cells, 1.5 hours of one process in all."
 
 
 def test_labels_by_learned_epoch_are_counted_over_seeds_and_the_never_learned_come_last() -> None:
