@@ -25,6 +25,11 @@ hypothesis.settings.load_profile("finecl")
 LoadTiny = Callable[..., tuple[Encoder, Reader]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come first: with several workers, one of minutes that came last would leave the others idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> Iterator[None]:
     """Tiny matrices are slower on several threads, and other processes want the cores."""
