@@ -13,6 +13,7 @@ from filelock import FileLock
 from finecl.config import Settings, fingerprint, resolve
 from finecl.data.convert import convert
 from finecl.data.corrupt import Noise
+from finecl.data.leakage import HeldOut, Leaks, without_leaks
 from finecl.data.source import Source
 from finecl.data.split import low_resource, numbered
 from finecl.inputs import recognise
@@ -77,7 +78,7 @@ def settings_of(cell: Cell, at: Workplace) -> Settings:
 
 def _silver_file(cell: Cell, at: Workplace) -> Path:
     """The silver documents, with as many wrong labels as the suite asks for."""
-    source = data_file("suite, silver.file", str(cell.silver["file"]))
+    source = _apart(cell, at)
     rate, kind, seed = cell.silver.get("rate"), cell.silver.get("noise", "uniform"), cell.varied["seed"]
     if not rate:
         return source
@@ -93,7 +94,7 @@ def _gold_file(cell: Cell, at: Workplace) -> Path:
     """Gold labels for methods that are trained on some before pre-training, as WCL's scorer is: a share of the silver
     documents as they were before any label was made wrong. No test sentence of a task is among them.
     """
-    source = data_file("suite, silver.file", str(cell.silver["file"]))
+    source = _apart(cell, at)
     share, seed = cell.silver.get("gold_share", 0.1), cell.varied["seed"]
     documents = Source(source, recognise(source, at.registry))
 
@@ -101,6 +102,20 @@ def _gold_file(cell: Cell, at: Workplace) -> Path:
         return numbered(documents, low_resource(documents, share, seed).tolist())
 
     return _written(f"{source.stem}-gold-{share:g}-seed{seed}", some, at)
+
+
+def _apart(cell: Cell, at: Workplace) -> Path:
+    """The file of silver documents, without what it shares with the files that the suite holds out."""
+    source = data_file("suite, silver.file", str(cell.silver["file"]))
+    held = [data_file("suite, silver.held_out", str(name)) for name in cell.silver.get("held_out", ())]
+    if not held:
+        return source
+
+    def apart() -> Iterator[Document]:
+        splits = {str(path): Source(path, recognise(path, at.registry)) for path in held}
+        return without_leaks(Source(source, recognise(source, at.registry)), HeldOut(splits, by="pair"), Leaks())
+
+    return _written(f"{source.stem}-apart-{fingerprint(list(map(str, held)))}", apart, at)
 
 
 def _written(name: str, documents: Callable[[], Iterator[Document]], at: Workplace) -> Path:

@@ -19,7 +19,7 @@ from finecl_benchmarks.task_files import known_fields
 _FIELDS = {
     "title", "grid", "settings", "task_settings", "fraction_settings", "method_settings", "variants", "silver", "run",
 }  # fmt: skip
-_SILVER_FIELDS = {"file", "noise", "rate", "gold_share"}
+_SILVER_FIELDS = {"file", "held_out", "noise", "rate", "gold_share"}
 
 
 @dataclass(frozen=True, kw_only=True)

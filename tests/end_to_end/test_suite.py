@@ -234,7 +234,10 @@ def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, 
             "[[grid]]\nkind = 'run'\n[settings]\n'proxy.epoch' = 3",
             "s.toml: unknown setting 'proxy.epoch'; did you mean",
         ),
-        ("[[grid]]\nkind = 'run'\n[silver]\npath = 'x'", "silver: unknown field 'path'; known: file, gold_share,"),
+        (
+            "[[grid]]\nkind = 'run'\n[silver]\npath = 'x'",
+            "silver: unknown field 'path'; known: file, gold_share, held_out,",
+        ),
         ("[[grid", "expected a suite as TOML"),
     ],
 )
@@ -285,6 +288,35 @@ def test_every_suite_that_comes_with_finecl_is_sound() -> None:
     for name in suite_names():
         cells = read_suite(name, registry.load()).cells
         assert len({cell.fingerprint for cell in cells}) == len(cells) > 0, name
+
+
+def test_what_a_suite_holds_out_is_in_no_silver_and_no_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from finecl_benchmarks.runs import Workplace, settings_of
+    from finecl_benchmarks.suite_files import Cell
+
+    from finecl import registry
+    from finecl.progress import Listener
+
+    words = [f"sentence number {n} tells of Ada and Bob at length".split() for n in range(40)]
+    relations = {"P1": words[:20], "P2": words[20:]}
+    pair = {"h": ["ada", "Q1", [[5]]], "t": ["bob", "Q2", [[7]]]}
+    few = {name: [{"tokens": each, **pair, "h": [f"ada {each[2]}", "Q1", [[5]]]} for each in sentences]
+           for name, sentences in relations.items()}  # fmt: skip
+    (tmp_path / "few.json").write_text(json.dumps(few))
+    held = {"token": words[3], "relation": "P1", "h": {"name": "ada", "id": "Q1", "pos": [5, 6]},
+            "t": {"name": "bob", "id": "Q2", "pos": [7, 8]}}  # fmt: skip
+    (tmp_path / "held.txt").write_text(json.dumps(held) + "\n")
+    monkeypatch.setenv("FINECL_DATA", str(tmp_path))
+    silver = {"file": "few.json", "noise": "uniform", "rate": 0.5, "gold_share": 0.5, "held_out": ["held.txt"]}
+    at = Workplace(tmp_path / "work", registry.load(), Listener())
+    cell = Cell(kind="task", varied={"method": "wcl", "seed": 0}, silver=silver)
+    given = settings_of(cell, at).data
+    texts = [" ".join(json.loads(line)["sents"][0]) for line in Path(str(given.silver)).read_text().splitlines()]
+    assert len(texts) == 39
+    assert " ".join(words[3]) not in texts
+    gold = [json.loads(line) for line in Path(str(given.gold)).read_text().splitlines()]
+    assert 15 < len(gold) < 25
+    assert words[3] not in [document["sents"][0] for document in gold]
 
 
 PAPER = """
