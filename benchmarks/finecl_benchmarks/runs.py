@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from finecl.data.corrupt import Noise
 from finecl.data.leakage import HeldOut, Leaks, without_leaks
 from finecl.data.source import Source
 from finecl.data.split import low_resource, numbered
+from finecl.extractor_files import CARD
 from finecl.inputs import recognise
 from finecl.progress import Listener
-from finecl.records import read_json
+from finecl.records import read_json, replacing_directory
 from finecl.registry import Registry
 from finecl.run import Run
+from finecl.stages.extractors import EXTRACTOR, PLAIN, made_from, plain_card
 from finecl.stages.gathering import evidence_fingerprint, needs
 from finecl.types import Document
 from finecl_benchmarks.suite_files import Cell
@@ -46,7 +49,7 @@ def finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
     """The run of the cell's method and seed, brought to the end of a stage.
 
     Raises:
-        filelock.Timeout: another process is at that run, or at evidence that it needs: its cells can wait, others
+        filelock.Timeout: another process is at that run, or at what it shares with others: its cells can wait, others
             need not.
     """
     settings = settings_of(cell, at)
@@ -59,8 +62,30 @@ def finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
                 made = at.alone(f"evidence-{evidence_fingerprint(run.context, need)}")
                 evidence.enter_context(made.acquire(timeout=0))
             run.finish("score")
+        if stage == "evaluate":
+            run.finish("pretrain")
+            _share_plain(run, at)
         run.finish(stage)
     return run
+
+
+def _share_plain(run: Run, at: Workplace) -> None:
+    """Gives a run the extractor on the plain encoder, which all runs on the same gold documents have in common: the
+    first of them trains it.
+    """
+    made = made_from(run.context, run.context.model_fingerprint)
+    kept, own = at.directory / "plain" / made, run.directory / EXTRACTOR / PLAIN
+    with at.alone(f"plain-{made}").acquire(timeout=0):
+        if not kept.exists():
+            plain_card(run.context)
+            _copy(own, kept)
+    if read_json(own / CARD).get("fingerprint") != made:
+        _copy(kept, own)
+
+
+def _copy(source: Path, directory: Path) -> None:
+    with replacing_directory(directory) as unfinished:
+        shutil.copytree(source, unfinished, dirs_exist_ok=True)
 
 
 def settings_of(cell: Cell, at: Workplace) -> Settings:

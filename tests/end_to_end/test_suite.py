@@ -136,6 +136,32 @@ def test_a_process_does_other_cells_while_another_is_at_a_run_or_its_proxy(
     assert first.name in told[3]
 
 
+def test_the_runs_of_a_seed_share_the_extractor_on_the_plain_encoder(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from finecl_benchmarks.runs import Workplace, finished_run
+    from finecl_benchmarks.suite_files import read_suite
+
+    from finecl import registry
+    from finecl.progress import Listener
+    from finecl.run import Run
+
+    class Ear(Listener):
+        def begin(self, stage: str, total: int | None, unit: str) -> None:
+            heard.append(stage)
+
+    monkeypatch.setenv("FINECL_CACHE", str(tmp_path / "cache"))
+    heard: list[str] = []
+    known = registry.load()
+    at = Workplace(tmp_path / "work", known, Ear())
+    cells = read_suite(str(suite(small, tmp_path, '["mlm", "erica"]')), known).cells
+    runs = [finished_run(cell, at, "evaluate") for cell in cells]
+    assert heard.count("finetune plain") == len({cell.varied["seed"] for cell in cells}) == 2
+    assert heard.count("finetune pretrained") == len(cells) == 4
+    alone = Run(tmp_path / "alone", runs[-1].context.settings, known)
+    assert alone.finish("evaluate")["evaluate"] == runs[-1].metrics["evaluate"]
+
+
 def test_all_methods_take_part_those_of_third_parties_too(small: Small, tmp_path: Path, elsewhere: Finecl) -> None:
     site = tmp_path / "site"
     site.mkdir()
