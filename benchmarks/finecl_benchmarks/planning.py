@@ -41,6 +41,7 @@ def estimate(suite: Suite, registry: Registry, listener: Listener | None = None)
     planned: dict[str, dict[str, Any] | FineCLError] = {}
     tasks: dict[tuple[Any, ...], int] = {}
     runs: set[str] = set()
+    plain: set[tuple[Any, ...]] = set()
     with tempfile.TemporaryDirectory() as directory:
         at = Workplace(Path(directory), registry, listener or Listener())
         for cell in suite.cells:
@@ -57,12 +58,16 @@ def estimate(suite: Suite, registry: Registry, listener: Listener | None = None)
                 continue
             memory = max(memory, found["memory_gb"])
             stages = {stage["stage"]: stage for stage in found["stages"]}
+            finetune = stages["finetune"]
             run = f"{like} {cell.varied.get('seed')} {cell.varied.get('noise')} {cell.varied.get('rate')}"
             if run not in runs:
                 wanted = _STAGES.get(cell.kind, tuple(stages))
                 seconds += sum(stages[name]["seconds"] for name in wanted if name in stages)
                 runs.add(run)
-            finetune = stages["finetune"]
+                if "finetune" in wanted:
+                    shared = (cell.varied.get("seed"), finetune["tokens"])
+                    seconds -= finetune["seconds"] / 2 if shared in plain else 0  # one extractor is the plain encoder's
+                    plain.add(shared)
             seconds += tokens * finetune["seconds"] / max(1, finetune["tokens"])
     return Estimate(seconds=seconds, memory_gb=memory, unknown=unknown)
 

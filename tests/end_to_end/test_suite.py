@@ -205,6 +205,21 @@ def test_smoke_passes_and_a_third_party_takes_part(tmp_path: Path, elsewhere: Fi
     assert {"learning-order", "small-loss", "area-under-margin"} <= set(noise["metrics"])
 
 
+def test_a_plan_counts_what_runs_share_once(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from finecl_benchmarks import planning
+    from finecl_benchmarks.suite_files import read_suite
+
+    from finecl import registry
+
+    seconds = {"pretrain": 5.0, "finetune": 10.0, "evaluate": 2.0}
+    stages = [{"stage": name, "seconds": each, "tokens": 100} for name, each in seconds.items()]
+    monkeypatch.setattr(planning, "_plan", lambda cell, at: {"stages": stages, "memory_gb": 1.0})
+    known = registry.load()
+    found = planning.estimate(read_suite(str(suite(small, tmp_path)), known), known)
+    extractors = 3 * 2 + 2  # three methods of two seeds, and one on the plain encoder a seed
+    assert found.seconds == pytest.approx(3 * 2 * (5 + 2) + extractors * 5)
+
+
 def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     path = suite(small, tmp_path, '["none", "mlm"]')
     given = ("--directory", tmp_path / "work")
