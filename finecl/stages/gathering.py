@@ -28,6 +28,7 @@ from finecl.suspects import Suspects
 from finecl.types import Dynamics, Evidence, Floats, Instances, Ints, Need
 
 _LAYOUT = 2  # to be raised when what is kept of a proxy changes
+_OF_FOLDS = ("folds", "fold_epochs")  # settings of the proxies that are asked about what they have not seen
 
 
 def needs(context: Context) -> tuple[Need, ...]:
@@ -55,7 +56,8 @@ def evidence_fingerprint(context: Context, need: Need) -> str:
     if need == "gold":
         return fingerprint(model, made_from(context, context.model_fingerprint))
     code = context.code_of("extractor", context.settings.proxy.extractor)
-    return fingerprint(model, values["proxy"], values["extractor"], context.settings.seed, code, _LAYOUT)
+    proxy = {key: value for key, value in values["proxy"].items() if need == "held-out" or key not in _OF_FOLDS}
+    return fingerprint(model, proxy, values["extractor"], context.settings.seed, code, _LAYOUT)
 
 
 def gather(context: Context, asked: Sequence[Need]) -> tuple[ProxyRun | None, Evidence]:

@@ -129,7 +129,7 @@ def test_changed_data_are_scored_anew(small: Small, tmp_path: Path, finecl: Fine
 
 def test_evidence_is_made_once(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     assert finecl(*small.arguments(tmp_path / "one"), "--stop-after", "score").code == 0
-    arguments = [a for a in small.arguments(tmp_path / "two", scorer__mode="epoch") if a != "--quiet"]
-    told = finecl(*arguments, "--stop-after", "score")
+    arguments = small.arguments(tmp_path / "two", scorer__mode="epoch", proxy__folds=7)
+    told = finecl(*[a for a in arguments if a != "--quiet"], "--stop-after", "score")
     assert "the proxy is not trained again" in told.err
     assert _read(tmp_path / "two", "metrics.json")["score"]["scorer_settings"]["mode"] == "epoch"

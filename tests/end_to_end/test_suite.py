@@ -154,7 +154,7 @@ def test_the_runs_of_a_seed_share_the_extractor_on_the_plain_encoder(
     heard: list[str] = []
     known = registry.load()
     at = Workplace(tmp_path / "work", known, Ear())
-    cells = read_suite(str(suite(small, tmp_path, '["mlm", "erica"]')), known).cells
+    cells = read_suite(str(suite(small, tmp_path, '["mlm", "wcl-erica"]')), known).cells
     runs = [finished_run(cell, at, "evaluate") for cell in cells]
     assert heard.count("finetune plain") == len({cell.varied["seed"] for cell in cells}) == 2
     assert heard.count("finetune pretrained") == len(cells) == 4
