@@ -172,6 +172,7 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "report": measured.report_block,
     "suite-cpu": lambda: measured.suite_block("cpu"),
     "summary-cpu": lambda: measured.summary_block("cpu"),
+    "summary-fewrel": lambda: measured.summary_block("fewrel"),
     "suite-fewrel": lambda: measured.suite_block("fewrel"),
     "summary-documents": lambda: measured.summary_block("documents"),
     "suite-documents": lambda: measured.suite_block("documents"),
