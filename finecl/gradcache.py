@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from finecl.batch import Masked, Packed, join, passes
 from finecl.encoder import Encoder
@@ -220,8 +221,11 @@ def _product(kept_VH: Tensor, entities_VH: Tensor) -> Tensor:
 
 
 def _represent(entities_VH: Tensor, rows: Rows) -> Tensor:
-    """One row of a view: an entity, or head and tail side by side (paper, section 3.2: r = [e_1; e_2])."""
-    parts = [entities_VH[torch.from_numpy(r).to(entities_VH.device)] for r in rows.entity_rows]
+    """One row of a view: an entity, or head and tail side by side (paper, section 3.2: r = [e_1; e_2]).
+
+    ``F.embedding`` sums the gradients of a row that is picked often in one order; an index does so in any.
+    """
+    parts = [F.embedding(torch.from_numpy(r).to(entities_VH.device), entities_VH) for r in rows.entity_rows]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 

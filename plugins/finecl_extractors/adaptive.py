@@ -41,8 +41,9 @@ class Adaptive(nn.Module):
         states_TH, attention = self._read(batch)
         entity_VH = _log_sum_exp(states_TH, batch)
         context_PH = _contexts(states_TH, attention, batch)
+        head_PH, tail_PH = (F.embedding(row_P, entity_VH) for row_P in (batch.head_P, batch.tail_P))
         parts = zip(
-            *(torch.split(x, _AT_ONCE) for x in (entity_VH[batch.head_P], entity_VH[batch.tail_P], context_PH)),
+            *(torch.split(x, _AT_ONCE) for x in (head_PH, tail_PH, context_PH)),
             strict=True,
         )
         return torch.cat([self._classify(*part) for part in parts])
@@ -91,7 +92,7 @@ class Adaptive(nn.Module):
 def _log_sum_exp(states_TH: Tensor, batch: Batch) -> Tensor:
     """Entities ``[V, H]`` (eq. 3)."""
     owner = member_entities(batch)[:, None].expand(-1, states_TH.shape[1])
-    member_MH = states_TH[batch.member_M]
+    member_MH = F.embedding(batch.member_M, states_TH)
     size = (len(batch.offset_V), states_TH.shape[1])
     most_VH = member_MH.new_full(size, _NEVER).scatter_reduce(0, owner, member_MH.detach(), "amax")
     sums_VH = member_MH.new_zeros(size).scatter_add(0, owner, torch.exp(member_MH - most_VH.gather(0, owner)))

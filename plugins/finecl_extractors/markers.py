@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
 from finecl.types import Batch, LossSum, Text, TextEncoder
@@ -35,7 +36,7 @@ class Markers(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[P, R]`` of the asked pairs."""
         entities_VH = self.encoder.entities(self.encoder(batch), batch)
-        pairs = torch.cat([entities_VH[batch.head_P], entities_VH[batch.tail_P]], dim=1)
+        pairs = torch.cat([F.embedding(row_P, entities_VH) for row_P in (batch.head_P, batch.tail_P)], dim=1)
         logits: Tensor = self.classify(self.dropout(pairs))
         return logits
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
 from finecl.types import Batch, LossSum, TextEncoder
@@ -128,6 +129,7 @@ def structures_of(batch: Batch) -> list[Tensor]:
 def token_means(states_TH: Tensor, batch: Batch) -> Tensor:
     """Entities ``[V, H]``: the mean over all tokens of all their mentions."""
     owner = member_entities(batch)
-    sums = states_TH.new_zeros(len(batch.offset_V), states_TH.shape[1]).index_add(0, owner, states_TH[batch.member_M])
+    member_MH = F.embedding(batch.member_M, states_TH)
+    sums = states_TH.new_zeros(len(batch.offset_V), states_TH.shape[1]).index_add(0, owner, member_MH)
     count = torch.bincount(owner, minlength=len(batch.offset_V)).clamp_min(1)
     return sums / count[:, None]

@@ -11,11 +11,12 @@ from finecl_erica.entity_discrimination import EntityDiscrimination
 from finecl_erica.relation_discrimination import RelationDiscrimination
 from torch import Tensor
 
+from finecl import samples
 from finecl.config import PretrainSettings
 from finecl.encoder import Encoder
 from finecl.errors import TrainingError
-from finecl.gradcache import PretrainingModel
-from finecl.groups import Silver
+from finecl.gradcache import PretrainingModel, _represent
+from finecl.groups import Rows, Silver
 from finecl.optimization import NotFiniteError
 from finecl.parallel import Parallel
 from finecl.plan import MLM, Pretraining, Work, count_terms
@@ -220,3 +221,22 @@ def test_a_loss_that_is_not_a_number_is_an_error_that_holds_the_instances(load_t
     known = {f"{uid:016x}" for uid in silver.instances.uid.tolist()}
     assert set(caught.value.uids) <= known
     assert caught.value.uids
+
+
+def test_gradients_of_rows_that_are_picked_often_are_the_same_every_time() -> None:
+    """On several threads, which other tests do not use: threads must not add to one row in any order."""
+    rng = np.random.default_rng(0)
+    picked = Rows(table=samples.tables()["pair"], entity_rows=(rng.integers(0, 8, 8000), rng.integers(0, 8, 8000)))
+    kept = torch.from_numpy(rng.standard_normal((8000, 128), dtype=np.float32))
+    found = []
+    torch.set_num_threads(2)
+    try:
+        for _ in range(8):
+            entities_VH = torch.zeros(8, 64, requires_grad=True)
+            (_represent(entities_VH, picked) * kept).sum().backward()  # type: ignore[no-untyped-call]
+            assert entities_VH.grad is not None
+            found.append(entities_VH.grad)
+    finally:
+        torch.set_num_threads(1)
+    assert all(torch.equal(gradient, found[0]) for gradient in found)
+    assert found[0].abs().max() > 1
