@@ -42,10 +42,7 @@ class Adaptive(nn.Module):
         entity_VH = _log_sum_exp(states_TH, batch)
         context_PH = _contexts(states_TH, attention, batch)
         head_PH, tail_PH = (F.embedding(row_P, entity_VH) for row_P in (batch.head_P, batch.tail_P))
-        parts = zip(
-            *(torch.split(x, _AT_ONCE) for x in (head_PH, tail_PH, context_PH)),
-            strict=True,
-        )
+        parts = zip(*(torch.split(x, _AT_ONCE) for x in (head_PH, tail_PH, context_PH)), strict=True)
         return torch.cat([self._classify(*part) for part in parts])
 
     def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
