@@ -7,7 +7,7 @@ H hidden width, T sub-word tokens of a packed batch, D documents, V entities of 
 Importing this package loads numpy, not torch.
 """
 
-from finecl.types.basic import (
+from finecl.types.arrays import (
     NO_RELATION,
     Bools,
     Draw,
@@ -21,17 +21,18 @@ from finecl.types.basic import (
     Uids,
     View,
 )
-from finecl.types.contrast import Batch, LossSum, Pairs, Table
+from finecl.types.batch import Batch
+from finecl.types.contrast import LossSum, Table
 from finecl.types.documents import Document, Entity, Label, Mention
-from finecl.types.evidence import Dynamics, Evidence, Instances, first_epoch
-from finecl.types.negatives import padded, same_key, sharing_one
-from finecl.types.parts import (
+from finecl.types.evidence import Dynamics, Evidence, first_epoch
+from finecl.types.instances import Instances
+from finecl.types.method import Method, Methods
+from finecl.types.pairs import Pairs, padded, same_key, sharing_one
+from finecl.types.protocols import (
     Extractor,
     Extractors,
     Format,
     Formats,
-    Method,
-    Methods,
     NoiseScorer,
     Objective,
     Objectives,

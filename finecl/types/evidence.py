@@ -1,4 +1,4 @@
-"""What is scored and weighed: instances, and what a proxy showed of them."""
+"""Training dynamics and other evidence about each instance."""
 
 from __future__ import annotations
 
@@ -10,42 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from finecl.errors import TrainingError
-from finecl.types.basic import Bools, DynamicsMode, Floats, Ints, Need, Uids
+from finecl.types.arrays import Bools, DynamicsMode, Floats, Ints, Need
 
 _MAPPED_FROM = 2**28  # bytes from which an array of dynamics lies in a file
-
-
-@dataclass(frozen=True, kw_only=True)
-class Instances:
-    """Every (document, head, tail, relation) label of a corpus as columns of length N.
-
-    ``relation`` holds ids into ``relations``; ``uid`` is a hash of the content, so it survives shuffling,
-    filtering and sharding; ``pair`` numbers the distinct (document, head, tail), 0 .. pairs - 1.
-    """
-
-    uid: Uids
-    document: Ints
-    head: Ints
-    tail: Ints
-    relation: Ints
-    pair: Ints
-    relations: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.uid)
-
-    def part(self, kept: Bools, *, document: Ints) -> Instances:
-        """Some of the instances, with these numbers for their documents; ``kept`` and ``document`` are [N]."""
-        _, pair = np.unique(self.pair[kept], return_inverse=True)
-        return Instances(
-            uid=self.uid[kept],
-            document=document[kept],
-            head=self.head[kept],
-            tail=self.tail[kept],
-            relation=self.relation[kept],
-            pair=pair.ravel().astype(np.int64),
-            relations=self.relations,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

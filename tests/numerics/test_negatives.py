@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from finecl import losses
 from finecl.losses import products, weighted_info_nce
-from finecl.types import NO_RELATION, Bools, Ints, Table, negatives
-from finecl.types.negatives import draw_negatives
+from finecl.types import NO_RELATION, Bools, Ints, Table
+from finecl.types import pairs as negatives
+from finecl.types.pairs import draw_negatives
 from tests import tiny
 
 

@@ -1,16 +1,18 @@
-"""What plugins bring: protocols of parts, methods as data, and what hooks return."""
+"""Protocols of the parts that plugins bring, and the return types of the hooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from finecl.types.basic import Draw, Floats, Generator, Text, View
-from finecl.types.contrast import Batch, LossSum, Pairs, Table
+from finecl.types.arrays import Draw, Floats, Generator, View
+from finecl.types.batch import Batch
+from finecl.types.contrast import LossSum, Table
 from finecl.types.documents import Document
-from finecl.types.evidence import Evidence, Instances
+from finecl.types.evidence import Evidence
+from finecl.types.instances import Instances
+from finecl.types.pairs import Pairs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -150,31 +152,8 @@ class Format(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """A published recipe, as data: names of parts, to be found in the registry.
-
-    ``objectives`` are (coefficient, name) pairs; ``mlm`` is the coefficient of masked language modelling;
-    ``text`` is what the encoder reads: documents, their entities by the mean of their mentions; or marked sentences,
-    an entity pair each, by the states of the markers in front of head and tail. There ``blanking`` is the probability
-    with which a mention is replaced by a blank.
-    ``settings`` are values of the parts, as ``{"objective.relation-discrimination.temperature": 0.05}``.
-    """
-
-    scorer: str | None
-    weighting: str
-    objectives: tuple[tuple[float, str], ...]
-    mlm: float = 1.0
-    text: Text = "documents"
-    blanking: float = 0.0
-    summary: str = ""
-    citation: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
 Scorers: TypeAlias = Mapping[str, Callable[..., NoiseScorer]]
 Weightings: TypeAlias = Mapping[str, Callable[..., Weighting]]
 Objectives: TypeAlias = Mapping[str, Callable[..., Objective]]
-Methods: TypeAlias = Mapping[str, Method]
 Extractors: TypeAlias = Mapping[str, Callable[..., Extractor]]
 Formats: TypeAlias = Mapping[str, Callable[..., Format]]

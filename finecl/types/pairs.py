@@ -1,17 +1,78 @@
-"""Drawing an anchor's negatives among many candidates, without ever holding all pairs of anchors and candidates."""
+"""Positives and negatives of each anchor, and how negatives are drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from finecl.types.basic import Bools, Generator, Ints
+from finecl.types.arrays import Bools, Generator, Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Which candidates are positive and which negative for each anchor: candidate rows, padded with -1.
+
+    ``terms`` is the number of terms that the objective's loss will sum. It is known before anything is encoded,
+    so accumulated passes and ranks can be normalised exactly.
+
+    *Shape:* ``positive_AP`` [A, P], ``negative_AK`` [A, K].
+    """
+
+    positive_AP: Ints
+    negative_AK: Ints
+    terms: int
+
+    @classmethod
+    def contrastive(cls, positive_AP: Ints, negative_AK: Ints) -> Pairs:
+        """Pairs whose terms are the (anchor, positive) pairs of anchors that have at least one negative."""
+        has_negative_A: Bools = np.any(negative_AK >= 0, axis=1)
+        terms = int(((positive_AP >= 0) & has_negative_A[:, None]).sum())
+        return cls(positive_AP=positive_AP, negative_AK=negative_AK, terms=terms)
+
+    @classmethod
+    def from_masks(cls, positive_AC: Bools, negative_AC: Bools, limit: int | None, generator: Generator) -> Pairs:
+        """Contrastive pairs from masks, keeping at most ``limit`` negatives an anchor, drawn without replacement.
+
+        *Shape:* ``positive_AC``, ``negative_AC`` [A, C].
+        """
+        count = positive_AC.shape[1]
+        positive_AP = draw_negatives(
+            np.arange(len(positive_AC)), count, None, lambda a, c: positive_AC[a, c], generator
+        )
+        negative_AK = draw_negatives(
+            np.arange(len(negative_AC)), count, limit, lambda a, c: negative_AC[a, c], generator
+        )
+        return cls.contrastive(positive_AP, negative_AK)
+
+    @classmethod
+    def drawn(
+        cls,
+        positive_AP: Ints,
+        candidates: int,
+        limit: int | None,
+        allowed: Allowed,
+        generator: Generator,
+    ) -> Pairs:
+        """Contrastive pairs with at most ``limit`` negatives an anchor, drawn without replacement.
+
+        ``allowed(anchor rows, candidate rows)``, two arrays that broadcast, says which candidates may be negatives of
+        which anchors. It is never asked about all pairs at once when there are many, so groups of thousands of
+        documents are as good as small ones. Anchors without a positive get no negatives.
+
+        *Shape:* ``positive_AP`` [A, P].
+        """
+        paired = np.flatnonzero(np.any(positive_AP >= 0, axis=1))
+        drawn = draw_negatives(paired, candidates, limit, allowed, generator)
+        negative_AK = np.full((len(positive_AP), drawn.shape[1]), -1, dtype=np.int64)
+        negative_AK[paired] = drawn
+        return cls.contrastive(positive_AP, negative_AK)
+
 
 Allowed: TypeAlias = Callable[[Ints, Ints], Bools]
 """Whether candidates may be negatives of anchors: row numbers of both, as arrays that broadcast."""
-
 _MORE = 16  # draws beyond the pairs that are wanted: of few, many are refused
 _AT_ONCE = 2**21  # pairs of short anchors and candidates that are looked at together
 
