@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from finecl.arrow import write_arrow
+from finecl.artifacts.files import write_arrow
+from finecl.artifacts.provenance import fingerprint
 from finecl.checks import check_document
-from finecl.config import fingerprint
 from finecl.entities import Entities
 from finecl.errors import FormatError, SettingsError
 from finecl.rows import LabelColumns, OnEmpty, Rows, columns, from_row

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from finecl.config import ProxySettings
+from finecl.config.schema import ProxySettings
 from finecl.evidence import train_proxy
 from finecl.extraction import Labelled
 from finecl.progress import Listener

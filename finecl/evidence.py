@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from finecl.config import ProxySettings
+from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
 from finecl.extraction import Labelled, Training, answers
 from finecl.losses import against

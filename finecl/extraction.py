@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from finecl.batch import Packed, pack, passes
-from finecl.config import FinetuneSettings, ProxySettings
+from finecl.config.schema import FinetuneSettings, ProxySettings
 from finecl.optimization import Optimization, check_finite
 from finecl.pairs import Among, Asked, ask
 from finecl.parallel import Parallel

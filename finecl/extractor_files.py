@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file, save_file
 
+from finecl.artifacts.files import read_json, replacing_directory, write_json
 from finecl.checkpoints import load_encoder, save_encoder
-from finecl.config import ModelSettings
+from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError
 from finecl.extraction import build_extractor
-from finecl.records import read_json, replacing_directory, write_json
 from finecl.registry import Registry
 from finecl.resume import tensors_of
 from finecl.text import Reader

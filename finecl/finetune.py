@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from finecl.calibration import calibration_errors, fit_calibration
-from finecl.config import FinetuneSettings
+from finecl.config.schema import FinetuneSettings
 from finecl.errors import TrainingError
 from finecl.extraction import Labelled, Training, answers
 from finecl.metrics import Fact, Threshold, choose_threshold

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from finecl.config import DataSettings, fingerprint
+from finecl.artifacts.provenance import fingerprint
+from finecl.config.schema import DataSettings
 from finecl.corpus import Corpus, read_relation_names, split_documents
 from finecl.errors import FormatError, SettingsError
 from finecl.registry import Registry

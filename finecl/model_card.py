@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from finecl.records import read_json, write_text
+from finecl.artifacts.files import read_json, write_text
 from finecl.registry import Registry
 
 README = "README.md"

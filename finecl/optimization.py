@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from finecl.config import TrainSettings
+from finecl.config.schema import TrainSettings
 from finecl.errors import TrainingError
 from finecl.ranks import Ranks
 from finecl.types import Uids

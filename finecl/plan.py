@@ -9,7 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from finecl.batch import Masked, mask_tokens
-from finecl.config import PretrainSettings
+from finecl.config.schema import PretrainSettings
 from finecl.draws import generator
 from finecl.errors import NothingToDrawError
 from finecl.groups import Group, Rows, Silver, plain_group, queried_group

@@ -22,8 +22,8 @@ from typing import Any
 import pluggy
 
 from finecl import hookspecs
+from finecl.config.coerce import coerce, parameters
 from finecl.errors import PluginError, SettingsError
-from finecl.settings import coerce, parameters
 
 GROUP = "finecl"
 ONLY = "FINECL_PLUGINS"

@@ -21,10 +21,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from finecl.artifacts.files import replacing_directory, write_json
 from finecl.draws import generator
 from finecl.optimization import Optimization
 from finecl.ranks import Ranks
-from finecl.records import replacing_directory, write_json
 from finecl.stopping import Ear, StoppedError
 
 _TENSORS, _STATE = "state.safetensors", "state.json"

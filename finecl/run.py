@@ -13,12 +13,14 @@ from safetensors import SafetensorError
 
 from finecl import ranks
 from finecl import registry as plugins
-from finecl.config import Settings, fingerprint, from_dict
+from finecl.artifacts.files import read_json, write_json
+from finecl.artifacts.provenance import environment, fingerprint
+from finecl.config.resolve import from_dict
+from finecl.config.schema import Settings
 from finecl.errors import ModelError, PluginError, SettingsError
 from finecl.model_card import write_cards
 from finecl.optimization import NotFiniteError
 from finecl.progress import Listener
-from finecl.records import environment, read_json, write_json
 from finecl.registry import Registry
 from finecl.stages.context import Context
 from finecl.tracking import Tracked, flat_numbers, tracked

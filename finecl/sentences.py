@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finecl.arrow import write_arrow
-from finecl.config import fingerprint
+from finecl.artifacts.files import write_arrow
+from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError, SettingsError
 from finecl.marking import Markers, marked_pairs
 from finecl.ragged import find, pair_key

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from finecl import samples
+from finecl.config.coerce import parameters
 from finecl.errors import FormatError
-from finecl.settings import parameters
 from finecl.types import (
     Document,
     Draw,

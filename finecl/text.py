@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finecl.arrow import write_arrow
-from finecl.config import fingerprint
+from finecl.artifacts.files import write_arrow
+from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError
 from finecl.hiding import hidden
 from finecl.marking import Markers

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from finecl.checkpoints import load_encoder
-from finecl.config import ModelSettings
+from finecl.config.schema import ModelSettings
 from finecl.encoder import Encoder
 from finecl.text import Reader
 from tests import tiny

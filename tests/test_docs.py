@@ -16,7 +16,7 @@ from finecl_benchmarks import readme
 from finecl_cli.main import cli
 
 from finecl import hookspecs, registry, testing
-from finecl.config import Settings
+from finecl.config.schema import Settings
 from finecl.registry import KINDS, Registry
 from tests.documents import ROOT, WRITING_A_PLUGIN, blocks, install, write_examples
 from tests.end_to_end.conftest import Finecl, Small, finecl, small
@@ -36,7 +36,7 @@ def _functions(body: list[ast.stmt]) -> dict[str, str]:
 
 
 def _protocols() -> dict[str, str]:
-    module = ast.parse((ROOT / "finecl" / "types" / "parts.py").read_text())
+    module = ast.parse((ROOT / "finecl" / "types" / "protocols.py").read_text())
     classes = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name in PROTOCOLS]
     assert len(classes) == len(PROTOCOLS)
     return {f"{c.name}.{name}": line for c in classes for name, line in _functions(c.body).items()}

@@ -99,9 +99,9 @@ def _types() -> set[str]:
     [
         ("finecl.errors", set()),
         *((module, {"finecl.errors", *_types()}) for module in sorted(_types())),
-        ("finecl.settings", {"finecl.errors"}),
+        ("finecl.config.coerce", {"finecl.errors"}),
         ("finecl.hookspecs", set()),
-        ("finecl.registry", {"finecl", "finecl.hookspecs", "finecl.errors", "finecl.settings"}),
+        ("finecl.registry", {"finecl", "finecl.hookspecs", "finecl.errors", "finecl.config.coerce"}),
         ("finecl", {"finecl.hookspecs"}),
         ("finecl.losses", {"finecl.types", "finecl.errors"}),
     ],
@@ -199,7 +199,7 @@ def _loaded_by(code: str) -> set[str]:
     "code",
     [
         "import finecl",
-        "import finecl.types, finecl.errors, finecl.registry, finecl.config",
+        "import finecl.types, finecl.errors, finecl.registry, finecl.config.resolve",
         "from finecl_cli.main import run; run(['--help'])",
         "from finecl_cli.main import run; run([])",
         "from finecl_cli.main import run; run(['train', '--help'])",

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from finecl.batch import Packed, pack, passes
-from finecl.config import PretrainSettings
+from finecl.config.schema import PretrainSettings
 from finecl.losses import weighted_info_nce
 from finecl.optimization import Optimization
 from finecl.resume import seed_pass

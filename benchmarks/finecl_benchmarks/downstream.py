@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from finecl import registry as plugins
+from finecl.artifacts.provenance import environment
 from finecl.checkpoints import load_encoder
-from finecl.config import Settings, resolve
+from finecl.config.resolve import resolve
+from finecl.config.schema import Settings
 from finecl.corpus import Corpus
 from finecl.data.split import low_resource, random_shares
 from finecl.extraction import Labelled, build_extractor
@@ -28,7 +30,6 @@ from finecl.metrics import (
     tacred_scores,
 )
 from finecl.progress import Listener
-from finecl.records import environment
 from finecl.registry import Registry
 from finecl.sentences import Sentences
 from finecl.text import Reader, Tokens

@@ -16,7 +16,7 @@ import torch
 from finecl import registry as plugins
 from finecl.batch import Packed, pack
 from finecl.checkpoints import find_model
-from finecl.config import ProxySettings
+from finecl.config.schema import ProxySettings
 from finecl.extraction import Labelled, Training, answers, build_extractor
 from finecl.gradcache import PretrainingModel
 from finecl.optimization import Optimization

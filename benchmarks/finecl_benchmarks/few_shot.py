@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from finecl.checkpoints import load_encoder
-from finecl.config import Settings
+from finecl.config.schema import Settings
 from finecl.corpus import Corpus
 from finecl.errors import SettingsError
 from finecl.extraction import Labelled, pair_vectors

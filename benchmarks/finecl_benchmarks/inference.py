@@ -28,15 +28,16 @@ import numpy as np
 import torch
 
 from finecl import registry as plugins
+from finecl.artifacts.files import write_json
+from finecl.artifacts.provenance import environment
 from finecl.batch import pack, passes
 from finecl.checkpoints import load_encoder
-from finecl.config import ModelSettings
+from finecl.config.schema import ModelSettings
 from finecl.data.source import Source
 from finecl.extraction import build_extractor
 from finecl.extractor_files import ENCODER, save_extractor
 from finecl.inference import RelationExtractor
 from finecl.inference.rows import document_rows, every_pair, token_rows
-from finecl.records import environment, write_json
 from finecl.types import Batch, Document
 from finecl_benchmarks.record import RESULTS
 

@@ -36,7 +36,7 @@ def main() -> None:
     given = parser.parse_args()
     os.environ["POLARS_MAX_THREADS"] = str(given.threads)
     record = measure(given.documents, given.triples, given.threads)
-    from finecl.records import write_json
+    from finecl.artifacts.files import write_json
 
     write_json(RESULTS / "label-speed.json", record)
     json.dump(record, sys.stdout, indent=1)
@@ -47,7 +47,7 @@ def measure(documents: int, triples: int, threads: int) -> dict[str, Any]:
     """The record of one measurement, in a process of its own so that its memory is only that of labelling."""
     import subprocess
 
-    from finecl.records import environment
+    from finecl.artifacts.provenance import environment
 
     with tempfile.TemporaryDirectory() as directory:
         code = f"from finecl_benchmarks.label_speed import make; make({directory!r}, {documents}, {triples})"

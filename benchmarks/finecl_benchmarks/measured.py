@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finecl.records import read_json
+from finecl.artifacts.files import read_json
 from finecl_benchmarks.tables import Table, as_markdown, measure_of, row_of
 from finecl_benchmarks.task_files import read_task, task_names
 

@@ -18,7 +18,9 @@ import numpy as np
 from filelock import FileLock
 
 from finecl import registry as plugins
-from finecl.config import Settings, resolve
+from finecl.artifacts.provenance import environment
+from finecl.config.resolve import resolve
+from finecl.config.schema import Settings
 from finecl.data.convert import convert
 from finecl.data.corrupt import Kind, Noise
 from finecl.data.source import Source
@@ -26,7 +28,6 @@ from finecl.errors import SettingsError
 from finecl.inputs import recognise
 from finecl.metrics import noise_scores
 from finecl.progress import Listener
-from finecl.records import environment
 from finecl.registry import Registry
 from finecl.stages.context import Context
 from finecl.stages.gathering import gather

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finecl.config import Settings
+from finecl.config.schema import Settings
 from finecl.errors import FineCLError
 from finecl.progress import Listener
 from finecl.registry import Registry

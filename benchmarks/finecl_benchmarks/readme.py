@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finecl import registry as plugins
-from finecl.records import read_json
+from finecl.artifacts.files import read_json
 from finecl_benchmarks import measured
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from finecl.artifacts.files import read_json, write_json
 from finecl.errors import SettingsError
-from finecl.records import read_json, write_json
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 

@@ -23,10 +23,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finecl.artifacts.files import write_json
+from finecl.artifacts.provenance import environment
 from finecl.corpus import Corpus
 from finecl.demo import DemoSettings, demo_corpora
 from finecl.errors import FineCLError
-from finecl.records import environment, write_json
 from finecl.report import write_report
 from finecl.types import Instances
 from finecl_benchmarks.record import RESULTS

@@ -11,7 +11,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from finecl.config import Settings, fingerprint, resolve
+from finecl.artifacts.files import read_json, replacing_directory
+from finecl.artifacts.provenance import fingerprint
+from finecl.config.resolve import resolve
+from finecl.config.schema import Settings
 from finecl.data.convert import convert
 from finecl.data.corrupt import Noise
 from finecl.data.leakage import HeldOut, Leaks, without_leaks
@@ -20,7 +23,6 @@ from finecl.data.split import low_resource, numbered
 from finecl.extractor_files import CARD
 from finecl.inputs import recognise
 from finecl.progress import Listener
-from finecl.records import read_json, replacing_directory
 from finecl.registry import Registry
 from finecl.run import Run
 from finecl.stages.extractors import EXTRACTOR, PLAIN, made_from, plain_card

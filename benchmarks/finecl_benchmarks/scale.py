@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from finecl import registry as plugins
-from finecl.config import DataSettings
+from finecl.config.schema import DataSettings
 from finecl.extraction import Labelled
 from finecl.inputs import cache_directory, read_corpus, recognise
 from finecl.text import Tokens

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from finecl.artifacts.provenance import environment
 from finecl.progress import Listener
-from finecl.records import environment
 from finecl_benchmarks.noise import demo, measure
 
 VARIANTS = (

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finecl.records import environment, write_json
+from finecl.artifacts.files import write_json
+from finecl.artifacts.provenance import environment
 from finecl_benchmarks.turns import play
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"

@@ -10,10 +10,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from finecl.config import resolve
+from finecl.artifacts.files import read_json, write_json
+from finecl.artifacts.provenance import environment
+from finecl.config.resolve import resolve
 from finecl.errors import FineCLError, NothingToDrawError, SettingsError
 from finecl.progress import Listener
-from finecl.records import environment, read_json, write_json
 from finecl.registry import Registry
 from finecl.stopping import StoppedError
 from finecl_benchmarks.cells import run_cell

@@ -10,7 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from finecl.config import fingerprint, resolve
+from finecl.artifacts.provenance import fingerprint
+from finecl.config.resolve import resolve
 from finecl.errors import SettingsError
 from finecl.registry import Registry
 from finecl_benchmarks.grids import KINDS, axes_of

@@ -9,8 +9,8 @@ from typing import Any
 
 from scipy.stats import t as student
 
+from finecl.artifacts.files import read_json, write_text
 from finecl.errors import FineCLError
-from finecl.records import read_json, write_text
 from finecl.report import REPORT, render
 from finecl.report.drawings import Drawing
 from finecl.report.numbers import Table as PageTable

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from finecl import registry as plugins
+from finecl.artifacts.provenance import environment
 from finecl.data.corrupt import Kind
 from finecl.errors import SettingsError
 from finecl.extraction import Labelled, build_extractor, train_on
@@ -22,7 +23,6 @@ from finecl.inputs import read_corpus
 from finecl.metrics import docred_scores
 from finecl.progress import Listener
 from finecl.ragged import pair_key
-from finecl.records import environment
 from finecl.stages.context import Context
 from finecl.stages.gathering import gather
 from finecl.suspects import Unsuspected

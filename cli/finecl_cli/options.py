@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from finecl import registry as plugins
-from finecl.config import Settings, presets, resolve
+from finecl.config.resolve import presets, resolve
+from finecl.config.schema import Settings
 from finecl.errors import SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from finecl import registry as plugins
-from finecl.config import Settings
+from finecl.config.schema import Settings
 from finecl.errors import SettingsError
 from finecl_cli.options import default_directory, settings_of
 

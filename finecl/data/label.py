@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finecl.artifacts.files import read_json, write_json
 from finecl.distant import Fact, Labelling
 from finecl.errors import FormatError
-from finecl.records import read_json, write_json
 from finecl.rows import LabelUids
 from finecl.types import Document, Format
 

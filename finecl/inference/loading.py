@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from finecl import registry as plugins
-from finecl.config import ModelSettings
+from finecl.config.schema import ModelSettings
 from finecl.errors import SettingsError
 from finecl.extractor_files import CARD, ENCODER, load_extractor, read_card
 from finecl.inference.backends import Backend, TorchBackend

@@ -16,11 +16,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from finecl.config import fingerprint
+from finecl.artifacts.files import read_json, write_json
+from finecl.artifacts.provenance import fingerprint
 from finecl.errors import FineCLError, FormatError, SettingsError
 from finecl.inference.extractor import RelationExtractor
 from finecl.inference.triples import Triple
-from finecl.records import read_json, write_json
 from finecl.stopping import StoppedError
 from finecl.types import Document
 

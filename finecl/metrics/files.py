@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from finecl.artifacts.files import write_json, write_text
 from finecl.errors import FormatError
 from finecl.metrics.docred import Fact, NamedFact
-from finecl.records import write_json, write_text
 
 
 def text_lines(path: Path) -> Iterator[tuple[str, str]]:

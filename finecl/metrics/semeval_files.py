@@ -6,10 +6,10 @@ import re
 from collections.abc import Container, Mapping
 from pathlib import Path
 
+from finecl.artifacts.files import write_text
 from finecl.errors import FormatError
 from finecl.metrics.files import text_lines
 from finecl.metrics.semeval import SEMEVAL_LABELS, SEMEVAL_RELATIONS
-from finecl.records import write_text
 
 _LINE = re.compile(r"([0-9]+)\t(.*)")
 _SENTENCE = re.compile(r"([0-9]+)\t.*<e1>.*")

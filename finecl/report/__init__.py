@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from finecl.artifacts.files import read_json, write_text
 from finecl.errors import FineCLError, SettingsError
-from finecl.records import read_json, write_text
 from finecl.report import numbers, tables
 from finecl.report.drawings import Drawing, drawings
 from finecl.report.figures import COLOURS

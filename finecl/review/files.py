@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from finecl.artifacts.files import write_json, write_text
 from finecl.errors import FormatError
-from finecl.records import write_json, write_text
 from finecl.report.excerpts import Excerpt
 from finecl.review.verdicts import Verdict
 

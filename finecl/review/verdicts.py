@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from finecl.artifacts.files import write_text
 from finecl.errors import FormatError
-from finecl.records import write_text
 from finecl.types import Floats
 
 VERDICTS = "verdicts.jsonl"

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from finecl.artifacts.provenance import fingerprint
 from finecl.checkpoints import find_model, load_encoder
-from finecl.config import Settings, fingerprint, read_compat
+from finecl.config.resolve import read_compat
+from finecl.config.schema import Settings
 from finecl.corpus import Corpus, rare_relations
 from finecl.encoder import Encoder
 from finecl.errors import SettingsError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from finecl.artifacts.provenance import fingerprint
 from finecl.calibration import Calibration, calibration_errors
-from finecl.config import fingerprint
 from finecl.extraction import Labelled
 from finecl.extractor_files import load_extractor, thresholds_of
 from finecl.finetune import Scored, score_pairs

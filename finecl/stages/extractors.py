@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from finecl.config import fingerprint
+from finecl.artifacts.files import read_json
+from finecl.artifacts.provenance import fingerprint
 from finecl.curriculum import difficulties
 from finecl.errors import SettingsError
 from finecl.extraction import Labelled, build_extractor
 from finecl.extractor_files import CARD, load_extractor, save_extractor
 from finecl.finetune import finetune
 from finecl.inference.constraints import type_triples
-from finecl.records import read_json
 from finecl.stages.context import Context
 from finecl.types import Floats
 

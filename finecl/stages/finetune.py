@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from finecl.config import fingerprint
+from finecl.artifacts.provenance import fingerprint
 from finecl.stages.context import Context
 from finecl.stages.extractors import PLAIN, PRETRAINED, card_of, made_from, plain_card
 from finecl.stages.pretrain import ENCODER, pretrain_fingerprint

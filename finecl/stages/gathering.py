@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from finecl.config import fingerprint
+from finecl.artifacts.provenance import fingerprint
 from finecl.entities import TypeMatched
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun, train_proxy

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from finecl.artifacts.provenance import fingerprint
 from finecl.checkpoints import save_encoder
-from finecl.config import fingerprint
 from finecl.groups import Silver
 from finecl.pairs import Among
 from finecl.plan import MLM, Pretraining

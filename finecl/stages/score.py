@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finecl.config import fingerprint
+from finecl.artifacts.provenance import fingerprint
 from finecl.entities import type_only_accuracy
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun

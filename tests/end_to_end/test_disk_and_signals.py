@@ -26,7 +26,7 @@ TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "suspects.p
 @pytest.mark.parametrize(
     ("where", "left"),
     [
-        ("finecl.records.os.getpid", set()),  # run.json
+        ("finecl.artifacts.files.os.getpid", set()),  # run.json
         ("finecl.stages.score.pq.write_table", {"run.json"}),
         ("finecl.checkpoints.test_vector", {"run.json", "metrics.json", *TABLES}),
         (

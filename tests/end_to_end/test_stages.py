@@ -41,7 +41,9 @@ def test_stage_by_stage_is_the_same_as_straight(small: Small, straight: Path, tm
 
 def test_defaults_survive_the_way_through_json() -> None:
     """Else a run that one command began would not be known to the next."""
-    from finecl.config import Settings, fingerprint, from_dict
+    from finecl.artifacts.provenance import fingerprint
+    from finecl.config.resolve import from_dict
+    from finecl.config.schema import Settings
 
     read = from_dict(json.loads(json.dumps(Settings().to_dict())))
     assert fingerprint(read.to_dict()) == fingerprint(Settings().to_dict())

@@ -108,7 +108,7 @@ def test_a_process_does_other_cells_while_another_is_at_a_run_or_its_proxy(
     from finecl_benchmarks.suite_files import read_suite
 
     from finecl import registry
-    from finecl.config import fingerprint
+    from finecl.artifacts.provenance import fingerprint
     from finecl.progress import Listener
     from finecl.run import Run
     from finecl.stages.gathering import evidence_fingerprint

@@ -12,7 +12,7 @@ import torch
 from finecl import registry as plugins
 from finecl.calibration import Calibration
 from finecl.checkpoints import load_encoder
-from finecl.config import ModelSettings
+from finecl.config.schema import ModelSettings
 from finecl.extraction import build_extractor
 from finecl.extractor_files import save_extractor
 from finecl.types import Document, Entity

@@ -9,7 +9,7 @@ import pytest
 from finecl_benchmarks import inference
 
 from finecl.checkpoints import load_encoder
-from finecl.config import ModelSettings
+from finecl.config.schema import ModelSettings
 from tests import tiny
 
 

@@ -14,7 +14,7 @@ import torch
 
 import finecl
 from finecl import registry as plugins
-from finecl.config import ModelSettings
+from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError, SettingsError
 from finecl.extractor_files import load_extractor
 from finecl.finetune import score_pairs

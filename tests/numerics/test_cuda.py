@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from finecl.batch import pack
-from finecl.config import PretrainSettings
+from finecl.config.schema import PretrainSettings
 from finecl.pretrain import pretrain
 from tests import tiny
 from tests.conftest import LoadTiny

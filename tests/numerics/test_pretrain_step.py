@@ -12,7 +12,7 @@ from finecl_erica.relation_discrimination import RelationDiscrimination
 from torch import Tensor
 
 from finecl import samples
-from finecl.config import PretrainSettings
+from finecl.config.schema import PretrainSettings
 from finecl.encoder import Encoder
 from finecl.errors import TrainingError
 from finecl.gradcache import PretrainingModel, _represent

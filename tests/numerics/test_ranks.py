@@ -14,7 +14,7 @@ from finecl_erica.relation_discrimination import RelationDiscrimination
 from finecl_extractors.bilinear import Bilinear
 
 from finecl.checkpoints import load_encoder
-from finecl.config import FinetuneSettings, ModelSettings, PretrainSettings, ProxySettings
+from finecl.config.schema import FinetuneSettings, ModelSettings, PretrainSettings, ProxySettings
 from finecl.evidence import train_proxy
 from finecl.finetune import finetune
 from finecl.groups import Silver

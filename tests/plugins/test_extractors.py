@@ -12,7 +12,7 @@ import torch
 from finecl_extractors.bilinear import Bilinear
 from finecl_extractors.heads import distance_buckets
 
-from finecl.config import ProxySettings
+from finecl.config.schema import ProxySettings
 from finecl.extraction import Labelled, Training, answers, question
 from finecl.parallel import Parallel
 from finecl.progress import Listener

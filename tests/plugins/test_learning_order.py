@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from finecl.config import ProxySettings
+from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
 from finecl.evidence import train_proxy
 from finecl.extraction import Labelled, Training, question

@@ -17,7 +17,7 @@ from finecl_extractors.words import CNN, BiLSTM, read_embeddings
 from torch import Tensor, nn
 
 from finecl import registry
-from finecl.config import FinetuneSettings, ModelSettings
+from finecl.config.schema import FinetuneSettings, ModelSettings
 from finecl.errors import ModelError, SettingsError
 from finecl.extraction import Labelled, build_extractor, question, train_on
 from finecl.extractor_files import load_extractor, save_extractor

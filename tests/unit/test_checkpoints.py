@@ -16,7 +16,7 @@ from transformers import AutoConfig
 from finecl import checkpoints
 from finecl.batch import pack
 from finecl.checkpoints import VECTOR, check_sha256, find_model, load_encoder, save_encoder
-from finecl.config import ModelSettings
+from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -15,7 +15,8 @@ from finecl_cli.options import default_directory, settings_of
 from finecl_cli.screen import Screen, show_metrics
 
 import finecl
-from finecl.config import Settings, resolve
+from finecl.config.resolve import resolve
+from finecl.config.schema import Settings
 from finecl.errors import FineCLError
 
 GIVEN: dict[str, Any] = {"assignments": ()}

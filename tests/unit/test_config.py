@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl import config
 from finecl import registry as plugins
-from finecl.config import Settings, fingerprint, from_dict, presets, read_compat, read_preset, resolve
+from finecl.artifacts.provenance import fingerprint
+from finecl.config import resolve as config
+from finecl.config.resolve import from_dict, presets, read_compat, read_preset, resolve
+from finecl.config.schema import Settings
 from finecl.errors import SettingsError
 
 

@@ -10,7 +10,7 @@ from finecl_extractors.bilinear import Bilinear
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.config import FinetuneSettings, ProxySettings
+from finecl.config.schema import FinetuneSettings, ProxySettings
 from finecl.curriculum import difficulties
 from finecl.evidence import train_proxy
 from finecl.extraction import Training

@@ -13,7 +13,7 @@ from finecl_extractors.bilinear import Bilinear
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.config import ProxySettings
+from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
 from finecl.evidence import Recorder, judge, train_proxy
 from finecl.extraction import Labelled

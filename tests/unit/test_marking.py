@@ -94,7 +94,7 @@ def test_two_entities_without_a_label_are_a_pair_and_three_are_not() -> None:
 @pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
 def test_every_family_has_markers_or_gets_them(load_tiny: LoadTiny, models: dict[str, Path], family: str) -> None:
     from finecl.checkpoints import load_encoder
-    from finecl.config import ModelSettings
+    from finecl.config.schema import ModelSettings
 
     encoder, reader, _ = load_encoder(ModelSettings(name=str(models[family]), device="cpu"), markers=True)
     assert reader.markers

@@ -16,7 +16,7 @@ from finecl_cli.main import run
 from finecl_formats.jsonl import JSONLines
 
 from finecl import registry as plugins
-from finecl.config import resolve
+from finecl.config.resolve import resolve
 from finecl.errors import SettingsError
 from finecl.types import Document
 from tests import tiny

@@ -32,7 +32,7 @@ def task(
     from finecl_benchmarks.speed import keep as keep_record
     from finecl_benchmarks.task_files import read_task
 
-    from finecl.settings import assignment
+    from finecl.config.coerce import assignment
     from finecl_cli.screen import Screen
 
     chosen, overrides, records = read_task(task), dict(map(assignment, assignments)), []

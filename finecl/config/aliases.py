@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from finecl.config.coerce import coerce
 from finecl.errors import SettingsError
-from finecl.settings import coerce
 
 _SECTIONS = ("proxy", "pretrain", "finetune")
 _FACTORS = ("per_device_train_batch_size", "gradient_accumulation_steps")

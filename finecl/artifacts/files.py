@@ -1,22 +1,17 @@
-"""What a run leaves behind: JSON records, written whole or not at all, and where their numbers came from."""
+"""Atomic writes of JSON, text, Arrow files and directories."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-import platform
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from finecl.errors import FineCLError
-
-_PACKAGES = ("finecl", "torch", "transformers", "datasets", "numpy", "tokenizers")
 
 
 def write_json(path: Path, record: Mapping[str, Any] | list[Any]) -> None:
@@ -66,53 +61,6 @@ def read_json(path: Path) -> dict[str, Any]:
     return record
 
 
-def environment() -> dict[str, Any]:
-    """Versions, machine and commit: what else a number depends on."""
-    return {"versions": _versions(), "machine": _machine(), "commit": commit()}
-
-
-def commit() -> str | None:
-    """The commit of finecl's own checkout, with '+' if it has changes; None where finecl was installed from a wheel.
-
-    A virtual environment may stand inside another project's checkout: that commit says nothing of finecl.
-    """
-    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
-        return None
-    return _git("describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*")
-
-
-def _git(*arguments: str) -> str | None:
-    """What git says in this folder; None if it fails."""
-    where = Path(__file__).parent
-    try:
-        told = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return told.stdout.strip() or None
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _machine() -> dict[str, Any]:
-    import torch
-
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {
-        "system": platform.platform(),
-        "processors": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpus": gpus,
-    }
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
@@ -123,3 +71,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value
+
+
+def write_arrow(path: Path, chunks: Callable[[], Iterable[Mapping[str, Any]]], features: Mapping[str, Any]) -> Any:
+    """The memory-mapped ``datasets.Dataset`` at ``path``; written from ``chunks()`` first, if it is not there.
+
+    ``features`` are those of ``datasets.Features``; a chunk holds one list for each of them.
+    """
+    import datasets
+    from datasets.arrow_writer import ArrowWriter
+
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with ArrowWriter(features=datasets.Features(features), path=str(unfinished)) as writer:
+                for chunk in chunks():
+                    writer.write_batch(dict(chunk))
+                writer.finalize()
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return datasets.Dataset.from_file(str(path))
