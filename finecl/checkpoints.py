@@ -16,12 +16,12 @@ import torch
 from finecl.artifacts.files import replacing_directory
 from finecl.attention import IMPLEMENTATIONS, choose_packing
 from finecl.config.schema import ModelSettings
+from finecl.distributed.gathered_state import tensors_of
 from finecl.dropout import quicken_dropout
 from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
 from finecl.marking import ADDED, Markers
 from finecl.memory import tune_malloc
-from finecl.resume import tensors_of
 from finecl.text import Reader
 
 MINILM = "minilm"

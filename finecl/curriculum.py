@@ -13,7 +13,7 @@ from finecl.config.schema import ProxySettings
 from finecl.evidence import train_proxy
 from finecl.extraction import Labelled
 from finecl.progress import Listener
-from finecl.resume import Checkpoints
+from finecl.training.checkpointing import Checkpoints
 from finecl.types import Floats, first_epoch
 
 

@@ -1,5 +1,9 @@
 """What can go wrong by the user's hand. Each is shown as one line, without a traceback; bugs keep theirs."""
 
+from __future__ import annotations
+
+import signal
+
 
 class FineCLError(Exception):
     """A fault that its reader can mend: the message says what was expected, what came, where, and what to do.
@@ -33,3 +37,14 @@ class TrainingError(FineCLError):
 
 class NothingToDrawError(TrainingError):
     """A method does not apply to the data: they hold nothing of what it contrasts."""
+
+
+class StoppedError(FineCLError):
+    """A signal ended the run; ``exit_code`` is 128 + its number, as shells have it."""
+
+    on_all_ranks = True
+
+    def __init__(self, number: int, where: str) -> None:
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        super().__init__(f"stopped by {name} {where}; the same command, or --resume, goes on")
+        self.exit_code = 128 + number

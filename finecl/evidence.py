@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from finecl.config.schema import ProxySettings
+from finecl.distributed.process_group import Ranks, current
 from finecl.errors import TrainingError
 from finecl.extraction import Labelled, Training, answers
 from finecl.losses import against
 from finecl.pairs import Asked
 from finecl.progress import Listener
-from finecl.ranks import Ranks, current
-from finecl.resume import Checkpoints, Saved
 from finecl.suspects import Suspects, find_suspects
+from finecl.training.checkpointing import Checkpoints, Saved
 from finecl.types import Dynamics, Evidence, Ints
 
 

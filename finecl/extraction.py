@@ -10,18 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from finecl.batch import Packed, pack, passes
 from finecl.config.schema import FinetuneSettings, ProxySettings
+from finecl.distributed.parallel import Parallel
+from finecl.distributed.process_group import current
+from finecl.numerics.partition import passes, shares
+from finecl.numerics.ragged import find
 from finecl.optimization import Optimization, check_finite
 from finecl.pairs import Among, Asked, ask
-from finecl.parallel import Parallel
 from finecl.progress import Listener
-from finecl.ragged import find
-from finecl.ranks import current, shares
 from finecl.registry import Registry
-from finecl.resume import Arrays, Checkpoints, Saved, seed_pass
 from finecl.sampling import easiest_first, epoch_order
 from finecl.text import Tokens
+from finecl.tokens.packing import Packed, pack
+from finecl.training.checkpointing import Arrays, Checkpoints, Saved, seed_pass
 from finecl.types import Batch, Floats, Instances, Ints
 
 Observe = Callable[[int, Asked, Tensor, Tensor], None]

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from finecl.artifacts.files import read_json, replacing_directory, write_json
 from finecl.checkpoints import load_encoder, save_encoder
 from finecl.config.schema import ModelSettings
+from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import ModelError
 from finecl.extraction import build_extractor
 from finecl.registry import Registry
-from finecl.resume import tensors_of
 from finecl.text import Reader
 from finecl.types import Floats
 

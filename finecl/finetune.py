@@ -12,15 +12,16 @@ from torch import Tensor
 
 from finecl.calibration import calibration_errors, fit_calibration
 from finecl.config.schema import FinetuneSettings
+from finecl.distributed.gathered_state import put_tensors, tensors_of
+from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
 from finecl.extraction import Labelled, Training, answers
 from finecl.metrics import Fact, Threshold, choose_threshold
+from finecl.numerics.ragged import pair_key
 from finecl.progress import Listener
-from finecl.ragged import pair_key
-from finecl.ranks import current
-from finecl.resume import Checkpoints, Saved, put_tensors, tensors_of
 from finecl.sentences import Sentences
 from finecl.text import Tokens
+from finecl.training.checkpointing import Checkpoints, Saved
 from finecl.types import Bools, Floats, Ints
 
 

@@ -18,14 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from finecl.batch import Masked, Packed, join, passes
+from finecl.distributed.parallel import Parallel
 from finecl.encoder import Encoder
 from finecl.groups import Rows
 from finecl.memory import trim_heap
-from finecl.parallel import Parallel
+from finecl.numerics.partition import passes, runs
 from finecl.plan import Work
-from finecl.ranks import runs
-from finecl.resume import seed_pass
+from finecl.pretraining.mlm_masking import Masked
+from finecl.tokens.packing import Packed, join
+from finecl.training.checkpointing import seed_pass
 from finecl.types import Batch, Ints, Uids
 
 _MANY, _TIDY = 8, 2  # steps of more passes than this tidy up memory, after every so many of them

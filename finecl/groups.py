@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from finecl.batch import Packed, pack, with_queries
 from finecl.marking import blanked
 from finecl.pairs import Among, ask, instances_of
 from finecl.sampling import draw_instances, query_tokens
 from finecl.text import Reader, Tokens
+from finecl.tokens.packing import Packed, pack, with_queries
 from finecl.types import NO_RELATION, Bools, Floats, Instances, Ints, Table, View
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from finecl.draws import uniform
-from finecl.ragged import entity_key, offsets, ranges
+from finecl.numerics.keyed_random import uniform
+from finecl.numerics.ragged import entity_key, offsets, ranges
 from finecl.token_rows import TokenRows
 from finecl.types import Document, Ints, Mention
 

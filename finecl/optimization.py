@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from finecl.config.schema import TrainSettings
+from finecl.distributed.process_group import Ranks
 from finecl.errors import TrainingError
-from finecl.ranks import Ranks
 from finecl.types import Uids
 
 

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from finecl.batch import Packed
-from finecl.draws import uniform
-from finecl.ragged import find, first_within, offsets, pair_key, ranges
+from finecl.numerics.keyed_random import uniform
+from finecl.numerics.ragged import find, first_within, offsets, pair_key, ranges
+from finecl.tokens.packing import Packed
 from finecl.types import Bools, Instances, Ints
 
 Among: TypeAlias = Callable[[Ints, Ints, Ints], Bools]

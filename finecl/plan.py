@@ -8,12 +8,13 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from finecl.batch import Masked, mask_tokens
 from finecl.config.schema import PretrainSettings
-from finecl.draws import generator
+from finecl.distributed.process_group import Ranks
 from finecl.errors import NothingToDrawError
 from finecl.groups import Group, Rows, Silver, plain_group, queried_group
-from finecl.ranks import Ranks, runs, shares
+from finecl.numerics.keyed_random import generator
+from finecl.numerics.partition import runs, shares
+from finecl.pretraining.mlm_masking import Masked, mask_tokens
 from finecl.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
 from finecl.text import Reader
 from finecl.types import Generator, Ints, Objective, Pairs, Uids

@@ -14,15 +14,15 @@ from dataclasses import asdict, dataclass, field
 import torch
 from torch import Tensor
 
+from finecl.distributed.parallel import Parallel
+from finecl.distributed.process_group import Ranks, current
 from finecl.encoder import Encoder
 from finecl.errors import TrainingError
 from finecl.gradcache import Pass, PretrainingModel, Step, idle_pass
 from finecl.optimization import Optimization, check_finite
-from finecl.parallel import Parallel
 from finecl.plan import MLM, Pretraining, Work, count_terms
 from finecl.progress import Listener
-from finecl.ranks import Ranks, current
-from finecl.resume import Checkpoints
+from finecl.training.checkpointing import Checkpoints
 
 _PATIENCE = 20  # steps after which an objective that never had a term is reported
 

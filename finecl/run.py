@@ -11,12 +11,12 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from finecl import ranks
 from finecl import registry as plugins
 from finecl.artifacts.files import read_json, write_json
 from finecl.artifacts.provenance import environment, fingerprint
 from finecl.config.resolve import from_dict
 from finecl.config.schema import Settings
+from finecl.distributed import process_group
 from finecl.errors import ModelError, PluginError, SettingsError
 from finecl.model_card import write_cards
 from finecl.optimization import NotFiniteError
@@ -44,8 +44,8 @@ class Run:
         self, directory: Path, settings: Settings, registry: Registry | None = None, listener: Listener | None = None
     ) -> None:
         self.directory = directory
-        ranks.start()
-        heard = listener if listener and ranks.current().main else Listener()
+        process_group.start()
+        heard = listener if listener and process_group.current().main else Listener()
         self.context = Context(directory, settings, registry or plugins.load(), heard)
         self._check_settings()
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from finecl.batch import pack
-from finecl.ragged import entity_key
+from finecl.numerics.ragged import entity_key
 from finecl.token_rows import TokenRows
+from finecl.tokens.packing import pack
 from finecl.types import (
     NO_RELATION,
     Batch,

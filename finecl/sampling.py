@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from finecl.draws import generator, uniform
-from finecl.ragged import ranges, rank_within
+from finecl.numerics.keyed_random import generator, uniform
+from finecl.numerics.ragged import ranges, rank_within
 from finecl.token_rows import TokenRows
 from finecl.types import Floats, Generator, Instances, Ints, sharing_one
 

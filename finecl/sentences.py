@@ -13,7 +13,7 @@ from finecl.artifacts.files import write_arrow
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError, SettingsError
 from finecl.marking import Markers, marked_pairs
-from finecl.ragged import find, pair_key
+from finecl.numerics.ragged import find, pair_key
 from finecl.text import Reader, Tokens, mention_tokens, token_features
 from finecl.types import Document, Entity, Instances, Ints
 

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finecl.distributed.process_group import current
 from finecl.extraction import Labelled, answers
-from finecl.ragged import find, pair_key
-from finecl.ranks import current
+from finecl.numerics.ragged import find, pair_key
 from finecl.types import Bools, Floats, Ints
 
 SUSPECTS = "suspects.parquet"

@@ -17,7 +17,7 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError
 from finecl.hiding import hidden
 from finecl.marking import Markers
-from finecl.ragged import entity_key
+from finecl.numerics.ragged import entity_key
 from finecl.token_rows import TokenRows
 from finecl.types import Bools, Document, Instances, Ints, Mentions
 

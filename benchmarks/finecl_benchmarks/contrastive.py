@@ -11,13 +11,14 @@ import time
 import numpy as np
 import torch
 
-from finecl.batch import Packed, pack, passes
 from finecl.config.schema import PretrainSettings
 from finecl.losses import weighted_info_nce
+from finecl.numerics.partition import passes
 from finecl.optimization import Optimization
-from finecl.resume import seed_pass
 from finecl.text import Reader
 from finecl.token_rows import TokenRows
+from finecl.tokens.packing import Packed, pack
+from finecl.training.checkpointing import seed_pass
 from finecl.types import Batch, Ints, Pairs
 from finecl_benchmarks.materials import Engine, Precision, Turn, corpus, encoder_of
 

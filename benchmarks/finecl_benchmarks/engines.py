@@ -14,17 +14,17 @@ import numpy as np
 import torch
 
 from finecl import registry as plugins
-from finecl.batch import Packed, pack
 from finecl.checkpoints import find_model
 from finecl.config.schema import ProxySettings
+from finecl.distributed.parallel import Parallel
+from finecl.distributed.process_group import Ranks
 from finecl.extraction import Labelled, Training, answers, build_extractor
 from finecl.gradcache import PretrainingModel
 from finecl.optimization import Optimization
-from finecl.parallel import Parallel
 from finecl.pretrain import train_step
 from finecl.progress import Listener
-from finecl.ranks import Ranks
 from finecl.text import Reader
+from finecl.tokens.packing import Packed, pack
 from finecl.types import Ints
 from finecl_benchmarks import contrastive, scale
 from finecl_benchmarks.materials import DOCUMENTS, Engine, Precision, Turn, encoder_of, labelled, pretraining
@@ -128,7 +128,7 @@ def inference(precision: Precision) -> Engine:
 
 def bare_inference(precision: Precision) -> Engine:
     """The encoder alone on the same length-sorted passes."""
-    from finecl.batch import passes
+    from finecl.numerics.partition import passes
 
     encoder, reader = encoder_of(precision)
     encoder.eval()

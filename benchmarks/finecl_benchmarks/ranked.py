@@ -6,17 +6,17 @@ import json
 import sys
 import time
 
-from finecl import ranks
+from finecl.distributed import process_group
+from finecl.distributed.parallel import Parallel
 from finecl.gradcache import PretrainingModel
 from finecl.optimization import Optimization
-from finecl.parallel import Parallel
 from finecl.pretrain import train_step
 from finecl_benchmarks.materials import encoder_of, pretraining
 
 
 def main(steps: int, warm_up: int = 1) -> None:
     """Times the steps after the warm-up."""
-    here = ranks.start()
+    here = process_group.start()
     with here.first():
         encoder, reader = encoder_of("bf16")
         run = pretraining(reader, batch_size=32)
@@ -34,7 +34,7 @@ def main(steps: int, warm_up: int = 1) -> None:
     (total,) = here.total([tokens])
     if here.main:
         print(json.dumps({"tokens_per_second": total / (time.perf_counter() - began)}))
-    ranks.leave()
+    process_group.leave()
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ from filelock import FileLock, Timeout
 from finecl.artifacts.files import read_json, write_json
 from finecl.artifacts.provenance import environment
 from finecl.config.resolve import resolve
-from finecl.errors import FineCLError, NothingToDrawError, SettingsError
+from finecl.errors import FineCLError, NothingToDrawError, SettingsError, StoppedError
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.stopping import StoppedError
 from finecl_benchmarks.cells import run_cell
 from finecl_benchmarks.peak import peak_gigabytes, reset_peak
 from finecl_benchmarks.record import RESULTS

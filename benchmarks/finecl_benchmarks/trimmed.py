@@ -21,8 +21,8 @@ from finecl.extraction import Labelled, build_extractor, train_on
 from finecl.finetune import finetune, score_pairs
 from finecl.inputs import read_corpus
 from finecl.metrics import docred_scores
+from finecl.numerics.ragged import pair_key
 from finecl.progress import Listener
-from finecl.ragged import pair_key
 from finecl.stages.context import Context
 from finecl.stages.gathering import gather
 from finecl.suspects import Unsuspected

@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     code = run(arguments)
     if "torch.distributed" in sys.modules:
-        from finecl.ranks import leave
+        from finecl.distributed.process_group import leave
 
         leave()
     sys.exit(code)
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _terminate(number: int, _frame: Any) -> None:
     """Outside training loops, which write a checkpoint first."""
-    from finecl.stopping import StoppedError
+    from finecl.errors import StoppedError
 
     raise StoppedError(number, "between checkpoints; finished stages are kept")
 
@@ -117,7 +117,7 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         return _tell(f"cannot write {error.filename or 'a file'}: {error.strerror}; nothing was half-written")
     except RuntimeError as error:
-        from finecl.ranks import lost_a_peer
+        from finecl.distributed.process_group import lost_a_peer
 
         if not lost_a_peer(error):
             raise

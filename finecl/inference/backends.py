@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from finecl.batch import pack, passes
 from finecl.inference.rows import Row, token_rows
+from finecl.numerics.partition import passes
 from finecl.token_rows import TokenRows
+from finecl.tokens.packing import pack
 from finecl.types import Floats, Ints
 
 

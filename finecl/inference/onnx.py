@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from finecl.batch import Packed, pack
 from finecl.errors import ModelError
 from finecl.marking import Markers
-from finecl.ragged import ranges
+from finecl.numerics.ragged import ranges
 from finecl.text import Reader
 from finecl.token_rows import TokenRows
+from finecl.tokens.packing import Packed, pack
 from finecl.types import Floats, Ints
 
 FILE = "model.onnx"

@@ -18,10 +18,9 @@ from typing import Any, Literal
 
 from finecl.artifacts.files import read_json, write_json
 from finecl.artifacts.provenance import fingerprint
-from finecl.errors import FineCLError, FormatError, SettingsError
+from finecl.errors import FineCLError, FormatError, SettingsError, StoppedError
 from finecl.inference.extractor import RelationExtractor
 from finecl.inference.triples import Triple
-from finecl.stopping import StoppedError
 from finecl.types import Document
 
 PIECE = 128  # documents between two notes of how far it came

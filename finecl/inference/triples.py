@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from finecl.calibration import Calibration
-from finecl.ragged import pair_key
+from finecl.numerics.ragged import pair_key
 from finecl.types import Bools, Document, Floats, Ints
 
 

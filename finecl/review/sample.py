@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from finecl.ragged import rank_within
+from finecl.numerics.ragged import rank_within
 from finecl.types import Bools, Floats, Ints
 
 DRAWN = ("", "random", "noisiest")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from finecl.extraction import Labelled, pair_vectors
 from finecl.metrics import dense_ranks
-from finecl.ragged import find
+from finecl.numerics.ragged import find
 from finecl.registry import Part
 from finecl.stages.context import Context
 from finecl.types import Evidence, Floats, Instances, Ints, Need

@@ -17,16 +17,16 @@ from finecl.checkpoints import find_model, load_encoder
 from finecl.config.resolve import read_compat
 from finecl.config.schema import Settings
 from finecl.corpus import Corpus, rare_relations
+from finecl.distributed.process_group import Ranks, current
 from finecl.encoder import Encoder
 from finecl.errors import SettingsError
 from finecl.extraction import Labelled
 from finecl.inputs import SPLITS, Corpora, cache_directory, load_corpora
 from finecl.progress import Listener
-from finecl.ranks import Ranks, current
 from finecl.registry import Registry
-from finecl.resume import Checkpoints
 from finecl.sentences import Sentences
 from finecl.text import Reader, Tokens, describe_loss, reached
+from finecl.training.checkpointing import Checkpoints
 from finecl.types import Mentions, Method, Text
 
 

@@ -15,13 +15,13 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from finecl.artifacts.provenance import fingerprint
+from finecl.distributed.process_group import current
 from finecl.entities import TypeMatched
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun, train_proxy
 from finecl.extraction import Labelled, answers, build_extractor, pair_vectors, train_on
 from finecl.inputs import cache_directory
-from finecl.ragged import find
-from finecl.ranks import current
+from finecl.numerics.ragged import find
 from finecl.stages.context import Context
 from finecl.stages.extractors import made_from, plain_extractor
 from finecl.suspects import Suspects

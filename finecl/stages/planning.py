@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from finecl.distributed.parallel import Parallel
+from finecl.distributed.process_group import Ranks
 from finecl.encoder import Encoder
 from finecl.extraction import Training, answers, build_extractor
 from finecl.gradcache import PretrainingModel
 from finecl.optimization import Optimization
-from finecl.parallel import Parallel
 from finecl.plan import Pretraining
 from finecl.pretrain import train_step
 from finecl.progress import Listener
-from finecl.ranks import Ranks
 from finecl.stages.context import Context
 from finecl.stages.pretrain import pretraining
 

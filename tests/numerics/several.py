@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from finecl import ranks
+from finecl.distributed import process_group
 
 
 def several(size: int, work: Callable[..., Any], directory: Path, *given: Any) -> list[Any]:
@@ -28,6 +28,6 @@ def _run(rank: int, size: int, port: int, directory: Path, work: Callable[..., A
     told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
     os.environ.update({key: str(value) for key, value in told.items()})
     torch.set_num_threads(1)
-    ranks.start()
+    process_group.start()
     torch.save(work(*given), directory / f"{rank}.pt")
-    ranks.leave()
+    process_group.leave()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from finecl.batch import pack
 from finecl.config.schema import PretrainSettings
 from finecl.pretrain import pretrain
+from finecl.tokens.packing import pack
 from tests import tiny
 from tests.conftest import LoadTiny
 from tests.numerics.test_packing import NOBODY, packed_batch, read_texts

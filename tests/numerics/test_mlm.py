@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from finecl.batch import Masked, Packed, mask_tokens, pack
+from finecl.pretraining.mlm_masking import Masked, mask_tokens
 from finecl.text import Reader
+from finecl.tokens.packing import Packed, pack
 from finecl.types import Ints
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -12,12 +12,12 @@ from finecl_erica.entity_discrimination import EntityDiscrimination
 from finecl_erica.relation_discrimination import RelationDiscrimination
 from transformers import AutoModelForMaskedLM
 
+from finecl.distributed.parallel import Parallel
+from finecl.distributed.process_group import Ranks
 from finecl.gradcache import PretrainingModel
 from finecl.groups import Silver
-from finecl.parallel import Parallel
 from finecl.plan import MLM
 from finecl.pretrain import train_step
-from finecl.ranks import Ranks
 from finecl.types import Objective
 from tests import tiny
 from tests.conftest import LoadTiny

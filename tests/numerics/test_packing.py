@@ -12,9 +12,9 @@ from torch import Tensor
 from transformers import AutoModel
 
 from finecl.attention import choose_packing, packed_attention, told_lengths
-from finecl.batch import pack
 from finecl.encoder import Encoder, Precision
 from finecl.text import Reader, Tokens
+from finecl.tokens.packing import pack
 from finecl.types import Batch
 from tests import tiny
 from tests.conftest import LoadTiny

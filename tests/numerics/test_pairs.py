@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finecl.batch import Packed, pack, passes
 from finecl.extraction import Labelled
 from finecl.groups import Silver, plain_group, queried_group
+from finecl.numerics.partition import passes
 from finecl.pairs import Asked, all_pairs, ask
 from finecl.text import Reader, reached
+from finecl.tokens.packing import Packed, pack
 from finecl.types import NO_RELATION, Floats, Ints
 from tests import tiny
 from tests.conftest import LoadTiny

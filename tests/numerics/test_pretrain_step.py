@@ -13,15 +13,15 @@ from torch import Tensor
 
 from finecl import samples
 from finecl.config.schema import PretrainSettings
+from finecl.distributed.parallel import Parallel
+from finecl.distributed.process_group import Ranks
 from finecl.encoder import Encoder
 from finecl.errors import TrainingError
 from finecl.gradcache import PretrainingModel, _represent
 from finecl.groups import Rows, Silver
 from finecl.optimization import NotFiniteError
-from finecl.parallel import Parallel
 from finecl.plan import MLM, Pretraining, Work, count_terms
 from finecl.pretrain import pretrain, train_step
-from finecl.ranks import Ranks
 from finecl.text import Reader, reached
 from finecl.types import Objective
 from tests import tiny

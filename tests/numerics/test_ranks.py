@@ -15,12 +15,12 @@ from finecl_extractors.bilinear import Bilinear
 
 from finecl.checkpoints import load_encoder
 from finecl.config.schema import FinetuneSettings, ModelSettings, PretrainSettings, ProxySettings
+from finecl.distributed.gathered_state import tensors_of
 from finecl.evidence import train_proxy
 from finecl.finetune import finetune
 from finecl.groups import Silver
 from finecl.plan import MLM, Pretraining
 from finecl.pretrain import pretrain
-from finecl.resume import tensors_of
 from finecl.text import reached
 from tests import tiny
 from tests.numerics.several import several

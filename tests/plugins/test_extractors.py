@@ -13,10 +13,10 @@ from finecl_extractors.bilinear import Bilinear
 from finecl_extractors.heads import distance_buckets
 
 from finecl.config.schema import ProxySettings
+from finecl.distributed.parallel import Parallel
+from finecl.distributed.process_group import Ranks
 from finecl.extraction import Labelled, Training, answers, question
-from finecl.parallel import Parallel
 from finecl.progress import Listener
-from finecl.ranks import Ranks
 from tests import tiny
 from tests.conftest import LoadTiny
 

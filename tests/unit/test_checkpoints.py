@@ -14,10 +14,10 @@ import torch
 from transformers import AutoConfig
 
 from finecl import checkpoints
-from finecl.batch import pack
 from finecl.checkpoints import VECTOR, check_sha256, find_model, load_encoder, save_encoder
 from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError
+from finecl.tokens.packing import pack
 from tests import tiny
 from tests.conftest import LoadTiny
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.draws import generator, uniform
-from finecl.ragged import ENTITY_BITS, entity_key, find, first_within, offsets, pair_key, ranges, rank_within
+from finecl.numerics.keyed_random import generator, uniform
+from finecl.numerics.ragged import ENTITY_BITS, entity_key, find, first_within, offsets, pair_key, ranges, rank_within
 from finecl.sampling import Sampler, draw_instances
 from finecl.types import Instances, Ints
 

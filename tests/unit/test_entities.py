@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finecl.batch import pack
 from finecl.corpus import Corpus
 from finecl.entities import TypeMatched, type_only_accuracy
 from finecl.hiding import hidden
 from finecl.pairs import ask
 from finecl.text import Reader, Tokens
+from finecl.tokens.packing import pack
 from finecl.types import Document, Entity, Mention
 from tests import tiny
 from tests.conftest import LoadTiny

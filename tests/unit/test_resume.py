@@ -15,12 +15,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from finecl.distributed.gathered_state import tensors_of
+from finecl.errors import StoppedError
 from finecl.evidence import train_proxy
 from finecl.finetune import finetune
 from finecl.pretrain import pretrain
 from finecl.progress import Listener
-from finecl.resume import Checkpoints, tensors_of
-from finecl.stopping import StoppedError
+from finecl.training.checkpointing import Checkpoints
 from tests.conftest import LoadTiny
 from tests.numerics.test_pretrain_step import SETTINGS, prepared, silver
 from tests.numerics.test_ranks import PROXY, TUNE, extractor, model
@@ -169,7 +170,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
         safe(tensors, path)
 
     safe = save_file
-    monkeypatch.setattr("finecl.resume.save_file", save)
+    monkeypatch.setattr("finecl.training.checkpointing.save_file", save)
     with pytest.raises(OSError, match="No space left"):
         pretraining(Listener(), kept(tmp_path / "at"))
     assert sorted(path.name for path in (tmp_path / "at").iterdir()) == ["step-000000002", "step-000000003"]

@@ -9,10 +9,10 @@ import pytest
 import torch
 from finecl_extractors.bilinear import Bilinear
 
-from finecl.batch import pack
 from finecl.extraction import Labelled, answers
 from finecl.pairs import ask
 from finecl.suspects import SUSPECTS, Suspects, Unsuspected, find_suspects
+from finecl.tokens.packing import pack
 from tests import tiny
 from tests.conftest import LoadTiny
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from finecl.launch import devices_wanted, launch
+from finecl.distributed.launch import devices_wanted, launch
 from finecl_cli.options import output_options, refuse_settings, settings_options
 from finecl_cli.running import STAGES, new_run, newest_run, show_plan, work
 

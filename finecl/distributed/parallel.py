@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from finecl.ranks import Ranks
+from finecl.distributed.process_group import Ranks
 
 Sharding = Literal["ddp", "fsdp"]
 

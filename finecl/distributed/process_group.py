@@ -19,8 +19,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from finecl.types import Ints
-
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=2)  # rank 0 may be converting a large corpus while the others wait
 
@@ -130,22 +128,3 @@ def lost_a_peer(error: RuntimeError) -> bool:
     """Whether an exchange between ranks broke off because another one ended."""
     told = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
     return isinstance(error, dist.DistError) or any(text in str(error) for text in told)
-
-
-def shares(lengths: Ints, size: int) -> list[Ints]:
-    """Spreads pieces of work over ranks: the longest first, each to the rank that has least (Graham, 1969).
-
-    The pieces of a rank stay in their order; a rank may be left without any.
-    """
-    owner, load = np.zeros(len(lengths), dtype=np.int64), np.zeros(size)
-    for piece in np.argsort(-lengths, kind="stable").tolist() if size > 1 else []:
-        owner[piece] = load.argmin()
-        load[owner[piece]] += lengths[piece]
-    return [np.flatnonzero(owner == rank) for rank in range(size)]
-
-
-def runs(lengths: Ints, size: int) -> list[Ints]:
-    """Cuts a sequence of pieces into one run of neighbours a rank, of about equal length."""
-    middle = np.cumsum(lengths) - lengths / 2
-    owner = np.minimum((middle * size / max(1, int(lengths.sum()))).astype(np.int64), size - 1)
-    return [np.flatnonzero(owner == rank) for rank in range(size)]

@@ -8,20 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from finecl.errors import FineCLError
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class StoppedError(FineCLError):
-    """A signal ended the run; ``exit_code`` is 128 + its number, as shells have it."""
-
-    on_all_ranks = True
-
-    def __init__(self, number: int, where: str) -> None:
-        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        super().__init__(f"stopped by {name} {where}; the same command, or --resume, goes on")
-        self.exit_code = 128 + number
 
 
 class Ear:

@@ -1,8 +1,8 @@
 """Checkpoints within a stage: what a training loop needs to go on exactly where it stood.
 
-Every draw is a function of the seed and the step (``finecl.draws``), and so is the random state of every forward
-pass (``seed_pass``): a checkpoint holds weights, optimizer, schedule and what was recorded so far, and no random
-state. It is of the moment *before* a step, and is written as a whole or not at all.
+Every random draw is a function of the seed and the step (``finecl.numerics.keyed_random``), and so is the random
+state of every forward pass (``seed_pass``): a checkpoint holds weights, optimizer, schedule and recorded values, and no
+random state. It is taken *before* a step and written atomically.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from finecl.artifacts.files import replacing_directory, write_json
-from finecl.draws import generator
+from finecl.distributed.gathered_state import copy_into, gathered_tensor, put_tensors, tensors_of
+from finecl.distributed.process_group import Ranks
+from finecl.errors import StoppedError
+from finecl.numerics.keyed_random import generator
 from finecl.optimization import Optimization
-from finecl.ranks import Ranks
-from finecl.stopping import Ear, StoppedError
+from finecl.training.signals import Ear
 
 _TENSORS, _STATE = "state.safetensors", "state.json"
 Arrays = Mapping[str, Any]
@@ -129,24 +131,11 @@ class Checkpoints:
         self.ranks.wait()
 
 
-def tensors_of(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name, whole and on the CPU; tied weights appear once."""
-    named = [*module.named_parameters(), *module.named_buffers()]
-    return {name: _whole(tensor) for name, tensor in named}
-
-
-def put_tensors(tensors: Mapping[str, Tensor], module: nn.Module) -> None:
-    """Gives a module the values that ``tensors_of`` took."""
-    with torch.no_grad():
-        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-            _fill(tensor, tensors[name])
-
-
 def _taken(module: nn.Module, optimization: Optimization) -> dict[str, Tensor]:
     found = {f"module.{name}": tensor for name, tensor in tensors_of(module).items()}
     for name, parameter in module.named_parameters():
         for key, value in optimization.adam.state.get(parameter, {}).items():
-            found[f"adam.{key}.{name}"] = _whole(value)
+            found[f"adam.{key}.{name}"] = gathered_tensor(value)
     return found
 
 
@@ -160,18 +149,4 @@ def _put(tensors: Mapping[str, Tensor], module: nn.Module, optimization: Optimiz
                 continue
             state[key] = saved.clone() if key == "step" else torch.zeros_like(parameter)
             if key != "step":
-                _fill(state[key], saved)
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    full = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
-    return full.detach().to("cpu", copy=True).contiguous()
-
-
-def _fill(tensor: Tensor, value: Tensor) -> None:
-    if hasattr(tensor, "full_tensor"):
-        from torch.distributed.tensor import distribute_tensor
-
-        sharded: Any = tensor
-        value = distribute_tensor(value.to(tensor.device), sharded.device_mesh, sharded.placements)
-    tensor.detach().copy_(value)
+                copy_into(state[key], saved)

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from finecl.draws import uniform
-from finecl.ragged import ENTITY_BITS, entity_key, find, offsets, ranges
-from finecl.text import Reader
+from finecl.numerics.ragged import ENTITY_BITS, entity_key, find, offsets, ranges
 from finecl.token_rows import TokenRows
 from finecl.types import Batch, Floats, Ints
 
@@ -157,61 +155,3 @@ def with_queries(rows: TokenRows, queries: Sequence[Sequence[int]], separator: i
         mentions=np.bincount(document[kept], minlength=len(lengths)),
         sentence=np.concatenate(sentences),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Masked:
-    """Tokens after masking; ``position_I`` are the masked ones and ``label_I`` what stood there."""
-
-    ids_T: Ints
-    position_I: Ints
-    label_I: Ints
-
-    def part(self, begin: int, end: int) -> Masked:
-        """The tokens ``begin .. end - 1`` alone."""
-        first, last = np.searchsorted(self.position_I, [begin, end])
-        return Masked(
-            ids_T=self.ids_T[begin:end],
-            position_I=self.position_I[first:last] - begin,
-            label_I=self.label_I[first:last],
-        )
-
-    @classmethod
-    def join(cls, parts: Sequence[Masked]) -> Masked:
-        """Masked tokens laid end to end."""
-        begins = offsets(np.array([len(p.ids_T) for p in parts], dtype=np.int64))
-        return cls(
-            ids_T=np.concatenate([p.ids_T for p in parts]),
-            position_I=np.concatenate([p.position_I + b for p, b in zip(parts, begins, strict=True)]),
-            label_I=np.concatenate([p.label_I for p in parts]),
-        )
-
-
-def mask_tokens(packed: Packed, documents: Ints, share: float, reader: Reader, *, seed: int, step: int) -> Masked:
-    """Masks ``share`` of the tokens that are neither special nor part of a mention: 80 % become the mask token,
-    10 % a random one, 10 % stay (BERT). Entity mentions are never masked (ERICA's ``mlm_mask``).
-
-    ``documents`` are the documents' numbers in their corpus: a document's draw does not depend on its neighbours.
-    """
-    open_T = ~np.isin(packed.ids_T, reader.special)
-    open_T[packed.member_M] = False
-    place = ranges(np.zeros(len(packed.lengths), dtype=np.int64), packed.lengths)
-    key_T = entity_key(np.repeat(documents, packed.lengths), place)
-    position = np.flatnonzero(open_T & (uniform(key_T, seed, "mask", step) < share))
-    kind, other = (uniform(key_T[position], seed, purpose, step) for purpose in ("mask kind", "mask token"))
-    label, ids = packed.ids_T[position], packed.ids_T.copy()
-    random_ids = (other * reader.vocabulary).astype(np.int64)
-    ids[position] = np.where(kind < 0.8, reader.mask, np.where(kind < 0.9, random_ids, label))
-    return Masked(ids_T=ids, position_I=position, label_I=label)
-
-
-def passes(lengths: Ints, max_tokens: int) -> list[Ints]:
-    """Cuts a sequence of parts into runs of at most ``max_tokens`` tokens, each at least one part long."""
-    runs: list[Ints] = []
-    begin, total = 0, 0
-    for i, length in enumerate(lengths.tolist()):
-        if i > begin and total + length > max_tokens:
-            runs.append(np.arange(begin, i))
-            begin, total = i, 0
-        total += length
-    return [*runs, np.arange(begin, len(lengths))] if len(lengths) else runs

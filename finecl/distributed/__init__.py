@@ -1,0 +1,1 @@
+"""The processes of a run: process group, data parallelism, launching, gathered state."""

@@ -1,0 +1,1 @@
+"""Integer arithmetic without state: ragged arrays, keyed random numbers, partitions."""

@@ -1,0 +1,1 @@
+"""Stage 2: contrastive pre-training of the encoder."""

@@ -1,0 +1,1 @@
+"""Documents as an encoder reads them: tokenized, marked, packed."""
