@@ -9,7 +9,8 @@ from pathlib import Path
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.config.schema import DataSettings
-from finecl.corpus import Corpus, read_relation_names, split_documents
+from finecl.corpus.corpus import Corpus, split_documents
+from finecl.corpus.relation_names import read_relation_names
 from finecl.errors import FormatError, SettingsError
 from finecl.registry import Registry
 from finecl.types import Format

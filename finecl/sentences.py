@@ -18,7 +18,7 @@ from finecl.text import Reader, Tokens, mention_tokens, token_features
 from finecl.types import Document, Entity, Instances, Ints
 
 if TYPE_CHECKING:
-    from finecl.corpus import Corpus
+    from finecl.corpus.corpus import Corpus
 
 _LAYOUT = 2  # to be raised when the columns change
 

@@ -22,7 +22,7 @@ from finecl.token_rows import TokenRows
 from finecl.types import Bools, Document, Instances, Ints, Mentions
 
 if TYPE_CHECKING:
-    from finecl.corpus import Corpus
+    from finecl.corpus.corpus import Corpus
 
 _LAYOUT = 2  # to be raised when the columns change: cached files of another layout are not read
 _COLUMNS = ("input_ids", "sentence_start", "mention_start", "mention_end", "mention_entity")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from finecl.corpus import Corpus
+from finecl.corpus.corpus import Corpus
 from finecl.extraction import Labelled
 from finecl.text import Reader, Tokens
 from finecl.types import NO_RELATION, Document, Entity, Ints, Label, Mention, Table

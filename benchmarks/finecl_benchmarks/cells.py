@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from finecl.artifacts.scores_table import Scores
 from finecl.errors import SettingsError
 from finecl.metrics import counts_by_document, group_scores, read_docred_results
 from finecl.orders import compare_runs
-from finecl.report.scores import Scores
 from finecl.run import Run
 from finecl_benchmarks import noise, trimmed
 from finecl_benchmarks.downstream import run_task

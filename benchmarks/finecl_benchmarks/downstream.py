@@ -14,7 +14,7 @@ from finecl.artifacts.provenance import environment
 from finecl.checkpoints import load_encoder
 from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
-from finecl.corpus import Corpus
+from finecl.corpus.corpus import Corpus
 from finecl.data.split import low_resource, random_shares
 from finecl.extraction import Labelled, build_extractor
 from finecl.finetune import Finetuned, Scored, finetune, score_pairs

@@ -8,7 +8,7 @@ import numpy as np
 
 from finecl.checkpoints import load_encoder
 from finecl.config.schema import Settings
-from finecl.corpus import Corpus
+from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
 from finecl.extraction import Labelled, pair_vectors
 from finecl.inputs import cache_directory, read_corpus

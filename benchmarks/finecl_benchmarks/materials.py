@@ -13,7 +13,7 @@ import numpy as np
 from finecl import registry as plugins
 from finecl.checkpoints import load_encoder
 from finecl.config.schema import DataSettings, ModelSettings, PretrainSettings
-from finecl.corpus import Corpus
+from finecl.corpus.corpus import Corpus
 from finecl.encoder import Encoder
 from finecl.extraction import Labelled
 from finecl.groups import Silver

@@ -11,14 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from finecl.errors import FormatError
+
+_PACKAGES = ("finecl", "torch", "transformers", "datasets", "numpy", "tokenizers")
+
 
 def fingerprint(*things: Any) -> str:
     """Sixteen hex digits that change when any of ``things`` (JSON data) does."""
     text = json.dumps(things, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-_PACKAGES = ("finecl", "torch", "transformers", "datasets", "numpy", "tokenizers")
 
 
 def environment() -> dict[str, Any]:
@@ -66,3 +67,15 @@ def _machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpus": gpus,
     }
+
+
+def digest(path: Path) -> str:
+    """A hash of what a file holds, or a folder: the names and the contents of its files."""
+    try:
+        if not path.is_dir():
+            with path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        inside = sorted(file for file in path.rglob("*") if file.is_file())
+        return fingerprint([(str(file.relative_to(path)), digest(file)) for file in inside])
+    except OSError as error:
+        raise FormatError(f"{path}: expected a readable file, got '{error.strerror}'; check the path") from None

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finecl.data.names import EDGES
+from finecl.corpus.names import EDGES
 from finecl.data.relations import Properties
 from finecl.data.tables import read_table
 from finecl.errors import FormatError

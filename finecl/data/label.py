@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from finecl.artifacts.files import read_json, write_json
+from finecl.corpus.schema import LabelUids
 from finecl.distant import Fact, Labelling
 from finecl.errors import FormatError
-from finecl.rows import LabelUids
 from finecl.types import Document, Format
 
 _COLUMNS = ("uid", "document", "title", "head", "tail", "relation", "head_id", "tail_id", "matcher")

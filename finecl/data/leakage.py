@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from finecl.data.names import entity_names, normalised
+from finecl.corpus.names import entity_names, normalised
 from finecl.types import Document
 
 By = Literal["fact", "pair"]

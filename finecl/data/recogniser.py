@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from finecl.data.names import normalised
+from finecl.corpus.names import normalised
 from finecl.errors import ModelError
 from finecl.types import Document, Entity, Mention
 

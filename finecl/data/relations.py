@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finecl.data.names import normalised
+from finecl.corpus.names import normalised
 from finecl.errors import FormatError
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from finecl.checks import check_document
+from finecl.corpus.validation import check_document
 from finecl.errors import FormatError, SettingsError
 from finecl.inputs import recognise
 from finecl.progress import Listener

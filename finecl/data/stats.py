@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from finecl.data.names import pair_names
+from finecl.corpus.names import pair_names
 from finecl.errors import ModelError
 from finecl.text import Reader
 from finecl.types import Document, Label

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from finecl.checks import document_faults
+from finecl.corpus.schema import to_row
+from finecl.corpus.validation import document_faults
 from finecl.data.source import watched
 from finecl.errors import FormatError
 from finecl.progress import Listener
-from finecl.rows import to_row
 from finecl.types import Document, Format
 
 Scanned = tuple[str, Document | FormatError]

@@ -23,11 +23,13 @@ def put_tensors(tensors: Mapping[str, Tensor], module: nn.Module) -> None:
 
 
 def gathered_tensor(tensor: Tensor) -> Tensor:
+    """Returns a copy of a tensor on the CPU; a sharded one is gathered from all ranks."""
     full = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
     return full.detach().to("cpu", copy=True).contiguous()
 
 
 def copy_into(tensor: Tensor, value: Tensor) -> None:
+    """Copies ``value`` into ``tensor`` in place; a sharded tensor takes this rank's part of it."""
     if hasattr(tensor, "full_tensor"):
         from torch.distributed.tensor import distribute_tensor
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
-from finecl.checks import check_document
+from finecl.corpus.schema import from_row
+from finecl.corpus.validation import check_document
+from finecl.corpus.words import cut
 from finecl.errors import FormatError
-from finecl.inference.words import cut
-from finecl.rows import from_row
 from finecl.types import Document, Entity, Mention
 
 _NAMES, _TYPES = ("name", "text"), ("type", "label", "entity_group")

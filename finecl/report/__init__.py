@@ -11,16 +11,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from finecl.artifacts.files import read_json, write_text
+from finecl.artifacts.scores_table import Neighbours, Scores, read_others
 from finecl.errors import FineCLError, SettingsError
 from finecl.report import numbers, tables
 from finecl.report.drawings import Drawing, drawings
 from finecl.report.figures import COLOURS
 from finecl.report.labels import as_script, label_table
-from finecl.report.scores import Neighbours, Scores, read_others
 from finecl.types import Floats
 
 if TYPE_CHECKING:
-    from finecl.corpus import Corpus
+    from finecl.corpus.corpus import Corpus
 
 __all__ = ["write_figures", "write_report"]
 

@@ -13,9 +13,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
+from finecl.artifacts.scores_table import Scores
 from finecl.report import figures
 from finecl.report.numbers import number
-from finecl.report.scores import Scores
 from finecl.report.svg import inline_svg
 from finecl.types import Floats
 

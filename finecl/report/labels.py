@@ -10,13 +10,13 @@ import numpy as np
 from markupsafe import Markup
 from scipy.stats import rankdata
 
-from finecl.report.excerpts import Excerpt, excerpt
-from finecl.report.scores import Neighbours, Scores
+from finecl.artifacts.scores_table import Neighbours, Scores
+from finecl.corpus.excerpts import Excerpt, excerpt
 from finecl.review import DRAWN, drawn
 from finecl.types import Floats, Ints
 
 if TYPE_CHECKING:
-    from finecl.corpus import Corpus
+    from finecl.corpus.corpus import Corpus
 
 LISTED = 100_000
 """More labels than these are not on the page: the noisiest are, and those drawn for review."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import rankdata
 
+from finecl.artifacts.scores_table import Scores
 from finecl.metrics import noise_scores
 from finecl.report.labels import noise_shares
 from finecl.report.numbers import Table, number, percent
-from finecl.report.scores import Scores
 from finecl.types import Floats
 
 

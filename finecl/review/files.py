@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finecl.artifacts.files import write_json, write_text
+from finecl.corpus.excerpts import Excerpt
 from finecl.errors import FormatError
-from finecl.report.excerpts import Excerpt
 from finecl.review.verdicts import Verdict
 
 _VERDICTS = ("right", "wrong")

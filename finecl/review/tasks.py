@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finecl.report.excerpts import excerpt
-from finecl.report.scores import Scores
+from finecl.artifacts.scores_table import Scores
+from finecl.corpus.excerpts import excerpt
 from finecl.review.files import Task
 from finecl.review.sample import DRAWN, drawn
 from finecl.review.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from finecl.corpus import Corpus
+    from finecl.corpus.corpus import Corpus
 
 
 def tasks(

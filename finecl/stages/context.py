@@ -16,7 +16,7 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.checkpoints import find_model, load_encoder
 from finecl.config.resolve import read_compat
 from finecl.config.schema import Settings
-from finecl.corpus import Corpus, rare_relations
+from finecl.corpus.corpus import Corpus, rare_relations
 from finecl.distributed.process_group import Ranks, current
 from finecl.encoder import Encoder
 from finecl.errors import SettingsError

@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from finecl.artifacts.provenance import fingerprint
+from finecl.corpus.entity_table import TypeMatched
 from finecl.distributed.process_group import current
-from finecl.entities import TypeMatched
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun, train_proxy
 from finecl.extraction import Labelled, answers, build_extractor, pair_vectors, train_on

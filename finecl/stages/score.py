@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finecl.artifacts.provenance import fingerprint
-from finecl.entities import type_only_accuracy
+from finecl.corpus.entity_table import type_only_accuracy
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun
 from finecl.metrics import noise_scores

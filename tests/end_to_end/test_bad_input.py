@@ -133,7 +133,7 @@ def test_relations_may_differ_between_splits_but_not_from_what_was_learned(
     assert finecl(*mine.arguments(tmp_path / "run")).code == 0
     relations = json.loads((tmp_path / "run" / "run.json").read_text())["relations"]
     assert any(relation.startswith("new ") for relation in relations)
-    from finecl.corpus import Corpus
+    from finecl.corpus.corpus import Corpus
     from finecl.errors import FormatError
 
     corpus = Corpus.from_documents(strange, tmp_path / "strange.arrow")

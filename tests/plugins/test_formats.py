@@ -18,7 +18,7 @@ from finecl_formats.parquet import Parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finecl.corpus import Corpus, check_document
+from finecl.corpus.corpus import Corpus, check_document
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Format, Label, Mention
 

@@ -17,7 +17,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from finecl import registry
-from finecl.checks import check_document
+from finecl.corpus.validation import check_document
 from finecl.errors import FormatError
 from finecl.inputs import recognise
 from finecl.testing import check_format

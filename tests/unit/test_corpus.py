@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finecl.corpus import Corpus, check_document, rare_relations, read_relation_names, split_documents
+from finecl.corpus.corpus import Corpus, check_document, rare_relations, split_documents
+from finecl.corpus.relation_names import read_relation_names
 from finecl.errors import FormatError, SettingsError
 from finecl.types import Document, Entity, Label, Mention
 

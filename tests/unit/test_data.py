@@ -15,11 +15,11 @@ from finecl_formats.opennre import OpenNRE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.checks import check_document
+from finecl.corpus.names import normalised
+from finecl.corpus.validation import check_document
 from finecl.data.convert import DROPS, convert
 from finecl.data.corrupt import KINDS, Kind, Noise
 from finecl.data.leakage import HeldOut, Leaks, find_leaks, without_leaks
-from finecl.data.names import normalised
 from finecl.data.relations import Properties, read_relations
 from finecl.data.split import low_resource, numbered, random_shares
 from finecl.data.stats import load_reader, overlap, stats

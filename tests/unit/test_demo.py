@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from finecl.corpus import check_document
+from finecl.corpus.corpus import check_document
 from finecl.demo import DemoDocuments, DemoSettings, demo_corpora
 from finecl.demo.language import Language
 from finecl.errors import SettingsError

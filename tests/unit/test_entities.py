@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finecl.corpus import Corpus
-from finecl.entities import TypeMatched, type_only_accuracy
+from finecl.corpus.corpus import Corpus
+from finecl.corpus.entity_table import TypeMatched, type_only_accuracy
 from finecl.hiding import hidden
 from finecl.pairs import ask
 from finecl.text import Reader, Tokens

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl import distant
-from finecl.corpus import Corpus
+from finecl.corpus.corpus import Corpus
 from finecl.data.gazetteer import Gazetteer
 from finecl.data.graph import Graph
 from finecl.data.label import add_names, label

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.corpus import Corpus
+from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
 from finecl.extraction import Labelled
 from finecl.groups import Silver, plain_group

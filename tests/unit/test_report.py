@@ -14,15 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from finecl.corpus.excerpts import Excerpt, Piece, excerpt, highlight
 from finecl.errors import FineCLError
 from finecl.report import figures, write_figures, write_report
-from finecl.report.excerpts import Excerpt, Piece, excerpt, highlight
 from finecl.report.labels import as_script, noise_shares
 from finecl.report.svg import inline_svg
 from finecl.types import Document, Entity, Mention
 
 if TYPE_CHECKING:
-    from finecl.corpus import Corpus
+    from finecl.corpus.corpus import Corpus
 
 VOID = {"meta", "br", "hr", "link", "img", "input"}
 FIGURES = {

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from finecl.corpus.excerpts import Excerpt
 from finecl.errors import FormatError
-from finecl.report.excerpts import Excerpt
 from finecl.review import DRAWN, Verdict, add_verdicts, apply_verdicts, drawn, estimate, judged, read_verdicts
 from finecl.review.files import CONFIG, Task, read_answers, write_jsonl, write_label_studio
 

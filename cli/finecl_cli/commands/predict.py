@@ -87,8 +87,7 @@ def _source(file: Path, format_: str, screen: Any) -> Source:
 
 def _made_from(source: Source, ner: str | None, chosen: dict[str, Any]) -> str:
     """Changes when what is read does, or who reads it."""
-    from finecl.artifacts.provenance import fingerprint
-    from finecl.corpus import digest
+    from finecl.artifacts.provenance import digest, fingerprint
 
     content = digest(source.path) if source.path.exists() else str(source.path)
     names = Path((ner or "").partition("names:")[2])

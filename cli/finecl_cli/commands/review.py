@@ -43,8 +43,8 @@ def export(
     most_per_relation: int | None,
 ) -> None:
     """Write labels of the scored run in RUN that nobody has judged yet, with their text."""
+    from finecl.artifacts.scores_table import Scores
     from finecl.errors import SettingsError
-    from finecl.report.scores import Scores
     from finecl.review import read_verdicts
     from finecl.review.files import write_jsonl, write_label_studio
     from finecl.review.tasks import tasks

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from finecl.checks import check_document
+from finecl.corpus.validation import check_document
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Ints, Label, Mention, Uids
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from finecl.artifacts.files import write_arrow
-from finecl.artifacts.provenance import fingerprint
-from finecl.checks import check_document
-from finecl.entities import Entities
-from finecl.errors import FormatError, SettingsError
-from finecl.rows import LabelColumns, OnEmpty, Rows, columns, from_row
+from finecl.artifacts.provenance import digest, fingerprint
+from finecl.corpus.entity_table import Entities
+from finecl.corpus.relation_names import read_relation_names
+from finecl.corpus.schema import LabelColumns, OnEmpty, Rows, columns, from_row
+from finecl.corpus.validation import check_document
+from finecl.errors import SettingsError
 from finecl.types import Bools, Document, Format, Instances
 
 __all__ = ["Corpus", "check_document", "rare_relations", "read_relation_names", "split_documents"]
-
 _SCHEMA = 1  # to be raised when columns or uids change: cached files of another schema are not read
 
 
@@ -194,40 +193,6 @@ def _noted(path: Path) -> str | None:
         content: str = json.loads(_note(path).read_text(encoding="utf-8"))["content"]
     except FileNotFoundError:
         return None
-    return content
-
-
-def digest(path: Path) -> str:
-    """A hash of what a file holds, or a folder: the names and the contents of its files."""
-    try:
-        if not path.is_dir():
-            with path.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-        inside = sorted(file for file in path.rglob("*") if file.is_file())
-        return fingerprint([(str(file.relative_to(path)), digest(file)) for file in inside])
-    except OSError as error:
-        raise FormatError(f"{path}: expected a readable file, got '{error.strerror}'; check the path") from None
-
-
-def read_relation_names(path: Path) -> dict[str, str]:
-    """Readable names of relations: ``{"P6": "head of government"}`` or ``[{"id": "P6", "name": ...}]`` as JSON.
-
-    Raises:
-        FormatError: the file cannot be read, or holds neither.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise FormatError(f"{path}: expected a readable file, got '{error.strerror}'; check the path") from None
-    except ValueError as error:
-        raise FormatError(f"{path}: expected names of relations as JSON, got '{error}'; check the file") from None
-    if isinstance(content, list) and all(isinstance(item, dict) for item in content):
-        content = {item.get("id"): item.get("name") for item in content}
-    if not isinstance(content, dict) or not all(isinstance(text, str) for item in content.items() for text in item):
-        raise FormatError(
-            f"{path}: expected an object of relations and their names, or a list of objects with the texts 'id' "
-            "and 'name', got something else; see rel_info.json of DocRED"
-        )
     return content
 
 

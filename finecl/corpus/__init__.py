@@ -1,0 +1,1 @@
+"""Corpora: documents on disk, their schema and checks, entities, names, words."""
