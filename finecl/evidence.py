@@ -16,9 +16,9 @@ from finecl.distributed.process_group import Ranks, current
 from finecl.errors import TrainingError
 from finecl.extraction import Labelled, Training, answers
 from finecl.losses import against
-from finecl.pairs import Asked
 from finecl.progress import Listener
 from finecl.suspects import Suspects, find_suspects
+from finecl.tokens.candidate_pairs import Asked
 from finecl.training.checkpointing import Checkpoints, Saved
 from finecl.types import Dynamics, Evidence, Ints
 

@@ -17,7 +17,7 @@ from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import ModelError
 from finecl.extraction import build_extractor
 from finecl.registry import Registry
-from finecl.text import Reader
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Floats
 
 HEAD, CARD, ENCODER = "head.safetensors", "extractor.json", "encoder"

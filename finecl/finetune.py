@@ -19,8 +19,8 @@ from finecl.extraction import Labelled, Training, answers
 from finecl.metrics import Fact, Threshold, choose_threshold
 from finecl.numerics.ragged import pair_key
 from finecl.progress import Listener
-from finecl.sentences import Sentences
-from finecl.text import Tokens
+from finecl.tokens.marked_sentences import Sentences
+from finecl.tokens.token_table import Tokens
 from finecl.training.checkpointing import Checkpoints, Saved
 from finecl.types import Bools, Floats, Ints
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from finecl.marking import blanked
-from finecl.pairs import Among, ask, instances_of
 from finecl.sampling import draw_instances, query_tokens
-from finecl.text import Reader, Tokens
+from finecl.tokens.candidate_pairs import Among, ask, instances_of
+from finecl.tokens.markers import blanked
 from finecl.tokens.packing import Packed, pack, with_queries
+from finecl.tokens.token_table import Tokens
+from finecl.tokens.tokenizer import Reader
 from finecl.types import NO_RELATION, Bools, Floats, Instances, Ints, Table, View
 
 
@@ -38,7 +39,7 @@ class Silver:
 
     ``relation_tokens`` are the sub-words of each relation's name; ``askable`` says of which instances [N] head and
     tail are within the encoder's reach and the weight is not 0. ``entity_key`` and ``first_entity`` are what
-    ``finecl.sentences.entity_keys`` gives, where an objective asks for it. ``blanking`` is the share of mentions of
+    ``entity_keys`` gives, where an objective asks for it. ``blanking`` is the share of mentions of
     marked sentences that become a blank. ``among`` says which pairs without a label may be candidates.
     """
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.numerics.ragged import entity_key
-from finecl.token_rows import TokenRows
 from finecl.tokens.packing import pack
+from finecl.tokens.token_rows import TokenRows
 from finecl.types import (
     NO_RELATION,
     Batch,

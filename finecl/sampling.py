@@ -9,7 +9,7 @@ import numpy as np
 
 from finecl.numerics.keyed_random import generator, uniform
 from finecl.numerics.ragged import ranges, rank_within
-from finecl.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenRows
 from finecl.types import Floats, Generator, Instances, Ints, sharing_one
 
 _CHUNK = 50  # steps whose documents are sorted by length together, as in transformers' LengthGroupedSampler

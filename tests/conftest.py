@@ -16,7 +16,7 @@ import torch
 from finecl.checkpoints import load_encoder
 from finecl.config.schema import ModelSettings
 from finecl.encoder import Encoder
-from finecl.text import Reader
+from finecl.tokens.tokenizer import Reader
 from tests import tiny
 
 hypothesis.settings.register_profile("finecl", deadline=None, max_examples=40)

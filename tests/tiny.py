@@ -11,7 +11,8 @@ import torch
 
 from finecl.corpus.corpus import Corpus
 from finecl.extraction import Labelled
-from finecl.text import Reader, Tokens
+from finecl.tokens.token_table import Tokens
+from finecl.tokens.tokenizer import Reader
 from finecl.types import NO_RELATION, Document, Entity, Ints, Label, Mention, Table
 
 FAMILIES = ("bert", "roberta", "modernbert")

@@ -31,8 +31,9 @@ from finecl.metrics import (
 )
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.sentences import Sentences
-from finecl.text import Reader, Tokens
+from finecl.tokens.marked_sentences import Sentences
+from finecl.tokens.token_table import Tokens
+from finecl.tokens.tokenizer import Reader
 from finecl_benchmarks.few_shot import episode_scores
 from finecl_benchmarks.peak import peak_gigabytes, reset_peak
 from finecl_benchmarks.task_files import Task

@@ -23,8 +23,8 @@ from finecl.gradcache import PretrainingModel
 from finecl.optimization import Optimization
 from finecl.pretrain import train_step
 from finecl.progress import Listener
-from finecl.text import Reader
 from finecl.tokens.packing import Packed, pack
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Ints
 from finecl_benchmarks import contrastive, scale
 from finecl_benchmarks.materials import DOCUMENTS, Engine, Precision, Turn, encoder_of, labelled, pretraining

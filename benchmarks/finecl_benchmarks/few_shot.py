@@ -13,7 +13,7 @@ from finecl.errors import SettingsError
 from finecl.extraction import Labelled, pair_vectors
 from finecl.inputs import cache_directory, read_corpus
 from finecl.registry import Registry
-from finecl.sentences import Sentences
+from finecl.tokens.marked_sentences import Sentences
 from finecl.types import Floats, Ints
 from finecl_benchmarks.task_files import Task
 

@@ -19,7 +19,8 @@ from finecl.extraction import Labelled
 from finecl.groups import Silver
 from finecl.inputs import cache_directory, read_corpus
 from finecl.plan import MLM, Pretraining
-from finecl.text import Reader, Tokens, reached
+from finecl.tokens.token_table import Tokens, reached
+from finecl.tokens.tokenizer import Reader
 from finecl_benchmarks.task_files import data_file
 
 Precision = Literal["float32", "bf16"]

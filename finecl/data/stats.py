@@ -11,7 +11,7 @@ import numpy as np
 
 from finecl.corpus.names import pair_names
 from finecl.errors import ModelError
-from finecl.text import Reader
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Label
 
 _PIECE = 256  # documents that are tokenised together

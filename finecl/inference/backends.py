@@ -10,8 +10,8 @@ import torch
 
 from finecl.inference.rows import Row, token_rows
 from finecl.numerics.partition import passes
-from finecl.token_rows import TokenRows
 from finecl.tokens.packing import pack
+from finecl.tokens.token_rows import TokenRows
 from finecl.types import Floats, Ints
 
 

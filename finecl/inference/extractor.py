@@ -21,7 +21,7 @@ from finecl.inference.loading import load
 from finecl.inference.places import find_extractor
 from finecl.inference.rows import document_rows, every_pair, labelled_pairs, sentence_rows
 from finecl.inference.triples import Choice, Found, Triple
-from finecl.text import Reader
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Ints
 
 __all__ = ["RelationExtractor"]

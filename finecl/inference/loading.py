@@ -15,7 +15,7 @@ from finecl.errors import SettingsError
 from finecl.extractor_files import CARD, ENCODER, load_extractor, read_card
 from finecl.inference.backends import Backend, TorchBackend
 from finecl.registry import Registry
-from finecl.text import Reader
+from finecl.tokens.tokenizer import Reader
 
 
 @dataclass(frozen=True, kw_only=True)

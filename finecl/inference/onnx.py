@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from finecl.errors import ModelError
-from finecl.marking import Markers
 from finecl.numerics.ragged import ranges
-from finecl.text import Reader
-from finecl.token_rows import TokenRows
+from finecl.tokens.markers import Markers
 from finecl.tokens.packing import Packed, pack
+from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Floats, Ints
 
 FILE = "model.onnx"

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from finecl.errors import ModelError
-from finecl.marking import marked_pairs
-from finecl.sentences import read_pairs
-from finecl.text import Reader, mention_tokens, sentence_starts
-from finecl.token_rows import TokenRows
+from finecl.tokens.alignment import mention_tokens, sentence_starts
+from finecl.tokens.marked_sentences import read_pairs
+from finecl.tokens.markers import marked_pairs
+from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Ints, Label
 
 

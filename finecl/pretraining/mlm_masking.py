@@ -9,8 +9,8 @@ import numpy as np
 
 from finecl.numerics.keyed_random import uniform
 from finecl.numerics.ragged import entity_key, offsets, ranges
-from finecl.text import Reader
 from finecl.tokens.packing import Packed
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Ints
 
 

@@ -24,8 +24,9 @@ from finecl.extraction import Labelled
 from finecl.inputs import SPLITS, Corpora, cache_directory, load_corpora
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.sentences import Sentences
-from finecl.text import Reader, Tokens, describe_loss, reached
+from finecl.tokens.marked_sentences import Sentences
+from finecl.tokens.token_table import Tokens, describe_loss, reached
+from finecl.tokens.tokenizer import Reader
 from finecl.training.checkpointing import Checkpoints
 from finecl.types import Mentions, Method, Text
 

@@ -9,14 +9,15 @@ import numpy as np
 from finecl.artifacts.provenance import fingerprint
 from finecl.checkpoints import save_encoder
 from finecl.groups import Silver
-from finecl.pairs import Among
 from finecl.plan import MLM, Pretraining
 from finecl.pretrain import PretrainLog, pretrain
-from finecl.sentences import entity_keys
 from finecl.stages.context import Context
 from finecl.stages.score import read_weights, score_fingerprint
 from finecl.suspects import Unsuspected
-from finecl.text import Reader, reached
+from finecl.tokens.candidate_pairs import Among
+from finecl.tokens.marked_sentences import entity_keys
+from finecl.tokens.token_table import reached
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Floats
 
 ENCODER = "encoder"

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from finecl.numerics.ragged import ENTITY_BITS, entity_key, find, offsets, ranges
-from finecl.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenRows
 from finecl.types import Batch, Floats, Ints
 
 

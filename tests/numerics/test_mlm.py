@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from finecl.pretraining.mlm_masking import Masked, mask_tokens
-from finecl.text import Reader
 from finecl.tokens.packing import Packed, pack
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Ints
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -13,8 +13,9 @@ from transformers import AutoModel
 
 from finecl.attention import choose_packing, packed_attention, told_lengths
 from finecl.encoder import Encoder, Precision
-from finecl.text import Reader, Tokens
 from finecl.tokens.packing import pack
+from finecl.tokens.token_table import Tokens
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Batch
 from tests import tiny
 from tests.conftest import LoadTiny

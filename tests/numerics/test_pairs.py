@@ -11,9 +11,10 @@ import pytest
 from finecl.extraction import Labelled
 from finecl.groups import Silver, plain_group, queried_group
 from finecl.numerics.partition import passes
-from finecl.pairs import Asked, all_pairs, ask
-from finecl.text import Reader, reached
+from finecl.tokens.candidate_pairs import Asked, all_pairs, ask
 from finecl.tokens.packing import Packed, pack
+from finecl.tokens.token_table import reached
+from finecl.tokens.tokenizer import Reader
 from finecl.types import NO_RELATION, Floats, Ints
 from tests import tiny
 from tests.conftest import LoadTiny

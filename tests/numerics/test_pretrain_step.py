@@ -22,7 +22,8 @@ from finecl.groups import Rows, Silver
 from finecl.optimization import NotFiniteError
 from finecl.plan import MLM, Pretraining, Work, count_terms
 from finecl.pretrain import pretrain, train_step
-from finecl.text import Reader, reached
+from finecl.tokens.token_table import reached
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Objective
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -21,7 +21,7 @@ from finecl.finetune import finetune
 from finecl.groups import Silver
 from finecl.plan import MLM, Pretraining
 from finecl.pretrain import pretrain
-from finecl.text import reached
+from finecl.tokens.token_table import reached
 from tests import tiny
 from tests.numerics.several import several
 

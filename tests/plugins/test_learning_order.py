@@ -21,8 +21,8 @@ from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
 from finecl.evidence import train_proxy
 from finecl.extraction import Labelled, Training, question
-from finecl.pairs import Asked
 from finecl.progress import Listener
+from finecl.tokens.candidate_pairs import Asked
 from finecl.types import Batch, Bools, Dynamics, Evidence, Floats, Instances, Ints
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -11,10 +11,11 @@ import pytest
 
 from finecl.corpus.corpus import Corpus
 from finecl.corpus.entity_table import TypeMatched, type_only_accuracy
-from finecl.hiding import hidden
-from finecl.pairs import ask
-from finecl.text import Reader, Tokens
+from finecl.tokens.candidate_pairs import ask
+from finecl.tokens.mention_masking import hidden
 from finecl.tokens.packing import pack
+from finecl.tokens.token_table import Tokens
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Mention
 from tests import tiny
 from tests.conftest import LoadTiny

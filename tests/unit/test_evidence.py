@@ -17,7 +17,7 @@ from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
 from finecl.evidence import Recorder, judge, train_proxy
 from finecl.extraction import Labelled
-from finecl.pairs import Asked
+from finecl.tokens.candidate_pairs import Asked
 from finecl.types import Dynamics, Evidence, first_epoch
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -15,10 +15,11 @@ from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
 from finecl.extraction import Labelled
 from finecl.groups import Silver, plain_group
-from finecl.marking import ADDED, UNUSED, Markers, blanked, marked_pairs
-from finecl.sentences import Sentences, entity_keys
-from finecl.text import Reader, reached
-from finecl.token_rows import TokenRows
+from finecl.tokens.marked_sentences import Sentences, entity_keys
+from finecl.tokens.markers import ADDED, UNUSED, Markers, blanked, marked_pairs
+from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.token_table import reached
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Mention
 from tests import tiny
 from tests.conftest import LoadTiny

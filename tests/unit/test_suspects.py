@@ -10,8 +10,8 @@ import torch
 from finecl_extractors.bilinear import Bilinear
 
 from finecl.extraction import Labelled, answers
-from finecl.pairs import ask
 from finecl.suspects import SUSPECTS, Suspects, Unsuspected, find_suspects
+from finecl.tokens.candidate_pairs import ask
 from finecl.tokens.packing import pack
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from finecl.errors import ModelError
 from finecl.inputs import cache_directory
-from finecl.text import Reader, describe_loss, reached
+from finecl.tokens.token_table import describe_loss, reached
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Mention
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -12,9 +12,11 @@ import numpy as np
 from finecl.artifacts.files import write_arrow
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError, SettingsError
-from finecl.marking import Markers, marked_pairs
 from finecl.numerics.ragged import find, pair_key
-from finecl.text import Reader, Tokens, mention_tokens, token_features
+from finecl.tokens.alignment import mention_tokens
+from finecl.tokens.markers import Markers, marked_pairs
+from finecl.tokens.token_table import Tokens, token_features
+from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Instances, Ints
 
 if TYPE_CHECKING:

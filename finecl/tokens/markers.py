@@ -16,7 +16,7 @@ import numpy as np
 
 from finecl.numerics.keyed_random import uniform
 from finecl.numerics.ragged import entity_key, offsets, ranges
-from finecl.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenRows
 from finecl.types import Document, Ints, Mention
 
 UNUSED = tuple(f"[unused{number}]" for number in range(1, 6))

@@ -1,0 +1,133 @@
+"""A tokenized corpus as memory-mapped columns, and what truncation removes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from finecl.artifacts.files import write_arrow
+from finecl.artifacts.provenance import fingerprint
+from finecl.numerics.ragged import entity_key
+from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.tokenizer import _COLUMNS, Reader
+from finecl.types import Bools, Instances, Ints
+
+if TYPE_CHECKING:
+    from finecl.corpus.corpus import Corpus
+
+
+def _sentences(starts: Ints, column: Any, lengths: Ints) -> Ints:
+    """The number of each token's sentence within its document."""
+    counts = column.value_lengths().to_numpy().astype(np.int64)
+    first = np.repeat(np.cumsum(lengths) - lengths, counts)
+    begins = np.zeros(int(lengths.sum()), dtype=np.int64)
+    np.add.at(begins, first + starts, 1)
+    number = np.cumsum(begins) - 1
+    before = np.cumsum(counts) - counts
+    found: Ints = number - np.repeat(before, lengths)
+    return found
+
+
+class Tokens:
+    """A corpus as an encoder reads it: memory-mapped columns, read by document number.
+
+    ``marked`` says whether rows are marked sentences, whose one question is about entity 0 and entity 1.
+    """
+
+    marked = False
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset.with_format("arrow")
+        self.lengths: Ints = _lengths(dataset, "input_ids")
+        self.entities: Ints = np.asarray(dataset.data.column("entities"), dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @classmethod
+    def of(cls, corpus: Corpus, reader: Reader, cache: Path) -> Tokens:
+        """The tokens of a corpus, from the cache when the same reader has read it before."""
+        path = cache / "tokens" / f"{fingerprint(corpus.fingerprint, reader.fingerprint)}.arrow"
+        return cls(write_arrow(path, lambda: _chunks(corpus, reader), token_features()))
+
+    def rows(self, documents: Ints) -> TokenRows:
+        """The documents of these numbers, in this order."""
+        table = self._dataset[documents.tolist()]
+        columns = {name: table[name].combine_chunks() for name in _COLUMNS}
+        flat = {name: column.flatten().to_numpy().astype(np.int64) for name, column in columns.items()}
+        return TokenRows(
+            ids=flat["input_ids"],
+            lengths=self.lengths[documents],
+            start=flat["mention_start"],
+            end=flat["mention_end"],
+            entity=flat["mention_entity"],
+            mentions=columns["mention_entity"].value_lengths().to_numpy().astype(np.int64),
+            sentence=_sentences(flat["sentence_start"], columns["sentence_start"], self.lengths[documents]),
+        )
+
+    def part(self, documents: Ints) -> Tokens:
+        """Some of the documents, numbered anew from 0; nothing is copied."""
+        return _Part(self, documents)
+
+
+class _Part(Tokens):
+    """Some of the rows of other tokens."""
+
+    def __init__(self, whole: Tokens, documents: Ints) -> None:
+        self._whole, self._documents = whole, documents
+        self.marked = whole.marked
+        self.lengths, self.entities = whole.lengths[documents], whole.entities[documents]
+
+    def rows(self, documents: Ints) -> TokenRows:
+        """The documents of these numbers, in this order."""
+        return self._whole.rows(self._documents[documents])
+
+
+def token_features() -> dict[str, Any]:
+    """The columns of token rows, as features of a data set."""
+    from datasets import List, Value
+
+    return {column: List(Value("int32")) for column in _COLUMNS} | {"entities": Value("int32")}
+
+
+def _chunks(corpus: Corpus, reader: Reader, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
+    for at in range(0, len(corpus), size):
+        yield reader.read([corpus.document(i) for i in range(at, min(at + size, len(corpus)))])
+
+
+def _lengths(dataset: Any, column: str) -> Ints:
+    chunks = [chunk.value_lengths().to_numpy() for chunk in dataset.data.column(column).chunks]
+    return np.concatenate(chunks).astype(np.int64) if chunks else np.zeros(0, dtype=np.int64)
+
+
+def reached(instances: Instances, tokens: Tokens) -> Bools:
+    """Which instances have a mention of head and of tail within the encoder's reach ``[N]``."""
+    seen = [entity_key(documents, rows.entity) for documents, rows in _all_mentions(tokens)]
+    keys = np.concatenate(seen) if seen else np.zeros(0, dtype=np.int64)
+    head, tail = (entity_key(instances.document, column) for column in (instances.head, instances.tail))
+    return np.isin(head, keys) & np.isin(tail, keys)
+
+
+def describe_loss(corpus_name: str, tokens: Tokens, instances: Instances, kept: Bools) -> str | None:
+    """One line on what truncation lost of a corpus: entities, and labels by relation; None if nothing was."""
+    entities = sum(int(np.unique(entity_key(d, rows.entity)).size) for d, rows in _all_mentions(tokens))
+    lost_entities = int(tokens.entities.sum()) - entities
+    if not lost_entities and kept.all():
+        return None
+    ids, counts = np.unique(instances.relation[~kept], return_counts=True)
+    most = sorted(zip(counts.tolist(), ids.tolist(), strict=True), reverse=True)[:5]
+    named = ", ".join(f"{instances.relations[i]} {count}" for count, i in most)
+    return (
+        f"{corpus_name}: {lost_entities} of {int(tokens.entities.sum())} entities and {int((~kept).sum())} of "
+        f"{len(kept)} labels lie beyond the encoder's reach" + (f" ({named})" if named else "")
+    )
+
+
+def _all_mentions(tokens: Tokens) -> Iterator[tuple[Ints, TokenRows]]:
+    for at in range(0, len(tokens), 1024):
+        documents = np.arange(at, min(at + 1024, len(tokens)))
+        rows = tokens.rows(documents)
+        yield np.repeat(documents, rows.mentions), rows
