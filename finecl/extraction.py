@@ -15,14 +15,14 @@ from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import current
 from finecl.numerics.partition import passes, shares
 from finecl.numerics.ragged import find
-from finecl.optimization import Optimization, check_finite
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.sampling import easiest_first, epoch_order
 from finecl.tokens.candidate_pairs import Among, Asked, ask
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.token_table import Tokens
 from finecl.training.checkpointing import Arrays, Checkpoints, Saved, seed_pass
+from finecl.training.data_order import easiest_first, epoch_order
+from finecl.training.optimizer import Optimization, check_finite
 from finecl.types import Batch, Floats, Instances, Ints
 
 Observe = Callable[[int, Asked, Tensor, Tensor], None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from finecl.sampling import draw_instances, query_tokens
+from finecl.pretraining.queries import draw_instances, query_tokens
 from finecl.tokens.candidate_pairs import Among, ask, instances_of
 from finecl.tokens.markers import blanked
 from finecl.tokens.packing import Packed, pack, with_queries

@@ -15,7 +15,7 @@ from finecl.groups import Group, Rows, Silver, plain_group, queried_group
 from finecl.numerics.keyed_random import generator
 from finecl.numerics.partition import runs, shares
 from finecl.pretraining.mlm_masking import Masked, mask_tokens
-from finecl.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
+from finecl.pretraining.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Generator, Ints, Objective, Pairs, Uids
 

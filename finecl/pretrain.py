@@ -19,10 +19,10 @@ from finecl.distributed.process_group import Ranks, current
 from finecl.encoder import Encoder
 from finecl.errors import TrainingError
 from finecl.gradcache import Pass, PretrainingModel, Step, idle_pass
-from finecl.optimization import Optimization, check_finite
 from finecl.plan import MLM, Pretraining, Work, count_terms
 from finecl.progress import Listener
 from finecl.training.checkpointing import Checkpoints
+from finecl.training.optimizer import Optimization, check_finite
 
 _PATIENCE = 20  # steps after which an objective that never had a term is reported
 

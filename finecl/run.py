@@ -19,11 +19,11 @@ from finecl.config.schema import Settings
 from finecl.distributed import process_group
 from finecl.errors import ModelError, PluginError, SettingsError
 from finecl.model_card import write_cards
-from finecl.optimization import NotFiniteError
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.stages.context import Context
 from finecl.tracking import Tracked, flat_numbers, tracked
+from finecl.training.optimizer import NotFiniteError
 
 RUN, METRICS, OFFENDING = "run.json", "metrics.json", "offending-uids.json"
 LEAVES = {

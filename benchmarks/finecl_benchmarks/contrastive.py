@@ -14,11 +14,11 @@ import torch
 from finecl.config.schema import PretrainSettings
 from finecl.losses import weighted_info_nce
 from finecl.numerics.partition import passes
-from finecl.optimization import Optimization
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.token_rows import TokenRows
 from finecl.tokens.tokenizer import Reader
 from finecl.training.checkpointing import seed_pass
+from finecl.training.optimizer import Optimization
 from finecl.types import Batch, Ints, Pairs
 from finecl_benchmarks.materials import Engine, Precision, Turn, corpus, encoder_of
 

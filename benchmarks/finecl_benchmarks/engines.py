@@ -20,11 +20,11 @@ from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
 from finecl.extraction import Labelled, Training, answers, build_extractor
 from finecl.gradcache import PretrainingModel
-from finecl.optimization import Optimization
 from finecl.pretrain import train_step
 from finecl.progress import Listener
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.tokenizer import Reader
+from finecl.training.optimizer import Optimization
 from finecl.types import Ints
 from finecl_benchmarks import contrastive, scale
 from finecl_benchmarks.materials import DOCUMENTS, Engine, Precision, Turn, encoder_of, labelled, pretraining

@@ -5,7 +5,15 @@ differ. Shape letter: N candidates or instances.
 """
 
 from finecl.metrics.bags import BagScores, bag_facts, bag_scores
-from finecl.metrics.counts import ClassScores, Scores
+from finecl.metrics.by_relation import (
+    GroupScores,
+    MacroScores,
+    frequency_groups,
+    group_scores,
+    macro_scores,
+    scores_by_group,
+)
+from finecl.metrics.counts import ClassScores, Scores, dense_ranks
 from finecl.metrics.docred import (
     DocredScores,
     Fact,
@@ -14,6 +22,7 @@ from finecl.metrics.docred import (
     docred_facts_in_train,
     docred_scores,
 )
+from finecl.metrics.evidence import ReachScores, evidence_scores, reach_scores
 from finecl.metrics.files import (
     read_bag_predictions,
     read_docred_results,
@@ -22,11 +31,7 @@ from finecl.metrics.files import (
     write_docred_results,
     write_labels,
 )
-from finecl.metrics.groups import GroupScores, frequency_groups, group_scores, scores_by_group
-from finecl.metrics.macro import MacroScores, macro_scores
 from finecl.metrics.noise import NoiseScores, noise_scores
-from finecl.metrics.ranks import dense_ranks
-from finecl.metrics.reach import ReachScores, evidence_scores, reach_scores
 from finecl.metrics.semeval import SEMEVAL_LABELS, ClassAverages, SemEvalScores, semeval_scores
 from finecl.metrics.semeval_files import read_semeval_gold, read_semeval_labels, write_semeval_labels
 from finecl.metrics.sentences import SentenceScores, accuracy, sentence_scores, tacred_scores

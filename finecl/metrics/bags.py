@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from finecl.errors import FormatError
+from finecl.metrics.counts import dense_ranks, share_of_highest
 from finecl.metrics.docred import NamedFact
-from finecl.metrics.ranks import dense_ranks, share_of_highest
 from finecl.metrics.thresholds import choose_threshold, precision_recall_auc
 from finecl.types import Bools, Document, Entity, Floats
 

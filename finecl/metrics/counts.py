@@ -1,9 +1,13 @@
-"""Precision, recall and F1 from three counts; 0 where a script would divide by zero."""
+"""Precision, recall and F1 from counts, and ranks with ties."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from finecl.types import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +62,19 @@ def scores_by_class(
         name: scores_of(correct=correct.get(name, 0), predicted=predicted.get(name, 0), gold=gold.get(name, 0))
         for name in names
     }
+
+
+def dense_ranks(noise: Floats) -> Ints:
+    """The place of each number among the distinct numbers, from 0 ``[N]``: finite, in order, equal where they are."""
+    return np.unique(noise, return_inverse=True)[1].ravel().astype(np.int64)
+
+
+def share_of_highest(ranks: Ints, true: Bools, count: int) -> float:
+    """Share of true ones among the ``count`` of highest rank; expected, where equal ranks leave the choice open.
+
+    *Shape:* ``ranks``, ``true`` [N], N >= ``count`` >= 1.
+    """
+    border = np.partition(ranks, -count)[-count]
+    above, tied = ranks > border, ranks == border
+    expected = true[above].sum() + (count - above.sum()) * true[tied].mean()
+    return float(expected / count)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from finecl.metrics.ranks import dense_ranks, share_of_highest
+from finecl.metrics.counts import dense_ranks, share_of_highest
 from finecl.types import Bools, Floats
 
 

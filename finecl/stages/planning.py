@@ -16,12 +16,12 @@ from finecl.distributed.process_group import Ranks
 from finecl.encoder import Encoder
 from finecl.extraction import Training, answers, build_extractor
 from finecl.gradcache import PretrainingModel
-from finecl.optimization import Optimization
 from finecl.plan import Pretraining
 from finecl.pretrain import train_step
 from finecl.progress import Listener
 from finecl.stages.context import Context
 from finecl.stages.pretrain import pretraining
+from finecl.training.optimizer import Optimization
 
 _WARM_UP, _SECONDS = 3, 2.0  # passes that do not count, and how long the others are timed
 

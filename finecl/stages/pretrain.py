@@ -18,7 +18,7 @@ from finecl.tokens.candidate_pairs import Among
 from finecl.tokens.marked_sentences import entity_keys
 from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import Reader
-from finecl.types import Floats
+from finecl.types import Floats, Ints
 
 ENCODER = "encoder"
 
@@ -74,7 +74,10 @@ def _silver(context: Context, reader: Reader, weights: Floats, *, keyed: bool) -
     data = context.labelled("silver", method.text)
     weighting = context.part("weighting", method.weighting, settings.weighting)
     names = context.corpora.names
-    keys = entity_keys(context.corpora.silver, data.tokens) if keyed else (None, None)
+    keys: tuple[Ints | None, Ints | None] = (None, None)
+    if keyed:
+        entities = context.corpora.silver.entities
+        keys = entity_keys(entities.key, entities.first, data.tokens)
     return Silver(
         tokens=data.tokens,
         instances=data.instances,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +15,9 @@ from finecl.errors import ModelError, SettingsError
 from finecl.numerics.ragged import find, pair_key
 from finecl.tokens.alignment import mention_tokens
 from finecl.tokens.markers import Markers, marked_pairs
-from finecl.tokens.token_table import Tokens, token_features
+from finecl.tokens.token_table import Documents, Tokens, token_features
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Instances, Ints
-
-if TYPE_CHECKING:
-    from finecl.corpus.corpus import Corpus
 
 _LAYOUT = 2  # to be raised when the columns change
 
@@ -37,7 +34,7 @@ class Sentences(Tokens):
         )
 
     @classmethod
-    def of(cls, corpus: Corpus, reader: Reader, cache: Path) -> Sentences:
+    def of(cls, corpus: Documents, reader: Reader, cache: Path) -> Sentences:
         """The marked sentences of a corpus, from the cache when the same reader has read it before.
 
         Raises:
@@ -84,7 +81,7 @@ def _number() -> Any:
     return Value("int32")
 
 
-def _chunks(corpus: Corpus, reader: Reader, markers: Markers, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
+def _chunks(corpus: Documents, reader: Reader, markers: Markers, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
     for at in range(0, len(corpus), size):
         pairs: list[Document] = []
         whose: list[tuple[int, int, int]] = []
@@ -117,9 +114,12 @@ def read_pairs(pairs: Sequence[Document], reader: Reader, markers: Markers) -> d
     return rows
 
 
-def entity_keys(corpus: Corpus, tokens: Tokens) -> tuple[Ints, Ints]:
-    """One number for each entity of each row, the same wherever that entity stands, and where each row's begin."""
-    keys, first = corpus.entities.key, corpus.entities.first
+def entity_keys(keys: Ints, first: Ints, tokens: Tokens) -> tuple[Ints, Ints]:
+    """Returns the keys of the entities of each row of ``tokens``, and the number of each row's first entity.
+
+    ``keys`` [entities] and ``first`` [documents] are those of the corpus (``EntityTable.key`` and ``.first``). For
+    tokenized documents they are returned as they are; a marked sentence has two entities, head and tail.
+    """
     if not isinstance(tokens, Sentences):
         return keys, first
     both: Ints = np.stack([keys[first[tokens.document] + entity] for entity in (tokens.head, tokens.tail)], axis=1)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from finecl.types import Ints
 
+TOKEN_COLUMNS = ("input_ids", "sentence_start", "mention_start", "mention_end", "mention_entity")
+"""Columns of a tokenized corpus on disk, one list a row."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRows:

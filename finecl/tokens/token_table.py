@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from finecl.artifacts.files import write_arrow
 from finecl.artifacts.provenance import fingerprint
 from finecl.numerics.ragged import entity_key
-from finecl.tokens.token_rows import TokenRows
-from finecl.tokens.tokenizer import _COLUMNS, Reader
-from finecl.types import Bools, Instances, Ints
+from finecl.tokens.token_rows import TOKEN_COLUMNS, TokenRows
+from finecl.tokens.tokenizer import Reader
+from finecl.types import Bools, Document, Instances, Ints
 
-if TYPE_CHECKING:
-    from finecl.corpus.corpus import Corpus
+
+class Documents(Protocol):
+    """A sequence of documents with a fingerprint of their content; ``finecl.corpus.Corpus`` is one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the content of any document does."""
+        ...
+
+    def __len__(self) -> int:
+        """Returns the number of documents."""
+        ...
+
+    def document(self, index: int) -> Document:
+        """Returns the document of this number, from 0."""
+        ...
 
 
 def _sentences(starts: Ints, column: Any, lengths: Ints) -> Ints:
@@ -48,7 +62,7 @@ class Tokens:
         return len(self.lengths)
 
     @classmethod
-    def of(cls, corpus: Corpus, reader: Reader, cache: Path) -> Tokens:
+    def of(cls, corpus: Documents, reader: Reader, cache: Path) -> Tokens:
         """The tokens of a corpus, from the cache when the same reader has read it before."""
         path = cache / "tokens" / f"{fingerprint(corpus.fingerprint, reader.fingerprint)}.arrow"
         return cls(write_arrow(path, lambda: _chunks(corpus, reader), token_features()))
@@ -56,7 +70,7 @@ class Tokens:
     def rows(self, documents: Ints) -> TokenRows:
         """The documents of these numbers, in this order."""
         table = self._dataset[documents.tolist()]
-        columns = {name: table[name].combine_chunks() for name in _COLUMNS}
+        columns = {name: table[name].combine_chunks() for name in TOKEN_COLUMNS}
         flat = {name: column.flatten().to_numpy().astype(np.int64) for name, column in columns.items()}
         return TokenRows(
             ids=flat["input_ids"],
@@ -90,10 +104,10 @@ def token_features() -> dict[str, Any]:
     """The columns of token rows, as features of a data set."""
     from datasets import List, Value
 
-    return {column: List(Value("int32")) for column in _COLUMNS} | {"entities": Value("int32")}
+    return {column: List(Value("int32")) for column in TOKEN_COLUMNS} | {"entities": Value("int32")}
 
 
-def _chunks(corpus: Corpus, reader: Reader, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
+def _chunks(corpus: Documents, reader: Reader, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
     for at in range(0, len(corpus), size):
         yield reader.read([corpus.document(i) for i in range(at, min(at + size, len(corpus)))])
 

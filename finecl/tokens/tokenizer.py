@@ -12,10 +12,10 @@ from finecl.errors import ModelError
 from finecl.tokens.alignment import mention_tokens, sentence_starts
 from finecl.tokens.markers import Markers
 from finecl.tokens.mention_masking import hidden
+from finecl.tokens.token_rows import TOKEN_COLUMNS
 from finecl.types import Document, Ints, Mentions
 
 _LAYOUT = 2  # to be raised when the columns change: cached files of another layout are not read
-_COLUMNS = ("input_ids", "sentence_start", "mention_start", "mention_end", "mention_entity")
 
 
 class Reader:
@@ -74,7 +74,7 @@ class Reader:
 
         Tokens and mentions beyond ``max_length`` are left out.
         """
-        rows: dict[str, list[Any]] = {column: [] for column in _COLUMNS}
+        rows: dict[str, list[Any]] = {column: [] for column in TOKEN_COLUMNS}
         rows["entities"] = [len(document.entities) for document in documents]
         documents = self.seen(documents)
         for document, encoding in zip(documents, self.encodings(documents), strict=True):

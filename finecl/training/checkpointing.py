@@ -26,7 +26,7 @@ from finecl.distributed.gathered_state import copy_into, gathered_tensor, put_te
 from finecl.distributed.process_group import Ranks
 from finecl.errors import StoppedError
 from finecl.numerics.keyed_random import generator
-from finecl.optimization import Optimization
+from finecl.training.optimizer import Optimization
 from finecl.training.signals import Ear
 
 _TENSORS, _STATE = "state.safetensors", "state.json"

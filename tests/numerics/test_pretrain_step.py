@@ -19,11 +19,11 @@ from finecl.encoder import Encoder
 from finecl.errors import TrainingError
 from finecl.gradcache import PretrainingModel, _represent
 from finecl.groups import Rows, Silver
-from finecl.optimization import NotFiniteError
 from finecl.plan import MLM, Pretraining, Work, count_terms
 from finecl.pretrain import pretrain, train_step
 from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import Reader
+from finecl.training.optimizer import NotFiniteError
 from finecl.types import Objective
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -15,7 +15,7 @@ from finecl.curriculum import difficulties
 from finecl.evidence import train_proxy
 from finecl.extraction import Training
 from finecl.progress import Listener
-from finecl.sampling import easiest_first
+from finecl.training.data_order import easiest_first
 from finecl.types import first_epoch
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from finecl.numerics.keyed_random import generator, uniform
 from finecl.numerics.ragged import ENTITY_BITS, entity_key, find, first_within, offsets, pair_key, ranges, rank_within
-from finecl.sampling import Sampler, draw_instances
+from finecl.pretraining.queries import draw_instances
+from finecl.pretraining.sampling import Sampler
 from finecl.types import Instances, Ints
 
 KEYS = st.lists(st.integers(0, 2**60), max_size=30)

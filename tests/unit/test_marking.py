@@ -163,7 +163,7 @@ def test_the_same_entity_has_the_same_key(reader: Reader, tmp_path: Path) -> Non
     known = Entity(mentions=sentence().entities[0].mentions, id="Q7259")
     named = replace(sentence((0, "met", 1)), entities=(known, sentence().entities[1]))
     corpus, tokens, _ = read([sentence((1, "met", 0)), other, named], reader, tmp_path)
-    keys, first = entity_keys(corpus, tokens)
+    keys, first = entity_keys(corpus.entities.key, corpus.entities.first, tokens)
     (babbage, ada), (second_babbage, second_ada), (q7259, third_babbage) = keys.reshape(-1, 2).tolist()
     assert babbage == second_babbage == third_babbage != ada == second_ada != q7259
     assert first.tolist() == [0, 2, 4]
@@ -228,7 +228,7 @@ def test_a_row_is_blanked_the_same_whatever_stands_beside_it(reader: Reader, tmp
 def test_a_step_contrasts_one_pair_a_sentence(reader: Reader, tmp_path: Path) -> None:
     made = [sentence((0, "met", 1)), sentence((1, "knew", 0), (1, "met", 0)), sentence()]
     corpus, tokens, data = read(made, reader, tmp_path)
-    keys, first = entity_keys(corpus, tokens)
+    keys, first = entity_keys(corpus.entities.key, corpus.entities.first, tokens)
     silver = Silver(
         tokens=tokens,
         instances=data.instances,

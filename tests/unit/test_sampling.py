@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl import samples
-from finecl.sampling import PairSampler, Sampler, entity_pairs, epoch_order, relation_pairs
+from finecl.pretraining.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
+from finecl.training.data_order import epoch_order
 from finecl.types import Instances
 
 

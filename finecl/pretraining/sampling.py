@@ -1,42 +1,16 @@
-"""Which documents a pre-training step holds: a pure function of (seed, step), so resuming needs one integer."""
+"""Which documents a pre-training step holds, as a function of seed and step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from finecl.numerics.keyed_random import generator, uniform
+from finecl.numerics.keyed_random import generator
 from finecl.numerics.ragged import ranges, rank_within
-from finecl.tokens.token_rows import TokenRows
-from finecl.types import Floats, Generator, Instances, Ints, sharing_one
-
-_CHUNK = 50  # steps whose documents are sorted by length together, as in transformers' LengthGroupedSampler
-
-
-def epoch_order(documents: Ints, size: int, seed: int, purpose: str, epoch: int, lengths: Ints | None = None) -> Ints:
-    """The documents of an epoch in the order in which steps of ``size`` take them.
-
-    With ``lengths`` (of these documents) a step's documents are of like length: a shuffle is cut into chunks of many
-    steps, each is sorted, and its steps are shuffled. An incomplete step stays the last one.
-    """
-    draw = generator(seed, purpose, epoch)
-    order = draw.permutation(len(documents))
-    if lengths is None:
-        return documents[order]
-    whole = len(order) // size * size
-    chunks = np.split(order[:whole], range(_CHUNK * size, whole, _CHUNK * size)) if whole else []
-    steps = [step for chunk in chunks for step in chunk[np.argsort(-lengths[chunk], kind="stable")].reshape(-1, size)]
-    mixed = [steps[i] for i in draw.permutation(len(steps))]
-    taken: Ints = documents[np.concatenate([*mixed, order[whole:]])]
-    return taken
-
-
-def easiest_first(documents: Ints, difficulty: Floats) -> Ints:
-    """Documents in the order of their difficulty; those that are as difficult stay as they stood."""
-    found: Ints = documents[np.argsort(difficulty[documents], kind="stable")]
-    return found
+from finecl.training.data_order import epoch_order
+from finecl.types import Generator, Instances, Ints, sharing_one
 
 
 @dataclass(kw_only=True)
@@ -135,23 +109,3 @@ def entity_pairs(document: Ints, head: Ints, tail: Ints, most: int, draw: Genera
     rows = np.concatenate([same, one])
     pairs: Ints = document[rows]
     return pairs
-
-
-def draw_instances(instances: Instances, numbers: Ints, *, seed: int, step: int) -> Ints:
-    """One of the given instances of each document, drawn uniformly; in the order of their documents."""
-    key = uniform(instances.uid[numbers].view(np.int64), seed, "query", step)
-    drawn: Ints = numbers[rank_within(instances.document[numbers], key) == 0]
-    return drawn
-
-
-def query_tokens(rows: TokenRows, heads: Ints, relation_tokens: Sequence[Sequence[int]]) -> list[list[int]]:
-    """What stands in front of each document: the relation's name and the words of the head's first mention."""
-    document = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
-    first_token = np.cumsum(rows.lengths) - rows.lengths
-    queries: list[list[int]] = []
-    for number, (head, name) in enumerate(zip(heads.tolist(), relation_tokens, strict=True)):
-        mentions = np.flatnonzero((document == number) & (rows.entity == head))
-        first = mentions[rows.start[mentions].argmin()]
-        at = first_token[number]
-        queries.append([*name, *rows.ids[at + rows.start[first] : at + rows.end[first]].tolist()])
-    return queries

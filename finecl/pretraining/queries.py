@@ -1,0 +1,32 @@
+"""Queries for entity discrimination: a sampled instance and its query tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from finecl.numerics.keyed_random import uniform
+from finecl.numerics.ragged import rank_within
+from finecl.tokens.token_rows import TokenRows
+from finecl.types import Instances, Ints
+
+
+def draw_instances(instances: Instances, numbers: Ints, *, seed: int, step: int) -> Ints:
+    """One of the given instances of each document, drawn uniformly; in the order of their documents."""
+    key = uniform(instances.uid[numbers].view(np.int64), seed, "query", step)
+    drawn: Ints = numbers[rank_within(instances.document[numbers], key) == 0]
+    return drawn
+
+
+def query_tokens(rows: TokenRows, heads: Ints, relation_tokens: Sequence[Sequence[int]]) -> list[list[int]]:
+    """What stands in front of each document: the relation's name and the words of the head's first mention."""
+    document = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
+    first_token = np.cumsum(rows.lengths) - rows.lengths
+    queries: list[list[int]] = []
+    for number, (head, name) in enumerate(zip(heads.tolist(), relation_tokens, strict=True)):
+        mentions = np.flatnonzero((document == number) & (rows.entity == head))
+        first = mentions[rows.start[mentions].argmin()]
+        at = first_token[number]
+        queries.append([*name, *rows.ids[at + rows.start[first] : at + rows.end[first]].tolist()])
+    return queries
