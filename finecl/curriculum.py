@@ -11,7 +11,7 @@ import numpy as np
 
 from finecl.config.schema import ProxySettings
 from finecl.evidence import train_proxy
-from finecl.extraction import Labelled
+from finecl.extraction.examples import Labelled
 from finecl.progress import Listener
 from finecl.training.checkpointing import Checkpoints
 from finecl.types import Floats, first_epoch

@@ -14,7 +14,9 @@ from torch import Tensor
 from finecl.config.schema import ProxySettings
 from finecl.distributed.process_group import Ranks, current
 from finecl.errors import TrainingError
-from finecl.extraction import Labelled, Training, answers
+from finecl.extraction.examples import Labelled
+from finecl.extraction.loop import Training
+from finecl.extraction.prediction import answers
 from finecl.losses import against
 from finecl.progress import Listener
 from finecl.suspects import Suspects, find_suspects

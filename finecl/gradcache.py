@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.distributed.parallel import Parallel
-from finecl.encoder import Encoder
 from finecl.groups import Rows
-from finecl.memory import trim_heap
+from finecl.models.cpu import trim_heap
+from finecl.models.encoder import Encoder
 from finecl.numerics.partition import passes, runs
 from finecl.plan import Work
 from finecl.pretraining.mlm_masking import Masked

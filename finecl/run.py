@@ -18,7 +18,7 @@ from finecl.config.resolve import from_dict
 from finecl.config.schema import Settings
 from finecl.distributed import process_group
 from finecl.errors import ModelError, PluginError, SettingsError
-from finecl.model_card import write_cards
+from finecl.models.card import write_cards
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.stages.context import Context

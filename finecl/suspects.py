@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finecl.distributed.process_group import current
-from finecl.extraction import Labelled, answers
+from finecl.extraction.examples import Labelled
+from finecl.extraction.prediction import answers
 from finecl.numerics.ragged import find, pair_key
 from finecl.types import Bools, Floats, Ints
 

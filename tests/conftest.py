@@ -13,9 +13,9 @@ import hypothesis
 import pytest
 import torch
 
-from finecl.checkpoints import load_encoder
 from finecl.config.schema import ModelSettings
-from finecl.encoder import Encoder
+from finecl.models.encoder import Encoder
+from finecl.models.pretrained import load_encoder
 from finecl.tokens.tokenizer import Reader
 from tests import tiny
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from finecl.corpus.corpus import Corpus
-from finecl.extraction import Labelled
+from finecl.extraction.examples import Labelled
 from finecl.tokens.token_table import Tokens
 from finecl.tokens.tokenizer import Reader
 from finecl.types import NO_RELATION, Document, Entity, Ints, Label, Mention, Table

@@ -75,7 +75,7 @@ def sentence_transformers(precision: Precision) -> Engine:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 
-    from finecl.checkpoints import find_model
+    from finecl.models.pretrained import find_model
 
     _, reader = encoder_of(precision)
     model = SentenceTransformer(find_model("minilm"), device="cpu")

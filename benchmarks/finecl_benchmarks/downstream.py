@@ -11,13 +11,13 @@ import numpy as np
 
 from finecl import registry as plugins
 from finecl.artifacts.provenance import environment
-from finecl.checkpoints import load_encoder
 from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.corpus.corpus import Corpus
 from finecl.data.split import low_resource, random_shares
-from finecl.extraction import Labelled, build_extractor
-from finecl.finetune import Finetuned, Scored, finetune, score_pairs
+from finecl.extraction.examples import Labelled
+from finecl.extraction.finetune import Finetuned, finetune
+from finecl.extraction.prediction import Scored, score_pairs
 from finecl.inputs import cache_directory, read_corpus
 from finecl.metrics import (
     counts_by_document,
@@ -29,6 +29,8 @@ from finecl.metrics import (
     sentence_scores,
     tacred_scores,
 )
+from finecl.models.extractor import build_extractor
+from finecl.models.pretrained import load_encoder
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.tokens.marked_sentences import Sentences

@@ -14,12 +14,15 @@ import numpy as np
 import torch
 
 from finecl import registry as plugins
-from finecl.checkpoints import find_model
 from finecl.config.schema import ProxySettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
-from finecl.extraction import Labelled, Training, answers, build_extractor
+from finecl.extraction.examples import Labelled
+from finecl.extraction.loop import Training
+from finecl.extraction.prediction import answers
 from finecl.gradcache import PretrainingModel
+from finecl.models.extractor import build_extractor
+from finecl.models.pretrained import find_model
 from finecl.pretrain import train_step
 from finecl.progress import Listener
 from finecl.tokens.packing import Packed, pack

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from finecl.checkpoints import load_encoder
 from finecl.config.schema import Settings
 from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
-from finecl.extraction import Labelled, pair_vectors
+from finecl.extraction.examples import Labelled
+from finecl.extraction.prediction import pair_vectors
 from finecl.inputs import cache_directory, read_corpus
+from finecl.models.pretrained import load_encoder
 from finecl.registry import Registry
 from finecl.tokens.marked_sentences import Sentences
 from finecl.types import Floats, Ints

@@ -30,13 +30,12 @@ import torch
 from finecl import registry as plugins
 from finecl.artifacts.files import write_json
 from finecl.artifacts.provenance import environment
-from finecl.checkpoints import load_encoder
 from finecl.config.schema import ModelSettings
 from finecl.data.source import Source
-from finecl.extraction import build_extractor
-from finecl.extractor_files import ENCODER, save_extractor
 from finecl.inference import RelationExtractor
 from finecl.inference.rows import document_rows, every_pair, token_rows
+from finecl.models.extractor import ENCODER, build_extractor, save_extractor
+from finecl.models.pretrained import load_encoder
 from finecl.numerics.partition import passes
 from finecl.tokens.packing import pack
 from finecl.types import Batch, Document

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import numpy as np
 
 from finecl import registry as plugins
-from finecl.checkpoints import load_encoder
 from finecl.config.schema import DataSettings, ModelSettings, PretrainSettings
 from finecl.corpus.corpus import Corpus
-from finecl.encoder import Encoder
-from finecl.extraction import Labelled
+from finecl.extraction.examples import Labelled
 from finecl.groups import Silver
 from finecl.inputs import cache_directory, read_corpus
+from finecl.models.encoder import Encoder
+from finecl.models.pretrained import load_encoder
 from finecl.plan import MLM, Pretraining
 from finecl.tokens.token_table import Tokens, reached
 from finecl.tokens.tokenizer import Reader

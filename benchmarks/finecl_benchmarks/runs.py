@@ -20,8 +20,8 @@ from finecl.data.corrupt import Noise
 from finecl.data.leakage import HeldOut, Leaks, without_leaks
 from finecl.data.source import Source
 from finecl.data.split import low_resource, numbered
-from finecl.extractor_files import CARD
 from finecl.inputs import recognise
+from finecl.models.extractor import CARD
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.run import Run

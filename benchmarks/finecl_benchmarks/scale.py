@@ -15,7 +15,7 @@ from typing import Any
 
 from finecl import registry as plugins
 from finecl.config.schema import DataSettings
-from finecl.extraction import Labelled
+from finecl.extraction.examples import Labelled
 from finecl.inputs import cache_directory, read_corpus, recognise
 from finecl.tokens.token_table import Tokens
 from finecl_benchmarks.materials import Engine, documents_file, encoder_of, pretraining_of

@@ -17,10 +17,13 @@ from finecl import registry as plugins
 from finecl.artifacts.provenance import environment
 from finecl.data.corrupt import Kind
 from finecl.errors import SettingsError
-from finecl.extraction import Labelled, build_extractor, train_on
-from finecl.finetune import finetune, score_pairs
+from finecl.extraction.examples import Labelled
+from finecl.extraction.finetune import finetune
+from finecl.extraction.loop import train_on
+from finecl.extraction.prediction import score_pairs
 from finecl.inputs import read_corpus
 from finecl.metrics import docred_scores
+from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import pair_key
 from finecl.progress import Listener
 from finecl.stages.context import Context

@@ -58,7 +58,7 @@ def load_reader(name: str, max_length: int) -> Reader:
     """
     from transformers import AutoTokenizer
 
-    from finecl.checkpoints import find_model
+    from finecl.models.pretrained import find_model
 
     try:
         return Reader(AutoTokenizer.from_pretrained(find_model(name), use_fast=True), max_length)

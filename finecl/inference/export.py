@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from finecl import registry as plugins
 from finecl.errors import ModelError, SettingsError
-from finecl.extractor_files import load_extractor, read_card
 from finecl.inference.loading import model_settings
 from finecl.inference.onnx import FINGERPRINT, PAD
 from finecl.inference.places import find_extractor
+from finecl.models.extractor import load_extractor, read_card
 from finecl.types import Batch
 
 INPUTS = ("input_ids", "pool", "start", "head", "tail")

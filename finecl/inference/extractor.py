@@ -10,17 +10,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from finecl.calibration import Calibration
 from finecl.errors import SettingsError
-from finecl.extractor_files import thresholds_of
+from finecl.extraction.calibration import Calibration
+from finecl.extraction.type_constraints import TypeConstraints, TypeTriples
 from finecl.inference.backends import Backend, score_rows
-from finecl.inference.constraints import TypeConstraints, TypeTriples
 from finecl.inference.finders import Finder, finder, with_entities
 from finecl.inference.given import read
 from finecl.inference.loading import load
 from finecl.inference.places import find_extractor
 from finecl.inference.rows import document_rows, every_pair, labelled_pairs, sentence_rows
 from finecl.inference.triples import Choice, Found, Triple
+from finecl.models.extractor import thresholds_of
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Ints
 

@@ -12,8 +12,8 @@ import torch
 from finecl import registry as plugins
 from finecl.config.schema import ModelSettings
 from finecl.errors import SettingsError
-from finecl.extractor_files import CARD, ENCODER, load_extractor, read_card
 from finecl.inference.backends import Backend, TorchBackend
+from finecl.models.extractor import CARD, ENCODER, load_extractor, read_card
 from finecl.registry import Registry
 from finecl.tokens.tokenizer import Reader
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from finecl.errors import ModelError
-from finecl.extractor_files import CARD
+from finecl.models.extractor import CARD
 
 _RUN, _VARIANT = "extractor", "pretrained"
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")

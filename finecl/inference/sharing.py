@@ -10,8 +10,8 @@ from typing import Any
 from finecl import registry as plugins
 from finecl.artifacts.files import read_json, replacing_directory, write_json, write_text
 from finecl.errors import ModelError
-from finecl.extractor_files import ENCODER, read_card
-from finecl.model_card import README, extractor_card, model_card
+from finecl.models.card import README, extractor_card, model_card
+from finecl.models.extractor import ENCODER, read_card
 
 RECORDS = {"run.json": "finecl_run.json", "metrics.json": "finecl_metrics.json"}
 """Records of a run, and how they are called beside a saved extractor."""

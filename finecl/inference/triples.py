@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from finecl.calibration import Calibration
+from finecl.extraction.calibration import Calibration
 from finecl.numerics.ragged import pair_key
 from finecl.types import Bools, Document, Floats, Ints
 

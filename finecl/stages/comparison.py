@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finecl.extraction import Labelled, pair_vectors
+from finecl.extraction.examples import Labelled
+from finecl.extraction.prediction import pair_vectors
 from finecl.metrics import dense_ranks
 from finecl.numerics.ragged import find
 from finecl.registry import Part

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from finecl.artifacts.provenance import fingerprint
-from finecl.checkpoints import find_model, load_encoder
 from finecl.config.resolve import read_compat
 from finecl.config.schema import Settings
 from finecl.corpus.corpus import Corpus, rare_relations
 from finecl.distributed.process_group import Ranks, current
-from finecl.encoder import Encoder
 from finecl.errors import SettingsError
-from finecl.extraction import Labelled
+from finecl.extraction.examples import Labelled
 from finecl.inputs import SPLITS, Corpora, cache_directory, load_corpora
+from finecl.models.encoder import Encoder
+from finecl.models.pretrained import find_model, load_encoder
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.tokens.marked_sentences import Sentences
@@ -177,7 +177,7 @@ class Context:
     @property
     def precision(self) -> str:
         """What the encoder computes in, in words."""
-        from finecl.encoder import Precision
+        from finecl.models.precision import Precision
 
         chosen = Precision.choose(self.settings.model.precision, self.settings.model.device)
         return f"{'bf16' if chosen.bf16 else 'float32'} on {chosen.device}"

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from finecl.artifacts.provenance import fingerprint
-from finecl.calibration import Calibration, calibration_errors
-from finecl.extraction import Labelled
-from finecl.extractor_files import load_extractor, thresholds_of
-from finecl.finetune import Scored, score_pairs
+from finecl.extraction.calibration import Calibration, calibration_errors
+from finecl.extraction.examples import Labelled
+from finecl.extraction.prediction import Scored, score_pairs
 from finecl.metrics import (
     docred_facts_in_train,
     docred_scores,
@@ -17,6 +16,7 @@ from finecl.metrics import (
     precision_recall_auc,
     write_docred_results,
 )
+from finecl.models.extractor import load_extractor, thresholds_of
 from finecl.stages.context import Context
 from finecl.stages.extractors import EXTRACTOR, VARIANTS
 from finecl.stages.finetune import finetune_fingerprint

@@ -11,10 +11,10 @@ from finecl.artifacts.files import read_json
 from finecl.artifacts.provenance import fingerprint
 from finecl.curriculum import difficulties
 from finecl.errors import SettingsError
-from finecl.extraction import Labelled, build_extractor
-from finecl.extractor_files import CARD, load_extractor, save_extractor
-from finecl.finetune import finetune
-from finecl.inference.constraints import type_triples
+from finecl.extraction.examples import Labelled
+from finecl.extraction.finetune import finetune
+from finecl.extraction.type_constraints import type_triples
+from finecl.models.extractor import CARD, build_extractor, load_extractor, save_extractor
 from finecl.stages.context import Context
 from finecl.types import Floats
 

@@ -19,8 +19,11 @@ from finecl.corpus.entity_table import TypeMatched
 from finecl.distributed.process_group import current
 from finecl.errors import PluginError
 from finecl.evidence import ProxyRun, train_proxy
-from finecl.extraction import Labelled, answers, build_extractor, pair_vectors, train_on
+from finecl.extraction.examples import Labelled
+from finecl.extraction.loop import train_on
+from finecl.extraction.prediction import answers, pair_vectors
 from finecl.inputs import cache_directory
+from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import find
 from finecl.stages.context import Context
 from finecl.stages.extractors import made_from, plain_extractor

@@ -13,9 +13,11 @@ import torch
 
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
-from finecl.encoder import Encoder
-from finecl.extraction import Training, answers, build_extractor
+from finecl.extraction.loop import Training
+from finecl.extraction.prediction import answers
 from finecl.gradcache import PretrainingModel
+from finecl.models.encoder import Encoder
+from finecl.models.extractor import build_extractor
 from finecl.plan import Pretraining
 from finecl.pretrain import train_step
 from finecl.progress import Listener

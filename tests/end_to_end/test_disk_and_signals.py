@@ -28,7 +28,7 @@ TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "suspects.p
     [
         ("finecl.artifacts.files.os.getpid", set()),  # run.json
         ("finecl.stages.score.pq.write_table", {"run.json"}),
-        ("finecl.checkpoints.test_vector", {"run.json", "metrics.json", *TABLES}),
+        ("finecl.models.pretrained.test_vector", {"run.json", "metrics.json", *TABLES}),
         (
             "finecl.report.numbers.tiles",
             {"run.json", "metrics.json", *TABLES, "encoder", "extractor", "predictions"},

@@ -85,7 +85,7 @@ def test_transformers_loads_the_encoder(straight: Path) -> None:
 def test_an_extractor_can_be_used_by_what_is_saved(straight: Path) -> None:
     from finecl import registry
     from finecl.config.schema import ModelSettings
-    from finecl.extractor_files import load_extractor
+    from finecl.models.extractor import load_extractor
 
     saved = load_extractor(straight / "extractor" / "pretrained", registry.load(), ModelSettings())
     assert saved.card["relations"]

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 
 from finecl import registry as plugins
-from finecl.calibration import Calibration
-from finecl.checkpoints import load_encoder
 from finecl.config.schema import ModelSettings
-from finecl.extraction import build_extractor
-from finecl.extractor_files import save_extractor
+from finecl.extraction.calibration import Calibration
+from finecl.models.extractor import build_extractor, save_extractor
+from finecl.models.pretrained import load_encoder
 from finecl.types import Document, Entity
 
 RELATIONS = ("P0", "P1", "P2")

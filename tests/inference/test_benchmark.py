@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from finecl_benchmarks import inference
 
-from finecl.checkpoints import load_encoder
 from finecl.config.schema import ModelSettings
+from finecl.models.pretrained import load_encoder
 from tests import tiny
 
 

@@ -16,9 +16,9 @@ import finecl
 from finecl import registry as plugins
 from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError, SettingsError
-from finecl.extractor_files import load_extractor
-from finecl.finetune import score_pairs
+from finecl.extraction.prediction import score_pairs
 from finecl.inference import RelationExtractor, Triple
+from finecl.models.extractor import load_extractor
 from finecl.types import Document
 from tests import tiny
 from tests.inference import made

@@ -11,7 +11,7 @@ import pytest
 from finecl import registry as plugins
 from finecl.errors import ModelError
 from finecl.inference import RelationExtractor
-from finecl.model_card import model_card, write_cards
+from finecl.models.card import model_card, write_cards
 from tests import tiny
 from tests.inference import made
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from finecl.dropout import CPUDropout, quicken_dropout
+from finecl.models.cpu import CPUDropout, quicken_dropout
 from tests.conftest import LoadTiny
 
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from transformers import AutoModel
 
-from finecl.attention import choose_packing, packed_attention, told_lengths
-from finecl.encoder import Encoder, Precision
+from finecl.models.attention import choose_packing, packed_attention, told_lengths
+from finecl.models.encoder import Encoder
+from finecl.models.precision import Precision
 from finecl.tokens.packing import pack
 from finecl.tokens.token_table import Tokens
 from finecl.tokens.tokenizer import Reader
@@ -159,7 +160,7 @@ def test_bf16_rows_are_rounded_up_and_the_padding_is_not_learned_from(
 ) -> None:
     found: list[tuple[int, Tensor, dict[str, Tensor]]] = []
     for rows in (64, 1):
-        monkeypatch.setattr("finecl.encoder._ROWS", rows)
+        monkeypatch.setattr("finecl.models.encoder._ROWS", rows)
         encoder, reader = load_tiny(family)
         encoder.precision = Precision(device="cpu", bf16=True)
         batch = packed_batch(encoder.train(), read_texts(reader, tmp_path))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finecl.extraction import Labelled
+from finecl.extraction.examples import Labelled
 from finecl.groups import Silver, plain_group, queried_group
 from finecl.numerics.partition import passes
 from finecl.tokens.candidate_pairs import Asked, all_pairs, ask

@@ -15,10 +15,10 @@ from finecl import samples
 from finecl.config.schema import PretrainSettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
-from finecl.encoder import Encoder
 from finecl.errors import TrainingError
 from finecl.gradcache import PretrainingModel, _represent
 from finecl.groups import Rows, Silver
+from finecl.models.encoder import Encoder
 from finecl.plan import MLM, Pretraining, Work, count_terms
 from finecl.pretrain import pretrain, train_step
 from finecl.tokens.token_table import reached

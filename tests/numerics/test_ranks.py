@@ -13,12 +13,12 @@ from finecl_erica.entity_discrimination import EntityDiscrimination
 from finecl_erica.relation_discrimination import RelationDiscrimination
 from finecl_extractors.bilinear import Bilinear
 
-from finecl.checkpoints import load_encoder
 from finecl.config.schema import FinetuneSettings, ModelSettings, PretrainSettings, ProxySettings
 from finecl.distributed.gathered_state import tensors_of
 from finecl.evidence import train_proxy
-from finecl.finetune import finetune
+from finecl.extraction.finetune import finetune
 from finecl.groups import Silver
+from finecl.models.pretrained import load_encoder
 from finecl.plan import MLM, Pretraining
 from finecl.pretrain import pretrain
 from finecl.tokens.token_table import reached

@@ -15,7 +15,9 @@ from finecl_extractors.heads import distance_buckets
 from finecl.config.schema import ProxySettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
-from finecl.extraction import Labelled, Training, answers, question
+from finecl.extraction.examples import Labelled, question
+from finecl.extraction.loop import Training
+from finecl.extraction.prediction import answers
 from finecl.progress import Listener
 from tests import tiny
 from tests.conftest import LoadTiny

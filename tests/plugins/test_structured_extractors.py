@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from finecl import registry
 from finecl.config.schema import FinetuneSettings, ModelSettings
 from finecl.errors import ModelError, SettingsError
-from finecl.extraction import Labelled, build_extractor, question, train_on
-from finecl.extractor_files import load_extractor, save_extractor
-from finecl.finetune import score_pairs
+from finecl.extraction.examples import Labelled, question
+from finecl.extraction.loop import train_on
+from finecl.extraction.prediction import score_pairs
+from finecl.models.extractor import build_extractor, load_extractor, save_extractor
 from finecl.types import Batch
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from finecl.calibration import Calibration, Kind, calibration_errors, expected_calibration_error, fit_calibration
+from finecl.extraction.calibration import (
+    Calibration,
+    Kind,
+    calibration_errors,
+    expected_calibration_error,
+    fit_calibration,
+)
 from finecl.types import Bools, Floats
 
 

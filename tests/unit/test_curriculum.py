@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finecl.config.schema import FinetuneSettings, ProxySettings
 from finecl.curriculum import difficulties
 from finecl.evidence import train_proxy
-from finecl.extraction import Training
+from finecl.extraction.loop import Training
 from finecl.progress import Listener
 from finecl.training.data_order import easiest_first
 from finecl.types import first_epoch

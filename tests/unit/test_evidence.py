@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
 from finecl.evidence import Recorder, judge, train_proxy
-from finecl.extraction import Labelled
+from finecl.extraction.examples import Labelled
 from finecl.tokens.candidate_pairs import Asked
 from finecl.types import Dynamics, Evidence, first_epoch
 from tests import tiny

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
-from finecl.extraction import Labelled
+from finecl.extraction.examples import Labelled
 from finecl.groups import Silver, plain_group
 from finecl.tokens.marked_sentences import Sentences, entity_keys
 from finecl.tokens.markers import ADDED, UNUSED, Markers, blanked, marked_pairs
@@ -94,8 +94,8 @@ def test_two_entities_without_a_label_are_a_pair_and_three_are_not() -> None:
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
 def test_every_family_has_markers_or_gets_them(load_tiny: LoadTiny, models: dict[str, Path], family: str) -> None:
-    from finecl.checkpoints import load_encoder
     from finecl.config.schema import ModelSettings
+    from finecl.models.pretrained import load_encoder
 
     encoder, reader, _ = load_encoder(ModelSettings(name=str(models[family]), device="cpu"), markers=True)
     assert reader.markers

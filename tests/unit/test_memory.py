@@ -6,7 +6,7 @@ import platform
 
 import pytest
 
-from finecl.memory import tune_malloc
+from finecl.models.cpu import tune_malloc
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import StoppedError
 from finecl.evidence import train_proxy
-from finecl.finetune import finetune
+from finecl.extraction.finetune import finetune
 from finecl.pretrain import pretrain
 from finecl.progress import Listener
 from finecl.training.checkpointing import Checkpoints

@@ -9,7 +9,8 @@ import pytest
 import torch
 from finecl_extractors.bilinear import Bilinear
 
-from finecl.extraction import Labelled, answers
+from finecl.extraction.examples import Labelled
+from finecl.extraction.prediction import answers
 from finecl.suspects import SUSPECTS, Suspects, Unsuspected, find_suspects
 from finecl.tokens.candidate_pairs import ask
 from finecl.tokens.packing import pack

@@ -1,4 +1,4 @@
-"""Training an extractor on labelled documents, and asking it about others. Serves the proxy and fine-tuning."""
+"""The training loop of an extractor."""
 
 from __future__ import annotations
 
@@ -13,89 +13,17 @@ from torch import Tensor
 from finecl.config.schema import FinetuneSettings, ProxySettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import current
+from finecl.extraction.examples import Labelled, Question, question
 from finecl.numerics.partition import passes, shares
-from finecl.numerics.ragged import find
 from finecl.progress import Listener
-from finecl.registry import Registry
-from finecl.tokens.candidate_pairs import Among, Asked, ask
-from finecl.tokens.packing import Packed, pack
-from finecl.tokens.token_table import Tokens
+from finecl.tokens.candidate_pairs import Asked
 from finecl.training.checkpointing import Arrays, Checkpoints, Saved, seed_pass
 from finecl.training.data_order import easiest_first, epoch_order
 from finecl.training.optimizer import Optimization, check_finite
-from finecl.types import Batch, Floats, Instances, Ints
+from finecl.types import Floats, Ints
 
 Observe = Callable[[int, Asked, Tensor, Tensor], None]
 """Is shown each training forward pass, before its update: epoch, pairs, logits and labels ``[P, R]``."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """A corpus as an extractor meets it. ``among`` says which pairs may be drawn as no-relation pairs in training."""
-
-    tokens: Tokens
-    instances: Instances
-    among: Among | None = None
-
-    @property
-    def relations(self) -> int:
-        """Number of logits: the relations, and no-relation as the last."""
-        return len(self.instances.relations) + 1
-
-    def part(self, documents: Ints) -> Labelled:
-        """Some of the documents (numbers in rising order), numbered anew from 0, with their labels."""
-        at, whole = find(documents, self.instances.document), self.among
-        among: Among | None = None
-        if whole is not None:
-            among = lambda document, head, tail: whole(documents[document], head, tail)  # noqa: E731
-        return Labelled(
-            tokens=self.tokens.part(documents), instances=self.instances.part(at >= 0, document=at), among=among
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """One encoder pass: the pairs asked about, as integers and as tensors; ``labels_PR`` is multi-hot.
-
-    ``documents`` are the documents' numbers in their corpus.
-    """
-
-    documents: Ints
-    packed: Packed
-    asked: Asked
-    batch: Batch
-    labels_PR: Tensor
-
-
-def build_extractor(registry: Registry, name: str, settings: dict[str, Any], encoder: Any, relations: int) -> Any:
-    """An extractor on its encoder's device; ``settings`` that it does not have are left to those that do."""
-    encoder.freeze_head()
-    part = registry.part("extractor", name)
-    if not getattr(part.factory, "reads_encoder", True):
-        encoder.requires_grad_(False)
-    loss = {"loss": settings["loss"]} if "loss" in part.settings and settings.get("loss") else {}
-    own = {key: value for key, value in settings.items() if key != "loss"}
-    return part.create(encoder, relations, **(loss | own)).to(encoder.precision.device)
-
-
-def question(
-    extractor: Any, data: Labelled, documents: Ints, *, negatives: float | None, seed: int, epoch: int
-) -> Question:
-    """The pairs of some documents: the labelled ones, and all (None) or a draw of the others."""
-    packed = pack(data.tokens.rows(documents))
-    marked = data.tokens.marked
-    among = data.among if negatives else None
-    asked = ask(
-        packed, data.instances, documents, marked=marked, among=among, negatives=negatives, seed=seed, epoch=epoch
-    )
-    batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=extractor.encoder.first_position)
-    labels = torch.zeros(len(asked), data.relations)
-    labels[torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I)] = 1.0
-    labels[:, -1] = (labels.sum(dim=1) == 0).float()
-    device = extractor.encoder.precision.device
-    return Question(
-        documents=documents, packed=packed, asked=asked, batch=batch.to(device), labels_PR=labels.to(device)
-    )
 
 
 @dataclass(kw_only=True)
@@ -219,48 +147,3 @@ def train_on(
     )
     for _ in training.epochs():
         pass
-
-
-@torch.no_grad()
-def pair_vectors(encoder: Any, data: Labelled, *, max_tokens: int | None = None) -> Floats:
-    """Head and tail of each instance, side by side ``[N, 2 H]``; NaN where one is beyond the encoder's reach."""
-    encoder.eval()
-    lengths, most = data.tokens.lengths, encoder.precision.pass_tokens(max_tokens)
-    found = np.full((len(data.instances), 2 * encoder.hidden_size), -np.inf, dtype=np.float32)
-    mine = np.argsort(lengths, kind="stable")
-    mine = mine[shares(lengths[mine], current().size)[current().rank]]
-    for run in passes(lengths[mine], most):
-        documents = np.sort(mine[run])
-        packed = pack(data.tokens.rows(documents))
-        asked = ask(packed, data.instances, documents, marked=data.tokens.marked, at_most=0)
-        batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=encoder.first_position)
-        batch = batch.to(encoder.precision.device)
-        entities_VH = encoder.entities(encoder(batch), batch)
-        vectors = torch.cat([entities_VH[batch.head_P], entities_VH[batch.tail_P]], dim=1)
-        found[asked.instance_I] = vectors.cpu().numpy()[asked.pair_I]
-    current().merge(found, "max")
-    found[np.isneginf(found).all(axis=1)] = np.nan
-    return found
-
-
-@torch.no_grad()
-def answers(
-    extractor: Any, data: Labelled, documents: Ints, *, max_tokens: int | None = None, every_pair: bool
-) -> Iterator[tuple[Ints, Asked, Tensor, Tensor]]:
-    """Asks a trained extractor about every pair, or only the labelled ones, of each document of this rank's share.
-
-    Yields the documents of a pass, the pairs asked, their logits and labels ``[P, R]``.
-    """
-    extractor.eval()
-    ranks = current()
-    mine = documents[shares(data.tokens.lengths[documents], ranks.size)[ranks.rank]]
-    by_length = mine[np.argsort(data.tokens.lengths[mine], kind="stable")]
-    most = extractor.encoder.precision.pass_tokens(max_tokens)
-    todo = [np.sort(by_length[run]) for run in passes(data.tokens.lengths[by_length], most)]
-    for number in range(ranks.most(len(todo))):  # ranks that share the weights all make as many passes
-        some = todo[number] if number < len(todo) else documents[:1]
-        q = question(extractor, data, some, negatives=None if every_pair else 0.0, seed=0, epoch=0)
-        if len(q.asked):
-            logits_PR = extractor(q.batch)
-            if number < len(todo):
-                yield some, q.asked, logits_PR, q.labels_PR

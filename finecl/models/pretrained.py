@@ -14,13 +14,13 @@ from typing import Any
 import torch
 
 from finecl.artifacts.files import replacing_directory
-from finecl.attention import IMPLEMENTATIONS, choose_packing
 from finecl.config.schema import ModelSettings
 from finecl.distributed.gathered_state import tensors_of
-from finecl.dropout import quicken_dropout
-from finecl.encoder import Encoder, Precision
 from finecl.errors import ModelError
-from finecl.memory import tune_malloc
+from finecl.models.attention import IMPLEMENTATIONS, choose_packing
+from finecl.models.cpu import quicken_dropout, tune_malloc
+from finecl.models.encoder import Encoder
+from finecl.models.precision import Precision
 from finecl.tokens.markers import ADDED, Markers
 from finecl.tokens.tokenizer import Reader
 

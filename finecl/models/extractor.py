@@ -11,11 +11,10 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 
 from finecl.artifacts.files import read_json, replacing_directory, write_json
-from finecl.checkpoints import load_encoder, save_encoder
 from finecl.config.schema import ModelSettings
 from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import ModelError
-from finecl.extraction import build_extractor
+from finecl.models.pretrained import load_encoder, save_encoder
 from finecl.registry import Registry
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Floats
@@ -86,3 +85,14 @@ def thresholds_of(card: Mapping[str, Any]) -> Floats:
     own = card.get("thresholds") or {}
     found = [own.get(relation, everywhere) for relation in card["relations"]]
     return np.array([np.inf if value is None else value for value in found], dtype=np.float32)
+
+
+def build_extractor(registry: Registry, name: str, settings: dict[str, Any], encoder: Any, relations: int) -> Any:
+    """An extractor on its encoder's device; ``settings`` that it does not have are left to those that do."""
+    encoder.freeze_head()
+    part = registry.part("extractor", name)
+    if not getattr(part.factory, "reads_encoder", True):
+        encoder.requires_grad_(False)
+    loss = {"loss": settings["loss"]} if "loss" in part.settings and settings.get("loss") else {}
+    own = {key: value for key, value in settings.items() if key != "loss"}
+    return part.create(encoder, relations, **(loss | own)).to(encoder.precision.device)

@@ -2,84 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from finecl.calibration import calibration_errors, fit_calibration
 from finecl.config.schema import FinetuneSettings
 from finecl.distributed.gathered_state import put_tensors, tensors_of
-from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
-from finecl.extraction import Labelled, Training, answers
-from finecl.metrics import Fact, Threshold, choose_threshold
-from finecl.numerics.ragged import pair_key
+from finecl.extraction.calibration import calibration_errors, fit_calibration
+from finecl.extraction.examples import Labelled
+from finecl.extraction.loop import Training
+from finecl.extraction.prediction import Scored, score_pairs
+from finecl.metrics import Threshold, choose_threshold
 from finecl.progress import Listener
-from finecl.tokens.marked_sentences import Sentences
-from finecl.tokens.token_table import Tokens
 from finecl.training.checkpointing import Checkpoints, Saved
-from finecl.types import Bools, Floats, Ints
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scored:
-    """Scores of every relation for every entity pair of some documents; the last column, no-relation, is gone.
-
-    *Shape:* ``document``, ``head``, ``tail`` [P]; ``scores_PR`` [P, relations].
-    """
-
-    document: Ints
-    head: Ints
-    tail: Ints
-    scores_PR: Floats
-    marked: bool = False
-
-    def correct(self, data: Labelled) -> Bools:
-        """Which scores belong to a gold label ``[P, relations]``."""
-        found = np.zeros(self.scores_PR.shape, dtype=np.bool_)
-        keys = pair_key(self.document, self.head, self.tail)
-        order = np.argsort(keys)
-        gold = data.instances
-        wanted = pair_key(gold.document, gold.head, gold.tail)
-        at = np.searchsorted(keys, wanted, sorter=order)
-        at = order[np.minimum(at, len(keys) - 1)] if len(keys) else at
-        there = keys[at] == wanted if len(keys) else np.zeros(len(wanted), dtype=np.bool_)
-        found[at[there], gold.relation[there]] = True
-        return found
-
-    def placed(self, tokens: Tokens) -> Scored:
-        """The same with the documents and entities of the corpus, where it was marked sentences that were asked."""
-        if not isinstance(tokens, Sentences):
-            return self
-        row = self.document
-        return replace(self, document=tokens.document[row], head=tokens.head[row], tail=tokens.tail[row])
-
-    def predicted(self, threshold: float | Floats) -> Bools:
-        """Which relations are predicted ``[P, relations]``: those that score at least ``threshold``, one or one each.
-
-        Of a marked sentence that is the best one alone, and only if it scores above 0: it has one relation or none.
-        """
-        if not self.marked:
-            above: Bools = self.scores_PR >= threshold
-            return above
-        best = self.scores_PR.argmax(axis=1)
-        found = np.zeros(self.scores_PR.shape, dtype=np.bool_)
-        row = np.arange(len(best))
-        found[row, best] = self.scores_PR[row, best] > 0
-        return found
-
-    def facts(self, threshold: float | Floats, titles: Sequence[str], relations: Sequence[str]) -> list[Fact]:
-        """The facts that are predicted, most certain first."""
-        pair, relation = np.nonzero(self.predicted(threshold))
-        order = np.argsort(-self.scores_PR[pair, relation], kind="stable")
-        return [
-            (titles[self.document[p]], int(self.head[p]), int(self.tail[p]), relations[r])
-            for p, r in zip(pair[order].tolist(), relation[order].tolist(), strict=True)
-        ]
+from finecl.types import Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +27,7 @@ class Finetuned:
     """The best epoch on dev, its F1 there, and the score from which on a relation is predicted.
 
     ``thresholds`` are those of single relations, if they were asked for. ``calibration`` makes probabilities of scores
-    (see ``finecl.calibration``); ``dev_calibration`` are the errors on dev with and without it.
+    (see ``finecl.extraction.calibration``); ``dev_calibration`` are the errors on dev with and without it.
     """
 
     threshold: float
@@ -97,23 +37,6 @@ class Finetuned:
     thresholds: dict[str, float] | None = None
     calibration: dict[str, Any] = field(default_factory=dict)
     dev_calibration: dict[str, float] = field(default_factory=dict)
-
-
-def score_pairs(extractor: Any, data: Labelled, *, max_tokens: int | None = None) -> Scored:
-    """The scores of every ordered entity pair within reach of every document; all ranks take part and have all."""
-    parts: list[tuple[Ints, Ints, Ints, Floats]] = []
-    every = np.arange(len(data.tokens))
-    for documents, asked, logits, _ in answers(extractor, data, every, max_tokens=max_tokens, every_pair=True):
-        scores = extractor.scores(logits.float()).cpu().numpy()
-        parts.append((documents[asked.document_P], asked.head_P, asked.tail_P, scores))
-    parts = [part for some in current().collect(parts) for part in some]
-    if not parts:
-        raise TrainingError("no document has two entities within the encoder's reach: raise model.max_length")
-    document, head, tail, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.lexsort((tail, head, document))  # however many ranks there were
-    return Scored(
-        document=document[order], head=head[order], tail=tail[order], scores_PR=scores[order], marked=data.tokens.marked
-    )
 
 
 def _chosen(scored: Scored, dev: Labelled) -> Threshold:
@@ -173,7 +96,7 @@ def finetune(
 ) -> Finetuned:
     """Trains an extractor in place and leaves it as it was in its best epoch on dev (plain F1, as in the release).
 
-    The parameters are those of ``finecl.extraction.Training``.
+    The parameters are those of ``finecl.extraction.loop.Training``.
 
     Raises:
         TrainingError: there is nothing to learn from, or the loss is not a number.

@@ -1,0 +1,1 @@
+"""Training an extractor on labelled documents, and predicting with it."""

@@ -1,0 +1,73 @@
+"""Labelled documents as extractor inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from finecl.numerics.ragged import find
+from finecl.tokens.candidate_pairs import Among, Asked, ask
+from finecl.tokens.packing import Packed, pack
+from finecl.tokens.token_table import Tokens
+from finecl.types import Batch, Instances, Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """A corpus as an extractor meets it. ``among`` says which pairs may be drawn as no-relation pairs in training."""
+
+    tokens: Tokens
+    instances: Instances
+    among: Among | None = None
+
+    @property
+    def relations(self) -> int:
+        """Number of logits: the relations, and no-relation as the last."""
+        return len(self.instances.relations) + 1
+
+    def part(self, documents: Ints) -> Labelled:
+        """Some of the documents (numbers in rising order), numbered anew from 0, with their labels."""
+        at, whole = find(documents, self.instances.document), self.among
+        among: Among | None = None
+        if whole is not None:
+            among = lambda document, head, tail: whole(documents[document], head, tail)  # noqa: E731
+        return Labelled(
+            tokens=self.tokens.part(documents), instances=self.instances.part(at >= 0, document=at), among=among
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One encoder pass: the pairs asked about, as integers and as tensors; ``labels_PR`` is multi-hot.
+
+    ``documents`` are the documents' numbers in their corpus.
+    """
+
+    documents: Ints
+    packed: Packed
+    asked: Asked
+    batch: Batch
+    labels_PR: Tensor
+
+
+def question(
+    extractor: Any, data: Labelled, documents: Ints, *, negatives: float | None, seed: int, epoch: int
+) -> Question:
+    """The pairs of some documents: the labelled ones, and all (None) or a draw of the others."""
+    packed = pack(data.tokens.rows(documents))
+    marked = data.tokens.marked
+    among = data.among if negatives else None
+    asked = ask(
+        packed, data.instances, documents, marked=marked, among=among, negatives=negatives, seed=seed, epoch=epoch
+    )
+    batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=extractor.encoder.first_position)
+    labels = torch.zeros(len(asked), data.relations)
+    labels[torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I)] = 1.0
+    labels[:, -1] = (labels.sum(dim=1) == 0).float()
+    device = extractor.encoder.precision.device
+    return Question(
+        documents=documents, packed=packed, asked=asked, batch=batch.to(device), labels_PR=labels.to(device)
+    )

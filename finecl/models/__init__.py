@@ -1,0 +1,1 @@
+"""Encoders and extractors, in memory and on disk."""
