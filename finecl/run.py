@@ -108,7 +108,8 @@ class Run:
             self.context = replace(context, listener=told)
 
     def _stage(self, stage: str) -> tuple[str, Callable[[], Mapping[str, Any]]]:
-        from finecl.stages import evaluate, finetune, pretrain, score
+        from finecl.pipeline.stages import score
+        from finecl.stages import evaluate, finetune, pretrain
 
         context = self.context
         if stage == "score":

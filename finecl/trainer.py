@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from finecl.errors import TrainingError
-from finecl.evidence import judge
+from finecl.scoring.dynamics import judge
 from finecl.types import Evidence, Floats, Instances
 from finecl.types.evidence import Dynamics
 

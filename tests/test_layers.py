@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
 OPEN_TO_PLUGINS = {"finecl.hookimpl", "finecl.types", "finecl.losses", "finecl.errors", "finecl.testing"}
-LOOPS = {"finecl.pretrain", "finecl.extraction.finetune", "finecl.stages", "finecl.run"}
+LOOPS = {"finecl.pretraining.loop", "finecl.extraction.finetune", "finecl.stages", "finecl.run"}
 HEAVY = ("torch", "transformers", "datasets", "pyarrow", "polars", "sklearn", "scipy", "pandas", "spacy")
 
 
@@ -79,7 +79,7 @@ def _top(name: str) -> str:
 def test_the_packages_are_found() -> None:
     built_in = ("learning_order", "dynamics", "erica", "cp", "mtb", "wcl", "baselines", "extractors", "formats")
     assert {f"finecl_{name}" for name in built_in} <= set(PLUGINS)
-    assert {"finecl", "finecl.types", "finecl.stages.score"} <= set(_engine())
+    assert {"finecl", "finecl.types", "finecl.pipeline.stages.score"} <= set(_engine())
 
 
 @pytest.mark.parametrize("module", _engine())
@@ -115,7 +115,7 @@ def test_the_loops_stand_above_the_rest_of_the_engine(module: str) -> None:
     if not _within(module, LOOPS):
         above = {name for name in _engine_imports(module, typing=True) if _within(name, LOOPS)}
         assert not above, f"{module} imports {above}"
-    if _within(module, {"finecl.pretrain", "finecl.extraction.finetune"}):
+    if _within(module, {"finecl.pretraining.loop", "finecl.extraction.finetune"}):
         assert not {name for name in _engine_imports(module) if _within(name, {"finecl.stages", "finecl.run"})}
 
 

@@ -20,10 +20,10 @@ from finecl.distributed.process_group import Ranks
 from finecl.extraction.examples import Labelled
 from finecl.extraction.loop import Training
 from finecl.extraction.prediction import answers
-from finecl.gradcache import PretrainingModel
 from finecl.models.extractor import build_extractor
 from finecl.models.pretrained import find_model
-from finecl.pretrain import train_step
+from finecl.pretraining.gradient_cache import PretrainingModel
+from finecl.pretraining.loop import train_step
 from finecl.progress import Listener
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.tokenizer import Reader

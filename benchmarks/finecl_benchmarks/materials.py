@@ -14,11 +14,11 @@ from finecl import registry as plugins
 from finecl.config.schema import DataSettings, ModelSettings, PretrainSettings
 from finecl.corpus.corpus import Corpus
 from finecl.extraction.examples import Labelled
-from finecl.groups import Silver
 from finecl.inputs import cache_directory, read_corpus
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import load_encoder
-from finecl.plan import MLM, Pretraining
+from finecl.pretraining.contrast_groups import Silver
+from finecl.pretraining.step_plan import MLM, Pretraining
 from finecl.tokens.token_table import Tokens, reached
 from finecl.tokens.tokenizer import Reader
 from finecl_benchmarks.task_files import data_file

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from finecl.plan import Work
+from finecl.pretraining.step_plan import Work
 from finecl.types import NO_RELATION
 
 _LONGEST = 512

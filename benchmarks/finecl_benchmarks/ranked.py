@@ -8,8 +8,8 @@ import time
 
 from finecl.distributed import process_group
 from finecl.distributed.parallel import Parallel
-from finecl.gradcache import PretrainingModel
-from finecl.pretrain import train_step
+from finecl.pretraining.gradient_cache import PretrainingModel
+from finecl.pretraining.loop import train_step
 from finecl.training.optimizer import Optimization
 from finecl_benchmarks.materials import encoder_of, pretraining
 

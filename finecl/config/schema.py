@@ -56,7 +56,7 @@ class TrainSettings:
     warmup_steps: float = 0.1
     batch_size: int = 32  # of all ranks together
     # sub-words of one encoder pass: bounds memory, the loss stays that of the whole batch (and a larger contrast group
-    # is encoded twice, finecl/gradcache.py). None: 6144 on a CPU, 32768 on a GPU
+    # is encoded twice, finecl/pretraining/gradient_cache.py). None: 6144 on a CPU, 32768 on a GPU
     max_tokens: int | None = None
     sharding: Literal["ddp", "fsdp"] = "ddp"  # fsdp: for encoders that do not fit a GPU
     # group_by_length: a step's documents are of like length; only padded passes (model.packing) gain by it

@@ -9,12 +9,12 @@ import torch
 
 from finecl.artifacts.files import read_json
 from finecl.artifacts.provenance import fingerprint
-from finecl.curriculum import difficulties
 from finecl.errors import SettingsError
 from finecl.extraction.examples import Labelled
 from finecl.extraction.finetune import finetune
 from finecl.extraction.type_constraints import type_triples
 from finecl.models.extractor import CARD, build_extractor, load_extractor, save_extractor
+from finecl.scoring.curriculum import difficulties
 from finecl.stages.context import Context
 from finecl.types import Floats
 

@@ -18,16 +18,16 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.corpus.entity_table import TypeMatched
 from finecl.distributed.process_group import current
 from finecl.errors import PluginError
-from finecl.evidence import ProxyRun, train_proxy
 from finecl.extraction.examples import Labelled
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import answers, pair_vectors
 from finecl.inputs import cache_directory
 from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import find
+from finecl.scoring.false_negatives import Suspects
+from finecl.scoring.proxy import ProxyRun, train_proxy
 from finecl.stages.context import Context
 from finecl.stages.extractors import made_from, plain_extractor
-from finecl.suspects import Suspects
 from finecl.types import Dynamics, Evidence, Floats, Instances, Ints, Need
 
 _LAYOUT = 2  # to be raised when what is kept of a proxy changes

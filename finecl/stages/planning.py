@@ -15,11 +15,11 @@ from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
 from finecl.extraction.loop import Training
 from finecl.extraction.prediction import answers
-from finecl.gradcache import PretrainingModel
 from finecl.models.encoder import Encoder
 from finecl.models.extractor import build_extractor
-from finecl.plan import Pretraining
-from finecl.pretrain import train_step
+from finecl.pretraining.gradient_cache import PretrainingModel
+from finecl.pretraining.loop import train_step
+from finecl.pretraining.step_plan import Pretraining
 from finecl.progress import Listener
 from finecl.stages.context import Context
 from finecl.stages.pretrain import pretraining

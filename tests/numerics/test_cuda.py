@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from finecl.config.schema import PretrainSettings
-from finecl.pretrain import pretrain
+from finecl.pretraining.loop import pretrain
 from finecl.tokens.packing import pack
 from tests import tiny
 from tests.conftest import LoadTiny

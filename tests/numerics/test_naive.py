@@ -14,10 +14,10 @@ from transformers import AutoModelForMaskedLM
 
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
-from finecl.gradcache import PretrainingModel
-from finecl.groups import Silver
-from finecl.plan import MLM
-from finecl.pretrain import train_step
+from finecl.pretraining.contrast_groups import Silver
+from finecl.pretraining.gradient_cache import PretrainingModel
+from finecl.pretraining.loop import train_step
+from finecl.pretraining.step_plan import MLM
 from finecl.types import Objective
 from tests import tiny
 from tests.conftest import LoadTiny

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from finecl.extraction.examples import Labelled
-from finecl.groups import Silver, plain_group, queried_group
 from finecl.numerics.partition import passes
+from finecl.pretraining.contrast_groups import Silver, plain_group, queried_group
 from finecl.tokens.candidate_pairs import Asked, all_pairs, ask
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.token_table import reached

@@ -16,11 +16,11 @@ from finecl.config.schema import PretrainSettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
 from finecl.errors import TrainingError
-from finecl.gradcache import PretrainingModel, _represent
-from finecl.groups import Rows, Silver
 from finecl.models.encoder import Encoder
-from finecl.plan import MLM, Pretraining, Work, count_terms
-from finecl.pretrain import pretrain, train_step
+from finecl.pretraining.contrast_groups import Rows, Silver
+from finecl.pretraining.gradient_cache import PretrainingModel, _represent
+from finecl.pretraining.loop import pretrain, train_step
+from finecl.pretraining.step_plan import MLM, Pretraining, Work, count_terms
 from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import Reader
 from finecl.training.optimizer import NotFiniteError

@@ -15,12 +15,12 @@ from finecl_extractors.bilinear import Bilinear
 
 from finecl.config.schema import FinetuneSettings, ModelSettings, PretrainSettings, ProxySettings
 from finecl.distributed.gathered_state import tensors_of
-from finecl.evidence import train_proxy
 from finecl.extraction.finetune import finetune
-from finecl.groups import Silver
 from finecl.models.pretrained import load_encoder
-from finecl.plan import MLM, Pretraining
-from finecl.pretrain import pretrain
+from finecl.pretraining.contrast_groups import Silver
+from finecl.pretraining.loop import pretrain
+from finecl.pretraining.step_plan import MLM, Pretraining
+from finecl.scoring.proxy import train_proxy
 from finecl.tokens.token_table import reached
 from tests import tiny
 from tests.numerics.several import several

@@ -19,10 +19,10 @@ from hypothesis.extra import numpy as hnp
 
 from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
-from finecl.evidence import train_proxy
 from finecl.extraction.examples import Labelled, question
 from finecl.extraction.loop import Training
 from finecl.progress import Listener
+from finecl.scoring.proxy import train_proxy
 from finecl.tokens.candidate_pairs import Asked
 from finecl.types import Batch, Bools, Dynamics, Evidence, Floats, Instances, Ints
 from tests import tiny

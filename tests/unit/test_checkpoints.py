@@ -217,6 +217,6 @@ def test_minilm_is_the_package_whose_digest_is_known(monkeypatch: pytest.MonkeyP
 
 def test_without_package_or_hub_the_default_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrained, "MINILM_PACKAGE", "no_such_package")
-    assert find_model("minilm") == checkpoints.MINILM_HUB
+    assert find_model("minilm") == pretrained.MINILM_HUB
     monkeypatch.setattr(pretrained, "MINILM_HUB", "/no/such/directory")  # whatever the machine's hub cache holds
     assert "pip install 'finecl[quickstart]', or name a local directory with --model" in fault("minilm")

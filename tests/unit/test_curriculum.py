@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl.config.schema import FinetuneSettings, ProxySettings
-from finecl.curriculum import difficulties
-from finecl.evidence import train_proxy
 from finecl.extraction.loop import Training
 from finecl.progress import Listener
+from finecl.scoring.curriculum import difficulties
+from finecl.scoring.proxy import train_proxy
 from finecl.training.data_order import easiest_first
 from finecl.types import first_epoch
 from tests import tiny

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
-from finecl.evidence import Recorder, judge, train_proxy
 from finecl.extraction.examples import Labelled
+from finecl.scoring.dynamics import Recorder, judge
+from finecl.scoring.proxy import train_proxy
 from finecl.tokens.candidate_pairs import Asked
 from finecl.types import Dynamics, Evidence, first_epoch
 from tests import tiny

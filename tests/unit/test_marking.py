@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
 from finecl.extraction.examples import Labelled
-from finecl.groups import Silver, plain_group
+from finecl.pretraining.contrast_groups import Silver, plain_group
 from finecl.tokens.marked_sentences import Sentences, entity_keys
 from finecl.tokens.markers import ADDED, UNUSED, Markers, blanked, marked_pairs
 from finecl.tokens.token_rows import TokenRows

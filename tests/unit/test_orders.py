@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl.errors import FormatError
-from finecl.orders import compare_orders, compare_runs
+from finecl.scoring.order_similarity import compare_orders, compare_runs
 
 orders = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40)
 

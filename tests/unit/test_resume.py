@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 
 from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import StoppedError
-from finecl.evidence import train_proxy
 from finecl.extraction.finetune import finetune
-from finecl.pretrain import pretrain
+from finecl.pretraining.loop import pretrain
 from finecl.progress import Listener
+from finecl.scoring.proxy import train_proxy
 from finecl.training.checkpointing import Checkpoints
 from tests.conftest import LoadTiny
 from tests.numerics.test_pretrain_step import SETTINGS, prepared, silver

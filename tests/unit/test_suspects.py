@@ -11,7 +11,7 @@ from finecl_extractors.bilinear import Bilinear
 
 from finecl.extraction.examples import Labelled
 from finecl.extraction.prediction import answers
-from finecl.suspects import SUSPECTS, Suspects, Unsuspected, find_suspects
+from finecl.scoring.false_negatives import SUSPECTS, Suspects, Unsuspected, find_suspects
 from finecl.tokens.candidate_pairs import ask
 from finecl.tokens.packing import pack
 from tests import tiny

@@ -20,7 +20,7 @@ def command(one: Path, other: Path, mode: str, as_json: bool) -> None:
     "learned": Jaccard similarity of what both have learned by the end of an epoch. "epochs": of what they learned in
     the same epoch, summed over epochs. The paper's "cumulative" may mean either (its Figure 3, value 0.771).
     """
-    from finecl.orders import compare_runs
+    from finecl.scoring.order_similarity import compare_runs
 
     found = compare_runs(one, other, mode)  # type: ignore[arg-type]
     if as_json:

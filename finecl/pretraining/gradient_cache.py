@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.distributed.parallel import Parallel
-from finecl.groups import Rows
 from finecl.models.cpu import trim_heap
 from finecl.models.encoder import Encoder
 from finecl.numerics.partition import passes, runs
-from finecl.plan import Work
+from finecl.pretraining.contrast_groups import Rows
 from finecl.pretraining.mlm_masking import Masked
+from finecl.pretraining.step_plan import Work
 from finecl.tokens.packing import Packed, join
 from finecl.training.checkpointing import seed_pass
 from finecl.types import Batch, Ints, Uids

@@ -17,9 +17,9 @@ from torch import Tensor
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks, current
 from finecl.errors import TrainingError
-from finecl.gradcache import Pass, PretrainingModel, Step, idle_pass
 from finecl.models.encoder import Encoder
-from finecl.plan import MLM, Pretraining, Work, count_terms
+from finecl.pretraining.gradient_cache import Pass, PretrainingModel, Step, idle_pass
+from finecl.pretraining.step_plan import MLM, Pretraining, Work, count_terms
 from finecl.progress import Listener
 from finecl.training.checkpointing import Checkpoints
 from finecl.training.optimizer import Optimization, check_finite

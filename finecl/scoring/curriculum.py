@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from finecl.config.schema import ProxySettings
-from finecl.evidence import train_proxy
 from finecl.extraction.examples import Labelled
 from finecl.progress import Listener
+from finecl.scoring.proxy import train_proxy
 from finecl.training.checkpointing import Checkpoints
 from finecl.types import Floats, first_epoch
 

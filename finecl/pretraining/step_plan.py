@@ -11,9 +11,9 @@ import numpy as np
 from finecl.config.schema import PretrainSettings
 from finecl.distributed.process_group import Ranks
 from finecl.errors import NothingToDrawError
-from finecl.groups import Group, Rows, Silver, plain_group, queried_group
 from finecl.numerics.keyed_random import generator
 from finecl.numerics.partition import runs, shares
+from finecl.pretraining.contrast_groups import Group, Rows, Silver, plain_group, queried_group
 from finecl.pretraining.mlm_masking import Masked, mask_tokens
 from finecl.pretraining.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
 from finecl.tokens.tokenizer import Reader

@@ -1,0 +1,1 @@
+"""Stage 1: a proxy's training dynamics, and noise scores from them."""
