@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from finecl.data.source import Source
+from finecl.data.formats import Source
 from finecl.errors import FormatError, SettingsError
 from finecl.metrics import (
     Fact,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from finecl import registry as plugins
+from finecl.artifacts.files import cache_directory
 from finecl.artifacts.provenance import environment
 from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
@@ -18,7 +19,6 @@ from finecl.data.split import low_resource, random_shares
 from finecl.extraction.examples import Labelled
 from finecl.extraction.finetune import Finetuned, finetune
 from finecl.extraction.prediction import Scored, score_pairs
-from finecl.inputs import cache_directory, read_corpus
 from finecl.metrics import (
     counts_by_document,
     docred_facts_in_train,
@@ -31,6 +31,7 @@ from finecl.metrics import (
 )
 from finecl.models.extractor import build_extractor
 from finecl.models.pretrained import load_encoder
+from finecl.pipeline.corpora import read_corpus
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.tokens.marked_sentences import Sentences

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from finecl.artifacts.files import cache_directory
 from finecl.config.schema import Settings
 from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
 from finecl.extraction.examples import Labelled
 from finecl.extraction.prediction import pair_vectors
-from finecl.inputs import cache_directory, read_corpus
 from finecl.models.pretrained import load_encoder
+from finecl.pipeline.corpora import read_corpus
 from finecl.registry import Registry
 from finecl.tokens.marked_sentences import Sentences
 from finecl.types import Floats, Ints

@@ -31,7 +31,7 @@ from finecl import registry as plugins
 from finecl.artifacts.files import write_json
 from finecl.artifacts.provenance import environment
 from finecl.config.schema import ModelSettings
-from finecl.data.source import Source
+from finecl.data.formats import Source
 from finecl.inference import RelationExtractor
 from finecl.inference.rows import document_rows, every_pair, token_rows
 from finecl.models.extractor import ENCODER, build_extractor, save_extractor

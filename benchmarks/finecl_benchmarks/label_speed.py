@@ -63,10 +63,10 @@ def measure(documents: int, triples: int, threads: int) -> dict[str, Any]:
 
 def _label(directory: Path) -> dict[str, Any]:
     from finecl import registry as plugins
-    from finecl.data.graph import Graph
-    from finecl.data.label import label
-    from finecl.data.source import Source
-    from finecl.distant import Labelling
+    from finecl.data.distant.files import label
+    from finecl.data.distant.knowledge_graph import Graph
+    from finecl.data.distant.labelling import Labelling
+    from finecl.data.formats import Source
 
     registry = plugins.load()
     source = Source.open(directory / "documents.jsonl", registry)

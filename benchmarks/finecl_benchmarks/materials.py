@@ -11,12 +11,13 @@ from typing import Any, Literal
 import numpy as np
 
 from finecl import registry as plugins
+from finecl.artifacts.files import cache_directory
 from finecl.config.schema import DataSettings, ModelSettings, PretrainSettings
 from finecl.corpus.corpus import Corpus
 from finecl.extraction.examples import Labelled
-from finecl.inputs import cache_directory, read_corpus
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import load_encoder
+from finecl.pipeline.corpora import read_corpus
 from finecl.pretraining.contrast_groups import Silver
 from finecl.pretraining.step_plan import MLM, Pretraining
 from finecl.tokens.token_table import Tokens, reached

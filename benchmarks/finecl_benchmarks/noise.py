@@ -23,9 +23,8 @@ from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.data.convert import convert
 from finecl.data.corrupt import Kind, Noise
-from finecl.data.source import Source
+from finecl.data.formats import Source, recognise
 from finecl.errors import SettingsError
-from finecl.inputs import recognise
 from finecl.metrics import noise_scores
 from finecl.progress import Listener
 from finecl.registry import Registry

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from finecl.artifacts.files import write_json
 from finecl.artifacts.provenance import environment
 from finecl.corpus.corpus import Corpus
-from finecl.demo import DemoSettings, demo_corpora
+from finecl.data.demo.corpora import DemoSettings, demo_corpora
 from finecl.errors import FineCLError
 from finecl.report import write_report
 from finecl.types import Instances

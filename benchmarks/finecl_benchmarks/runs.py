@@ -17,10 +17,9 @@ from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.data.convert import convert
 from finecl.data.corrupt import Noise
+from finecl.data.formats import Source, recognise
 from finecl.data.leakage import HeldOut, Leaks, without_leaks
-from finecl.data.source import Source
 from finecl.data.split import low_resource, numbered
-from finecl.inputs import recognise
 from finecl.models.extractor import CARD
 from finecl.progress import Listener
 from finecl.registry import Registry

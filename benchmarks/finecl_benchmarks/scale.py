@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from finecl import registry as plugins
+from finecl.artifacts.files import cache_directory
 from finecl.config.schema import DataSettings
+from finecl.data.formats import recognise
 from finecl.extraction.examples import Labelled
-from finecl.inputs import cache_directory, read_corpus, recognise
+from finecl.pipeline.corpora import read_corpus
 from finecl.tokens.token_table import Tokens
 from finecl_benchmarks.materials import Engine, documents_file, encoder_of, pretraining_of
 

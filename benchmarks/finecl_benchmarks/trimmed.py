@@ -21,10 +21,10 @@ from finecl.extraction.examples import Labelled
 from finecl.extraction.finetune import finetune
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import score_pairs
-from finecl.inputs import read_corpus
 from finecl.metrics import docred_scores
 from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import pair_key
+from finecl.pipeline.corpora import read_corpus
 from finecl.progress import Listener
 from finecl.scoring.false_negatives import Unsuspected
 from finecl.stages.context import Context

@@ -93,3 +93,13 @@ def write_arrow(path: Path, chunks: Callable[[], Iterable[Mapping[str, Any]]], f
         finally:
             unfinished.unlink(missing_ok=True)
     return datasets.Dataset.from_file(str(path))
+
+
+CACHE = "FINECL_CACHE"
+
+
+def cache_directory() -> Path:
+    """Where converted corpora, tokens and evidence are kept: FINECL_CACHE, else the user's cache."""
+    given = os.environ.get(CACHE)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(given).expanduser() if given else Path(base).expanduser() / "finecl"

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from finecl.corpus.schema import to_row
 from finecl.corpus.validation import document_faults
-from finecl.data.source import watched
+from finecl.data.formats import watched
 from finecl.errors import FormatError
 from finecl.progress import Listener
 from finecl.types import Document, Format

@@ -29,12 +29,12 @@ def finder(name: str) -> Finder:
     """
     kind, _, which = name.partition(":")
     if kind == "spacy" and which:
-        from finecl.data.recogniser import Recogniser
+        from finecl.data.distant.spacy_ner import Recogniser
 
         return Recogniser(which)
     if kind == "names" and which:
-        from finecl.data.gazetteer import Gazetteer
-        from finecl.data.graph import Graph
+        from finecl.data.distant.gazetteer import Gazetteer
+        from finecl.data.distant.knowledge_graph import Graph
 
         return Gazetteer(Graph.read(Path(which)))
     raise SettingsError(f"ner: expected spacy:PIPELINE or names:TRIPLES, got '{name}'")

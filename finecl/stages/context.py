@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from finecl.artifacts.files import cache_directory
 from finecl.artifacts.provenance import fingerprint
 from finecl.config.resolve import read_compat
 from finecl.config.schema import Settings
@@ -19,9 +20,9 @@ from finecl.corpus.corpus import Corpus, rare_relations
 from finecl.distributed.process_group import Ranks, current
 from finecl.errors import SettingsError
 from finecl.extraction.examples import Labelled
-from finecl.inputs import SPLITS, Corpora, cache_directory, load_corpora
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import find_model, load_encoder
+from finecl.pipeline.corpora import SPLITS, Corpora, load_corpora
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.tokens.marked_sentences import Sentences

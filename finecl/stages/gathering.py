@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from finecl.artifacts.files import cache_directory
 from finecl.artifacts.provenance import fingerprint
 from finecl.corpus.entity_table import TypeMatched
 from finecl.distributed.process_group import current
@@ -21,7 +22,6 @@ from finecl.errors import PluginError
 from finecl.extraction.examples import Labelled
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import answers, pair_vectors
-from finecl.inputs import cache_directory
 from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import find
 from finecl.scoring.false_negatives import Suspects

@@ -14,7 +14,7 @@ import pytest
 from finecl_cli.main import run
 from finecl_formats.jsonl import JSONLines
 
-from finecl.demo import DemoSettings, demo_corpora
+from finecl.data.demo.corpora import DemoSettings, demo_corpora
 from finecl.types import Document
 from tests import tiny
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from finecl import registry
 from finecl.corpus.validation import check_document
+from finecl.data.formats import recognise
 from finecl.errors import FormatError
-from finecl.inputs import recognise
 from finecl.testing import check_format
 from finecl.types import Document, Entity, Format, Label, Mention
 from tests.plugins.test_formats import documents as any_documents

@@ -19,12 +19,12 @@ from finecl.corpus.names import normalised
 from finecl.corpus.validation import check_document
 from finecl.data.convert import DROPS, convert
 from finecl.data.corrupt import KINDS, Kind, Noise
+from finecl.data.demo.corpora import DemoSettings, demo_corpora
+from finecl.data.distant.properties import Properties, read_relations
 from finecl.data.leakage import HeldOut, Leaks, find_leaks, without_leaks
-from finecl.data.relations import Properties, read_relations
 from finecl.data.split import low_resource, numbered, random_shares
 from finecl.data.stats import load_reader, overlap, stats
 from finecl.data.validate import validate
-from finecl.demo import DemoSettings, demo_corpora
 from finecl.errors import FormatError, ModelError, SettingsError
 from finecl.types import Document, Entity, Label, Mention
 
@@ -119,7 +119,7 @@ def test_a_format_that_cannot_go_on_tells_its_first_fault(tmp_path: Path) -> Non
 @pytest.mark.parametrize("file", ["redocred/dev_revised.json", "wiki80/train_0.1.txt", "fewrel/val_wiki.json"])
 def test_published_data_have_a_clean_bill(data_dir: Path, file: str) -> None:
     from finecl import registry
-    from finecl.inputs import recognise
+    from finecl.data.formats import recognise
 
     bill = validate(data_dir / file, recognise(data_dir / file, registry.load()))
     assert bill.faults == []

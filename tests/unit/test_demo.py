@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from finecl.corpus.corpus import check_document
-from finecl.demo import DemoDocuments, DemoSettings, demo_corpora
-from finecl.demo.language import Language
+from finecl.data.demo.corpora import DemoDocuments, DemoSettings, demo_corpora
+from finecl.data.demo.language import Language
 from finecl.errors import SettingsError
 from finecl.types import Document, Label
 
@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_documents(demo: DemoDocuments) -> None:
 
 def test_no_order_of_a_set_matters() -> None:
     """Another process has other hashes of strings."""
-    code = "from finecl.demo import *; import hashlib; s = DemoSettings(silver=6, train=2, dev=2, test=2)\n"
+    code = "from finecl.data.demo.corpora import DemoSettings, demo_corpora; import hashlib; s = DemoSettings(silver=6, train=2, dev=2, test=2)\n"
     code += "print(hashlib.sha256(repr(demo_corpora(7, s)).encode()).hexdigest())"
     runs = [
         subprocess.run(

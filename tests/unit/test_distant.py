@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from finecl.distant import label_silver
+from finecl.data.distant.labelling import label_silver
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Label, Mention
 

@@ -14,15 +14,15 @@ from finecl_formats.plain_text import PlainText
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl import distant
 from finecl.corpus.corpus import Corpus
-from finecl.data.gazetteer import Gazetteer
-from finecl.data.graph import Graph
-from finecl.data.label import add_names, label
-from finecl.data.recogniser import Recogniser
-from finecl.data.relations import Properties
-from finecl.data.tables import read_table
-from finecl.distant import Labelling
+from finecl.data.distant import labelling
+from finecl.data.distant.files import add_names, label
+from finecl.data.distant.gazetteer import Gazetteer
+from finecl.data.distant.knowledge_graph import Graph
+from finecl.data.distant.labelling import Labelling
+from finecl.data.distant.properties import Properties
+from finecl.data.distant.spacy_ner import Recogniser
+from finecl.data.distant.tables import read_table
 from finecl.errors import FormatError, ModelError
 from finecl.types import Document, Entity, Mention
 
@@ -68,7 +68,7 @@ def test_labels_are_those_of_a_loop_over_pairs(
 ) -> None:
     documents = [text(str(n), *[(i, None, ["?"]) for i in ids]) for n, ids in enumerate(rows)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distant, "_CHUNK", chunk)
+        patch.setattr(labelling, "_CHUNK", chunk)
         labelled = list(Labelling(graph=Graph.of(triples), candidates=100).label(documents))
     known = {end for head, _, tail in triples for end in (head, tail)}
     for ids, (document, facts) in zip(rows, labelled, strict=True):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finecl.artifacts.files import cache_directory
 from finecl.errors import ModelError
-from finecl.inputs import cache_directory
 from finecl.tokens.token_table import describe_loss, reached
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Mention

@@ -12,7 +12,7 @@ import click
 from finecl_cli.options import output_options
 
 if TYPE_CHECKING:
-    from finecl.data.source import Source
+    from finecl.data.formats import Source
 
 
 @click.command("predict")
@@ -80,7 +80,7 @@ def command(
 
 def _source(file: Path, format_: str, screen: Any) -> Source:
     from finecl import registry as plugins
-    from finecl.data.source import Source
+    from finecl.data.formats import Source
 
     return Source.open(file, plugins.load(), format_, screen)
 

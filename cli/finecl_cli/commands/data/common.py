@@ -14,7 +14,7 @@ import click
 from finecl import registry as plugins
 
 if TYPE_CHECKING:
-    from finecl.data.source import Source
+    from finecl.data.formats import Source
     from finecl_cli.screen import Screen
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -44,13 +44,13 @@ class Desk:
 
     def source(self, path: Path) -> Source:
         """A file of documents, read with progress."""
-        from finecl.data.source import Source
+        from finecl.data.formats import Source
 
         return Source.open(path, self.registry, self.format, self.screen)
 
     def writer(self, path: Path, to: str) -> Any:
         """The format to write a file in."""
-        from finecl.data.source import writer
+        from finecl.data.formats import writer
 
         return writer(path, self.registry, to)
 

@@ -12,8 +12,8 @@ from finecl_cli.commands.data.common import FILE, desk, reading_options, tell, w
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from finecl.data.graph import Graph
-    from finecl.distant import Match
+    from finecl.data.distant.knowledge_graph import Graph
+    from finecl.data.distant.labelling import Match
     from finecl.types import Document
 
 _TABLE = "TSV, CSV, JSONL or Parquet"
@@ -73,10 +73,10 @@ def command(
     FILE is a file of documents, or a folder of .txt files with --find. Beside OUTPUT stands OUTPUT's name with
     .facts.parquet: for every label its uid, the ids that made it, and how these were found.
     """
-    from finecl.data.graph import Graph
-    from finecl.data.label import add_names, label
-    from finecl.data.relations import Properties
-    from finecl.distant import Labelling
+    from finecl.data.distant.files import add_names, label
+    from finecl.data.distant.knowledge_graph import Graph
+    from finecl.data.distant.labelling import Labelling
+    from finecl.data.distant.properties import Properties
 
     with desk(format_, quiet) as at:
         writer, source = at.writer(output, to), at.source(file)
@@ -96,9 +96,9 @@ def _with_entities(source: Iterable[Document], find: str | None, graph: Graph) -
     if not find:
         return source
     if find == "names":
-        from finecl.data.gazetteer import Gazetteer
+        from finecl.data.distant.gazetteer import Gazetteer
 
         return Gazetteer(graph).find(source)
-    from finecl.data.recogniser import Recogniser
+    from finecl.data.distant.spacy_ner import Recogniser
 
     return Recogniser(find).find(source)

@@ -22,7 +22,7 @@ def command(
 
     Every fault is one line: file, place, field, what was expected, what came, what to do. Exit code 2 if there is one.
     """
-    from finecl.data.relations import read_relations
+    from finecl.data.distant.properties import read_relations
     from finecl.data.validate import Bill, validate
     from finecl.errors import FormatError
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from finecl.data.graph import Graph, normalised_column
+from finecl.data.distant.knowledge_graph import Graph, normalised_column
 from finecl.errors import FormatError
 from finecl.types import Document, Label
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from finecl.demo.language import Language
-from finecl.demo.world import Circle, World
-from finecl.demo.writing import Style, write_document
-from finecl.distant import label_silver
+from finecl.data.demo.language import Language
+from finecl.data.demo.world import Circle, World
+from finecl.data.demo.writing import Style, write_document
+from finecl.data.distant.labelling import label_silver
 from finecl.types import Document, Generator
 
 

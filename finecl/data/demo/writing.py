@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from finecl.demo.world import Circle, Link, Thing
+from finecl.data.demo.world import Circle, Link, Thing
 from finecl.types import Document, Entity, Generator, Label, Mention
 
 _GLUE = (";", ", and", ", while")  # between two sentences that become one

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from finecl.demo.language import Language, TypePair
+from finecl.data.demo.language import Language, TypePair
 from finecl.errors import SettingsError
 from finecl.types import Generator
 

@@ -28,7 +28,7 @@ class Language:
     @classmethod
     def read(cls) -> Language:
         """The language that comes with finecl."""
-        content = tomllib.loads((files("finecl.demo") / "wordings.toml").read_text(encoding="utf-8"))
+        content = tomllib.loads((files("finecl.data.demo") / "wordings.toml").read_text(encoding="utf-8"))
         pairs = [
             TypePair(
                 head=types.split("-")[0],

@@ -1,4 +1,4 @@
-"""Distant labels for files of documents: what ``finecl.distant`` makes, written, with the fact behind every label."""
+"""Writes files of distantly labelled documents, and the fact behind every label."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from finecl.artifacts.files import read_json, write_json
 from finecl.corpus.schema import LabelUids
-from finecl.distant import Fact, Labelling
+from finecl.data.distant.labelling import Fact, Labelling
 from finecl.errors import FormatError
 from finecl.types import Document, Format
 

@@ -1,4 +1,4 @@
-"""Documents in a file of some format, read from the start as often as is asked, with progress."""
+"""Recognises file formats, and opens document files for reading and writing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,38 @@ from typing import TypeVar
 
 from finecl.corpus.validation import check_document
 from finecl.errors import FormatError, SettingsError
-from finecl.inputs import recognise
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Document, Format
 
-Item = TypeVar("Item")
 
+def recognise(path: Path, registry: Registry, name: str = "auto", option: str = "data.format") -> Format:
+    """The format of a file or folder: the named one, or the first that recognises it.
+
+    Raises:
+        FormatError: no format recognises it; ``option`` is what the message says to name one with.
+    """
+    if name != "auto":
+        named: Format = registry.create("format", name, {})
+        return named
+    try:
+        is_file, is_directory = path.is_file(), path.is_dir()
+    except OSError as error:  # a name that is too long for any file
+        raise FormatError(f"{path}: expected a file, got '{error.strerror}'; check the path") from None
+    if is_file and not path.stat().st_size:
+        raise FormatError(f"{path}: expected documents, got an empty file; check the path")
+    for part in registry.parts("format").values():
+        format: Format = part.create()
+        if format.recognises(path):
+            return format
+    if not is_file:
+        came = "a directory that no format recognises" if is_directory else "nothing"
+        raise FormatError(f"{path}: expected a file, got {came}; check the path")
+    known = ", ".join(registry.parts("format"))
+    raise FormatError(f"{path}: no format recognises this file; name one with {option}; known: {known}")
+
+
+Item = TypeVar("Item")
 _PIECE = 256  # documents between two signs of progress
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finecl.corpus.names import EDGES
-from finecl.data.relations import Properties
-from finecl.data.tables import read_table
+from finecl.data.distant.properties import Properties
+from finecl.data.distant.tables import read_table
 from finecl.errors import FormatError
 
 if TYPE_CHECKING:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from finecl.artifacts.files import cache_directory
 from finecl.artifacts.provenance import fingerprint
 from finecl.config.schema import DataSettings
 from finecl.corpus.corpus import Corpus, split_documents
 from finecl.corpus.relation_names import read_relation_names
+from finecl.data.formats import recognise
 from finecl.errors import FormatError, SettingsError
 from finecl.registry import Registry
-from finecl.types import Format
 
 SPLITS = ("silver", "train", "dev", "test")
-CACHE = "FINECL_CACHE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +36,6 @@ class Corpora:
     def names(self) -> Mapping[str, str]:
         """Readable names of the relations."""
         return {relation: self.silver.names.get(relation, relation) for relation in self.relations}
-
-
-def cache_directory() -> Path:
-    """Where converted corpora, tokens and evidence are kept: FINECL_CACHE, else the user's cache."""
-    given = os.environ.get(CACHE)
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(given).expanduser() if given else Path(base).expanduser() / "finecl"
 
 
 def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpora:
@@ -70,32 +62,6 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
         for split in SPLITS
     }
     return Corpora(**corpora)
-
-
-def recognise(path: Path, registry: Registry, name: str = "auto", option: str = "data.format") -> Format:
-    """The format of a file or folder: the named one, or the first that recognises it.
-
-    Raises:
-        FormatError: no format recognises it; ``option`` is what the message says to name one with.
-    """
-    if name != "auto":
-        named: Format = registry.create("format", name, {})
-        return named
-    try:
-        is_file, is_directory = path.is_file(), path.is_dir()
-    except OSError as error:  # a name that is too long for any file
-        raise FormatError(f"{path}: expected a file, got '{error.strerror}'; check the path") from None
-    if is_file and not path.stat().st_size:
-        raise FormatError(f"{path}: expected documents, got an empty file; check the path")
-    for part in registry.parts("format").values():
-        format: Format = part.create()
-        if format.recognises(path):
-            return format
-    if not is_file:
-        came = "a directory that no format recognises" if is_directory else "nothing"
-        raise FormatError(f"{path}: expected a file, got {came}; check the path")
-    known = ", ".join(registry.parts("format"))
-    raise FormatError(f"{path}: no format recognises this file; name one with {option}; known: {known}")
 
 
 def read_corpus(path: Path, settings: DataSettings, registry: Registry) -> Corpus:
@@ -138,7 +104,7 @@ def _required(path: Path | None, split: str, settings: DataSettings) -> Path:
 
 
 def _demo(seed: int) -> Corpora:
-    from finecl.demo import demo_corpora
+    from finecl.data.demo.corpora import demo_corpora
 
     made = demo_corpora(seed)
     at = cache_directory() / "demo"

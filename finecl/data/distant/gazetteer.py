@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from finecl.data.graph import Graph
+from finecl.data.distant.knowledge_graph import Graph
 from finecl.types import Document, Entity, Mention
 
 if TYPE_CHECKING:

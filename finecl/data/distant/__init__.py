@@ -1,0 +1,1 @@
+"""Distant supervision: labels documents with the facts of a knowledge graph."""
