@@ -124,7 +124,7 @@ class Run:
         return fingerprint(stages, self.metrics), self._report
 
     def _report(self) -> Mapping[str, Any]:
-        from finecl.report import write_report
+        from finecl.report.page import write_report
 
         if self.context.ranks.main:
             write_report(self.directory, self.context.corpora.silver)

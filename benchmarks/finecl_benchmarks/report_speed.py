@@ -28,7 +28,7 @@ from finecl.artifacts.provenance import environment
 from finecl.corpus.corpus import Corpus
 from finecl.data.demo.corpora import DemoSettings, demo_corpora
 from finecl.errors import FineCLError
-from finecl.report import write_report
+from finecl.report.page import write_report
 from finecl.types import Instances
 from finecl_benchmarks.record import RESULTS
 

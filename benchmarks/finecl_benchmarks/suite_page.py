@@ -11,9 +11,9 @@ from scipy.stats import t as student
 
 from finecl.artifacts.files import read_json, write_text
 from finecl.errors import FineCLError
-from finecl.report import REPORT, render
-from finecl.report.drawings import Drawing
+from finecl.report.captions import Drawing
 from finecl.report.numbers import Table as PageTable
+from finecl.report.page import REPORT, render
 from finecl_benchmarks import suite_figures as figures
 from finecl_benchmarks.tables import Record, Table, measure_of, row_of, tables
 

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from finecl.artifacts.scores_table import Scores
 from finecl.metrics import noise_scores
-from finecl.report.labels import noise_shares
+from finecl.report.label_table import noise_shares
 from finecl.report.numbers import Table, number, percent
 from finecl.types import Floats
 

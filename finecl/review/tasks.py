@@ -9,8 +9,8 @@ import numpy as np
 
 from finecl.artifacts.scores_table import Scores
 from finecl.corpus.excerpts import excerpt
-from finecl.review.files import Task
-from finecl.review.sample import DRAWN, drawn
+from finecl.review.exchange import Task
+from finecl.review.sampling import DRAWN, drawn
 from finecl.review.verdicts import Verdict
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from finecl_learning_order.exponential import Exponential
 from finecl_learning_order.scorer import LearningOrder
 from torch import Tensor, nn
 
-from finecl import registry, samples, testing
+from finecl import registry, testing
 from finecl.errors import FormatError
 from finecl.registry import Part
 from finecl.testing import (
@@ -28,6 +28,7 @@ from finecl.testing import (
     check_noise_scorer,
     check_objective,
     check_weighting,
+    samples,
 )
 from finecl.types import Batch, Document, Evidence, Floats, Generator, Instances, LossSum, Pairs, Table
 

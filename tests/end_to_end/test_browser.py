@@ -15,7 +15,7 @@ import pytest
 from finecl_benchmarks.record import RESULTS
 from finecl_benchmarks.report_speed import chromium_of
 
-from finecl.report import write_report
+from finecl.report.page import write_report
 from tests.end_to_end.conftest import Finecl
 from tests.unit.test_report import FakeCorpus, metrics
 

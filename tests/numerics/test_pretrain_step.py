@@ -11,7 +11,6 @@ from finecl_erica.entity_discrimination import EntityDiscrimination
 from finecl_erica.relation_discrimination import RelationDiscrimination
 from torch import Tensor
 
-from finecl import samples
 from finecl.config.schema import PretrainSettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
@@ -21,6 +20,7 @@ from finecl.pretraining.contrast_groups import Rows, Silver
 from finecl.pretraining.gradient_cache import PretrainingModel, _represent
 from finecl.pretraining.loop import pretrain, train_step
 from finecl.pretraining.step_plan import MLM, Pretraining, Work, count_terms
+from finecl.testing import samples
 from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import Reader
 from finecl.training.optimizer import NotFiniteError

@@ -28,8 +28,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import roc_auc_score
 
-from finecl import registry, samples
+from finecl import registry
 from finecl.errors import FormatError, SettingsError, TrainingError
+from finecl.testing import samples
 from finecl.types import Dynamics, Evidence, Floats, Instances, Ints
 
 REGISTRY = registry.load()

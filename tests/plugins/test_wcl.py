@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from finecl_wcl.confidence import SoftmaxConfidence
 
-from finecl import samples
 from finecl.errors import TrainingError
+from finecl.testing import samples
 from finecl.types import Evidence, Instances
 
 LOGITS = [[2.0, 0.0, -1.0], [0.5, 0.5, 3.0], [-1.0, 4.0, 0.0]]

@@ -48,7 +48,8 @@ def test_the_same_seed_gives_the_same_documents(demo: DemoDocuments) -> None:
 
 def test_no_order_of_a_set_matters() -> None:
     """Another process has other hashes of strings."""
-    code = "from finecl.data.demo.corpora import DemoSettings, demo_corpora; import hashlib; s = DemoSettings(silver=6, train=2, dev=2, test=2)\n"
+    code = "from finecl.data.demo.corpora import DemoSettings, demo_corpora; import hashlib\n"
+    code += "s = DemoSettings(silver=6, train=2, dev=2, test=2)\n"
     code += "print(hashlib.sha256(repr(demo_corpora(7, s)).encode()).hexdigest())"
     runs = [
         subprocess.run(

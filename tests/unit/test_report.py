@@ -16,8 +16,9 @@ import pytest
 
 from finecl.corpus.excerpts import Excerpt, Piece, excerpt, highlight
 from finecl.errors import FineCLError
-from finecl.report import figures, write_figures, write_report
-from finecl.report.labels import as_script, noise_shares
+from finecl.report import figures
+from finecl.report.label_table import as_script, noise_shares
+from finecl.report.page import write_figures, write_report
 from finecl.report.svg import inline_svg
 from finecl.types import Document, Entity, Mention
 
@@ -240,7 +241,7 @@ def test_the_labels_stand_from_noisy_to_clean_with_their_text_and_truth(make: Ma
 def test_of_many_labels_the_noisiest_are_listed_and_those_to_be_judged(
     make: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finecl.report.labels.LISTED", 500)
+    monkeypatch.setattr("finecl.report.label_table.LISTED", 500)
     _, page, corpus = make(metrics(), scores_table(1000))
     found = page.labels
     assert len(found["uid"]) == 500

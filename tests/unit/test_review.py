@@ -12,8 +12,9 @@ import pytest
 
 from finecl.corpus.excerpts import Excerpt
 from finecl.errors import FormatError
-from finecl.review import DRAWN, Verdict, add_verdicts, apply_verdicts, drawn, estimate, judged, read_verdicts
-from finecl.review.files import CONFIG, Task, read_answers, write_jsonl, write_label_studio
+from finecl.review.exchange import CONFIG, Task, read_answers, write_jsonl, write_label_studio
+from finecl.review.sampling import DRAWN, drawn
+from finecl.review.verdicts import Verdict, add_verdicts, apply_verdicts, estimate, judged, read_verdicts
 
 RELATIONS = {"place of birth": "P19", "P19": "P19", "P20": "P20", "no_relation": "no_relation"}
 

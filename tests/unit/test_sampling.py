@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl import samples
 from finecl.pretraining.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
+from finecl.testing import samples
 from finecl.training.data_order import epoch_order
 from finecl.types import Instances
 

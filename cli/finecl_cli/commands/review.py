@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 if TYPE_CHECKING:
-    from finecl.review import Estimate
+    from finecl.review.verdicts import Estimate
 
 
 @click.group("review")
@@ -45,9 +45,9 @@ def export(
     """Write labels of the scored run in RUN that nobody has judged yet, with their text."""
     from finecl.artifacts.scores_table import Scores
     from finecl.errors import SettingsError
-    from finecl.review import read_verdicts
-    from finecl.review.files import write_jsonl, write_label_studio
+    from finecl.review.exchange import write_jsonl, write_label_studio
     from finecl.review.tasks import tasks
+    from finecl.review.verdicts import read_verdicts
     from finecl.run import Run
 
     tool = tool or {".jsonl": "jsonl", ".json": "label-studio"}.get(out.suffix)  # type: ignore[assignment]
@@ -76,8 +76,8 @@ def import_(run: Path, verdicts: tuple[Path, ...], as_json: bool, quiet: bool) -
 
     VERDICTS: files that were exported and filled in, exports of Label Studio, or what a report saved.
     """
-    from finecl.review import add_verdicts, estimate
-    from finecl.review.files import read_answers
+    from finecl.review.exchange import read_answers
+    from finecl.review.verdicts import add_verdicts, estimate
     from finecl.run import Run
     from finecl_cli.screen import Screen
 

@@ -13,7 +13,7 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.corpus.entity_table import type_only_accuracy
 from finecl.errors import PluginError
 from finecl.metrics import noise_scores
-from finecl.review import apply_verdicts, estimate, judged, read_verdicts
+from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdicts
 from finecl.scoring.proxy import ProxyRun
 from finecl.scoring.validation import checked_noise, checked_weights
 from finecl.stages.comparison import nearest_labels, other_scorers, write_comparison, write_neighbours

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finecl import samples
 from finecl.config.coerce import parameters
 from finecl.errors import FormatError
+from finecl.testing import samples
 from finecl.types import (
     Document,
     Draw,

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from finecl.artifacts.scores_table import Neighbours, Scores
 from finecl.corpus.excerpts import Excerpt, excerpt
-from finecl.review import DRAWN, drawn
+from finecl.review.sampling import DRAWN, drawn
 from finecl.types import Floats, Ints
 
 if TYPE_CHECKING:
