@@ -1,24 +1,61 @@
-"""finecl: learn which silver labels to trust, then pre-train a relation encoder with them.
+"""finecl finds wrong labels in silver relation data and pre-trains a relation encoder with the rest.
 
-Importing this package loads neither torch nor transformers; ``finecl.RelationExtractor`` does.
+Importing this package loads neither torch nor transformers; its public names are imported on first use.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from finecl.hookspecs import hookimpl
-
 if TYPE_CHECKING:
-    from finecl.inference import RelationExtractor
+    from finecl.config.resolve import resolve as load_settings
+    from finecl.config.schema import Settings
+    from finecl.hookspecs import hookimpl
+    from finecl.inference.relation_extractor import RelationExtractor
+    from finecl.inference.triples import Triple
+    from finecl.pipeline.run import Run
+    from finecl.types import Document, Entity, Label, Mention
 
 __version__ = "0.1.0"
 
-__all__ = ["RelationExtractor", "__version__", "hookimpl"]
+__all__ = [
+    "Document",
+    "Entity",
+    "Label",
+    "Mention",
+    "RelationExtractor",
+    "Run",
+    "Settings",
+    "Triple",
+    "__version__",
+    "hookimpl",
+    "load_settings",
+]
+
+_MODULES = {
+    "Document": "finecl.types",
+    "Entity": "finecl.types",
+    "Label": "finecl.types",
+    "Mention": "finecl.types",
+    "RelationExtractor": "finecl.inference.relation_extractor",
+    "Run": "finecl.pipeline.run",
+    "Settings": "finecl.config.schema",
+    "Triple": "finecl.inference.triples",
+    "hookimpl": "finecl.hookspecs",
+    "load_settings": "finecl.config.resolve",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """``RelationExtractor``, when it is first asked for."""
-    if name != "RelationExtractor":
-        raise AttributeError(f"module 'finecl' has no attribute '{name}'")
-    from importlib import import_module
+    """Imports a public name on first use.
 
-    return import_module("finecl.inference").RelationExtractor
+    Raises:
+        AttributeError: finecl has no public name of this kind.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"module 'finecl' has no attribute '{name}'")
+    return getattr(import_module(_MODULES[name]), "resolve" if name == "load_settings" else name)
+
+
+def __dir__() -> list[str]:
+    """Returns the public names."""
+    return sorted(__all__)

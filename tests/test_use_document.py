@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 from finecl_cli.commands import export, predict
 
-from finecl.inference import RelationExtractor, Triple
+from finecl.inference.relation_extractor import RelationExtractor
+from finecl.inference.triples import Triple
 from tests.documents import ROOT, blocks
 
 PAGE = ROOT / "docs" / "use.md"

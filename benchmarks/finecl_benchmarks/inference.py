@@ -32,8 +32,8 @@ from finecl.artifacts.files import write_json
 from finecl.artifacts.provenance import environment
 from finecl.config.schema import ModelSettings
 from finecl.data.formats import Source
-from finecl.inference import RelationExtractor
-from finecl.inference.rows import document_rows, every_pair, token_rows
+from finecl.inference.relation_extractor import RelationExtractor
+from finecl.inference.windows import document_rows, every_pair, token_rows
 from finecl.models.extractor import ENCODER, build_extractor, save_extractor
 from finecl.models.pretrained import load_encoder
 from finecl.numerics.partition import passes

@@ -1,4 +1,4 @@
-"""What computes the scores of entity pairs: torch, or onnxruntime (``finecl.inference.onnx``)."""
+"""What computes the scores of entity pairs: torch, or onnxruntime (``finecl.inference.onnx.backend``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from finecl.inference.rows import Row, token_rows
+from finecl.inference.windows import Row, token_rows
 from finecl.numerics.partition import passes
 from finecl.tokens.packing import pack
 from finecl.tokens.token_rows import TokenRows

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finecl.inference import RelationExtractor
+from finecl.inference.relation_extractor import RelationExtractor
 from tests.end_to_end.conftest import Finecl, Small, finecl, small, straight
 
 __all__ = ["finecl", "small", "straight"]  # fixtures

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finecl.errors import ModelError, SettingsError
-from finecl.inference import RelationExtractor
+from finecl.inference.relation_extractor import RelationExtractor
 from tests import tiny
 from tests.end_to_end.conftest import Finecl, finecl
 from tests.inference import made
@@ -60,7 +60,7 @@ def test_files_that_cannot_be_run_or_written(models: dict[str, Path], tmp_path: 
 
 @pytest.mark.slow
 def test_an_export_of_another_extractor_is_refused(models: dict[str, Path], tmp_path: Path) -> None:
-    from finecl.inference.export import export
+    from finecl.inference.onnx.export import export
 
     first = made.save(tmp_path / "first", models["bert"])
     second = made.save(tmp_path / "second", models["bert"], fingerprint="other")

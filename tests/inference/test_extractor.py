@@ -17,7 +17,8 @@ from finecl import registry as plugins
 from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError, SettingsError
 from finecl.extraction.prediction import score_pairs
-from finecl.inference import RelationExtractor, Triple
+from finecl.inference.relation_extractor import RelationExtractor
+from finecl.inference.triples import Triple
 from finecl.models.extractor import load_extractor
 from finecl.types import Document
 from tests import tiny

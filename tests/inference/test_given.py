@@ -11,7 +11,7 @@ from finecl_formats.plain_text import PlainText
 
 from finecl.corpus.words import cut
 from finecl.errors import FormatError
-from finecl.inference.given import from_text, from_tokens, read
+from finecl.inference.inputs import from_text, from_tokens, read
 from finecl.types import Document
 from tests import tiny
 

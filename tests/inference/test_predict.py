@@ -12,8 +12,8 @@ import polars
 import pytest
 from finecl_formats.jsonl import JSONLines
 
-from finecl.inference import RelationExtractor
-from finecl.inference import predict as predicting
+from finecl.inference import batch_predict
+from finecl.inference.relation_extractor import RelationExtractor
 from finecl.types import Document
 from tests import tiny
 from tests.end_to_end.conftest import Finecl, elsewhere, finecl
@@ -92,7 +92,7 @@ def _broken_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 def test_broken_off_and_started_again_gives_the_same_file(
     ending: str, model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predicting, "PIECE", 3)
+    monkeypatch.setattr(batch_predict, "PIECE", 3)
     straight, out = tmp_path / f"straight.{ending}", tmp_path / f"out.{ending}"
     assert finecl("predict", model, tmp_path / "in.jsonl", straight, "--quiet").code == 0
     with monkeypatch.context() as patch:
@@ -113,7 +113,7 @@ def test_broken_off_and_started_again_gives_the_same_file(
 def test_other_input_or_options_start_anew(
     model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predicting, "PIECE", 3)
+    monkeypatch.setattr(batch_predict, "PIECE", 3)
     arguments = ["predict", model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--quiet", "--json"]
     for change in (["--threshold", "0.4"], []):
         with monkeypatch.context() as patch:
@@ -150,7 +150,7 @@ def test_what_is_refused_leaves_nothing(
     assert "in a directory that is there" in finecl("predict", model, good, tmp_path / "x" / "o.jsonl").complaint()
     assert "got nothing; check the path" in finecl("predict", model, tmp_path / "none.jsonl", out).complaint()
     assert "expected an extractor or a run" in finecl("predict", tmp_path, good, out, "--quiet").complaint()
-    monkeypatch.setattr(predicting, "PIECE", 3)
+    monkeypatch.setattr(batch_predict, "PIECE", 3)
     mention = dataclasses.replace(documents[8].entities[0].mentions[0], end=99)
     entity = dataclasses.replace(documents[8].entities[0], mentions=(mention,))
     broken = dataclasses.replace(documents[8], entities=(entity, *documents[8].entities[1:]))

@@ -10,7 +10,7 @@ import pytest
 
 from finecl import registry as plugins
 from finecl.errors import ModelError
-from finecl.inference import RelationExtractor
+from finecl.inference.relation_extractor import RelationExtractor
 from finecl.models.card import model_card, write_cards
 from tests import tiny
 from tests.inference import made

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from finecl import modules
-from finecl.modules import WeightedInfoNCE
+from finecl.integrations import sentence_transformers
+from finecl.integrations.sentence_transformers import WeightedInfoNCE
 
 RNG = torch.Generator().manual_seed(0)
 
@@ -45,4 +45,4 @@ def test_weights_count_for_the_row_and_for_its_positive_as_a_negative() -> None:
 
 
 def test_the_example_is_true() -> None:
-    assert doctest.testmod(modules).failed == 0
+    assert doctest.testmod(sentence_transformers).failed == 0

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from transformers import Trainer, TrainingArguments
 
 from finecl.errors import TrainingError
-from finecl.trainer import DynamicsCallback
+from finecl.integrations.transformers import DynamicsCallback
 
 pytest.importorskip("accelerate", reason="the extra trackers is not installed: transformers' Trainer needs accelerate")
 

@@ -21,7 +21,7 @@ def command(model: str, output: Path, variant: str, quiet: bool, as_json: bool) 
     MODEL is a run directory, RUN/extractor/VARIANT, or OWNER/NAME on the Hugging Face hub. The file is run by
     RelationExtractor.from_pretrained(MODEL, backend="onnx", onnx_file=OUT.onnx).
     """
-    from finecl.inference.export import export
+    from finecl.inference.onnx.export import export
 
     told = export(model, output, variant=variant)
     if as_json:

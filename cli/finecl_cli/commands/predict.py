@@ -53,7 +53,7 @@ def command(
     any registered format; raw text (a folder of .txt files, or --format text) needs --ner. Killed and started again,
     it goes on where it was.
     """
-    from finecl.inference.predict import Predicting, check_output
+    from finecl.inference.batch_predict import Predicting, check_output
     from finecl_cli.screen import Screen
 
     began = time.perf_counter()
@@ -61,7 +61,7 @@ def command(
     with Screen(quiet=quiet) as screen:
         source = _source(file, format_, screen)
         made_from = _made_from(source, ner, chosen)
-        from finecl.inference import RelationExtractor
+        from finecl.inference.relation_extractor import RelationExtractor
 
         extractor = RelationExtractor.from_pretrained(model, ner=ner, **chosen)
         predicting = Predicting(

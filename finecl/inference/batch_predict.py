@@ -19,7 +19,7 @@ from typing import Any, Literal
 from finecl.artifacts.files import read_json, write_json
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import FineCLError, FormatError, SettingsError, StoppedError
-from finecl.inference.extractor import RelationExtractor
+from finecl.inference.relation_extractor import RelationExtractor
 from finecl.inference.triples import Triple
 from finecl.types import Document
 

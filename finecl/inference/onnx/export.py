@@ -21,9 +21,8 @@ from torch import Tensor, nn
 
 from finecl import registry as plugins
 from finecl.errors import ModelError, SettingsError
-from finecl.inference.loading import model_settings
-from finecl.inference.onnx import FINGERPRINT, PAD
-from finecl.inference.places import find_extractor
+from finecl.inference.loading import find_extractor, model_settings
+from finecl.inference.onnx.backend import FINGERPRINT, PAD
 from finecl.models.extractor import load_extractor, read_card
 from finecl.types import Batch
 

@@ -14,12 +14,11 @@ from finecl.errors import SettingsError
 from finecl.extraction.calibration import Calibration
 from finecl.extraction.type_constraints import TypeConstraints, TypeTriples
 from finecl.inference.backends import Backend, score_rows
-from finecl.inference.finders import Finder, finder, with_entities
-from finecl.inference.given import read
-from finecl.inference.loading import load
-from finecl.inference.places import find_extractor
-from finecl.inference.rows import document_rows, every_pair, labelled_pairs, sentence_rows
+from finecl.inference.inputs import read
+from finecl.inference.loading import find_extractor, load
+from finecl.inference.ner import Finder, finder, with_entities
 from finecl.inference.triples import Choice, Found, Triple
+from finecl.inference.windows import document_rows, every_pair, labelled_pairs, sentence_rows
 from finecl.models.extractor import thresholds_of
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Ints
@@ -155,7 +154,7 @@ class RelationExtractor:
         """Writes the extractor into a directory, whole or not at all, with a model card; ``license`` is that of the
         weights, by its name on the hub. Returns the directory.
         """
-        from finecl.inference.sharing import save
+        from finecl.inference.hub import save
 
         return save(self.directory, Path(directory), license=license)
 
@@ -165,7 +164,7 @@ class RelationExtractor:
         Raises:
             ModelError: the hub refuses.
         """
-        from finecl.inference.sharing import push
+        from finecl.inference.hub import push
 
         return push(self.directory, repo_id, private=private, license=license)
 

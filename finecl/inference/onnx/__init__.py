@@ -1,0 +1,1 @@
+"""Extractors as ONNX: export and backend."""

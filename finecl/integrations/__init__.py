@@ -1,0 +1,1 @@
+"""finecl's parts inside other libraries' training loops."""
