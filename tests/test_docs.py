@@ -217,8 +217,8 @@ def test_the_examples_train(examples: Registry, small: Small, tmp_path: Path, fi
 
 
 def test_the_method_of_the_example_brings_its_settings(examples: Registry) -> None:
+    from finecl.pipeline.context import Context
     from finecl.progress import Listener
-    from finecl.stages.context import Context
 
     context = Context(Path(), Settings(method="finecl-margin"), examples, Listener())
     assert context.part("objective", "relation-margin", {}).margin == 0.2

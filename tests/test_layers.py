@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
 OPEN_TO_PLUGINS = {"finecl.hookimpl", "finecl.types", "finecl.losses", "finecl.errors", "finecl.testing"}
-LOOPS = {"finecl.pretraining.loop", "finecl.extraction.finetune", "finecl.stages", "finecl.run"}
+LOOPS = {"finecl.pretraining.loop", "finecl.extraction.finetune", "finecl.stages", "finecl.pipeline.run"}
 HEAVY = ("torch", "transformers", "datasets", "pyarrow", "polars", "sklearn", "scipy", "pandas", "spacy")
 
 
@@ -116,7 +116,7 @@ def test_the_loops_stand_above_the_rest_of_the_engine(module: str) -> None:
         above = {name for name in _engine_imports(module, typing=True) if _within(name, LOOPS)}
         assert not above, f"{module} imports {above}"
     if _within(module, {"finecl.pretraining.loop", "finecl.extraction.finetune"}):
-        assert not {name for name in _engine_imports(module) if _within(name, {"finecl.stages", "finecl.run"})}
+        assert not {name for name in _engine_imports(module) if _within(name, {"finecl.stages", "finecl.pipeline.run"})}
 
 
 @pytest.mark.parametrize("module", _engine())

@@ -9,7 +9,7 @@ from typing import Any
 from finecl.artifacts.scores_table import Scores
 from finecl.errors import SettingsError
 from finecl.metrics import counts_by_document, group_scores, read_docred_results
-from finecl.run import Run
+from finecl.pipeline.run import Run
 from finecl.scoring.order_similarity import compare_runs
 from finecl_benchmarks import noise, trimmed
 from finecl_benchmarks.downstream import run_task

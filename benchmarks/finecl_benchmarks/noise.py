@@ -26,10 +26,10 @@ from finecl.data.corrupt import Kind, Noise
 from finecl.data.formats import Source, recognise
 from finecl.errors import SettingsError
 from finecl.metrics import noise_scores
+from finecl.pipeline.context import Context
+from finecl.pipeline.stages.evidence_cache import gather
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.stages.context import Context
-from finecl.stages.gathering import gather
 from finecl.types import Bools, Evidence, Instances, Need, first_epoch
 from finecl_benchmarks.task_files import data_file
 

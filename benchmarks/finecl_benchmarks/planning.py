@@ -10,9 +10,9 @@ from typing import Any
 
 from finecl.config.schema import Settings
 from finecl.errors import FineCLError
+from finecl.pipeline.run import Run
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.run import Run
 from finecl_benchmarks import noise
 from finecl_benchmarks.downstream import read_splits, task_settings
 from finecl_benchmarks.runs import Workplace, settings_of

@@ -21,11 +21,11 @@ from finecl.data.formats import Source, recognise
 from finecl.data.leakage import HeldOut, Leaks, without_leaks
 from finecl.data.split import low_resource, numbered
 from finecl.models.extractor import CARD
+from finecl.pipeline.run import Run
+from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, needs
+from finecl.pipeline.stages.extractors import EXTRACTOR, PLAIN, made_from, plain_card
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.run import Run
-from finecl.stages.extractors import EXTRACTOR, PLAIN, made_from, plain_card
-from finecl.stages.gathering import evidence_fingerprint, needs
 from finecl.types import Document
 from finecl_benchmarks.suite_files import Cell
 from finecl_benchmarks.task_files import data_file

@@ -24,11 +24,11 @@ from finecl.extraction.prediction import score_pairs
 from finecl.metrics import docred_scores
 from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import pair_key
+from finecl.pipeline.context import Context
 from finecl.pipeline.corpora import read_corpus
+from finecl.pipeline.stages.evidence_cache import gather
 from finecl.progress import Listener
 from finecl.scoring.false_negatives import Unsuspected
-from finecl.stages.context import Context
-from finecl.stages.gathering import gather
 from finecl.types import Bools, Ints, first_epoch
 from finecl_benchmarks.downstream import labelled
 from finecl_benchmarks.noise import corrupted_settings, wiki80

@@ -48,7 +48,7 @@ def newest_run(output_dir: Path | None) -> Path:
 
 def show_plan(run: NewRun | Path, *, quiet: bool, as_json: bool) -> None:
     """What the run would take, on stdout."""
-    from finecl.run import Run
+    from finecl.pipeline.run import Run
     from finecl_cli.screen import Screen, show_planned
 
     with Screen(quiet=quiet) as screen:
@@ -65,7 +65,7 @@ def show_plan(run: NewRun | Path, *, quiet: bool, as_json: bool) -> None:
 
 def work(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_json: bool) -> None:
     """Brings a run to the end of a stage, with progress on stderr and its numbers on stdout."""
-    from finecl.run import Run
+    from finecl.pipeline.run import Run
     from finecl_cli.screen import Screen, show_metrics, show_settings
 
     speaks = os.environ.get("RANK", "0") == "0"

@@ -12,8 +12,8 @@ from finecl_formats.docred import DocRED
 from finecl_formats.opennre import OpenNRE
 from finecl_formats.tacred import TACRED
 
-from finecl.evaluation import METRICS
 from finecl.metrics import write_bag_predictions, write_labels, write_semeval_labels
+from finecl.pipeline.evaluate_files import METRICS
 from finecl.types import Document, Entity, Label, Mention
 from tests.end_to_end.conftest import Finecl
 from tests.toy import GOLD, PREDICTED, TRAIN, document

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from finecl.scaffold import KINDS
+from finecl_cli.scaffold import KINDS
 from tests.end_to_end.conftest import Finecl, Small, environment
 
 FAULTS = {

@@ -109,9 +109,9 @@ def test_a_process_does_other_cells_while_another_is_at_a_run_or_its_proxy(
 
     from finecl import registry
     from finecl.artifacts.provenance import fingerprint
+    from finecl.pipeline.run import Run
+    from finecl.pipeline.stages.evidence_cache import evidence_fingerprint
     from finecl.progress import Listener
-    from finecl.run import Run
-    from finecl.stages.gathering import evidence_fingerprint
 
     monkeypatch.setenv("FINECL_CACHE", str(tmp_path / "cache"))
     known = registry.load()
@@ -143,8 +143,8 @@ def test_the_runs_of_a_seed_share_the_extractor_on_the_plain_encoder(
     from finecl_benchmarks.suite_files import read_suite
 
     from finecl import registry
+    from finecl.pipeline.run import Run
     from finecl.progress import Listener
-    from finecl.run import Run
 
     class Ear(Listener):
         def begin(self, stage: str, total: int | None, unit: str) -> None:

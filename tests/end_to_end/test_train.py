@@ -156,7 +156,7 @@ def test_gold_in_one_file_is_split(small: Small, tmp_path: Path, finecl: Finecl)
 def test_a_plan_counts_steps_and_measures_time_and_memory_and_writes_no_run(
     small: Small, straight: Path, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finecl.stages.planning._SECONDS", 0.0)
+    monkeypatch.setattr("finecl.pipeline.estimate._SECONDS", 0.0)
     told = finecl(*small.arguments(tmp_path / "run"), "--plan", "--json")
     assert told.code == 0, told.err
     assert not (tmp_path / "run").exists()

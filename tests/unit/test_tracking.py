@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from finecl.errors import SettingsError
+from finecl.pipeline.trackers import Tracked, flat_numbers, tracked
 from finecl.progress import Listener
-from finecl.tracking import Tracked, flat_numbers, tracked
 from tests.end_to_end.conftest import Finecl, Small, small  # noqa: F401
 
 
@@ -20,7 +20,7 @@ def test_numbers_of_nested_records_are_flat() -> None:
 def test_trackers_that_are_not_known_or_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"report_to: expected names from tensorboard, .*, got 'paper'"):
         tracked(Listener(), ["paper"], tmp_path, {})
-    monkeypatch.setattr("finecl.tracking._there", lambda package: False)
+    monkeypatch.setattr("finecl.pipeline.trackers._there", lambda package: False)
     with pytest.raises(SettingsError, match="'wandb' needs the package accelerate: pip install accelerate"):
         tracked(Listener(), ["wandb"], tmp_path, {})
     same = Listener()

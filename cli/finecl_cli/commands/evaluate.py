@@ -57,7 +57,7 @@ def _refuse_options(named: dict[str, Any]) -> None:
 def _score(predictions: Path, gold: Path, metric: str, quiet: bool, as_json: bool, given: dict[str, Any]) -> None:
     from finecl import registry as plugins
     from finecl.data.distant.properties import read_relations
-    from finecl.evaluation import Inputs, evaluate_files
+    from finecl.pipeline.evaluate_files import Inputs, evaluate_files
     from finecl_cli.screen import Screen
 
     if given["relations"]:

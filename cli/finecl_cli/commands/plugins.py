@@ -47,7 +47,7 @@ def command(context: click.Context, as_json: bool) -> None:
 )
 def new(name: str, kind: str, directory: Path) -> None:
     """Write a plugin NAME as an installable package with a passing test, to be changed at will."""
-    from finecl.scaffold import new_plugin
+    from finecl_cli.scaffold import new_plugin
 
     written = new_plugin(name, kind, directory)
     for path in written:

@@ -40,8 +40,8 @@ def command(
         return
     work(run, "report", only=True, quiet=quiet, as_json=as_json)
     if figures:
+        from finecl.pipeline.run import Run
         from finecl.report.page import write_figures
-        from finecl.run import Run
 
         for path in write_figures(run, figures, ending, Run.open(run).context.corpora.names):
             click.echo(path, err=True)

@@ -45,10 +45,10 @@ def export(
     """Write labels of the scored run in RUN that nobody has judged yet, with their text."""
     from finecl.artifacts.scores_table import Scores
     from finecl.errors import SettingsError
+    from finecl.pipeline.run import Run
     from finecl.review.exchange import write_jsonl, write_label_studio
     from finecl.review.tasks import tasks
     from finecl.review.verdicts import read_verdicts
-    from finecl.run import Run
 
     tool = tool or {".jsonl": "jsonl", ".json": "label-studio"}.get(out.suffix)  # type: ignore[assignment]
     if tool is None or not out.parent.is_dir():
@@ -76,9 +76,9 @@ def import_(run: Path, verdicts: tuple[Path, ...], as_json: bool, quiet: bool) -
 
     VERDICTS: files that were exported and filled in, exports of Label Studio, or what a report saved.
     """
+    from finecl.pipeline.run import Run
     from finecl.review.exchange import read_answers
     from finecl.review.verdicts import add_verdicts, estimate
-    from finecl.run import Run
     from finecl_cli.screen import Screen
 
     opened = Run.open(run)

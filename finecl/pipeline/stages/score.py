@@ -13,12 +13,12 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.corpus.entity_table import type_only_accuracy
 from finecl.errors import PluginError
 from finecl.metrics import noise_scores
+from finecl.pipeline.context import Context, effective_sample_size
+from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, gather, needs
+from finecl.pipeline.stages.scorer_comparison import nearest_labels, other_scorers, write_comparison, write_neighbours
 from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdicts
 from finecl.scoring.proxy import ProxyRun
 from finecl.scoring.validation import checked_noise, checked_weights
-from finecl.stages.comparison import nearest_labels, other_scorers, write_comparison, write_neighbours
-from finecl.stages.context import Context, effective_sample_size
-from finecl.stages.gathering import evidence_fingerprint, gather, needs
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, first_epoch
 
 SCORES = "scores.parquet"

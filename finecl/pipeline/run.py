@@ -19,10 +19,10 @@ from finecl.config.schema import Settings
 from finecl.distributed import process_group
 from finecl.errors import ModelError, PluginError, SettingsError
 from finecl.models.card import write_cards
+from finecl.pipeline.context import Context
+from finecl.pipeline.trackers import Tracked, flat_numbers, tracked
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.stages.context import Context
-from finecl.tracking import Tracked, flat_numbers, tracked
 from finecl.training.optimizer import NotFiniteError
 
 RUN, METRICS, OFFENDING = "run.json", "metrics.json", "offending-uids.json"
@@ -68,7 +68,7 @@ class Run:
 
     def plan(self) -> dict[str, Any]:
         """Steps, tokens, time and memory of what ``finish`` would do; nothing is written into the run directory."""
-        from finecl.stages.planning import plan_run
+        from finecl.pipeline.estimate import plan_run
 
         with self.context.ranks.first():
             check_parts(self.context)
@@ -108,8 +108,7 @@ class Run:
             self.context = replace(context, listener=told)
 
     def _stage(self, stage: str) -> tuple[str, Callable[[], Mapping[str, Any]]]:
-        from finecl.pipeline.stages import score
-        from finecl.stages import evaluate, finetune, pretrain
+        from finecl.pipeline.stages import evaluate, finetune, pretrain, score
 
         context = self.context
         if stage == "score":

@@ -8,12 +8,12 @@ import numpy as np
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.models.pretrained import save_encoder
+from finecl.pipeline.context import Context
 from finecl.pipeline.stages.score import read_weights, score_fingerprint
 from finecl.pretraining.contrast_groups import Silver
 from finecl.pretraining.loop import PretrainLog, pretrain
 from finecl.pretraining.step_plan import MLM, Pretraining
 from finecl.scoring.false_negatives import Unsuspected
-from finecl.stages.context import Context
 from finecl.tokens.candidate_pairs import Among
 from finecl.tokens.marked_sentences import entity_keys
 from finecl.tokens.token_table import reached

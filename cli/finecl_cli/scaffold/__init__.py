@@ -51,5 +51,5 @@ def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
 
 
 def _filled(template: str, words: dict[str, str]) -> str:
-    text = (files("finecl.scaffold") / f"{template}.txt").read_text(encoding="utf-8")
+    text = (files("finecl_cli.scaffold") / f"{template}.txt").read_text(encoding="utf-8")
     return Template(text).substitute(words)

@@ -17,12 +17,12 @@ from finecl.extraction.loop import Training
 from finecl.extraction.prediction import answers
 from finecl.models.encoder import Encoder
 from finecl.models.extractor import build_extractor
+from finecl.pipeline.context import Context
+from finecl.pipeline.stages.pretrain import pretraining
 from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
 from finecl.pretraining.step_plan import Pretraining
 from finecl.progress import Listener
-from finecl.stages.context import Context
-from finecl.stages.pretrain import pretraining
 from finecl.training.optimizer import Optimization
 
 _WARM_UP, _SECONDS = 3, 2.0  # passes that do not count, and how long the others are timed

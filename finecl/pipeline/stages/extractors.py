@@ -14,8 +14,8 @@ from finecl.extraction.examples import Labelled
 from finecl.extraction.finetune import finetune
 from finecl.extraction.type_constraints import type_triples
 from finecl.models.extractor import CARD, build_extractor, load_extractor, save_extractor
+from finecl.pipeline.context import Context
 from finecl.scoring.curriculum import difficulties
-from finecl.stages.context import Context
 from finecl.types import Floats
 
 EXTRACTOR = "extractor"

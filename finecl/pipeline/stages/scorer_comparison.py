@@ -14,8 +14,8 @@ from finecl.extraction.examples import Labelled
 from finecl.extraction.prediction import pair_vectors
 from finecl.metrics import dense_ranks
 from finecl.numerics.ragged import find
+from finecl.pipeline.context import Context
 from finecl.registry import Part
-from finecl.stages.context import Context
 from finecl.types import Evidence, Floats, Instances, Ints, Need
 
 SCORERS, NEIGHBOURS = "scorers.parquet", "neighbours.parquet"

@@ -17,9 +17,9 @@ from finecl.metrics import (
     write_docred_results,
 )
 from finecl.models.extractor import load_extractor, thresholds_of
-from finecl.stages.context import Context
-from finecl.stages.extractors import EXTRACTOR, VARIANTS
-from finecl.stages.finetune import finetune_fingerprint
+from finecl.pipeline.context import Context
+from finecl.pipeline.stages.extractors import EXTRACTOR, VARIANTS
+from finecl.pipeline.stages.finetune import finetune_fingerprint
 from finecl.types import Document
 
 PREDICTIONS = "predictions"

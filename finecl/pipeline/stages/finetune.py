@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from finecl.artifacts.provenance import fingerprint
-from finecl.stages.context import Context
-from finecl.stages.extractors import PLAIN, PRETRAINED, card_of, made_from, plain_card
-from finecl.stages.pretrain import ENCODER, pretrain_fingerprint
+from finecl.pipeline.context import Context
+from finecl.pipeline.stages.extractors import PLAIN, PRETRAINED, card_of, made_from, plain_card
+from finecl.pipeline.stages.pretrain import ENCODER, pretrain_fingerprint
 
 _NUMBERS = ("threshold", "thresholds", "dev_f1", "epoch", "dev_f1_by_epoch", "calibration", "dev_calibration")
 

@@ -24,10 +24,10 @@ from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import answers, pair_vectors
 from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import find
+from finecl.pipeline.context import Context
+from finecl.pipeline.stages.extractors import made_from, plain_extractor
 from finecl.scoring.false_negatives import Suspects
 from finecl.scoring.proxy import ProxyRun, train_proxy
-from finecl.stages.context import Context
-from finecl.stages.extractors import made_from, plain_extractor
 from finecl.types import Dynamics, Evidence, Floats, Instances, Ints, Need
 
 _LAYOUT = 2  # to be raised when what is kept of a proxy changes

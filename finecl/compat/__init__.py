@@ -1,1 +1,0 @@
-"""What other implementations do, as settings by name: TOML files."""
