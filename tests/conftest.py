@@ -17,7 +17,7 @@ from finecl.config.schema import ModelSettings
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import load_encoder
 from finecl.tokens.tokenizer import Reader
-from tests import tiny
+from tests.helpers import tiny
 
 hypothesis.settings.register_profile("finecl", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("finecl")

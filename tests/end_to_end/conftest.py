@@ -16,7 +16,7 @@ from finecl_formats.jsonl import JSONLines
 
 from finecl.data.demo.corpora import DemoSettings, demo_corpora
 from finecl.types import Document
-from tests import tiny
+from tests.helpers import tiny
 
 SPLITS = ("silver", "train", "dev", "test")
 QUICK = ("proxy.num_train_epochs=2", "pretrain.max_steps=2", "finetune.num_train_epochs=1")

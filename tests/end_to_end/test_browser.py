@@ -17,7 +17,7 @@ from finecl_benchmarks.report_speed import chromium_of
 
 from finecl.report.page import write_report
 from tests.end_to_end.conftest import Finecl
-from tests.unit.test_report import FakeCorpus, metrics
+from tests.report.test_page import FakeCorpus, metrics
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from finecl.metrics import write_bag_predictions, write_labels, write_semeval_la
 from finecl.pipeline.evaluate_files import METRICS
 from finecl.types import Document, Entity, Label, Mention
 from tests.end_to_end.conftest import Finecl
-from tests.toy import GOLD, PREDICTED, TRAIN, document
+from tests.helpers.toy import GOLD, PREDICTED, TRAIN, document
 
 
 @pytest.fixture

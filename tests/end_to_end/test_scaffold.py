@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from finecl_cli.scaffold import KINDS
+
 from tests.end_to_end.conftest import Finecl, Small, environment
 
 FAULTS = {

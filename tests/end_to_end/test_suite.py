@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.documents import install
 from tests.end_to_end.conftest import QUICK, Finecl, Small, environment
+from tests.helpers.documents import install
 
 SUITE = """
 title = "small"

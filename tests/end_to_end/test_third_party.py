@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from finecl_cli.main import cli
 
-from tests.documents import install, write_examples
 from tests.end_to_end.conftest import Finecl, Small
+from tests.helpers.documents import install, write_examples
 
 _SCORER = """
 from dataclasses import dataclass

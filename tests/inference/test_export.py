@@ -8,9 +8,8 @@ import pytest
 
 from finecl.errors import ModelError, SettingsError
 from finecl.inference.relation_extractor import RelationExtractor
-from tests import tiny
 from tests.end_to_end.conftest import Finecl, finecl
-from tests.inference import made
+from tests.helpers import extractors, tiny
 
 __all__ = ["finecl"]  # a fixture
 
@@ -26,7 +25,7 @@ pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip insta
 def test_onnx_gives_the_same_answers_as_torch(
     family: str, kind: str, models: dict[str, Path], tmp_path: Path, finecl: Finecl
 ) -> None:
-    directory = made.save(tmp_path / "extractor", models[family], kind)
+    directory = extractors.save(tmp_path / "extractor", models[family], kind)
     told = finecl("export", directory, directory / "model.onnx")
     assert told.code == 0, told.err
     documents = tiny.documents(9, seed=2)
@@ -42,14 +41,14 @@ def test_onnx_gives_the_same_answers_as_torch(
 def test_extractors_that_read_more_than_states_are_refused(
     models: dict[str, Path], tmp_path: Path, finecl: Finecl
 ) -> None:
-    directory = made.save(tmp_path / "extractor", models["bert"], "adaptive")
+    directory = extractors.save(tmp_path / "extractor", models["bert"], "adaptive")
     said = finecl("export", directory, tmp_path / "a.onnx").complaint()
     assert "'adaptive' cannot be written as ONNX, which takes one that reads token states and entities only" in said
     assert not list(tmp_path.glob("*.onnx"))
 
 
 def test_files_that_cannot_be_run_or_written(models: dict[str, Path], tmp_path: Path, finecl: Finecl) -> None:
-    directory = made.save(tmp_path / "extractor", models["bert"])
+    directory = extractors.save(tmp_path / "extractor", models["bert"])
     with pytest.raises(ModelError, match="found none; write it with `finecl export`"):
         RelationExtractor.from_pretrained(directory, backend="onnx")
     (tmp_path / "a.onnx").write_bytes(b"nothing")
@@ -62,8 +61,8 @@ def test_files_that_cannot_be_run_or_written(models: dict[str, Path], tmp_path: 
 def test_an_export_of_another_extractor_is_refused(models: dict[str, Path], tmp_path: Path) -> None:
     from finecl.inference.onnx.export import export
 
-    first = made.save(tmp_path / "first", models["bert"])
-    second = made.save(tmp_path / "second", models["bert"], fingerprint="other")
+    first = extractors.save(tmp_path / "first", models["bert"])
+    second = extractors.save(tmp_path / "second", models["bert"], fingerprint="other")
     told = export(first, tmp_path / "a.onnx")
     assert told["megabytes"] > 0.1
     with pytest.raises(ModelError, match="got another's; export it again"):

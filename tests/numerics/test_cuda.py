@@ -11,8 +11,8 @@ import torch
 from finecl.config.schema import PretrainSettings
 from finecl.pretraining.loop import pretrain
 from finecl.tokens.packing import pack
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 from tests.numerics.test_packing import NOBODY, packed_batch, read_texts
 from tests.numerics.test_pretrain_step import prepared, silver
 

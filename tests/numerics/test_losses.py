@@ -14,8 +14,7 @@ from pytorch_metric_learning.losses import NTXentLoss
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy, weighted_info_nce
 from finecl.types import Pairs
-from tests import tiny
-from tests.numerics import oracles
+from tests.helpers import oracles, tiny
 
 # facts.md, 1.7: anchor A, its positive B, two negatives and a pair without a relation.
 A, B = (1.0, 0.2, 0.0), (0.9, 0.3, 0.1)

@@ -19,8 +19,8 @@ from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
 from finecl.pretraining.step_plan import MLM
 from finecl.types import Objective
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 from tests.numerics.test_pretrain_step import prepared, silver
 
 __all__ = ["silver"]

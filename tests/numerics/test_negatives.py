@@ -14,7 +14,7 @@ from finecl.losses import products, weighted_info_nce
 from finecl.types import NO_RELATION, Bools, Ints, Table
 from finecl.types import pairs as negatives
 from finecl.types.pairs import draw_negatives
-from tests import tiny
+from tests.helpers import tiny
 
 
 def table_of(rng: np.random.Generator, rows: int, relations: int = 4) -> Table:

@@ -18,8 +18,8 @@ from finecl.tokens.packing import pack
 from finecl.tokens.token_table import Tokens
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Batch
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 NOBODY = np.zeros(0, dtype=np.int64)
 TEXTS = ("Ada met Babbage .", "Curie", " ".join(["Darwin", *tiny.FILLERS * 2, "Euler"]), "Ada " * 60)

@@ -16,8 +16,8 @@ from finecl.tokens.packing import Packed, pack
 from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import Reader
 from finecl.types import NO_RELATION, Floats, Ints
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 Pair = tuple[int, int, int]
 NUMBERS = np.array([1, 4, 5, 9, 11])

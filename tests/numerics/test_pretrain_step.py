@@ -25,8 +25,8 @@ from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import Reader
 from finecl.training.optimizer import NotFiniteError
 from finecl.types import Objective
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 COEFFICIENTS = {"entity-discrimination": 0.5, "relation-discrimination": 2.0, MLM: 0.25}
 SETTINGS = PretrainSettings(

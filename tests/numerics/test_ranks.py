@@ -22,8 +22,8 @@ from finecl.pretraining.loop import pretrain
 from finecl.pretraining.step_plan import MLM, Pretraining
 from finecl.scoring.proxy import train_proxy
 from finecl.tokens.token_table import reached
-from tests import tiny
-from tests.numerics.several import several
+from tests.helpers import tiny
+from tests.helpers.ranks import several
 
 # The bias of a key has no gradient but rounding: with Adam's own epsilon that would become a full step.
 SETTINGS = PretrainSettings(

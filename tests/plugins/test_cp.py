@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from pytorch_metric_learning.losses import NTXentLoss
 
 from finecl.types import NO_RELATION
-from tests import tiny
-from tests.numerics import oracles
-from tests.numerics.oracles import Row
+from tests.helpers import oracles, tiny
+from tests.helpers.oracles import Row
 
 
 @st.composite

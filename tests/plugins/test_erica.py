@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl.types import NO_RELATION, Pairs, Table
-from tests import tiny
-from tests.numerics import oracles
-from tests.numerics.oracles import Row
+from tests.helpers import oracles, tiny
+from tests.helpers.oracles import Row
 
 
 def generator(seed: int = 0) -> np.random.Generator:

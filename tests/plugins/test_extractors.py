@@ -19,8 +19,8 @@ from finecl.extraction.examples import Labelled, question
 from finecl.extraction.loop import Training
 from finecl.extraction.prediction import answers
 from finecl.progress import Listener
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 SMALL: dict[str, Any] = {"projection": 8, "distance": 3}
 

@@ -25,8 +25,8 @@ from finecl.progress import Listener
 from finecl.scoring.proxy import train_proxy
 from finecl.tokens.candidate_pairs import Asked
 from finecl.types import Batch, Bools, Dynamics, Evidence, Floats, Instances, Ints
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 EPOCHS = 6
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl.types import Pairs, Table
-from tests import tiny
+from tests.helpers import tiny
 
 Key = tuple[int, int]
 

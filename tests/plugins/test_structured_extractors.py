@@ -24,8 +24,8 @@ from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import score_pairs
 from finecl.models.extractor import build_extractor, load_extractor, save_extractor
 from finecl.types import Batch
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 PEOPLE = ["Ada", "Curie", "Darwin"]
 ALL = ("adaptive", "ssan", "cnn", "bilstm")

@@ -15,16 +15,15 @@ from finecl_formats.jsonl import JSONLines
 from finecl.inference import batch_predict
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.types import Document
-from tests import tiny
 from tests.end_to_end.conftest import Finecl, elsewhere, finecl
-from tests.inference import made
+from tests.helpers import extractors, tiny
 
 __all__ = ["elsewhere", "finecl"]  # fixtures
 
 
 @pytest.fixture
 def model(models: dict[str, Path], tmp_path: Path) -> Path:
-    return made.save(tmp_path / "model", models["bert"])
+    return extractors.save(tmp_path / "model", models["bert"])
 
 
 @pytest.fixture
@@ -69,7 +68,7 @@ def test_threshold_and_pairs(model: Path, documents: list[Document], tmp_path: P
     assert finecl(*arguments, "--threshold", "0", "--pairs", "labelled").code == 0
     asked = {(n, label.head, label.tail) for n, d in enumerate(documents) for label in d.labels}
     assert {(row["document"], row["head"], row["tail"]) for row in rows(out)} == asked
-    assert len(rows(out)) == len(asked) * len(made.RELATIONS)
+    assert len(rows(out)) == len(asked) * len(extractors.RELATIONS)
 
 
 def _broken_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
@@ -170,7 +169,7 @@ def test_a_process_that_is_terminated_goes_on(models: dict[str, Path], tmp_path:
 
     from tests.end_to_end.conftest import environment
 
-    model = made.save(tmp_path / "model", models["bert"])
+    model = extractors.save(tmp_path / "model", models["bert"])
     many = [dataclasses.replace(d, title=f"{n}") for n in range(60) for d in tiny.documents(20, seed=n)]
     JSONLines().write(many, tmp_path / "in.jsonl")
     arguments = ["predict", str(model), str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"), "--quiet", "--json"]

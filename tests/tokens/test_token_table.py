@@ -14,8 +14,8 @@ from finecl.errors import ModelError
 from finecl.tokens.token_table import describe_loss, reached
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Mention
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 
 @pytest.fixture(scope="module", params=tiny.FAMILIES)

@@ -17,8 +17,8 @@ from finecl.tokens.packing import pack
 from finecl.tokens.token_table import Tokens
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Mention
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 
 def typed(title: str, text: str, types: dict[str, str | None], *labels: tuple[int, str, int]) -> Document:

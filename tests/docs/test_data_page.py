@@ -16,7 +16,7 @@ from finecl_cli.commands.data import VERBS, command
 
 from finecl.data.convert import DROPS
 from finecl.data.corrupt import KINDS
-from tests.documents import ROOT, blocks
+from tests.helpers.documents import ROOT, blocks
 
 PAGE = ROOT / "docs" / "data.md"
 

@@ -18,8 +18,8 @@ from finecl.errors import ModelError
 from finecl.models import pretrained
 from finecl.models.pretrained import VECTOR, check_sha256, find_model, load_encoder, save_encoder
 from finecl.tokens.packing import pack
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 
 def load(directory: Path | str, **settings: Any) -> Any:

@@ -13,7 +13,7 @@ from finecl.corpus.words import cut
 from finecl.errors import FormatError
 from finecl.inference.inputs import from_text, from_tokens, read
 from finecl.types import Document
-from tests import tiny
+from tests.helpers import tiny
 
 TEXTS = (
     "Marie Curie was born in Warsaw. She moved to Paris!  Dr. Who didn't; e.g. this.\nA new line",
@@ -125,7 +125,7 @@ def test_docreds_columns_are_read() -> None:
     made = tiny.document("t", ["Ada met Curie"], ["Ada", "Curie"], (0, "P0", 1))
     vertices = [
         [{"name": m.name, "sent_id": m.sentence, "pos": [m.start, m.end]} for m in entity.mentions]
-        for entity in made.entities
+        for entity in extractors.entities
     ]
     labels = [{"head": 0, "tail": 1, "relation": "P0"}]
     row = {"title": "t", "sents": [["Ada", "met", "Curie"]], "vertexSet": vertices, "labels": labels}

@@ -14,8 +14,8 @@ from finecl.extraction.prediction import answers
 from finecl.scoring.false_negatives import SUSPECTS, Suspects, Unsuspected, find_suspects
 from finecl.tokens.candidate_pairs import ask
 from finecl.tokens.packing import pack
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ from finecl import registry as plugins
 from finecl.errors import ModelError
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.models.card import model_card, write_cards
-from tests import tiny
-from tests.inference import made
+from tests.helpers import extractors, tiny
 
 RECORD = {
     "name": "mine",
@@ -35,8 +34,8 @@ METRICS = {
 def run(models: dict[str, Path], tmp_path: Path) -> Path:
     """What a run leaves, as far as cards are concerned."""
     at = tmp_path / "run"
-    made.save(at / "extractor" / "pretrained", models["bert"])
-    made.save(at / "extractor" / "plain", models["bert"])
+    extractors.save(at / "extractor" / "pretrained", models["bert"])
+    extractors.save(at / "extractor" / "plain", models["bert"])
     (at / "encoder").mkdir()
     (at / "run.json").write_text(json.dumps(RECORD))
     (at / "metrics.json").write_text(json.dumps(METRICS))

@@ -19,7 +19,7 @@ from finecl import registry as plugins
 from finecl.config.resolve import resolve
 from finecl.errors import SettingsError
 from finecl.types import Document
-from tests import tiny
+from tests.helpers import tiny
 
 QUICK = {"model.max_length": 32, "finetune.num_train_epochs": 2, "finetune.learning_rate": 1e-3}
 OWN = """

@@ -29,7 +29,7 @@ from finecl.metrics import (
     write_docred_results,
 )
 from finecl.types import Document, Entity, Label, Mention
-from tests.toy import GOLD, PREDICTED, TRAIN, document
+from tests.helpers.toy import GOLD, PREDICTED, TRAIN, document
 
 
 def f1(precision: float, recall: float) -> float:

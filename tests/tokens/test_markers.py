@@ -21,8 +21,8 @@ from finecl.tokens.token_rows import TokenRows
 from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Document, Entity, Mention
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 MARKERS = Markers(start=(90, 92), end=(91, 93), blank=94)
 

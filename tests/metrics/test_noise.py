@@ -20,7 +20,7 @@ from finecl.metrics import (
     precision_recall_auc,
 )
 from finecl.types import Bools, Document, Floats
-from tests.toy import GOLD, PREDICTED, TRAIN, document
+from tests.helpers.toy import GOLD, PREDICTED, TRAIN, document
 
 
 def test_the_toy_case_of_the_official_script() -> None:

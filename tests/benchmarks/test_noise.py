@@ -11,7 +11,7 @@ from finecl_formats.jsonl import JSONLines
 
 from finecl import registry
 from finecl.errors import SettingsError
-from tests import tiny
+from tests.helpers import tiny
 
 QUICK = {
     "model.max_length": 32,

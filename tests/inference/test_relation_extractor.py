@@ -21,8 +21,7 @@ from finecl.inference.relation_extractor import RelationExtractor
 from finecl.inference.triples import Triple
 from finecl.models.extractor import load_extractor
 from finecl.types import Document
-from tests import tiny
-from tests.inference import made
+from tests.helpers import extractors, tiny
 
 KINDS = ("bilinear", "markers", "adaptive", "ssan", "cnn")
 
@@ -30,7 +29,7 @@ KINDS = ("bilinear", "markers", "adaptive", "ssan", "cnn")
 @pytest.fixture(scope="module")
 def directories(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     at = tmp_path_factory.mktemp("extractors")
-    return {kind: made.save(at / kind, models["bert"], kind) for kind in KINDS}
+    return {kind: extractors.save(at / kind, models["bert"], kind) for kind in KINDS}
 
 
 def load(directory: Path, **settings: Any) -> RelationExtractor:
@@ -67,9 +66,9 @@ def test_scores_are_those_of_fine_tuning(kind: str, directories: dict[str, Path]
     saved = load_extractor(directories[kind], plugins.load(), settings)
     scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.reader, tmp_path))
     expected = {
-        (d, h, t, made.RELATIONS[r]): float(scored.scores_PR[p, r])
+        (d, h, t, extractors.RELATIONS[r]): float(scored.scores_PR[p, r])
         for p, (d, h, t) in enumerate(zip(scored.document, scored.head, scored.tail, strict=True))
-        for r in range(len(made.RELATIONS))
+        for r in range(len(extractors.RELATIONS))
     }
     found = load(directories[kind])(documents, threshold=0.0)
     told = {(d, t.head, t.tail, t.relation): t.score for d, triples in enumerate(found) for t in triples}
@@ -90,10 +89,10 @@ def test_the_threshold_of_dev_is_that_of_fine_tuning(directories: dict[str, Path
 
 def test_thresholds_of_single_relations_count(models: dict[str, Path], tmp_path: Path) -> None:
     documents = tiny.documents(6, seed=4)
-    every = [t for ts in load(made.save(tmp_path / "all", models["bert"]))(documents, threshold=0.0) for t in ts]
+    every = [t for ts in load(extractors.save(tmp_path / "all", models["bert"]))(documents, threshold=0.0) for t in ts]
     middle = float(np.median([t.score for t in every if t.relation == "P2"]))
     own = {"P0": 0.0, "P1": 2.0}
-    extractor = load(made.save(tmp_path / "own", models["bert"], thresholds=own, threshold=middle))
+    extractor = load(extractors.save(tmp_path / "own", models["bert"], thresholds=own, threshold=middle))
     found = {(t.head, t.tail, t.relation, t.score) for ts in extractor(documents) for t in ts}
     expected = {t for t in every if t.relation == "P0" or (t.relation == "P2" and t.score >= middle)}
     assert found == {(t.head, t.tail, t.relation, t.score) for t in expected}
@@ -167,8 +166,8 @@ def test_a_threshold_is_a_probability(directories: dict[str, Path]) -> None:
 
 def _windowed(models: dict[str, Path], tmp_path: Path) -> tuple[RelationExtractor, RelationExtractor]:
     """The same extractor with a reach of 64 and of 20 sub-words."""
-    far = made.save(tmp_path / "far", models["bert"], max_length=64)
-    near = made.save(tmp_path / "near", models["bert"], max_length=20)
+    far = extractors.save(tmp_path / "far", models["bert"], max_length=64)
+    near = extractors.save(tmp_path / "near", models["bert"], max_length=20)
     return load(far), load(near)
 
 
@@ -200,14 +199,14 @@ def test_a_pair_counts_by_its_best_window(models: dict[str, Path], tmp_path: Pat
     assert found == pytest.approx(best, abs=1e-5)
     again = ["Ada", "met", "Curie", *["the"] * 12, "Ada", "was", "Curie", *["of"] * 9]
     twice = near(tiny.document("twice", [" ".join(again)], ["Ada", "Curie"]), threshold=0.0)
-    assert len(twice) == len({(t.head, t.tail, t.relation) for t in twice}) == 2 * len(made.RELATIONS)
+    assert len(twice) == len({(t.head, t.tail, t.relation) for t in twice}) == 2 * len(extractors.RELATIONS)
 
 
 def test_mentions_too_far_apart_for_any_window_give_nothing(models: dict[str, Path], tmp_path: Path) -> None:
     far, near = _windowed(models, tmp_path)
     document = tiny.document("wide", [" ".join(["Ada", *["the"] * 30, "Curie"])], ["Ada", "Curie"])
     assert near(document, threshold=0.0) == []
-    assert len(far(document, threshold=0.0)) == 2 * len(made.RELATIONS)
+    assert len(far(document, threshold=0.0)) == 2 * len(extractors.RELATIONS)
 
 
 def test_marked_sentences_ask_pairs_of_one_sentence_and_predict_one_relation(directories: dict[str, Path]) -> None:
@@ -222,30 +221,30 @@ def test_marked_sentences_ask_pairs_of_one_sentence_and_predict_one_relation(dir
 def test_type_constraints_filter_where_both_types_are_known(directories: dict[str, Path]) -> None:
     plain = tiny.document("t", ["Ada met Curie in Gauss"], ["Ada", "Curie", "Gauss"])
     extractor = load(directories["bilinear"])
-    known = extractor(made.typed(plain, ["PER", "LOC", None]), threshold=0.0, type_constraints=True)
+    known = extractor(extractors.typed(plain, ["PER", "LOC", None]), threshold=0.0, type_constraints=True)
     by_pair: dict[tuple[int, int], set[str]] = {}
     for triple in known:
         by_pair.setdefault((triple.head, triple.tail), set()).add(triple.relation)
-    every = set(made.RELATIONS)
+    every = set(extractors.RELATIONS)
     assert by_pair == {(0, 1): {"P0"}, (0, 2): every, (2, 0): every, (1, 2): every, (2, 1): every}
-    stranger = extractor(made.typed(plain, ["PERSON", "GPE", None]), threshold=0.0, type_constraints=True)
-    assert len(stranger) == 6 * len(made.RELATIONS)
+    stranger = extractor(extractors.typed(plain, ["PERSON", "GPE", None]), threshold=0.0, type_constraints=True)
+    assert len(stranger) == 6 * len(extractors.RELATIONS)
     own = {"P1": [("LOC", "PER")], "P0": [("PER", "PER")]}
-    chosen = extractor(made.typed(plain, ["PER", "LOC", "PER"]), threshold=0.0, type_constraints=own)
+    chosen = extractor(extractors.typed(plain, ["PER", "LOC", "PER"]), threshold=0.0, type_constraints=own)
     assert {(t.head, t.tail, t.relation) for t in chosen} == {(0, 2, "P0"), (2, 0, "P0"), (1, 0, "P1"), (1, 2, "P1")}
 
 
 def test_constraints_leave_the_next_best_relation_of_a_marked_sentence(directories: dict[str, Path]) -> None:
     extractor = load(directories["markers"])
-    document = made.typed(tiny.document("t", ["Ada met Curie"], ["Ada", "Curie"]), ["PER", "LOC"])
+    document = extractors.typed(tiny.document("t", ["Ada met Curie"], ["Ada", "Curie"]), ["PER", "LOC"])
     free = {(t.head, t.tail): t.relation for t in extractor(document, threshold=0.0)}
-    other = next(r for r in made.RELATIONS if r != free[0, 1])
+    other = next(r for r in extractors.RELATIONS if r != free[0, 1])
     bound = extractor(document, threshold=0.0, type_constraints={other: [("PER", "LOC")]})
     assert [(t.head, t.tail, t.relation) for t in bound] == [(0, 1, other)]
 
 
 def test_constraints_need_types_in_training(models: dict[str, Path], tmp_path: Path) -> None:
-    extractor = load(made.save(tmp_path / "untyped", models["bert"], type_triples=[]))
+    extractor = load(extractors.save(tmp_path / "untyped", models["bert"], type_triples=[]))
     with pytest.raises(SettingsError, match="fine-tuned on typed entities"):
         extractor(tiny.documents(1), type_constraints=True)
 
@@ -305,8 +304,8 @@ def test_data_sets_and_no_documents(directories: dict[str, Path]) -> None:
 
 
 def test_a_run_directory_gives_its_variants(models: dict[str, Path], tmp_path: Path) -> None:
-    made.save(tmp_path / "run" / "extractor" / "pretrained", models["bert"])
-    made.save(tmp_path / "run" / "extractor" / "plain", models["bert"], "markers")
+    extractors.save(tmp_path / "run" / "extractor" / "pretrained", models["bert"])
+    extractors.save(tmp_path / "run" / "extractor" / "plain", models["bert"], "markers")
     assert not load(tmp_path / "run").marked
     assert load(tmp_path / "run", variant="plain").marked
     with pytest.raises(ModelError, match="its variants are: plain, pretrained"):
@@ -339,7 +338,7 @@ def test_a_snapshot_of_the_hub_is_read_as_a_directory(
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     extractor = load("someone/some-extractor", revision="v1")  # type: ignore[arg-type]
     assert asked == [("someone/some-extractor", "v1")]
-    assert extractor.relations == list(made.RELATIONS)
+    assert extractor.relations == list(extractors.RELATIONS)
 
 
 def test_it_is_a_name_of_finecl_and_leaves_random_numbers_alone(directories: dict[str, Path]) -> None:

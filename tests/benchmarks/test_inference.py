@@ -10,7 +10,7 @@ from finecl_benchmarks import inference
 
 from finecl.config.schema import ModelSettings
 from finecl.models.pretrained import load_encoder
-from tests import tiny
+from tests.helpers import tiny
 
 
 def test_a_record_holds_both_and_their_ratio(models: dict[str, Path], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from finecl_cli.commands import export, predict
 
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.inference.triples import Triple
-from tests.documents import ROOT, blocks
+from tests.helpers.documents import ROOT, blocks
 
 PAGE = ROOT / "docs" / "use.md"
 

@@ -18,8 +18,8 @@ from finecl_cli.main import cli
 from finecl import hookspecs, registry, testing
 from finecl.config.schema import Settings
 from finecl.registry import KINDS, Registry
-from tests.documents import ROOT, WRITING_A_PLUGIN, blocks, install, write_examples
 from tests.end_to_end.conftest import Finecl, Small, finecl, small
+from tests.helpers.documents import ROOT, WRITING_A_PLUGIN, blocks, install, write_examples
 
 __all__ = ["finecl", "small"]  # fixtures
 

@@ -17,9 +17,9 @@ from finecl.scoring.curriculum import difficulties
 from finecl.scoring.proxy import train_proxy
 from finecl.training.data_order import easiest_first
 from finecl.types import first_epoch
-from tests import tiny
 from tests.conftest import LoadTiny
 from tests.end_to_end.conftest import Small, small  # noqa: F401
+from tests.helpers import tiny
 
 PROXY = ProxySettings(num_train_epochs=3, batch_size=3, learning_rate=3e-3, record="batch")
 

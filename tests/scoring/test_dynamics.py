@@ -20,8 +20,8 @@ from finecl.scoring.dynamics import Recorder, judge
 from finecl.scoring.proxy import train_proxy
 from finecl.tokens.candidate_pairs import Asked
 from finecl.types import Dynamics, Evidence, first_epoch
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 Record = Literal["batch", "epoch"]
 RELATIONS = 4  # and no-relation as the last

@@ -12,8 +12,8 @@ from finecl.pretraining.mlm_masking import Masked, mask_tokens
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.tokenizer import Reader
 from finecl.types import Ints
-from tests import tiny
 from tests.conftest import LoadTiny
+from tests.helpers import tiny
 
 NOBODY = np.zeros(0, dtype=np.int64)
 SHARE = 0.15
