@@ -125,7 +125,7 @@ def test_docreds_columns_are_read() -> None:
     made = tiny.document("t", ["Ada met Curie"], ["Ada", "Curie"], (0, "P0", 1))
     vertices = [
         [{"name": m.name, "sent_id": m.sentence, "pos": [m.start, m.end]} for m in entity.mentions]
-        for entity in extractors.entities
+        for entity in made.entities
     ]
     labels = [{"head": 0, "tail": 1, "relation": "P0"}]
     row = {"title": "t", "sents": [["Ada", "met", "Curie"]], "vertexSet": vertices, "labels": labels}
