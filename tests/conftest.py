@@ -16,13 +16,13 @@ import torch
 from finecl.config.schema import ModelSettings
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import load_encoder
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from tests.helpers import tiny
 
 hypothesis.settings.register_profile("finecl", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("finecl")
 
-LoadTiny = Callable[..., tuple[Encoder, Reader]]
+LoadTiny = Callable[..., tuple[Encoder, DocumentTokenizer]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,7 +57,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def load_tiny(models: dict[str, Path]) -> LoadTiny:
     """Loads a tiny encoder anew: ``load_tiny("bert", hidden_dropout=0.0)``; without dropout unless told."""
 
-    def load(family: str = "bert", **settings: object) -> tuple[Encoder, Reader]:
+    def load(family: str = "bert", **settings: object) -> tuple[Encoder, DocumentTokenizer]:
         given = {"precision": "float32", "device": "cpu", "hidden_dropout": 0.0, **settings}
         encoder, reader, _ = load_encoder(ModelSettings(name=str(models[family]), **given))  # type: ignore[arg-type]
         return encoder, reader

@@ -13,10 +13,10 @@ import torch
 
 from finecl.config.schema import PretrainSettings
 from finecl.losses import weighted_info_nce
-from finecl.numerics.partition import passes
+from finecl.numerics.partition import pack_to_budget
 from finecl.tokens.packing import Packed, pack
-from finecl.tokens.token_rows import TokenRows
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.token_rows import TokenBatch
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.training.checkpointing import seed_pass
 from finecl.training.optimizer import Optimization
 from finecl.types import Batch, Ints, Pairs
@@ -54,7 +54,7 @@ def ours(precision: Precision) -> Engine:
         batches = [
             part.part(int(run[0]), int(run[-1]) + 1).batch(nobody, nobody, first_position=encoder.first_position)
             for part in packed
-            for run in passes(part.lengths, encoder.precision.pass_tokens(None))
+            for run in pack_to_budget(part.lengths, encoder.precision.pass_tokens(None))
         ]
         with torch.no_grad():
             whole = torch.cat([encode(batch, number, i) for i, batch in enumerate(batches)])
@@ -97,13 +97,13 @@ def sentence_transformers(precision: Precision) -> Engine:
     return turn
 
 
-def _pack(reader: Reader, texts: list[str]) -> Packed:
+def _pack(reader: DocumentTokenizer, texts: list[str]) -> Packed:
     """Sentences as documents with one entity each, which spans all their tokens: its vector is their mean."""
     ids = [[reader.first, *reader.encode(text)[: reader.max_length - 2], reader.last] for text in texts]
     lengths: Ints = np.array([len(row) for row in ids], dtype=np.int64)
     zeros = np.zeros(len(ids), dtype=np.int64)
     return pack(
-        TokenRows(
+        TokenBatch(
             ids=np.concatenate([np.array(row, dtype=np.int64) for row in ids]),
             lengths=lengths,
             start=zeros,

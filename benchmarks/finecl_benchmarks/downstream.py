@@ -16,9 +16,9 @@ from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.corpus.corpus import Corpus
 from finecl.data.split import low_resource, random_shares
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import Finetuned, finetune
-from finecl.extraction.prediction import Scored, score_pairs
+from finecl.extraction.prediction import PairScores, score_pairs
 from finecl.metrics import (
     counts_by_document,
     docred_facts_in_train,
@@ -34,9 +34,9 @@ from finecl.models.pretrained import load_encoder
 from finecl.pipeline.corpora import read_corpus
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.tokens.marked_sentences import Sentences
-from finecl.tokens.token_table import Tokens
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.marked_sentences import MarkedSentences
+from finecl.tokens.token_table import TokenizedCorpus
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl_benchmarks.few_shot import episode_scores
 from finecl_benchmarks.peak import peak_gigabytes, reset_peak
 from finecl_benchmarks.task_files import Task
@@ -156,16 +156,20 @@ def _finetuned(
     }
 
 
-def labelled(corpus: Corpus, reader: Reader, relations: tuple[str, ...], *, marked: bool) -> Labelled:
+def labelled(
+    corpus: Corpus, reader: DocumentTokenizer, relations: tuple[str, ...], *, marked: bool
+) -> ExtractionDataset:
     """A corpus as an extractor meets it."""
     instances = corpus.instances(relations)
     if not marked:
-        return Labelled(tokens=Tokens.of(corpus, reader, cache_directory()), instances=instances)
-    sentences = Sentences.of(corpus, reader, cache_directory())
-    return Labelled(tokens=sentences, instances=sentences.instances(instances))
+        return ExtractionDataset(tokens=TokenizedCorpus.of(corpus, reader, cache_directory()), instances=instances)
+    sentences = MarkedSentences.of(corpus, reader, cache_directory())
+    return ExtractionDataset(tokens=sentences, instances=sentences.instances(instances))
 
 
-def answered(scored: Scored, test: Labelled, corpus: Corpus, threshold: float) -> dict[tuple[int, int, int], str]:
+def answered(
+    scored: PairScores, test: ExtractionDataset, corpus: Corpus, threshold: float
+) -> dict[tuple[int, int, int], str]:
     """The relation that is predicted for each labelled pair (document, head, tail), the surest one if several are;
     what is not predicted to have one has the corpus's no-relation label.
     """
@@ -184,7 +188,7 @@ def answered(scored: Scored, test: Labelled, corpus: Corpus, threshold: float) -
 
 
 def _sentences(
-    scored: Scored, test: Labelled, splits: Splits, found: Finetuned
+    scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned
 ) -> tuple[list[str], list[str], list[str]]:
     """Titles, predictions and gold labels of the test sentences."""
     predicted = answered(scored, test, splits.test, found.threshold)
@@ -197,7 +201,7 @@ def _sentences(
     return titles, answers, gold
 
 
-def _semeval(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) -> dict[str, Any]:
+def _semeval(scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned) -> dict[str, Any]:
     titles, answers, gold = _sentences(scored, test, splits, found)
     scores = semeval_scores(dict(zip(titles, answers, strict=True)), dict(zip(titles, gold, strict=True)))
     return {
@@ -216,19 +220,19 @@ def outcomes_of(titles: Sequence[str], answers: Sequence[str], gold: Sequence[st
     return {"labels": labels, "answers": [number[a] for a in answers], "gold": [number[g] for g in gold]}
 
 
-def _accuracy(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) -> dict[str, Any]:
+def _accuracy(scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned) -> dict[str, Any]:
     titles, answers, gold = _sentences(scored, test, splits, found)
     scores = sentence_scores(answers, gold, no_relation=splits.test.no_relation)
     found_scores = {"accuracy": scores.accuracy, "micro_f1": scores.micro.f1, "macro_f1": scores.macro_f1}
     return found_scores | {"outcomes": outcomes_of(titles, answers, gold)}
 
 
-def _tacred(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) -> dict[str, Any]:
+def _tacred(scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned) -> dict[str, Any]:
     titles, answers, gold = _sentences(scored, test, splits, found)
     return asdict(tacred_scores(answers, gold)) | {"outcomes": outcomes_of(titles, answers, gold)}
 
 
-def _docred(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) -> dict[str, Any]:
+def _docred(scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned) -> dict[str, Any]:
     gold, corpus = list(splits.test.documents()), splits.test
     facts = scored.placed(test.tokens).facts(found.threshold, corpus.titles, test.instances.relations)
     # Whatever the fraction, Ign F1 leaves out the facts of all training data, as CodaLab does (facts 4.1).
@@ -241,7 +245,7 @@ def _docred(scored: Scored, test: Labelled, splits: Splits, found: Finetuned) ->
     return found_scores | {"outcomes": {"counts": counts.tolist()}}
 
 
-_EVALUATE: Mapping[str, Callable[[Scored, Labelled, Splits, Finetuned], dict[str, Any]]] = {
+_EVALUATE: Mapping[str, Callable[[PairScores, ExtractionDataset, Splits, Finetuned], dict[str, Any]]] = {
     "semeval": _semeval,
     "accuracy": _accuracy,
     "tacred": _tacred,

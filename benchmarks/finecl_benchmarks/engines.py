@@ -17,16 +17,16 @@ from finecl import registry as plugins
 from finecl.config.schema import ProxySettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import Training
-from finecl.extraction.prediction import answers
+from finecl.extraction.prediction import predict_logits
 from finecl.models.extractor import build_extractor
 from finecl.models.pretrained import find_model
 from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
 from finecl.progress import Listener
 from finecl.tokens.packing import Packed, pack
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.training.optimizer import Optimization
 from finecl.types import Ints
 from finecl_benchmarks import contrastive, scale
@@ -59,7 +59,7 @@ def naive() -> Engine:
     from finecl_benchmarks.naive import NaiveEngine
 
     where = find_model("minilm")
-    run = pretraining(Reader(AutoTokenizer.from_pretrained(where), 512))
+    run = pretraining(DocumentTokenizer(AutoTokenizer.from_pretrained(where), 512))
     model = AutoModelForMaskedLM.from_pretrained(where).train()
     engine = NaiveEngine(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
@@ -122,7 +122,7 @@ def inference(precision: Precision) -> Engine:
     def turn(number: int) -> Turn:
         documents = _documents(data, number, 64)
         began = time.perf_counter()
-        for _, _, logits, _ in answers(extractor, data, documents, every_pair=True):
+        for _, _, logits, _ in predict_logits(extractor, data, documents, every_pair=True):
             extractor.scores(logits)
         return Turn(int(data.tokens.lengths[documents].sum()), time.perf_counter() - began)
 
@@ -131,7 +131,7 @@ def inference(precision: Precision) -> Engine:
 
 def bare_inference(precision: Precision) -> Engine:
     """The encoder alone on the same length-sorted passes."""
-    from finecl.numerics.partition import passes
+    from finecl.numerics.partition import pack_to_budget
 
     encoder, reader = encoder_of(precision)
     encoder.eval()
@@ -141,7 +141,7 @@ def bare_inference(precision: Precision) -> Engine:
         documents = _documents(data, number, 64)
         lengths = data.tokens.lengths[documents]
         by_length = documents[np.argsort(lengths, kind="stable")]
-        runs = passes(np.sort(lengths), encoder.precision.pass_tokens(None))
+        runs = pack_to_budget(np.sort(lengths), encoder.precision.pass_tokens(None))
         batches = [
             _pack(data, np.sort(by_length[run])).batch(_nobody(), _nobody(), first_position=encoder.first_position)
             for run in runs
@@ -155,13 +155,13 @@ def bare_inference(precision: Precision) -> Engine:
     return turn
 
 
-def _documents(data: Labelled, number: int, count: int = DOCUMENTS) -> Ints:
+def _documents(data: ExtractionDataset, number: int, count: int = DOCUMENTS) -> Ints:
     shuffled = np.random.default_rng(number * count // len(data.tokens)).permutation(len(data.tokens))
     at = number * count % (len(shuffled) - count)
     return np.sort(shuffled[at : at + count])
 
 
-def _pack(data: Labelled, documents: Ints) -> Packed:
+def _pack(data: ExtractionDataset, documents: Ints) -> Packed:
     return pack(data.tokens.rows(documents))
 
 

@@ -10,12 +10,12 @@ from finecl.artifacts.files import cache_directory
 from finecl.config.schema import Settings
 from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import pair_vectors
 from finecl.models.pretrained import load_encoder
 from finecl.pipeline.corpora import read_corpus
 from finecl.registry import Registry
-from finecl.tokens.marked_sentences import Sentences
+from finecl.tokens.marked_sentences import MarkedSentences
 from finecl.types import Floats, Ints
 from finecl_benchmarks.task_files import Task
 
@@ -28,9 +28,9 @@ def episode_scores(task: Task, settings: Settings, registry: Registry) -> dict[s
     data = type(settings.data)(format=task.data.get("format", "auto"))
     corpus: Corpus = read_corpus(task.path("test"), data, registry)
     encoder, reader, _ = load_encoder(settings.model, seed=settings.seed, markers=True)
-    sentences = Sentences.of(corpus, reader, cache_directory())
+    sentences = MarkedSentences.of(corpus, reader, cache_directory())
     instances = sentences.instances(corpus.instances(corpus.relations))
-    vectors = pair_vectors(encoder, Labelled(tokens=sentences, instances=instances))
+    vectors = pair_vectors(encoder, ExtractionDataset(tokens=sentences, instances=instances))
     read = ~np.isnan(vectors).any(axis=1)
     given = vectors[read], instances.relation[read]
     found = {

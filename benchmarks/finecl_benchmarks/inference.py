@@ -31,12 +31,12 @@ from finecl import registry as plugins
 from finecl.artifacts.files import write_json
 from finecl.artifacts.provenance import environment
 from finecl.config.schema import ModelSettings
-from finecl.data.formats import Source
+from finecl.data.formats import DocumentFile
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.inference.windows import document_rows, every_pair, token_rows
 from finecl.models.extractor import ENCODER, build_extractor, save_extractor
 from finecl.models.pretrained import load_encoder
-from finecl.numerics.partition import passes
+from finecl.numerics.partition import pack_to_budget
 from finecl.tokens.packing import pack
 from finecl.types import Batch, Document
 from finecl_benchmarks.record import RESULTS
@@ -71,9 +71,9 @@ def files() -> list[Path]:
     return [at / "dev_revised.json", at / "test_revised.json"]
 
 
-def read(path: Path) -> Source:
+def read(path: Path) -> DocumentFile:
     """The documents of a file."""
-    return Source.open(path, plugins.load())
+    return DocumentFile.open(path, plugins.load())
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def bare_batches(extractor: RelationExtractor, encoder: Any, documents: Sequence
         pack(token_rows([rows[number] for number in order[run].tolist()]))
         .batch(none, none, first_position=encoder.first_position)
         .to(encoder.precision.device)
-        for run in passes(lengths[order], extractor.backend.max_tokens)
+        for run in pack_to_budget(lengths[order], extractor.backend.max_tokens)
     ]
 
 

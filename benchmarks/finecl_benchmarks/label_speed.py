@@ -66,10 +66,10 @@ def _label(directory: Path) -> dict[str, Any]:
     from finecl.data.distant.files import label
     from finecl.data.distant.knowledge_graph import Graph
     from finecl.data.distant.labelling import Labelling
-    from finecl.data.formats import Source
+    from finecl.data.formats import DocumentFile
 
     registry = plugins.load()
-    source = Source.open(directory / "documents.jsonl", registry)
+    source = DocumentFile.open(directory / "documents.jsonl", registry)
     began = time.perf_counter()
     graph = Graph.read(directory / "triples.tsv")
     read = time.perf_counter()

@@ -14,14 +14,14 @@ from finecl import registry as plugins
 from finecl.artifacts.files import cache_directory
 from finecl.config.schema import DataSettings, ModelSettings, PretrainSettings
 from finecl.corpus.corpus import Corpus
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import load_encoder
 from finecl.pipeline.corpora import read_corpus
-from finecl.pretraining.contrast_groups import Silver
-from finecl.pretraining.step_plan import MLM, Pretraining
-from finecl.tokens.token_table import Tokens, reached
-from finecl.tokens.tokenizer import Reader
+from finecl.pretraining.contrast_groups import SilverData
+from finecl.pretraining.step_plan import MLM, PretrainingTask
+from finecl.tokens.token_table import TokenizedCorpus, reached
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl_benchmarks.task_files import data_file
 
 Precision = Literal["float32", "bf16"]
@@ -56,29 +56,31 @@ def corpus() -> Corpus:
     return read_corpus(documents_file(), DataSettings(), plugins.load())
 
 
-def labelled(reader: Reader) -> Labelled:
+def labelled(reader: DocumentTokenizer) -> ExtractionDataset:
     """The documents as an extractor meets them."""
-    tokens = Tokens.of(corpus(), reader, cache_directory())
-    return Labelled(tokens=tokens, instances=corpus().instances(corpus().relations))
+    tokens = TokenizedCorpus.of(corpus(), reader, cache_directory())
+    return ExtractionDataset(tokens=tokens, instances=corpus().instances(corpus().relations))
 
 
-def encoder_of(precision: Precision, **settings: Any) -> tuple[Encoder, Reader]:
+def encoder_of(precision: Precision, **settings: Any) -> tuple[Encoder, DocumentTokenizer]:
     """MiniLM in training mode."""
     encoder, reader, _ = load_encoder(ModelSettings(precision=precision, **settings))
     encoder.train()
     return encoder, reader
 
 
-def pretraining(reader: Reader, **settings: Any) -> Pretraining:
+def pretraining(reader: DocumentTokenizer, **settings: Any) -> PretrainingTask:
     """FineCL's objectives on the documents, all weights 1."""
     return pretraining_of(labelled(reader), corpus(), reader, **settings)
 
 
-def pretraining_of(data: Labelled, corpus: Corpus, reader: Reader, **settings: Any) -> Pretraining:
+def pretraining_of(
+    data: ExtractionDataset, corpus: Corpus, reader: DocumentTokenizer, **settings: Any
+) -> PretrainingTask:
     """The same on any documents."""
     registry = plugins.load()
     names = ("entity-discrimination", "relation-discrimination")
-    silver = Silver(
+    silver = SilverData(
         tokens=data.tokens,
         instances=data.instances,
         weight=np.ones(len(data.instances), dtype=np.float32),
@@ -87,7 +89,7 @@ def pretraining_of(data: Labelled, corpus: Corpus, reader: Reader, **settings: A
         askable=reached(data.instances, data.tokens),
     )
     chosen = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
-    return Pretraining(
+    return PretrainingTask(
         silver=silver,
         reader=reader,
         settings=chosen,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from finecl.pretraining.step_plan import Work
+from finecl.pretraining.step_plan import GroupBatch
 from finecl.types import NO_RELATION
 
 _LONGEST = 512
@@ -33,7 +33,7 @@ class NaiveEngine:
     ) -> None:
         self.model, self.temperature, self.negatives, self.longest = model, temperature, negatives, longest
 
-    def step(self, work: list[Work], mates: dict[int, list[int]] | None = None) -> dict[str, float]:
+    def step(self, work: list[GroupBatch], mates: dict[int, list[int]] | None = None) -> dict[str, float]:
         """Adds a step's gradients; returns mean losses. ``mates`` are the positives by work, if not to be drawn."""
         totals: dict[str, list[tuple[Tensor, int]]] = {}
         for number, one in enumerate(work):
@@ -52,7 +52,7 @@ class NaiveEngine:
         torch.autograd.backward(torch.stack(list(means.values())).sum())
         return {name: float(mean.detach()) for name, mean in means.items()}
 
-    def _encode(self, work: Work) -> tuple[list[list[Tensor]], Tensor, int]:
+    def _encode(self, work: GroupBatch) -> tuple[list[list[Tensor]], Tensor, int]:
         """Entity vectors by document, the MLM loss over all tokens, and the number of masked ones."""
         ids, labels, attention = self._padded(work)
         out = self.model(input_ids=ids, attention_mask=attention, labels=labels, output_hidden_states=True)
@@ -62,7 +62,7 @@ class NaiveEngine:
         counts = torch.bincount(torch.from_numpy(work.group.packed.document_V), minlength=len(ids)).tolist()
         return [list(vectors[d, :count]) for d, count in enumerate(counts)], out.loss * masked, masked
 
-    def _padded(self, work: Work) -> tuple[Tensor, Tensor, Tensor]:
+    def _padded(self, work: GroupBatch) -> tuple[Tensor, Tensor, Tensor]:
         packed, documents = work.group.packed, len(work.group.packed.lengths)
         ids = torch.full((documents, self.longest), self.model.config.pad_token_id)
         labels, attention = torch.full_like(ids, _IGNORED), torch.zeros_like(ids)
@@ -76,7 +76,7 @@ class NaiveEngine:
                 at += 1
         return ids, labels, attention
 
-    def _mapping(self, work: Work) -> Tensor:
+    def _mapping(self, work: GroupBatch) -> Tensor:
         """How much each token counts for each entity: ``[documents, entities, longest]``, nearly all zeros."""
         packed = work.group.packed
         counts = torch.bincount(torch.from_numpy(packed.document_V), minlength=len(packed.lengths))
@@ -93,7 +93,7 @@ class NaiveEngine:
                 mapping[d, row, int(packed.member_M[m]) - first[d]] += float(packed.share_M[m])
         return mapping
 
-    def _relations(self, work: Work, entities: list[list[Tensor]], mates: list[int] | None) -> tuple[Tensor, int]:
+    def _relations(self, work: GroupBatch, entities: list[list[Tensor]], mates: list[int] | None) -> tuple[Tensor, int]:
         """Relation discrimination by a double loop over pairs (FineCL, section 3.3)."""
         table = work.group.views["pair"].table
         rows = list(
@@ -128,7 +128,7 @@ class NaiveEngine:
             terms += 1
         return total, terms
 
-    def _entities(self, work: Work, entities: list[list[Tensor]]) -> tuple[Tensor, int]:
+    def _entities(self, work: GroupBatch, entities: list[list[Tensor]]) -> tuple[Tensor, int]:
         """Entity discrimination by a double loop over queries and entities (ERICA, L_ED)."""
         query, entity = work.group.views["query"].table, work.group.views["entity"].table
         places = self._places(work)
@@ -150,7 +150,7 @@ class NaiveEngine:
             terms += 1
         return total, terms
 
-    def _places(self, work: Work) -> dict[tuple[int, int], int]:
+    def _places(self, work: GroupBatch) -> dict[tuple[int, int], int]:
         """Which row of its document's vectors each entity has."""
         found: dict[tuple[int, int], int] = {}
         seen: dict[int, int] = {}

@@ -23,14 +23,14 @@ from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.data.convert import convert
 from finecl.data.corrupt import Kind, Noise
-from finecl.data.formats import Source, recognise
+from finecl.data.formats import DocumentFile, recognise
 from finecl.errors import SettingsError
 from finecl.metrics import noise_scores
 from finecl.pipeline.context import Context
 from finecl.pipeline.stages.evidence_cache import gather
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.types import Bools, Evidence, Instances, Need, first_epoch
+from finecl.types import Bools, Evidence, EvidenceKind, Instances, first_epoch
 from finecl_benchmarks.task_files import data_file
 
 STACK = "stack on {} gold labels"
@@ -76,7 +76,7 @@ class Setting:
     rate: float
     seed: int
     overrides: Mapping[str, Any]
-    needs: tuple[Need, ...] = ("dynamics", "representations", "gold", "held-out")
+    needs: tuple[EvidenceKind, ...] = ("dynamics", "representations", "gold", "held-out")
     judged: int = 100
 
 
@@ -129,7 +129,7 @@ def corrupted_settings(setting: Setting, directory: Path, registry: Registry) ->
     if setting.file is None:
         return resolve(overrides=overrides)
     corrupted = directory / "silver.jsonl"
-    source = Source(setting.file, recognise(setting.file, registry))
+    source = DocumentFile(setting.file, recognise(setting.file, registry))
     if setting.kind:
         noise = Noise.plan(source, rate=setting.rate, kind=setting.kind, seed=setting.seed)
         convert(noise.apply(source), registry.create("format", "jsonl", {}), corrupted)

@@ -17,10 +17,10 @@ from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.data.convert import convert
 from finecl.data.corrupt import Noise
-from finecl.data.formats import Source, recognise
+from finecl.data.formats import DocumentFile, recognise
 from finecl.data.leakage import HeldOut, Leaks, without_leaks
 from finecl.data.split import low_resource, numbered
-from finecl.models.extractor import CARD
+from finecl.models.extractor import EXTRACTOR_CONFIG
 from finecl.pipeline.run import Run
 from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, needs
 from finecl.pipeline.stages.extractors import EXTRACTOR, PLAIN, made_from, plain_card
@@ -83,7 +83,7 @@ def _share_plain(run: Run, at: Workplace) -> None:
         if not kept.exists():
             plain_card(run.context)
             _copy(own, kept)
-    if read_json(own / CARD).get("fingerprint") != made:
+    if read_json(own / EXTRACTOR_CONFIG).get("fingerprint") != made:
         _copy(kept, own)
 
 
@@ -111,7 +111,7 @@ def _silver_file(cell: Cell, at: Workplace) -> Path:
     rate, kind, seed = cell.silver.get("rate"), cell.silver.get("noise", "uniform"), cell.varied["seed"]
     if not rate:
         return source
-    documents = Source(source, recognise(source, at.registry))
+    documents = DocumentFile(source, recognise(source, at.registry))
 
     def corrupted() -> Iterator[Document]:
         return Noise.plan(documents, rate=rate, kind=kind, seed=seed).apply(documents)
@@ -125,7 +125,7 @@ def _gold_file(cell: Cell, at: Workplace) -> Path:
     """
     source = _apart(cell, at)
     share, seed = cell.silver.get("gold_share", 0.1), cell.varied["seed"]
-    documents = Source(source, recognise(source, at.registry))
+    documents = DocumentFile(source, recognise(source, at.registry))
 
     def some() -> Iterator[Document]:
         return numbered(documents, low_resource(documents, share, seed).tolist())
@@ -141,8 +141,8 @@ def _apart(cell: Cell, at: Workplace) -> Path:
         return source
 
     def apart() -> Iterator[Document]:
-        splits = {str(path): Source(path, recognise(path, at.registry)) for path in held}
-        return without_leaks(Source(source, recognise(source, at.registry)), HeldOut(splits, by="pair"), Leaks())
+        splits = {str(path): DocumentFile(path, recognise(path, at.registry)) for path in held}
+        return without_leaks(DocumentFile(source, recognise(source, at.registry)), HeldOut(splits, by="pair"), Leaks())
 
     return _written(f"{source.stem}-apart-{fingerprint(list(map(str, held)))}", apart, at)
 

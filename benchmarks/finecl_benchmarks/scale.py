@@ -17,9 +17,9 @@ from finecl import registry as plugins
 from finecl.artifacts.files import cache_directory
 from finecl.config.schema import DataSettings
 from finecl.data.formats import recognise
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.pipeline.corpora import read_corpus
-from finecl.tokens.token_table import Tokens
+from finecl.tokens.token_table import TokenizedCorpus
 from finecl_benchmarks.materials import Engine, documents_file, encoder_of, pretraining_of
 
 
@@ -58,8 +58,8 @@ def prepare_and_draw(path: Path, batch_size: int = 768) -> dict[str, Any]:
     del encoder
     began = time.perf_counter()
     corpus = read_corpus(path, DataSettings(), plugins.load())
-    tokens = Tokens.of(corpus, reader, cache_directory())
-    data = Labelled(tokens=tokens, instances=corpus.instances(corpus.relations))
+    tokens = TokenizedCorpus.of(corpus, reader, cache_directory())
+    data = ExtractionDataset(tokens=tokens, instances=corpus.instances(corpus.relations))
     run = pretraining_of(data, corpus, reader, batch_size=batch_size)
     prepared = time.perf_counter()
     steps = -(-len(tokens) // batch_size)

@@ -17,7 +17,7 @@ from finecl import registry as plugins
 from finecl.artifacts.provenance import environment
 from finecl.data.corrupt import Kind
 from finecl.errors import SettingsError
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import finetune
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import score_pairs
@@ -28,7 +28,7 @@ from finecl.pipeline.context import Context
 from finecl.pipeline.corpora import read_corpus
 from finecl.pipeline.stages.evidence_cache import gather
 from finecl.progress import Listener
-from finecl.scoring.false_negatives import Unsuspected
+from finecl.scoring.false_negatives import NotFalseNegative
 from finecl.types import Bools, Ints, first_epoch
 from finecl_benchmarks.downstream import labelled
 from finecl_benchmarks.noise import corrupted_settings, wiki80
@@ -83,7 +83,7 @@ def _random(early: Bools, seed: int) -> Bools:
     return kept
 
 
-def _trained(context: Context, data: Labelled, kept: Bools) -> float:
+def _trained(context: Context, data: ExtractionDataset, kept: Bools) -> float:
     """Trains an extractor on some of the sentences and returns its accuracy on the clean ones."""
     settings = replace(context.settings.proxy, num_train_epochs=_EPOCHS)
     encoder, reader = context.encoder()
@@ -127,16 +127,16 @@ def measure_run(context: Context, part: str) -> dict[str, Any]:
     return {"part": part, "labels": int(kept.sum()), "f1": _f1(context, _kept(silver, kept))}
 
 
-def _kept(data: Labelled, kept: Bools) -> Labelled:
+def _kept(data: ExtractionDataset, kept: Bools) -> ExtractionDataset:
     """The same text with some of the labels; the pairs of the others are asked about by nobody."""
     all_of = data.instances
     if data.tokens.marked:  # a sentence a label
         return data.part(np.unique(all_of.document[kept]))
     dropped = np.unique(pair_key(all_of.document[~kept], all_of.head[~kept], all_of.tail[~kept]))
-    return replace(data, instances=all_of.part(kept, document=all_of.document), among=Unsuspected(dropped))
+    return replace(data, instances=all_of.part(kept, document=all_of.document), among=NotFalseNegative(dropped))
 
 
-def _f1(context: Context, data: Labelled) -> float:
+def _f1(context: Context, data: ExtractionDataset) -> float:
     settings, text = context.settings.finetune, context.text_of(context.settings.finetune.extractor)
     encoder, _ = context.encoder()
     own = {"loss": settings.loss, **context.settings.extractor}

@@ -17,7 +17,7 @@ _SECTIONS = ("proxy", "pretrain", "finetune")
 _FACTORS = ("per_device_train_batch_size", "gradient_accumulation_steps")
 
 
-def translated(given: Mapping[str, Any]) -> dict[str, Any]:
+def translate_aliases(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings by finecl's names.
 
     Raises:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from finecl.config.aliases import translated
+from finecl.config.aliases import translate_aliases
 from finecl.config.coerce import assignment, coerce, nested, not_a_value
 from finecl.config.limits import check_limits
 from finecl.config.schema import Settings
@@ -40,7 +40,7 @@ def resolve(
     given: dict[str, Any] = {}
     for layer in layers:
         given = _merge(given, layer)
-    given = translated(given)
+    given = translate_aliases(given)
     name = preset or given.get("preset") or _implied_preset(given)
     base = read_preset(name) if name else {}
     if given.get("compat"):

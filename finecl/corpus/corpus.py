@@ -15,7 +15,7 @@ from finecl.artifacts.files import write_arrow
 from finecl.artifacts.provenance import digest, fingerprint
 from finecl.corpus.entity_table import Entities
 from finecl.corpus.relation_names import read_relation_names
-from finecl.corpus.schema import LabelColumns, OnEmpty, Rows, columns, from_row
+from finecl.corpus.schema import DocumentRows, LabelColumns, OnEmpty, columns, from_row
 from finecl.corpus.validation import check_document
 from finecl.errors import SettingsError
 from finecl.types import Bools, Document, Format, Instances
@@ -52,7 +52,7 @@ class Corpus:
         Raises:
             FormatError: a document is not sound, or there is none.
         """
-        rows = Rows(documents, source, on_empty)
+        rows = DocumentRows(documents, source, on_empty)
         unfinished = path.with_name(f".{path.stem}.{os.getpid()}.arrow")
         note = _note(path)
         unfinished.unlink(missing_ok=True)  # a run that was killed may have left it

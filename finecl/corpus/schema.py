@@ -22,7 +22,7 @@ OnEmpty = Literal["error", "skip"]
 _CHUNK = 256  # documents that are held in memory while writing
 
 
-class Rows:
+class DocumentRows:
     """Checks documents on their way to disk, and hashes what passes."""
 
     def __init__(self, documents: Iterable[Document], source: str, on_empty: OnEmpty) -> None:

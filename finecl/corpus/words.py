@@ -36,7 +36,7 @@ class Words:
         return sentence, first - self.first[sentence], last + 1 - self.first[sentence]
 
 
-def cut(text: str, spans: Sequence[tuple[int, int]] = ()) -> Words:
+def split_words(text: str, spans: Sequence[tuple[int, int]] = ()) -> Words:
     """The words of a text. A span (characters, not white space at its ends) begins and ends a word, and lies in one
     sentence; else a sentence ends at a line's end, and after ``.``, ``!`` or ``?`` where white space and no small
     letter follows.

@@ -45,7 +45,7 @@ _PIECE = 256  # documents between two signs of progress
 
 
 @dataclass(frozen=True)
-class Source:
+class DocumentFile:
     """A file and the format that reads it; every pass over it reads the file again and checks every document."""
 
     path: Path
@@ -53,7 +53,7 @@ class Source:
     listener: Listener = field(default_factory=Listener)
 
     @classmethod
-    def open(cls, path: Path, registry: Registry, name: str = "auto", listener: Listener | None = None) -> Source:
+    def open(cls, path: Path, registry: Registry, name: str = "auto", listener: Listener | None = None) -> DocumentFile:
         """The file as the format of this name reads it, or the one that recognises it.
 
         Raises:

@@ -11,7 +11,7 @@ import numpy as np
 
 from finecl.corpus.names import pair_names
 from finecl.errors import ModelError
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Label
 
 _PIECE = 256  # documents that are tokenised together
@@ -50,7 +50,7 @@ def _types(document: Document, label: Label) -> str:
     return " - ".join(document.entities[end].type or "(none)" for end in (label.head, label.tail))
 
 
-def load_reader(name: str, max_length: int) -> Reader:
+def load_reader(name: str, max_length: int) -> DocumentTokenizer:
     """The tokenizer of a model, and how many sub-words truncation keeps.
 
     Raises:
@@ -61,13 +61,13 @@ def load_reader(name: str, max_length: int) -> Reader:
     from finecl.models.pretrained import find_model
 
     try:
-        return Reader(AutoTokenizer.from_pretrained(find_model(name), use_fast=True), max_length)
+        return DocumentTokenizer(AutoTokenizer.from_pretrained(find_model(name), use_fast=True), max_length)
     except (OSError, ValueError, KeyError) as error:
         came = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"cannot read the tokenizer '{name}': {came}") from None
 
 
-def stats(documents: Iterable[Document], reader: Reader | None = None) -> dict[str, Any]:
+def stats(documents: Iterable[Document], reader: DocumentTokenizer | None = None) -> dict[str, Any]:
     """Counts of documents, entities and labels by relation and types of head and tail.
 
     With a ``reader`` (tokenizer and greatest length) also lengths in sub-words, special tokens included, and what
@@ -105,8 +105,8 @@ def batched_documents(documents: Iterable[Document]) -> Iterator[list[Document]]
 class _Lengths:
     """Lengths in sub-words, and what lies beyond the encoder's reach."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._whole = Reader(reader.tokenizer, 1 << 30)
+    def __init__(self, reader: DocumentTokenizer) -> None:
+        self._whole = DocumentTokenizer(reader.tokenizer, 1 << 30)
         self._reach = reader.max_length
         self._lengths: list[int] = []
         self._lost: Counter[str] = Counter()

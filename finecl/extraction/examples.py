@@ -9,38 +9,38 @@ import torch
 from torch import Tensor
 
 from finecl.numerics.ragged import find
-from finecl.tokens.candidate_pairs import Among, Asked, ask
+from finecl.tokens.candidate_pairs import CandidatePairs, PairFilter, select_pairs
 from finecl.tokens.packing import Packed, pack
-from finecl.tokens.token_table import Tokens
+from finecl.tokens.token_table import TokenizedCorpus
 from finecl.types import Batch, Instances, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
+class ExtractionDataset:
     """A corpus as an extractor meets it. ``among`` says which pairs may be drawn as no-relation pairs in training."""
 
-    tokens: Tokens
+    tokens: TokenizedCorpus
     instances: Instances
-    among: Among | None = None
+    among: PairFilter | None = None
 
     @property
     def relations(self) -> int:
         """Number of logits: the relations, and no-relation as the last."""
         return len(self.instances.relations) + 1
 
-    def part(self, documents: Ints) -> Labelled:
+    def part(self, documents: Ints) -> ExtractionDataset:
         """Some of the documents (numbers in rising order), numbered anew from 0, with their labels."""
         at, whole = find(documents, self.instances.document), self.among
-        among: Among | None = None
+        among: PairFilter | None = None
         if whole is not None:
             among = lambda document, head, tail: whole(documents[document], head, tail)  # noqa: E731
-        return Labelled(
+        return ExtractionDataset(
             tokens=self.tokens.part(documents), instances=self.instances.part(at >= 0, document=at), among=among
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class ExtractionBatch:
     """One encoder pass: the pairs asked about, as integers and as tensors; ``labels_PR`` is multi-hot.
 
     ``documents`` are the documents' numbers in their corpus.
@@ -48,19 +48,19 @@ class Question:
 
     documents: Ints
     packed: Packed
-    asked: Asked
+    asked: CandidatePairs
     batch: Batch
     labels_PR: Tensor
 
 
-def question(
-    extractor: Any, data: Labelled, documents: Ints, *, negatives: float | None, seed: int, epoch: int
-) -> Question:
+def extraction_batch(
+    extractor: Any, data: ExtractionDataset, documents: Ints, *, negatives: float | None, seed: int, epoch: int
+) -> ExtractionBatch:
     """The pairs of some documents: the labelled ones, and all (None) or a draw of the others."""
     packed = pack(data.tokens.rows(documents))
     marked = data.tokens.marked
     among = data.among if negatives else None
-    asked = ask(
+    asked = select_pairs(
         packed, data.instances, documents, marked=marked, among=among, negatives=negatives, seed=seed, epoch=epoch
     )
     batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=extractor.encoder.first_position)
@@ -68,6 +68,6 @@ def question(
     labels[torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I)] = 1.0
     labels[:, -1] = (labels.sum(dim=1) == 0).float()
     device = extractor.encoder.precision.device
-    return Question(
+    return ExtractionBatch(
         documents=documents, packed=packed, asked=asked, batch=batch.to(device), labels_PR=labels.to(device)
     )

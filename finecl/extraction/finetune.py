@@ -13,12 +13,12 @@ from finecl.config.schema import FinetuneSettings
 from finecl.distributed.gathered_state import put_tensors, tensors_of
 from finecl.errors import TrainingError
 from finecl.extraction.calibration import calibration_errors, fit_calibration
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import Training
-from finecl.extraction.prediction import Scored, score_pairs
+from finecl.extraction.prediction import PairScores, score_pairs
 from finecl.metrics import Threshold, choose_threshold
 from finecl.progress import Listener
-from finecl.training.checkpointing import Checkpoints, Saved
+from finecl.training.checkpointing import CheckpointManager, Saved
 from finecl.types import Floats
 
 
@@ -39,7 +39,7 @@ class Finetuned:
     dev_calibration: dict[str, float] = field(default_factory=dict)
 
 
-def _chosen(scored: Scored, dev: Labelled) -> Threshold:
+def _chosen(scored: PairScores, dev: ExtractionDataset) -> Threshold:
     """The threshold of the best micro F1 on dev; of marked sentences, the F1 of the relation chosen for each."""
     correct, gold = scored.correct(dev), len(dev.instances)
     if not scored.marked:
@@ -60,7 +60,7 @@ class _Best:
     by_epoch: dict[int, float] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def look(self, epoch: int, dev: Labelled, max_tokens: int | None) -> None:
+    def look(self, epoch: int, dev: ExtractionDataset, max_tokens: int | None) -> None:
         """Measures dev after an epoch, and keeps the weights if it is the best."""
         scored = score_pairs(self.extractor, dev, max_tokens=max_tokens)
         chosen = _chosen(scored, dev)
@@ -83,14 +83,14 @@ class _Best:
 
 def finetune(
     extractor: Any,
-    train: Labelled,
-    dev: Labelled,
+    train: ExtractionDataset,
+    dev: ExtractionDataset,
     settings: FinetuneSettings,
     *,
     seed: int,
     stage: str = "finetune",
     listener: Listener | None = None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: CheckpointManager | None = None,
     difficulty: Floats | None = None,
     draws: str = "",
 ) -> Finetuned:
@@ -112,7 +112,7 @@ def finetune(
         stage=stage,
         seed=seed,
         listener=listener or Listener(),
-        checkpoints=checkpoints or Checkpoints(),
+        checkpoints=checkpoints or CheckpointManager(),
         keep=best.keep,
         found=best.found,
         difficulty=difficulty,
@@ -125,7 +125,7 @@ def finetune(
     return _finished(best, dev, settings)
 
 
-def _finished(best: _Best, dev: Labelled, settings: FinetuneSettings) -> Finetuned:
+def _finished(best: _Best, dev: ExtractionDataset, settings: FinetuneSettings) -> Finetuned:
     """The best epoch with what its scores on dev tell: their calibration and, if asked for, relations' thresholds."""
     scored = score_pairs(best.extractor, dev, max_tokens=settings.max_tokens)
     correct = scored.correct(dev)
@@ -142,7 +142,7 @@ def _finished(best: _Best, dev: Labelled, settings: FinetuneSettings) -> Finetun
     )
 
 
-def relation_thresholds(scored: Scored, dev: Labelled, everywhere: float) -> dict[str, float]:
+def relation_thresholds(scored: PairScores, dev: ExtractionDataset, everywhere: float) -> dict[str, float]:
     """The threshold of the best F1 of each relation on its own; ``everywhere`` for one that dev does not show."""
     gold, correct = dev.instances, scored.correct(dev)
     counts = np.bincount(gold.relation, minlength=len(gold.relations)).tolist()

@@ -13,16 +13,16 @@ from torch import Tensor
 from finecl.config.schema import FinetuneSettings, ProxySettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import current
-from finecl.extraction.examples import Labelled, Question, question
-from finecl.numerics.partition import passes, shares
+from finecl.extraction.examples import ExtractionBatch, ExtractionDataset, extraction_batch
+from finecl.numerics.partition import balance, pack_to_budget
 from finecl.progress import Listener
-from finecl.tokens.candidate_pairs import Asked
-from finecl.training.checkpointing import Arrays, Checkpoints, Saved, seed_pass
+from finecl.tokens.candidate_pairs import CandidatePairs
+from finecl.training.checkpointing import Arrays, CheckpointManager, Saved, seed_pass
 from finecl.training.data_order import easiest_first, epoch_order
 from finecl.training.optimizer import Optimization, check_finite
 from finecl.types import Floats, Ints
 
-Observe = Callable[[int, Asked, Tensor, Tensor], None]
+Observe = Callable[[int, CandidatePairs, Tensor, Tensor], None]
 """Is shown each training forward pass, before its update: epoch, pairs, logits and labels ``[P, R]``."""
 
 
@@ -37,13 +37,13 @@ class Training:
     """
 
     extractor: Any
-    data: Labelled
+    data: ExtractionDataset
     settings: ProxySettings | FinetuneSettings
     stage: str
     seed: int
     listener: Listener
     observe: Observe | None = None
-    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    checkpoints: CheckpointManager = field(default_factory=CheckpointManager)
     keep: Callable[[], tuple[Arrays, Mapping[str, Any]]] = lambda: ({}, {})
     found: Callable[[Saved], None] = lambda saved: None
     difficulty: Floats | None = None
@@ -89,7 +89,7 @@ class Training:
     def _step(self, model: Parallel, documents: Ints, epoch: int, step: int) -> float:
         """Adds a step's gradients; returns its mean loss over all ranks."""
         ranks = model.ranks
-        mine = documents[shares(self.data.tokens.lengths[documents], ranks.size)[ranks.rank]]
+        mine = documents[balance(self.data.tokens.lengths[documents], ranks.size)[ranks.rank]]
         questions = [q for q in self._questions(mine, epoch) if len(q.asked)]
         (pairs,) = ranks.total([sum(len(q.asked) for q in questions)])
         idle = model.passes(len(questions)) - len(questions)
@@ -103,7 +103,9 @@ class Training:
         check_finite(self.stage, list(zip(local, uids, strict=True)), ranks)
         return ranks.total([sum(local)])[0]
 
-    def _pass(self, model: Parallel, q: Question, scale: float | None, epoch: int, step: int, *, last: bool) -> Tensor:
+    def _pass(
+        self, model: Parallel, q: ExtractionBatch, scale: float | None, epoch: int, step: int, *, last: bool
+    ) -> Tensor:
         """Adds the gradients of a pass; without a scale it only takes part. Returns its share of the mean loss."""
         seed_pass(self.seed, self.draws or self.stage, step, int(q.documents[0]))
         logits_PR: Tensor = model(q.batch, last=last)
@@ -116,24 +118,26 @@ class Training:
         model.backward(loss, last=last)
         return loss.detach()
 
-    def _question(self, documents: Ints, epoch: int) -> Question:
+    def _question(self, documents: Ints, epoch: int) -> ExtractionBatch:
         negatives = self.settings.negatives
-        return question(self.extractor, self.data, documents, negatives=negatives, seed=self.seed, epoch=epoch)
+        return extraction_batch(self.extractor, self.data, documents, negatives=negatives, seed=self.seed, epoch=epoch)
 
-    def _questions(self, documents: Ints, epoch: int) -> list[Question]:
+    def _questions(self, documents: Ints, epoch: int) -> list[ExtractionBatch]:
         most = self.extractor.encoder.precision.pass_tokens(self.settings.max_tokens)
-        return [self._question(documents[run], epoch) for run in passes(self.data.tokens.lengths[documents], most)]
+        return [
+            self._question(documents[run], epoch) for run in pack_to_budget(self.data.tokens.lengths[documents], most)
+        ]
 
 
 def train_on(
     extractor: Any,
-    data: Labelled,
+    data: ExtractionDataset,
     settings: ProxySettings | FinetuneSettings,
     *,
     stage: str,
     seed: int,
     listener: Listener | None = None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: CheckpointManager | None = None,
 ) -> None:
     """Trains an extractor for all its epochs, looking at nothing on the way."""
     training = Training(
@@ -143,7 +147,7 @@ def train_on(
         stage=stage,
         seed=seed,
         listener=listener or Listener(),
-        checkpoints=checkpoints or Checkpoints(),
+        checkpoints=checkpoints or CheckpointManager(),
     )
     for _ in training.epochs():
         pass

@@ -12,29 +12,29 @@ from torch import Tensor
 
 from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
-from finecl.extraction.examples import Labelled, question
+from finecl.extraction.examples import ExtractionDataset, extraction_batch
 from finecl.metrics import Fact
-from finecl.numerics.partition import passes, shares
+from finecl.numerics.partition import balance, pack_to_budget
 from finecl.numerics.ragged import pair_key
-from finecl.tokens.candidate_pairs import Asked, ask
-from finecl.tokens.marked_sentences import Sentences
+from finecl.tokens.candidate_pairs import CandidatePairs, select_pairs
+from finecl.tokens.marked_sentences import MarkedSentences
 from finecl.tokens.packing import pack
-from finecl.tokens.token_table import Tokens
+from finecl.tokens.token_table import TokenizedCorpus
 from finecl.types import Bools, Floats, Ints
 
 
 @torch.no_grad()
-def pair_vectors(encoder: Any, data: Labelled, *, max_tokens: int | None = None) -> Floats:
+def pair_vectors(encoder: Any, data: ExtractionDataset, *, max_tokens: int | None = None) -> Floats:
     """Head and tail of each instance, side by side ``[N, 2 H]``; NaN where one is beyond the encoder's reach."""
     encoder.eval()
     lengths, most = data.tokens.lengths, encoder.precision.pass_tokens(max_tokens)
     found = np.full((len(data.instances), 2 * encoder.hidden_size), -np.inf, dtype=np.float32)
     mine = np.argsort(lengths, kind="stable")
-    mine = mine[shares(lengths[mine], current().size)[current().rank]]
-    for run in passes(lengths[mine], most):
+    mine = mine[balance(lengths[mine], current().size)[current().rank]]
+    for run in pack_to_budget(lengths[mine], most):
         documents = np.sort(mine[run])
         packed = pack(data.tokens.rows(documents))
-        asked = ask(packed, data.instances, documents, marked=data.tokens.marked, at_most=0)
+        asked = select_pairs(packed, data.instances, documents, marked=data.tokens.marked, at_most=0)
         batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=encoder.first_position)
         batch = batch.to(encoder.precision.device)
         entities_VH = encoder.entities(encoder(batch), batch)
@@ -46,22 +46,22 @@ def pair_vectors(encoder: Any, data: Labelled, *, max_tokens: int | None = None)
 
 
 @torch.no_grad()
-def answers(
-    extractor: Any, data: Labelled, documents: Ints, *, max_tokens: int | None = None, every_pair: bool
-) -> Iterator[tuple[Ints, Asked, Tensor, Tensor]]:
+def predict_logits(
+    extractor: Any, data: ExtractionDataset, documents: Ints, *, max_tokens: int | None = None, every_pair: bool
+) -> Iterator[tuple[Ints, CandidatePairs, Tensor, Tensor]]:
     """Asks a trained extractor about every pair, or only the labelled ones, of each document of this rank's share.
 
     Yields the documents of a pass, the pairs asked, their logits and labels ``[P, R]``.
     """
     extractor.eval()
     ranks = current()
-    mine = documents[shares(data.tokens.lengths[documents], ranks.size)[ranks.rank]]
+    mine = documents[balance(data.tokens.lengths[documents], ranks.size)[ranks.rank]]
     by_length = mine[np.argsort(data.tokens.lengths[mine], kind="stable")]
     most = extractor.encoder.precision.pass_tokens(max_tokens)
-    todo = [np.sort(by_length[run]) for run in passes(data.tokens.lengths[by_length], most)]
+    todo = [np.sort(by_length[run]) for run in pack_to_budget(data.tokens.lengths[by_length], most)]
     for number in range(ranks.most(len(todo))):  # ranks that share the weights all make as many passes
         some = todo[number] if number < len(todo) else documents[:1]
-        q = question(extractor, data, some, negatives=None if every_pair else 0.0, seed=0, epoch=0)
+        q = extraction_batch(extractor, data, some, negatives=None if every_pair else 0.0, seed=0, epoch=0)
         if len(q.asked):
             logits_PR = extractor(q.batch)
             if number < len(todo):
@@ -69,7 +69,7 @@ def answers(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class PairScores:
     """Scores of every relation for every entity pair of some documents; the last column, no-relation, is gone.
 
     *Shape:* ``document``, ``head``, ``tail`` [P]; ``scores_PR`` [P, relations].
@@ -81,7 +81,7 @@ class Scored:
     scores_PR: Floats
     marked: bool = False
 
-    def correct(self, data: Labelled) -> Bools:
+    def correct(self, data: ExtractionDataset) -> Bools:
         """Which scores belong to a gold label ``[P, relations]``."""
         found = np.zeros(self.scores_PR.shape, dtype=np.bool_)
         keys = pair_key(self.document, self.head, self.tail)
@@ -94,9 +94,9 @@ class Scored:
         found[at[there], gold.relation[there]] = True
         return found
 
-    def placed(self, tokens: Tokens) -> Scored:
+    def placed(self, tokens: TokenizedCorpus) -> PairScores:
         """The same with the documents and entities of the corpus, where it was marked sentences that were asked."""
-        if not isinstance(tokens, Sentences):
+        if not isinstance(tokens, MarkedSentences):
             return self
         row = self.document
         return replace(self, document=tokens.document[row], head=tokens.head[row], tail=tokens.tail[row])
@@ -125,11 +125,11 @@ class Scored:
         ]
 
 
-def score_pairs(extractor: Any, data: Labelled, *, max_tokens: int | None = None) -> Scored:
+def score_pairs(extractor: Any, data: ExtractionDataset, *, max_tokens: int | None = None) -> PairScores:
     """The scores of every ordered entity pair within reach of every document; all ranks take part and have all."""
     parts: list[tuple[Ints, Ints, Ints, Floats]] = []
     every = np.arange(len(data.tokens))
-    for documents, asked, logits, _ in answers(extractor, data, every, max_tokens=max_tokens, every_pair=True):
+    for documents, asked, logits, _ in predict_logits(extractor, data, every, max_tokens=max_tokens, every_pair=True):
         scores = extractor.scores(logits.float()).cpu().numpy()
         parts.append((documents[asked.document_P], asked.head_P, asked.tail_P, scores))
     parts = [part for some in current().collect(parts) for part in some]
@@ -137,6 +137,6 @@ def score_pairs(extractor: Any, data: Labelled, *, max_tokens: int | None = None
         raise TrainingError("no document has two entities within the encoder's reach: raise model.max_length")
     document, head, tail, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((tail, head, document))  # however many ranks there were
-    return Scored(
+    return PairScores(
         document=document[order], head=head[order], tail=tail[order], scores_PR=scores[order], marked=data.tokens.marked
     )

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from finecl.inference.windows import Row, token_rows
-from finecl.numerics.partition import passes
+from finecl.numerics.partition import pack_to_budget
 from finecl.tokens.packing import pack
-from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenBatch
 from finecl.types import Floats, Ints
 
 
@@ -23,7 +23,7 @@ class Backend(Protocol):
         """How many sub-words one pass holds."""
         ...
 
-    def scores(self, rows: TokenRows, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
+    def scores(self, rows: TokenBatch, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
         """Scores ``[P, relations]`` of pairs: the row, and the row's numbers of head and tail."""
         ...
 
@@ -36,7 +36,7 @@ class TorchBackend:
         self.max_tokens = extractor.encoder.precision.pass_tokens(max_tokens)
 
     @torch.inference_mode()
-    def scores(self, rows: TokenRows, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
+    def scores(self, rows: TokenBatch, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
         """Scores ``[P, relations]``; see ``Backend``."""
         packed, encoder = pack(rows), self._extractor.encoder
         head, tail = packed.entity_rows(row_P, head_P), packed.entity_rows(row_P, tail_P)
@@ -53,7 +53,7 @@ def score_rows(backend: Backend, rows: Sequence[Row]) -> Iterator[tuple[Ints, In
     """
     lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
     order = np.argsort(lengths, kind="stable")
-    for run in passes(lengths[order], backend.max_tokens):
+    for run in pack_to_budget(lengths[order], backend.max_tokens):
         some = [rows[number] for number in order[run].tolist()]
         row_P = np.repeat(np.arange(len(some)), [len(row.head) for row in some])
         head_P, tail_P = (np.concatenate([getattr(row, name) for row in some]) for name in ("head", "tail"))

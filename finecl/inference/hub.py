@@ -11,7 +11,7 @@ from finecl import registry as plugins
 from finecl.artifacts.files import read_json, replacing_directory, write_json, write_text
 from finecl.errors import ModelError
 from finecl.models.card import README, extractor_card, model_card
-from finecl.models.extractor import ENCODER, read_card
+from finecl.models.extractor import ENCODER, read_extractor_config
 
 RECORDS = {"run.json": "finecl_run.json", "metrics.json": "finecl_metrics.json"}
 """Records of a run, and how they are called beside a saved extractor."""
@@ -30,7 +30,7 @@ def save(source: Path, directory: Path, *, license: str | None = None) -> Path:
     if directory.exists() and not directory.is_dir():
         raise ModelError(f"{directory}: expected a directory, got a file; name another")
     record, metrics = records_of(source)
-    registry, card, variant = plugins.load(), read_card(source), source.name
+    registry, card, variant = plugins.load(), read_extractor_config(source), source.name
     variant = variant if variant in (metrics.get("evaluate") or {}) else record.get("variant", "pretrained")
     with replacing_directory(directory) as unfinished:
         shutil.copytree(source, unfinished, dirs_exist_ok=True)

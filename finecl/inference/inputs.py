@@ -9,7 +9,7 @@ from typing import Any
 
 from finecl.corpus.schema import from_row
 from finecl.corpus.validation import check_document
-from finecl.corpus.words import cut
+from finecl.corpus.words import split_words
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Mention
 
@@ -26,7 +26,7 @@ class Span:
     type: str | None
 
 
-def read(given: Any, entities: Any, *, split: bool) -> tuple[Iterator[Document], bool]:
+def read_inputs(given: Any, entities: Any, *, split: bool) -> tuple[Iterator[Document], bool]:
     """The documents that were given, and whether it was one alone.
 
     ``given``: a text (with ``split``: its tokens), a ``Document``, a row with ``text`` or ``tokens`` and ``entities``
@@ -103,7 +103,7 @@ def from_text(text: str, entities: Sequence[Any], place: str = "the text", title
         ([_trimmed(text, span, f"{place}, {where}") for span, where in _placed(given, number)], _id(given))
         for number, given in enumerate(entities)
     ]
-    words = cut(text, [(span.start, span.end) for spans, _ in found for span in spans])
+    words = split_words(text, [(span.start, span.end) for spans, _ in found for span in spans])
     return Document(
         title=title, sentences=words.sentences, entities=tuple(_entity(text, words, *each) for each in found)
     )

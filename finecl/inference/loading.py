@@ -14,9 +14,9 @@ from finecl import registry as plugins
 from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError, SettingsError
 from finecl.inference.backends import Backend, TorchBackend
-from finecl.models.extractor import CARD, ENCODER, load_extractor, read_card
+from finecl.models.extractor import ENCODER, EXTRACTOR_CONFIG, load_extractor, read_extractor_config
 from finecl.registry import Registry
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 
 _RUN, _VARIANT = "extractor", "pretrained"
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -34,11 +34,13 @@ def find_extractor(name: str | Path, *, variant: str = _VARIANT, revision: str |
     path = Path(name)
     if path.is_dir():
         for place in (path, path / _RUN / variant):
-            if (place / CARD).is_file():
+            if (place / EXTRACTOR_CONFIG).is_file():
                 return place
-        there = sorted(place.parent.name for place in path.glob(f"{_RUN}/*/{CARD}"))
+        there = sorted(place.parent.name for place in path.glob(f"{_RUN}/*/{EXTRACTOR_CONFIG}"))
         hint = f"its variants are: {', '.join(there)}" if there else "run `finecl finetune` on a run first"
-        raise ModelError(f"{path}: expected an extractor or a run with {_RUN}/{variant}/{CARD}, found neither; {hint}")
+        raise ModelError(
+            f"{path}: expected an extractor or a run with {_RUN}/{variant}/{EXTRACTOR_CONFIG}, found neither; {hint}"
+        )
     if not _HUB.fullmatch(str(name)):
         raise ModelError(f"{name}: expected a directory or OWNER/NAME on the Hugging Face hub, found no directory")
     return _download(str(name), revision)
@@ -53,8 +55,8 @@ def _download(name: str, revision: str | None) -> Path:
         said = str(error).strip().splitlines()
         why = said[0] if said else type(error).__name__
         raise ModelError(f"cannot read the extractor '{name}': no such directory, and the hub says: {why}") from error
-    if not (found / CARD).is_file():
-        raise ModelError(f"'{name}' on the hub: expected an extractor of finecl, found no {CARD}")
+    if not (found / EXTRACTOR_CONFIG).is_file():
+        raise ModelError(f"'{name}' on the hub: expected an extractor of finecl, found no {EXTRACTOR_CONFIG}")
     return found
 
 
@@ -63,7 +65,7 @@ class Loaded:
     """What an extractor's directory holds; ``marked`` says whether it reads marked sentences."""
 
     card: Mapping[str, Any]
-    reader: Reader
+    reader: DocumentTokenizer
     backend: Backend
     marked: bool
 
@@ -79,7 +81,7 @@ def load(
     """
     if max_tokens is not None and max_tokens < 1:
         raise SettingsError(f"max_tokens: expected at least 1, got {max_tokens}")
-    registry, card = plugins.load(), read_card(directory)
+    registry, card = plugins.load(), read_extractor_config(directory)
     marked = is_marked(registry, card)
     if backend == "onnx":
         from finecl.inference.onnx.backend import OnnxBackend, read_reader
@@ -96,7 +98,7 @@ def load(
 
 def model_settings(card: Mapping[str, Any], **settings: Any) -> ModelSettings:
     """The settings by which an extractor's encoder is loaded; ``name`` is filled in from its directory."""
-    return ModelSettings(name=CARD, max_length=int(card.get("max_length", 512)), **settings)
+    return ModelSettings(name=EXTRACTOR_CONFIG, max_length=int(card.get("max_length", 512)), **settings)
 
 
 def is_marked(registry: Registry, card: Mapping[str, Any]) -> bool:

@@ -14,13 +14,13 @@ from finecl.errors import SettingsError
 from finecl.extraction.calibration import Calibration
 from finecl.extraction.type_constraints import TypeConstraints, TypeTriples
 from finecl.inference.backends import Backend, score_rows
-from finecl.inference.inputs import read
+from finecl.inference.inputs import read_inputs
 from finecl.inference.loading import find_extractor, load
 from finecl.inference.ner import Finder, finder, with_entities
-from finecl.inference.triples import Choice, Found, Triple
+from finecl.inference.triples import DecisionRule, PredictedColumns, Triple
 from finecl.inference.windows import document_rows, every_pair, labelled_pairs, sentence_rows
 from finecl.models.extractor import thresholds_of
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Ints
 
 __all__ = ["RelationExtractor"]
@@ -41,7 +41,7 @@ class RelationExtractor:
 
     directory: Path
     card: Mapping[str, Any]
-    reader: Reader
+    reader: DocumentTokenizer
     backend: Backend
     marked: bool
     found_by: Finder | None = None
@@ -121,7 +121,7 @@ class RelationExtractor:
             FormatError: an entity is not where it should be, or a name differs from the text.
             SettingsError: a pair, the threshold or the constraints do not fit.
         """
-        documents, single = read(given, entities, split=is_split_into_words)
+        documents, single = read_inputs(given, entities, split=is_split_into_words)
         asked = pairs if isinstance(pairs, str) else iter([pairs] if single else pairs)
         found = list(self.stream(documents, pairs=asked, threshold=threshold, type_constraints=type_constraints))
         return found[0] if single else found
@@ -168,11 +168,11 @@ class RelationExtractor:
 
         return push(self.directory, repo_id, private=private, license=license)
 
-    def _choice(self, threshold: float | None) -> Choice:
+    def _choice(self, threshold: float | None) -> DecisionRule:
         if threshold is not None and not 0 <= threshold <= 1:
             raise SettingsError(f"threshold: expected a probability from 0 to 1, got {threshold}")
         calibration = Calibration.of(self.card, marked=self.marked)
-        return Choice(
+        return DecisionRule(
             threshold_R=thresholds_of(self.card), calibration=calibration, marked=self.marked, probability=threshold
         )
 
@@ -190,7 +190,11 @@ class RelationExtractor:
         return TypeConstraints.of(triples, self.card["relations"])
 
     def _triples(
-        self, documents: Sequence[Document], asked: Sequence[Ints], choice: Choice, constraints: TypeConstraints | None
+        self,
+        documents: Sequence[Document],
+        asked: Sequence[Ints],
+        choice: DecisionRule,
+        constraints: TypeConstraints | None,
     ) -> Iterator[list[Triple]]:
         make = sentence_rows if self.marked else document_rows
         rows = list(make(documents, asked, self.reader))
@@ -204,8 +208,8 @@ class RelationExtractor:
                 allowed = constraints.allowed_TTR[flat[first[document] + head], flat[first[document] + tail]]
             pair, relation, probability = choice.chosen(scores_PR, allowed)
             columns = {"document": document[pair], "head": head[pair], "tail": tail[pair], "relation": relation}
-            parts.append(Found(**columns, score=scores_PR[pair, relation], probability=probability))
-        yield from Found.join(parts).ordered(documents, self.card["relations"], self.card.get("names", {}))
+            parts.append(PredictedColumns(**columns, score=scores_PR[pair, relation], probability=probability))
+        yield from PredictedColumns.join(parts).ordered(documents, self.card["relations"], self.card.get("names", {}))
 
 
 def _asked(documents: Sequence[Document], pairs: str | Iterator[Any]) -> list[Ints]:

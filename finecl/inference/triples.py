@@ -39,7 +39,7 @@ class Triple:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class PredictedColumns:
     """Predicted relations as columns ``[N]``; ``document`` counts within the documents that were asked about."""
 
     document: Ints
@@ -50,7 +50,7 @@ class Found:
     probability: Floats
 
     @classmethod
-    def join(cls, parts: Sequence[Found]) -> Found:
+    def join(cls, parts: Sequence[PredictedColumns]) -> PredictedColumns:
         """All parts, each (document, head, tail, relation) once, with its highest score; see ``ordered``."""
         empty: dict[str, Any] = dict.fromkeys(("document", "head", "tail", "relation"), np.zeros(0, dtype=np.int64))
         none = cls(**empty, score=np.zeros(0, dtype=np.float32), probability=np.zeros(0, dtype=np.float32))
@@ -96,7 +96,7 @@ def _triple(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class DecisionRule:
     """Which relations are predicted: those that score at least the threshold that dev chose, or that have at least
     ``probability``; of a marked sentence the best one alone, if it scores above 0 or has that probability.
 

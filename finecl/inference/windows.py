@@ -11,8 +11,8 @@ from finecl.errors import ModelError
 from finecl.tokens.alignment import mention_tokens, sentence_starts
 from finecl.tokens.marked_sentences import read_pairs
 from finecl.tokens.markers import marked_pairs
-from finecl.tokens.token_rows import TokenRows
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.token_rows import TokenBatch
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Ints, Label
 
 
@@ -51,7 +51,7 @@ def labelled_pairs(document: Document) -> Ints:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: Reader) -> Iterator[Row]:
+def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: DocumentTokenizer) -> Iterator[Row]:
     """One row a document, or windows that overlap by half where it is longer than ``reader.max_length``.
 
     A pair is asked in every window that holds a whole mention of both; two mentions that are up to half a window apart
@@ -72,7 +72,7 @@ def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: 
         yield from _windows(whole, reader)
 
 
-def _windows(whole: Row, reader: Reader) -> Iterator[Row]:
+def _windows(whole: Row, reader: DocumentTokenizer) -> Iterator[Row]:
     """The parts of a document, whose tokens come without special ones, that are within reach."""
     body = reader.max_length - 2
     last = max(0, len(whole.ids) - body)
@@ -95,7 +95,7 @@ def _windows(whole: Row, reader: Reader) -> Iterator[Row]:
             )
 
 
-def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: Reader) -> Iterator[Row]:
+def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: DocumentTokenizer) -> Iterator[Row]:
     """A marked sentence for each pair with mentions in one sentence, by the first such sentence.
 
     A pair whose markers lie beyond ``reader.max_length`` has none.
@@ -126,11 +126,11 @@ def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: 
             )  # fmt: skip
 
 
-def token_rows(rows: Sequence[Row]) -> TokenRows:
+def token_rows(rows: Sequence[Row]) -> TokenBatch:
     """The rows of one encoder pass."""
     columns = {
         name: np.concatenate([getattr(row, name) for row in rows])
         for name in ("ids", "sentence", "start", "end", "entity")
     }
     lengths, mentions = ([len(getattr(row, name)) for row in rows] for name in ("ids", "entity"))
-    return TokenRows(lengths=np.array(lengths, dtype=np.int64), mentions=np.array(mentions, dtype=np.int64), **columns)
+    return TokenBatch(lengths=np.array(lengths, dtype=np.int64), mentions=np.array(mentions, dtype=np.int64), **columns)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from finecl.errors import TrainingError
-from finecl.scoring.dynamics import judge
+from finecl.scoring.dynamics import label_dynamics
 from finecl.types import Evidence, Floats, Instances
 from finecl.types.evidence import Dynamics
 
@@ -114,5 +114,5 @@ class DynamicsCallback(TrainerCallback):  # type: ignore[misc]
         labels = given["labels"].long()
         carried = torch.zeros_like(logits).scatter_(1, labels[:, None], 1.0)
         rows = torch.arange(len(labels), device=logits.device)
-        for name, column in judge(logits, carried, rows, labels).items():
+        for name, column in label_dynamics(logits, carried, rows, labels).items():
             self._epochs[-1][name][0, self._index.cpu().numpy()] = column.cpu().numpy()

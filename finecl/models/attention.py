@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AttentionInterface
 
-from finecl.types import Steer
+from finecl.types import AttentionBias
 
 Packing = Literal["loop", "varlen", "padded"]
 IMPLEMENTATIONS: dict[Packing, str] = {"loop": "finecl_packed", "varlen": "finecl_varlen", "padded": "sdpa"}
 """What transformers calls them."""
-STEERED = "finecl_steered"
+BIASED = "finecl_steered"
 
 
 def choose_packing(asked: str, device: str, *, bf16: bool, dropout: float) -> Packing:
@@ -41,7 +41,7 @@ def choose_packing(asked: str, device: str, *, bf16: bool, dropout: float) -> Pa
     return "loop" if asked == "on" else "padded"
 
 
-def told_lengths(packing: Packing, lengths: tuple[int, ...], device: torch.device) -> dict[str, Any]:
+def with_lengths(packing: Packing, lengths: tuple[int, ...], device: torch.device) -> dict[str, Any]:
     """The keywords by which a model's forward tells its attention where documents end."""
     if packing == "loop":
         return {"lengths": lengths}
@@ -78,7 +78,7 @@ def packed_attention(
     return torch.cat(out, dim=1).transpose(0, 1)[None], None
 
 
-def steered_attention(
+def biased_attention(
     module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -86,7 +86,7 @@ def steered_attention(
     attention_mask: Tensor | None,
     *,
     lengths: tuple[int, ...],
-    steer: Steer,
+    steer: AttentionBias,
     layers: Mapping[int, int],
     scaling: float,
     dropout: float = 0.0,
@@ -186,4 +186,4 @@ def _plain(q: Tensor, k: Tensor, v: Tensor, scaling: float, dropout: float, mask
 
 AttentionInterface.register(IMPLEMENTATIONS["loop"], packed_attention)
 AttentionInterface.register(IMPLEMENTATIONS["varlen"], varlen_attention)
-AttentionInterface.register(STEERED, steered_attention)
+AttentionInterface.register(BIASED, biased_attention)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.errors import ModelError
-from finecl.models.attention import STEERED, Packing, told_lengths
+from finecl.models.attention import BIASED, Packing, with_lengths
 from finecl.models.precision import Precision
-from finecl.types import Batch, LossSum, Steer
+from finecl.types import AttentionBias, Batch, LossSum
 
 # Positions of the RoBERTa family start behind its padding index.
 _ROBERTA = ("roberta", "xlm-roberta", "camembert")
@@ -80,7 +80,7 @@ class Encoder(nn.Module):
             if self.packing == "padded":
                 return self._padded(base, batch)
             ids, positions, lengths = self._rounded(batch)
-            out = base(input_ids=ids, position_ids=positions, **told_lengths(self.packing, lengths, ids.device))
+            out = base(input_ids=ids, position_ids=positions, **with_lengths(self.packing, lengths, ids.device))
         states: Tensor = out.last_hidden_state[0, : sum(batch.lengths)]
         return states
 
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
         ids = F.pad(ids, (0, more), value=int(self.config.pad_token_id))
         return ids, F.pad(positions, (0, more), value=self.first_position), (*lengths, more)
 
-    def steered(self, batch: Batch, steer: Steer) -> Tensor:
+    def steered(self, batch: Batch, steer: AttentionBias) -> Tensor:
         """States ``[T, H]`` while ``steer`` sees the queries and keys of each document in each layer, and may add to
         their products; see ``finecl.models.attention.steered_attention``.
 
@@ -110,7 +110,7 @@ class Encoder(nn.Module):
         layers = {id(layer.attention.self): number for number, layer in enumerate(base.encoder.layer)}
         told = {"lengths": batch.lengths, "steer": steer, "layers": layers}
         usual = self.config._attn_implementation
-        self.config._attn_implementation = STEERED
+        self.config._attn_implementation = BIASED
         try:
             with self.precision.autocast():
                 out = base(input_ids=batch.input_ids, position_ids=batch.position_ids, **told)

@@ -16,10 +16,10 @@ from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import ModelError
 from finecl.models.pretrained import load_encoder, save_encoder
 from finecl.registry import Registry
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Floats
 
-HEAD, CARD, ENCODER = "head.safetensors", "extractor.json", "encoder"
+HEAD, EXTRACTOR_CONFIG, ENCODER = "head.safetensors", "extractor.json", "encoder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,12 @@ class SavedExtractor:
     """An extractor read from disk. ``card`` holds its relations, threshold and settings."""
 
     extractor: Any
-    reader: Reader
+    reader: DocumentTokenizer
     card: Mapping[str, Any]
 
 
 def save_extractor(
-    extractor: Any, reader: Reader, card: Mapping[str, Any], directory: Path, *, write: bool = True
+    extractor: Any, reader: DocumentTokenizer, card: Mapping[str, Any], directory: Path, *, write: bool = True
 ) -> None:
     """Writes ``encoder/``, ``head.safetensors`` and ``extractor.json``, whole or not at all.
 
@@ -46,7 +46,7 @@ def save_extractor(
     with replacing_directory(directory) as unfinished:
         save_encoder(extractor.encoder, reader, unfinished / ENCODER)
         save_file(head, unfinished / HEAD)
-        write_json(unfinished / CARD, card)
+        write_json(unfinished / EXTRACTOR_CONFIG, card)
 
 
 def load_extractor(directory: Path, registry: Registry, model: ModelSettings) -> SavedExtractor:
@@ -55,7 +55,7 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
     Raises:
         ModelError: a part is missing or does not fit.
     """
-    card = read_card(directory)
+    card = read_extractor_config(directory)
     encoder, reader, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
     initial = getattr(registry.part("extractor", card["extractor"]).factory, "initial", ())
     settings = {name: value for name, value in card["settings"].items() if name not in initial}
@@ -67,15 +67,17 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
     return SavedExtractor(extractor=extractor, reader=reader, card=card)
 
 
-def read_card(directory: Path) -> dict[str, Any]:
+def read_extractor_config(directory: Path) -> dict[str, Any]:
     """What ``extractor.json`` says: the extractor's name, settings, relations, thresholds, calibration and types.
 
     Raises:
         ModelError: there is none.
     """
-    card = read_json(directory / CARD)
+    card = read_json(directory / EXTRACTOR_CONFIG)
     if not card:
-        raise ModelError(f"{directory}: expected an extractor, found no {CARD}; run `finecl finetune` first")
+        raise ModelError(
+            f"{directory}: expected an extractor, found no {EXTRACTOR_CONFIG}; run `finecl finetune` first"
+        )
     return card
 
 

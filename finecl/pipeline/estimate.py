@@ -14,14 +14,14 @@ import torch
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
 from finecl.extraction.loop import Training
-from finecl.extraction.prediction import answers
+from finecl.extraction.prediction import predict_logits
 from finecl.models.encoder import Encoder
 from finecl.models.extractor import build_extractor
 from finecl.pipeline.context import Context
 from finecl.pipeline.stages.pretrain import pretraining
 from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
-from finecl.pretraining.step_plan import Pretraining
+from finecl.pretraining.step_plan import PretrainingTask
 from finecl.progress import Listener
 from finecl.training.optimizer import Optimization
 
@@ -104,7 +104,7 @@ class _Rates:
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         self.memory_bytes = torch.cuda.max_memory_allocated() if gpu else own
 
-    def _pretraining(self, encoder: Encoder, run: Pretraining) -> tuple[int, float]:
+    def _pretraining(self, encoder: Encoder, run: PretrainingTask) -> tuple[int, float]:
         """Tokens of a step, and tokens a second of its first groups."""
         drawn = run.drawn(0)
         tokens = sum(int(run.silver.tokens.lengths[d.documents].sum()) for d in drawn)
@@ -137,7 +137,7 @@ class _Rates:
             return int(data.tokens.lengths[documents].sum())
 
         def ask(number: int) -> int:
-            for _ in answers(extractor, data, documents, every_pair=True):
+            for _ in predict_logits(extractor, data, documents, every_pair=True):
                 pass
             return int(data.tokens.lengths[documents].sum())
 

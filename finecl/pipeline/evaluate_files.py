@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from finecl.data.formats import Source
+from finecl.data.formats import DocumentFile
 from finecl.errors import FormatError, SettingsError
 from finecl.metrics import (
     Fact,
@@ -50,13 +50,13 @@ class Inputs:
     no_relation: str | None = None
     listener: Listener | None = None
 
-    def documents(self, path: Path) -> Source:
+    def documents(self, path: Path) -> DocumentFile:
         """The documents in a file, of whatever format.
 
         Raises:
             FormatError: no format recognises the file.
         """
-        return Source.open(path, self.registry, listener=self.listener)
+        return DocumentFile.open(path, self.registry, listener=self.listener)
 
 
 def evaluate_files(metric: str, inputs: Inputs) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from finecl.registry import Registry
 from finecl.training.optimizer import NotFiniteError
 
 RUN, METRICS, OFFENDING = "run.json", "metrics.json", "offending-uids.json"
-LEAVES = {
+OUTPUTS = {
     "score": "scores.parquet",
     "pretrain": "encoder",
     "finetune": "extractor",
@@ -34,7 +34,7 @@ LEAVES = {
     "report": "report.html",
 }
 """The stages in their order, and what each leaves in the run's directory."""
-STAGES = tuple(LEAVES)
+STAGES = tuple(OUTPUTS)
 
 
 class Run:
@@ -157,7 +157,7 @@ class Run:
 
     def _finished(self, stage: str, made_from: str) -> bool:
         stages = read_json(self.directory / RUN).get("stages", {})
-        there = (self.directory / LEAVES[stage]).exists()
+        there = (self.directory / OUTPUTS[stage]).exists()
         return there and bool(stages.get(stage, {}).get("fingerprint") == made_from)
 
     def _describe(self) -> None:

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from finecl.pretraining.queries import draw_instances, query_tokens
-from finecl.tokens.candidate_pairs import Among, ask, instances_of
+from finecl.tokens.candidate_pairs import PairFilter, instances_of, select_pairs
 from finecl.tokens.markers import blanked
 from finecl.tokens.packing import Packed, pack, with_queries
-from finecl.tokens.token_table import Tokens
-from finecl.tokens.tokenizer import Reader
-from finecl.types import NO_RELATION, Bools, Floats, Instances, Ints, Table, View
+from finecl.tokens.token_table import TokenizedCorpus
+from finecl.tokens.tokenizer import DocumentTokenizer
+from finecl.types import NO_RELATION, Bools, Floats, Instances, Ints, RowColumns, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class UnitRows:
     """The rows of one view and where their representations come from: one or two entity rows of the pack each."""
 
-    table: Table
+    table: RowColumns
     entity_rows: tuple[Ints, ...]
 
 
@@ -30,11 +30,11 @@ class Group:
 
     documents: Ints
     packed: Packed
-    views: Mapping[View, Rows]
+    views: Mapping[Unit, UnitRows]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Silver:
+class SilverData:
     """The silver corpus as pre-training meets it; ``weight`` is [N], ``unscored`` that of a pair without a label.
 
     ``relation_tokens`` are the sub-words of each relation's name; ``askable`` says of which instances [N] head and
@@ -43,7 +43,7 @@ class Silver:
     marked sentences that become a blank. ``among`` says which pairs without a label may be candidates.
     """
 
-    tokens: Tokens
+    tokens: TokenizedCorpus
     instances: Instances
     weight: Floats
     unscored: float
@@ -52,7 +52,7 @@ class Silver:
     entity_key: Ints | None = None
     first_entity: Ints | None = None
     blanking: float = 0.0
-    among: Among | None = None
+    among: PairFilter | None = None
 
     def key(self, document: Ints, entity: Ints) -> Ints:
         """The keys of these entities of the corpus; 0 where nothing has asked for any."""
@@ -63,14 +63,14 @@ class Silver:
 
 
 def plain_group(
-    silver: Silver, documents: Ints, reader: Reader, *, no_relation_pairs: int, seed: int, step: int
+    silver: SilverData, documents: Ints, reader: DocumentTokenizer, *, no_relation_pairs: int, seed: int, step: int
 ) -> Group:
     """Documents or marked sentences, with the view "pair"; instances of weight 0 are left out of everything."""
     rows, marked = silver.tokens.rows(documents), silver.tokens.marked
     if marked and silver.blanking and reader.markers:
         rows = blanked(rows, documents, silver.blanking, reader.markers, seed=seed, step=step)
     packed = pack(rows)
-    asked = ask(
+    asked = select_pairs(
         packed,
         silver.instances,
         documents,
@@ -85,7 +85,7 @@ def plain_group(
     free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)
     pair = np.concatenate([labelled, free])
     blank = np.zeros(len(free))
-    table = Table(
+    table = RowColumns(
         uid=np.concatenate([silver.instances.uid[instance], blank.astype(np.uint64)]),
         document=asked.document_P[pair],
         head=asked.head_P[pair],
@@ -96,10 +96,10 @@ def plain_group(
         tail_key=silver.key(documents[asked.document_P[pair]], asked.tail_P[pair]),
     )
     entity_rows = (asked.head_row_P[pair], asked.tail_row_P[pair])
-    return Group(documents=documents, packed=packed, views={"pair": Rows(table=table, entity_rows=entity_rows)})
+    return Group(documents=documents, packed=packed, views={"pair": UnitRows(table=table, entity_rows=entity_rows)})
 
 
-def queried_group(silver: Silver, documents: Ints, reader: Reader, *, seed: int, step: int) -> Group:
+def queried_group(silver: SilverData, documents: Ints, reader: DocumentTokenizer, *, seed: int, step: int) -> Group:
     """Documents with a drawn instance's relation and head in front, with the views "query" and "entity".
 
     ``documents`` must each have an instance to ask for: see ``askable``.
@@ -118,15 +118,15 @@ def queried_group(silver: Silver, documents: Ints, reader: Reader, *, seed: int,
         documents=documents,
         packed=packed,
         views={
-            "query": Rows(table=query, entity_rows=(anchor_row[there],)),
-            "entity": Rows(table=_entity_table(silver, packed, drawn), entity_rows=(np.arange(len(packed.key_V)),)),
+            "query": UnitRows(table=query, entity_rows=(anchor_row[there],)),
+            "entity": UnitRows(table=_entity_table(silver, packed, drawn), entity_rows=(np.arange(len(packed.key_V)),)),
         },
     )
 
 
-def _query_table(silver: Silver, drawn: Ints, document: Ints) -> Table:
+def _query_table(silver: SilverData, drawn: Ints, document: Ints) -> RowColumns:
     instances = silver.instances
-    return Table(
+    return RowColumns(
         uid=instances.uid[drawn],
         document=document,
         head=instances.head[drawn],
@@ -138,7 +138,7 @@ def _query_table(silver: Silver, drawn: Ints, document: Ints) -> Table:
     )
 
 
-def _entity_table(silver: Silver, packed: Packed, drawn: Ints) -> Table:
+def _entity_table(silver: SilverData, packed: Packed, drawn: Ints) -> RowColumns:
     """The entities of queried documents; those that the labels make a tail of the query carry its relation."""
     instances, count = silver.instances, len(packed.key_V)
     numbers, local = instances_of(instances, instances.document[drawn])
@@ -149,7 +149,7 @@ def _entity_table(silver: Silver, packed: Packed, drawn: Ints) -> Table:
     tail_row = packed.entity_rows(local[answers], instances.tail[numbers[answers]])
     relation = np.full(count, NO_RELATION)
     relation[tail_row[tail_row >= 0]] = instances.relation[asked[answers]][tail_row >= 0]
-    return Table(
+    return RowColumns(
         uid=np.zeros(count, dtype=np.uint64),
         document=packed.document_V,
         head=packed.entity_V,

@@ -21,10 +21,10 @@ from torch.nn import functional as F
 from finecl.distributed.parallel import Parallel
 from finecl.models.cpu import trim_heap
 from finecl.models.encoder import Encoder
-from finecl.numerics.partition import passes, runs
-from finecl.pretraining.contrast_groups import Rows
+from finecl.numerics.partition import pack_to_budget, split_contiguous
+from finecl.pretraining.contrast_groups import UnitRows
 from finecl.pretraining.mlm_masking import Masked
-from finecl.pretraining.step_plan import Work
+from finecl.pretraining.step_plan import GroupBatch
 from finecl.tokens.packing import Packed, join
 from finecl.training.checkpointing import seed_pass
 from finecl.types import Batch, Ints, Uids
@@ -54,7 +54,7 @@ class PretrainingModel(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pass:
+class MicroBatch:
     """One forward and backward pass: some documents, and what their entity vectors add to the loss.
 
     ``document`` is the number of the first one in the corpus, the key of the pass's random state.
@@ -66,7 +66,7 @@ class Pass:
     uids: Uids
     loss: Callable[[Tensor], Tensor]
 
-    def idle(self) -> Pass:
+    def idle(self) -> MicroBatch:
         """The same pass adding nothing: for a rank that must take part without work of its own."""
         nothing = np.zeros(0, dtype=np.int64)
         masked = replace(self.masked, position_I=nothing, label_I=nothing)
@@ -74,7 +74,7 @@ class Pass:
 
 
 @dataclass(kw_only=True)
-class Step:
+class GradientCacheStep:
     """A step in the making. ``scale`` is coefficient / number of terms, by loss; ``parts`` collects their means.
 
     ``moment`` is (seed, step).
@@ -94,24 +94,24 @@ class Step:
         assert isinstance(encoder, Encoder)
         return encoder
 
-    def passes(self, work: Sequence[Work]) -> list[Pass]:
+    def micro_batches(self, work: Sequence[GroupBatch]) -> list[MicroBatch]:
         """The passes of this rank; groups that need it are encoded once already, and their gradients kept."""
         fits = [not w.shared and len(w.group.packed.ids_T) <= self.max_tokens for w in work]
         small = [w for w, fit in zip(work, fits, strict=True) if fit]
         lengths = np.array([len(w.group.packed.ids_T) for w in small], dtype=np.int64)
-        found = [self._together([small[i] for i in run.tolist()]) for run in passes(lengths, self.max_tokens)]
+        found = [self._together([small[i] for i in run.tolist()]) for run in pack_to_budget(lengths, self.max_tokens)]
         for w in (w for w, fit in zip(work, fits, strict=True) if not fit):
             found += self._cached(w)
         return found
 
-    def encode(self, one: Pass, *, last: bool) -> tuple[Tensor, Tensor]:
+    def encode(self, one: MicroBatch, *, last: bool) -> tuple[Tensor, Tensor]:
         """Entity vectors and MLM loss of a pass, with gradients."""
         position_I, label_I = (self._there(a) for a in (one.masked.position_I, one.masked.label_I))
         self._seed(one)
         entities_VH, mlm = self.model(self._batch(one), position_I, label_I, last=last)
         return entities_VH, mlm
 
-    def contrast(self, work: Work, entities_VH: Tensor, *, counted: bool = True) -> Tensor:
+    def contrast(self, work: GroupBatch, entities_VH: Tensor, *, counted: bool = True) -> Tensor:
         """The scaled contrastive losses of a whole group."""
         total = entities_VH.new_zeros(())
         for term in work.terms:
@@ -131,7 +131,7 @@ class Step:
         if of > _MANY and number % _TIDY == _TIDY - 1 and self.encoder.precision.device == "cpu":
             trim_heap()
 
-    def _together(self, work: Sequence[Work]) -> Pass:
+    def _together(self, work: Sequence[GroupBatch]) -> MicroBatch:
         """Whole groups, one behind the other."""
         packed = join([w.group.packed for w in work])
         sizes = [len(w.group.packed.key_V) for w in work]
@@ -140,7 +140,7 @@ class Step:
             parts = zip(work, torch.split(entities_VH, sizes), strict=True)
             return torch.stack([self.contrast(w, part_VH) for w, part_VH in parts]).sum()
 
-        return Pass(
+        return MicroBatch(
             packed=packed,
             masked=Masked.join([w.masked for w in work]),
             document=int(work[0].group.documents[0]),
@@ -148,13 +148,13 @@ class Step:
             loss=loss,
         )
 
-    def _cached(self, work: Work) -> list[Pass]:
+    def _cached(self, work: GroupBatch) -> list[MicroBatch]:
         """A group cut into passes, each with the gradient of its entities' vectors."""
         pieces = list(_pieces(work, self.max_tokens))
         local_VH = self._embed(pieces, work)
         ranks = self.model.ranks
         if work.shared:
-            owners = runs(work.group.packed.lengths, ranks.size)
+            owners = split_contiguous(work.group.packed.lengths, ranks.size)
             whole_VH = ranks.rows(local_VH, [int(np.isin(work.group.packed.document_V, o).sum()) for o in owners])
         else:
             whole_VH = local_VH
@@ -171,7 +171,7 @@ class Step:
             first += len(piece.packed.key_V)
         return found
 
-    def _embed(self, pieces: Sequence[Pass], work: Work) -> Tensor:
+    def _embed(self, pieces: Sequence[MicroBatch], work: GroupBatch) -> Tensor:
         """The entity vectors of some passes, without gradients."""
         found = []
         for number in range(self.model.passes(len(pieces), gradients=False)):
@@ -184,7 +184,7 @@ class Step:
         width = self.encoder.hidden_size
         return torch.cat(found) if found else torch.zeros(0, width, device=self.encoder.precision.device)
 
-    def _batch(self, one: Pass) -> Batch:
+    def _batch(self, one: MicroBatch) -> Batch:
         nobody = np.zeros(0, dtype=np.int64)
         batch = one.packed.batch(nobody, nobody, first_position=self.encoder.first_position, ids_T=one.masked.ids_T)
         return batch.to(self.encoder.precision.device)
@@ -192,17 +192,17 @@ class Step:
     def _there(self, numbers: Ints) -> Tensor:
         return torch.from_numpy(numbers).to(self.encoder.precision.device)
 
-    def _seed(self, one: Pass) -> None:
+    def _seed(self, one: MicroBatch) -> None:
         seed, step = self.moment
         seed_pass(seed, "pretrain", step, one.document)
 
 
-def _pieces(work: Work, max_tokens: int) -> Iterator[Pass]:
+def _pieces(work: GroupBatch, max_tokens: int) -> Iterator[MicroBatch]:
     """The documents of a group that this rank encodes, as passes of at most ``max_tokens`` tokens."""
     packed, first_T = work.group.packed, np.concatenate([[0], np.cumsum(work.group.packed.lengths)])
-    for run in passes(packed.lengths[work.own], max_tokens):
+    for run in pack_to_budget(packed.lengths[work.own], max_tokens):
         begin, end = int(work.own[run[0]]), int(work.own[run[-1]]) + 1
-        yield Pass(
+        yield MicroBatch(
             packed=packed.part(begin, end),
             masked=work.masked.part(int(first_T[begin]), int(first_T[end])),
             document=int(work.group.documents[begin]),
@@ -211,7 +211,7 @@ def _pieces(work: Work, max_tokens: int) -> Iterator[Pass]:
         )
 
 
-def _any_pass(work: Work) -> Pass:
+def _any_pass(work: GroupBatch) -> MicroBatch:
     """A pass of one document, for a rank that has none of its own."""
     return next(_pieces(replace(work, own=np.zeros(1, dtype=np.int64)), 1)).idle()
 
@@ -221,7 +221,7 @@ def _product(kept_VH: Tensor, entities_VH: Tensor) -> Tensor:
     return (entities_VH * kept_VH).sum()
 
 
-def _represent(entities_VH: Tensor, rows: Rows) -> Tensor:
+def _represent(entities_VH: Tensor, rows: UnitRows) -> Tensor:
     """One row of a view: an entity, or head and tail side by side (paper, section 3.2: r = [e_1; e_2]).
 
     ``F.embedding`` sums the gradients of a row that is picked often in one order; an index does so in any.
@@ -230,6 +230,6 @@ def _represent(entities_VH: Tensor, rows: Rows) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def idle_pass(work: Sequence[Work]) -> Pass:
+def idle_micro_batch(work: Sequence[GroupBatch]) -> MicroBatch:
     """A pass that adds nothing, of documents of this step."""
     return _any_pass(work[0])

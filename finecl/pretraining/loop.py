@@ -18,10 +18,10 @@ from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks, current
 from finecl.errors import TrainingError
 from finecl.models.encoder import Encoder
-from finecl.pretraining.gradient_cache import Pass, PretrainingModel, Step, idle_pass
-from finecl.pretraining.step_plan import MLM, Pretraining, Work, count_terms
+from finecl.pretraining.gradient_cache import GradientCacheStep, MicroBatch, PretrainingModel, idle_micro_batch
+from finecl.pretraining.step_plan import MLM, GroupBatch, PretrainingTask, count_terms
 from finecl.progress import Listener
-from finecl.training.checkpointing import Checkpoints
+from finecl.training.checkpointing import CheckpointManager
 from finecl.training.optimizer import Optimization, check_finite
 
 _PATIENCE = 20  # steps after which an objective that never had a term is reported
@@ -38,7 +38,10 @@ class PretrainLog:
 
 
 def pretrain(
-    encoder: Encoder, run: Pretraining, listener: Listener | None = None, checkpoints: Checkpoints | None = None
+    encoder: Encoder,
+    run: PretrainingTask,
+    listener: Listener | None = None,
+    checkpoints: CheckpointManager | None = None,
 ) -> PretrainLog:
     """Trains the encoder in place for ``max_steps`` steps, on all ranks, going on from a checkpoint if there is one.
 
@@ -46,7 +49,7 @@ def pretrain(
         TrainingError: an objective finds no positive pair, or the loss is not a number.
         StoppedError: a signal came; a checkpoint was written.
     """
-    listener, checkpoints = listener or Listener(), checkpoints or Checkpoints()
+    listener, checkpoints = listener or Listener(), checkpoints or CheckpointManager()
     model = Parallel(PretrainingModel(encoder), current(), run.settings.sharding)
     optimization = Optimization(model.module, run.settings, run.settings.max_steps)
     saved = checkpoints.restore(model.module, optimization)
@@ -72,7 +75,7 @@ def pretrain(
     return log
 
 
-def train_step(model: Parallel, run: Pretraining, work: Sequence[Work], step: int = 0) -> dict[str, float]:
+def train_step(model: Parallel, run: PretrainingTask, work: Sequence[GroupBatch], step: int = 0) -> dict[str, float]:
     """Adds a step's gradients; returns the mean loss, over all ranks, of each part that had terms.
 
     Raises:
@@ -82,7 +85,7 @@ def train_step(model: Parallel, run: Pretraining, work: Sequence[Work], step: in
     local = count_terms(work, ranks)
     counts = dict(zip(names, ranks.total([local.get(name, 0) for name in names]), strict=True))
     scale = {name: run.coefficients[name] / max(1.0, count) for name, count in counts.items()}
-    made = Step(
+    made = GradientCacheStep(
         model=model,
         scale=scale,
         counts=counts,
@@ -90,7 +93,7 @@ def train_step(model: Parallel, run: Pretraining, work: Sequence[Work], step: in
         max_tokens=model.module.encoder.precision.pass_tokens(run.settings.max_tokens),
         parts={},
     )
-    passes = _made_up(made.passes(work), work or run.work(step), model)
+    passes = _made_up(made.micro_batches(work), work or run.work(step), model)
     losses = []
     for number, one in enumerate(passes):
         losses.append(_train_pass(made, one, last=number + 1 == len(passes)))
@@ -100,13 +103,13 @@ def train_step(model: Parallel, run: Pretraining, work: Sequence[Work], step: in
     return _means(made, names, counts, ranks)
 
 
-def _made_up(passes: list[Pass], work: Sequence[Work], model: Parallel) -> list[Pass]:
+def _made_up(passes: list[MicroBatch], work: Sequence[GroupBatch], model: Parallel) -> list[MicroBatch]:
     """With idle passes where this rank must take part more often than it has work for."""
     missing = model.passes(len(passes)) - len(passes)
-    return [*(idle_pass(work) for _ in range(missing)), *passes]
+    return [*(idle_micro_batch(work) for _ in range(missing)), *passes]
 
 
-def _train_pass(made: Step, one: Pass, *, last: bool) -> Tensor:
+def _train_pass(made: GradientCacheStep, one: MicroBatch, *, last: bool) -> Tensor:
     """Adds the gradients of a pass; returns its loss."""
     entities_VH, mlm = made.encode(one, last=last)
     if made.counts[MLM]:
@@ -116,19 +119,23 @@ def _train_pass(made: Step, one: Pass, *, last: bool) -> Tensor:
     return loss.detach()
 
 
-def _means(made: Step, names: Sequence[str], counts: Mapping[str, float], ranks: Ranks) -> dict[str, float]:
+def _means(
+    made: GradientCacheStep, names: Sequence[str], counts: Mapping[str, float], ranks: Ranks
+) -> dict[str, float]:
     local = [float(torch.stack(made.parts[name]).sum()) if name in made.parts else 0.0 for name in names]
     return {name: mean for name, mean in zip(names, ranks.total(local), strict=True) if counts[name]}
 
 
-def _note(log: PretrainLog, run: Pretraining, work: Sequence[Work], losses: Mapping[str, float], ranks: Ranks) -> None:
+def _note(
+    log: PretrainLog, run: PretrainingTask, work: Sequence[GroupBatch], losses: Mapping[str, float], ranks: Ranks
+) -> None:
     (tokens,) = ranks.total([sum(int(w.group.packed.lengths[w.own].sum()) for w in work)])
     log.tokens += int(tokens)
     for name in (*run.objectives, MLM):
         log.losses.setdefault(name, []).append(losses.get(name))
 
 
-def _check_terms(log: PretrainLog, run: Pretraining) -> None:
+def _check_terms(log: PretrainLog, run: PretrainingTask) -> None:
     for name in run.objectives:
         if all(value is None for value in log.losses[name]):
             raise TrainingError(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from finecl.numerics.keyed_random import uniform
+from finecl.numerics.keyed_random import keyed_uniform
 from finecl.numerics.ragged import entity_key, offsets, ranges
 from finecl.tokens.packing import Packed
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Ints
 
 
@@ -42,7 +42,9 @@ class Masked:
         )
 
 
-def mask_tokens(packed: Packed, documents: Ints, share: float, reader: Reader, *, seed: int, step: int) -> Masked:
+def mask_tokens(
+    packed: Packed, documents: Ints, share: float, reader: DocumentTokenizer, *, seed: int, step: int
+) -> Masked:
     """Masks ``share`` of the tokens that are neither special nor part of a mention: 80 % become the mask token,
     10 % a random one, 10 % stay (BERT). Entity mentions are never masked (ERICA's ``mlm_mask``).
 
@@ -52,8 +54,8 @@ def mask_tokens(packed: Packed, documents: Ints, share: float, reader: Reader, *
     open_T[packed.member_M] = False
     place = ranges(np.zeros(len(packed.lengths), dtype=np.int64), packed.lengths)
     key_T = entity_key(np.repeat(documents, packed.lengths), place)
-    position = np.flatnonzero(open_T & (uniform(key_T, seed, "mask", step) < share))
-    kind, other = (uniform(key_T[position], seed, purpose, step) for purpose in ("mask kind", "mask token"))
+    position = np.flatnonzero(open_T & (keyed_uniform(key_T, seed, "mask", step) < share))
+    kind, other = (keyed_uniform(key_T[position], seed, purpose, step) for purpose in ("mask kind", "mask token"))
     label, ids = packed.ids_T[position], packed.ids_T.copy()
     random_ids = (other * reader.vocabulary).astype(np.int64)
     ids[position] = np.where(kind < 0.8, reader.mask, np.where(kind < 0.9, random_ids, label))

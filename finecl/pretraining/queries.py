@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from finecl.numerics.keyed_random import uniform
+from finecl.numerics.keyed_random import keyed_uniform
 from finecl.numerics.ragged import rank_within
-from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenBatch
 from finecl.types import Instances, Ints
 
 
 def draw_instances(instances: Instances, numbers: Ints, *, seed: int, step: int) -> Ints:
     """One of the given instances of each document, drawn uniformly; in the order of their documents."""
-    key = uniform(instances.uid[numbers].view(np.int64), seed, "query", step)
+    key = keyed_uniform(instances.uid[numbers].view(np.int64), seed, "query", step)
     drawn: Ints = numbers[rank_within(instances.document[numbers], key) == 0]
     return drawn
 
 
-def query_tokens(rows: TokenRows, heads: Ints, relation_tokens: Sequence[Sequence[int]]) -> list[list[int]]:
+def query_tokens(rows: TokenBatch, heads: Ints, relation_tokens: Sequence[Sequence[int]]) -> list[list[int]]:
     """What stands in front of each document: the relation's name and the words of the head's first mention."""
     document = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
     first_token = np.cumsum(rows.lengths) - rows.lengths

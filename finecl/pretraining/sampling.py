@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from finecl.numerics.keyed_random import generator
+from finecl.numerics.keyed_random import keyed_generator
 from finecl.numerics.ragged import ranges, rank_within
 from finecl.training.data_order import epoch_order
 from finecl.types import Generator, Instances, Ints, sharing_one
@@ -65,7 +65,7 @@ class PairSampler:
         return self._order[piece * size : (piece + 1) * size].ravel()
 
     def _draw(self, epoch: int) -> None:
-        draw = generator(self.seed, self.purpose, epoch)
+        draw = keyed_generator(self.seed, self.purpose, epoch)
         pairs = self.epoch_pairs(draw)
         self._order, self._epoch = pairs[draw.permutation(len(pairs))], epoch
 

@@ -11,12 +11,12 @@ import numpy as np
 from finecl.config.schema import PretrainSettings
 from finecl.distributed.process_group import Ranks
 from finecl.errors import NothingToDrawError
-from finecl.numerics.keyed_random import generator
-from finecl.numerics.partition import runs, shares
-from finecl.pretraining.contrast_groups import Group, Rows, Silver, plain_group, queried_group
+from finecl.numerics.keyed_random import keyed_generator
+from finecl.numerics.partition import balance, split_contiguous
+from finecl.pretraining.contrast_groups import Group, SilverData, UnitRows, plain_group, queried_group
 from finecl.pretraining.mlm_masking import Masked, mask_tokens
 from finecl.pretraining.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Generator, Ints, Objective, Pairs, Uids
 
 MLM = "mlm"
@@ -32,18 +32,18 @@ def purpose(objective: Objective) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Term:
+class ObjectiveTerm:
     """One objective's pairs in one group."""
 
     name: str
     objective: Objective
-    anchors: Rows
-    candidates: Rows
+    anchors: UnitRows
+    candidates: UnitRows
     pairs: Pairs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class GroupSpec:
     """The documents of a contrast group: the ``number``-th of its purpose in a step."""
 
     purpose: str
@@ -52,7 +52,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class GroupBatch:
     """A contrast group, its masked tokens and its contrastive terms.
 
     ``own`` are the documents of the group that this rank encodes. In a ``shared`` group the other ranks encode the
@@ -61,7 +61,7 @@ class Work:
 
     group: Group
     masked: Masked
-    terms: Sequence[Term]
+    terms: Sequence[ObjectiveTerm]
     own: Ints
     shared: bool = False
 
@@ -81,14 +81,14 @@ class Work:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretraining:
+class PretrainingTask:
     """All that a pre-training step depends on, besides the encoder's weights.
 
     ``objectives`` and ``coefficients`` are by name; the latter also holds ``mlm``.
     """
 
-    silver: Silver
-    reader: Reader
+    silver: SilverData
+    reader: DocumentTokenizer
     settings: PretrainSettings
     objectives: Mapping[str, Objective]
     coefficients: Mapping[str, float]
@@ -133,7 +133,7 @@ class Pretraining:
             raise NothingToDrawError(f"pretrain: nothing to draw as {purpose}: {lacking}; give more silver text")
         return sampler
 
-    def drawn(self, step: int) -> list[Drawn]:
+    def drawn(self, step: int) -> list[GroupSpec]:
         """The contrast groups of a step."""
         found = []
         for purpose, sampler in self._samplers.items():
@@ -141,7 +141,7 @@ class Pretraining:
             size = self._group_size(len(documents), paired=isinstance(sampler, PairSampler))
             for number, begin in enumerate(range(0, len(documents), size)):
                 members = np.unique(documents[begin : begin + size])
-                found.append(Drawn(purpose=purpose, number=number, documents=members))
+                found.append(GroupSpec(purpose=purpose, number=number, documents=members))
         return found
 
     def _group_size(self, documents: int, *, paired: bool) -> int:
@@ -151,7 +151,7 @@ class Pretraining:
         size = group if isinstance(group, int) else max(1, documents)
         return max(2, size // 2 * 2) if paired else size
 
-    def work(self, step: int, ranks: Ranks | None = None) -> list[Work]:
+    def work(self, step: int, ranks: Ranks | None = None) -> list[GroupBatch]:
         """What this rank does in a step.
 
         Whole groups are dealt out; where that would leave ranks idle, every group is shared by all of them.
@@ -160,12 +160,12 @@ class Pretraining:
         drawn = self.drawn(step)
         lengths = [self.silver.tokens.lengths[d.documents] for d in drawn]
         if ranks.size > 1 and len(drawn) < 2 * ranks.size:
-            own = [runs(length, ranks.size)[ranks.rank] for length in lengths]
+            own = [split_contiguous(length, ranks.size)[ranks.rank] for length in lengths]
             return [self._work(d, step, o, shared=True) for d, o in zip(drawn, own, strict=True)]
-        mine = shares(np.array([length.sum() for length in lengths], dtype=np.int64), ranks.size)[ranks.rank]
+        mine = balance(np.array([length.sum() for length in lengths], dtype=np.int64), ranks.size)[ranks.rank]
         return [self._work(drawn[i], step, np.arange(len(drawn[i].documents))) for i in mine.tolist()]
 
-    def _work(self, drawn: Drawn, step: int, own: Ints, *, shared: bool = False) -> Work:
+    def _work(self, drawn: GroupSpec, step: int, own: Ints, *, shared: bool = False) -> GroupBatch:
         documents = drawn.documents
         if drawn.purpose != QUERIED:
             pairs = self.settings.no_relation_pairs
@@ -180,16 +180,16 @@ class Pretraining:
             for name, o in self.objectives.items()
             if purpose(o) == drawn.purpose
         ]
-        return Work(group=group, masked=masked, terms=terms, own=own, shared=shared)
+        return GroupBatch(group=group, masked=masked, terms=terms, own=own, shared=shared)
 
-    def _term(self, name: str, group: Group, step: int, number: int) -> Term:
+    def _term(self, name: str, group: Group, step: int, number: int) -> ObjectiveTerm:
         objective = self.objectives[name]
         anchors, candidates = group.views[objective.anchors], group.views[objective.candidates]
-        pairs = objective.pairs(anchors.table, candidates.table, generator(self.seed, name, step, number))
-        return Term(name=name, objective=objective, anchors=anchors, candidates=candidates, pairs=pairs)
+        pairs = objective.pairs(anchors.table, candidates.table, keyed_generator(self.seed, name, step, number))
+        return ObjectiveTerm(name=name, objective=objective, anchors=anchors, candidates=candidates, pairs=pairs)
 
 
-def count_terms(work: Sequence[Work], ranks: Ranks | None = None) -> dict[str, int]:
+def count_terms(work: Sequence[GroupBatch], ranks: Ranks | None = None) -> dict[str, int]:
     """How many terms each loss sums over a step, on all ranks; those of a shared group are counted once."""
     ranks = ranks or Ranks()
     counts = {MLM: sum(w.own_masked for w in work)}

@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 
 from finecl.config.schema import ProxySettings
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.progress import Listener
 from finecl.scoring.proxy import train_proxy
-from finecl.training.checkpointing import Checkpoints
+from finecl.training.checkpointing import CheckpointManager
 from finecl.types import Floats, first_epoch
 
 
 def difficulties(
     extractor: Any,
-    train: Labelled,
+    train: ExtractionDataset,
     settings: ProxySettings,
     *,
     seed: int,
     listener: Listener | None = None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: CheckpointManager | None = None,
 ) -> Floats:
     """How late a fresh extractor learns each document [D]: the mean, over its labels, of the epoch in which each was
     first predicted; one epoch after the last for a label that never was, and the mean of all documents for one

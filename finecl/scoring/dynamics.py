@@ -12,7 +12,7 @@ from torch import Tensor
 
 from finecl.distributed.process_group import Ranks
 from finecl.losses import against
-from finecl.tokens.candidate_pairs import Asked
+from finecl.tokens.candidate_pairs import CandidatePairs
 from finecl.types import Dynamics
 
 
@@ -23,11 +23,13 @@ class Recorder:
         self.dynamics = Dynamics.empty(epochs, instances)
         self.seconds = 0.0
 
-    def observe(self, epoch: int, asked: Asked, logits_PR: Tensor, labels_PR: Tensor) -> None:
+    def observe(self, epoch: int, asked: CandidatePairs, logits_PR: Tensor, labels_PR: Tensor) -> None:
         """Records how the labels of the asked pairs were judged."""
         began = time.perf_counter()
         if len(asked.instance_I):
-            judged = judge(logits_PR, labels_PR, torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I))
+            judged = label_dynamics(
+                logits_PR, labels_PR, torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I)
+            )
             for name, column in self.dynamics.columns().items():
                 column[epoch, asked.instance_I] = judged[name].cpu().numpy()
         self.seconds += time.perf_counter() - began
@@ -49,7 +51,7 @@ def _merged(name: str, column: npt.NDArray[Any], ranks: Ranks) -> npt.NDArray[An
     return part
 
 
-def judge(logits_PR: Tensor, labels_PR: Tensor, pair_I: Tensor, relation_I: Tensor) -> dict[str, Tensor]:
+def label_dynamics(logits_PR: Tensor, labels_PR: Tensor, pair_I: Tensor, relation_I: Tensor) -> dict[str, Tensor]:
     """The columns of ``Dynamics`` for instances ``[I]``, each a relation of one of the pairs.
 
     A label competes with every relation, and with no-relation, that its pair is not labelled with: on pairs of

@@ -12,17 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finecl.distributed.process_group import current
-from finecl.extraction.examples import Labelled
-from finecl.extraction.prediction import answers
+from finecl.extraction.examples import ExtractionDataset
+from finecl.extraction.prediction import predict_logits
 from finecl.numerics.ragged import find, pair_key
 from finecl.types import Bools, Floats, Ints
 
-SUSPECTS = "suspects.parquet"
+FALSE_NEGATIVES = "suspects.parquet"
 _LEAST = 0.5  # below it no-relation is the likelier
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suspects:
+class FalseNegatives:
     """Unlabelled pairs of which some relation is likelier than none, in the order of their documents.
 
     ``probability`` is that of ``relation``, the likeliest, against no-relation alone: sigmoid of the difference of
@@ -36,7 +36,7 @@ class Suspects:
     probability: Floats
 
     @classmethod
-    def of(cls, columns: Any) -> Suspects:
+    def of(cls, columns: Any) -> FalseNegatives:
         """From columns by name."""
         return cls(**{field.name: columns[field.name] for field in fields(cls)})
 
@@ -51,7 +51,7 @@ class Suspects:
             "relation": names[self.relation].tolist(),
             "title": [titles[d] for d in self.document.tolist()],
         }
-        path, unfinished = directory / SUSPECTS, directory / f".{SUSPECTS}"
+        path, unfinished = directory / FALSE_NEGATIVES, directory / f".{FALSE_NEGATIVES}"
         try:
             pq.write_table(pa.table(table), unfinished)
             unfinished.replace(path)
@@ -60,17 +60,17 @@ class Suspects:
 
 
 @dataclass(frozen=True)
-class Unsuspected:
+class NotFalseNegative:
     """Which pairs may be negatives: those that are not suspected with at least some probability."""
 
     keys: Ints
 
     @classmethod
-    def read(cls, directory: Path, least: float) -> Unsuspected:
+    def read(cls, directory: Path, least: float) -> NotFalseNegative:
         """From a run's directory; all pairs may, if nothing was suspected there."""
-        if not (directory / SUSPECTS).is_file():
+        if not (directory / FALSE_NEGATIVES).is_file():
             return cls(np.zeros(0, dtype=np.int64))
-        columns = pq.read_table(directory / SUSPECTS, columns=["document", "head", "tail", "probability"])
+        columns = pq.read_table(directory / FALSE_NEGATIVES, columns=["document", "head", "tail", "probability"])
         document, head, tail, probability = (column.to_numpy() for column in columns.columns)
         kept = probability >= least
         return cls(np.unique(pair_key(document[kept], head[kept], tail[kept])))
@@ -81,11 +81,13 @@ class Unsuspected:
         return found
 
 
-def find_suspects(extractor: Any, data: Labelled, *, max_tokens: int | None = None) -> Suspects:
+def find_false_negatives(extractor: Any, data: ExtractionDataset, *, max_tokens: int | None = None) -> FalseNegatives:
     """Asks a trained extractor about all pairs of all documents; every rank takes part and has all."""
     parts: list[tuple[Any, ...]] = []
     every = np.arange(len(data.tokens))
-    for documents, asked, logits, labels in answers(extractor, data, every, max_tokens=max_tokens, every_pair=True):
+    for documents, asked, logits, labels in predict_logits(
+        extractor, data, every, max_tokens=max_tokens, every_pair=True
+    ):
         best = logits[:, :-1].float().max(dim=1)
         believed = (best.values - logits[:, -1].float()).sigmoid()
         kept = ((labels[:, -1] > 0) & (believed >= _LEAST)).cpu().numpy()
@@ -97,4 +99,4 @@ def find_suspects(extractor: Any, data: Labelled, *, max_tokens: int | None = No
     columns = [np.concatenate(column) for column in zip(empty, *parts, strict=True)]
     order = np.lexsort(columns[2::-1])
     names = ("document", "head", "tail", "relation", "probability")
-    return Suspects(**{name: column[order] for name, column in zip(names, columns, strict=True)})
+    return FalseNegatives(**{name: column[order] for name, column in zip(names, columns, strict=True)})

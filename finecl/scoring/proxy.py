@@ -11,13 +11,13 @@ import numpy as np
 from finecl.config.schema import ProxySettings
 from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import Training
-from finecl.extraction.prediction import answers
+from finecl.extraction.prediction import predict_logits
 from finecl.progress import Listener
 from finecl.scoring.dynamics import Recorder
-from finecl.scoring.false_negatives import Suspects, find_suspects
-from finecl.training.checkpointing import Checkpoints, Saved
+from finecl.scoring.false_negatives import FalseNegatives, find_false_negatives
+from finecl.training.checkpointing import CheckpointManager, Saved
 from finecl.types import Evidence, Ints
 
 
@@ -26,7 +26,7 @@ class ProxyRun:
     """Evidence, the unlabelled pairs that the trained proxy suspects, and what making it cost in seconds."""
 
     evidence: Evidence
-    suspects: Suspects
+    suspects: FalseNegatives
     train_seconds: float
     record_seconds: float
     epoch_pass_seconds: float
@@ -70,13 +70,13 @@ class _Proxy:
         self.epoch_pass_seconds = saved.record.get("epoch_pass_seconds", 0.0)
         self.since = time.perf_counter()
 
-    def look(self, epoch: int, extractor: Any, data: Labelled, max_tokens: int | None) -> None:
+    def look(self, epoch: int, extractor: Any, data: ExtractionDataset, max_tokens: int | None) -> None:
         """At an epoch's end: the full pass of epoch-based dynamics, and what all ranks have seen, put together."""
         paused = time.perf_counter()
         self.train_seconds += paused - self.since
         if "epoch" in self.recorders:
             everything = np.arange(len(data.tokens))
-            for _, asked, logits, labels in answers(
+            for _, asked, logits, labels in predict_logits(
                 extractor, data, everything, max_tokens=max_tokens, every_pair=False
             ):
                 self.recorders["epoch"].observe(epoch, asked, logits, labels)
@@ -85,7 +85,7 @@ class _Proxy:
         self.since = time.perf_counter()
         self.epoch_pass_seconds += self.since - paused
 
-    def ran(self, suspects: Suspects) -> ProxyRun:
+    def ran(self, suspects: FalseNegatives) -> ProxyRun:
         """What came out."""
         batch, epoch = (self.recorders.get(mode) for mode in ("batch", "epoch"))
         return ProxyRun(
@@ -99,12 +99,12 @@ class _Proxy:
 
 def train_proxy(
     extractor: Any,
-    data: Labelled,
+    data: ExtractionDataset,
     settings: ProxySettings,
     *,
     seed: int,
     listener: Listener | None = None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: CheckpointManager | None = None,
 ) -> ProxyRun:
     """Trains an extractor on silver labels and sampled no-relation pairs, recording its dynamics.
 
@@ -129,10 +129,10 @@ def train_proxy(
         seed=seed,
         listener=listener or Listener(),
         observe=proxy.recorders["batch"].observe if "batch" in modes else None,
-        checkpoints=checkpoints or Checkpoints(),
+        checkpoints=checkpoints or CheckpointManager(),
         keep=proxy.keep,
         found=proxy.found,
     )
     for epoch in training.epochs():
         proxy.look(epoch, extractor, data, settings.max_tokens)
-    return proxy.ran(find_suspects(extractor, data, max_tokens=settings.max_tokens))
+    return proxy.ran(find_false_negatives(extractor, data, max_tokens=settings.max_tokens))

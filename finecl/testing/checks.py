@@ -23,18 +23,18 @@ from finecl.config.coerce import parameters
 from finecl.errors import FormatError
 from finecl.testing import samples
 from finecl.types import (
+    BatchSampling,
     Document,
-    Draw,
+    EvidenceKind,
     Extractor,
     Format,
+    InputFormat,
     LossSum,
     Method,
-    Need,
     NoiseScorer,
     Objective,
     Pairs,
-    Text,
-    View,
+    Unit,
     Weighting,
 )
 
@@ -52,8 +52,8 @@ def check_noise_scorer(factory: Callable[..., NoiseScorer], **settings: Any) -> 
     """One float32 an instance, never NaN; the same for the same evidence, which stays as it was."""
     name = _settings_are_sound(factory)
     needs: Any = getattr(factory(**settings), "needs", ("dynamics",))
-    known = isinstance(needs, tuple) and set(needs) <= set(get_args(Need))
-    _assert(known, f"{name}: needs must be a tuple of names from {', '.join(get_args(Need))}, got {needs!r}")
+    known = isinstance(needs, tuple) and set(needs) <= set(get_args(EvidenceKind))
+    _assert(known, f"{name}: needs must be a tuple of names from {', '.join(get_args(EvidenceKind))}, got {needs!r}")
     for count in (1, 40):
         given = samples.instances(count), samples.evidence(count, needs=needs)
         noise = _twice(name, given, partial(factory(**settings).score, *given))
@@ -81,8 +81,10 @@ def check_objective(factory: Callable[..., Objective], **settings: Any) -> None:
     objective, tables = factory(**settings), samples.tables()
     for side in ("anchors", "candidates"):
         view = getattr(objective, side)
-        _assert(view in get_args(View), f"{name}: {side} must be one of {', '.join(get_args(View))}, got {view!r}")
-    _assert(objective.draw in get_args(Draw), f"{name}: draw must be one of {', '.join(get_args(Draw))}")
+        _assert(view in get_args(Unit), f"{name}: {side} must be one of {', '.join(get_args(Unit))}, got {view!r}")
+    _assert(
+        objective.draw in get_args(BatchSampling), f"{name}: draw must be one of {', '.join(get_args(BatchSampling))}"
+    )
     given = tables[objective.anchors], tables[objective.candidates]
     pairs = _twice(name, given, lambda: factory(**settings).pairs(*given, np.random.default_rng(0)))
     _are_sound_pairs(name, pairs, *map(len, given))
@@ -114,7 +116,7 @@ def check_method(method: Method) -> None:
         _assert(right, f"{name}: the coefficient of '{objective}' must be a number above 0, got {coefficient!r}")
     _assert(0 <= method.mlm < np.inf, f"{name}: mlm must be a coefficient of at least 0, got {method.mlm}")
     _assert(0 <= method.blanking <= 1, f"{name}: blanking must be a probability, got {method.blanking}")
-    _assert(method.text in get_args(Text), f"{name}: text must be one of {', '.join(get_args(Text))}")
+    _assert(method.text in get_args(InputFormat), f"{name}: text must be one of {', '.join(get_args(InputFormat))}")
     for key in method.settings:
         kind, _, rest = key.partition(".")
         part = (kind, rest.rpartition(".")[0])

@@ -13,23 +13,23 @@ from torch.nn import functional as F
 
 from finecl.numerics.ragged import entity_key
 from finecl.tokens.packing import pack
-from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenBatch
 from finecl.types import (
     NO_RELATION,
+    AttentionBias,
     Batch,
     Document,
     Dynamics,
     Entity,
     Evidence,
+    EvidenceKind,
     Floats,
     Instances,
     Ints,
     Label,
     Mention,
-    Need,
-    Steer,
-    Table,
-    View,
+    RowColumns,
+    Unit,
 )
 
 HIDDEN, VOCABULARY = 16, 50
@@ -53,7 +53,7 @@ def instances(count: int) -> Instances:
     )
 
 
-def evidence(count: int, epochs: int = 4, needs: Sequence[Need] = get_args(Need)) -> Evidence:
+def evidence(count: int, epochs: int = 4, needs: Sequence[EvidenceKind] = get_args(EvidenceKind)) -> Evidence:
     """The kinds that are needed; some instances are never right, and the last is never shown if there are several."""
     return Evidence(
         batch=_dynamics(count, epochs, 0) if "dynamics" in needs else None,
@@ -99,7 +99,7 @@ def noises() -> list[Floats]:
     return [np.asarray(kind, dtype=np.float32) for kind in kinds]
 
 
-def tables() -> dict[View, Table]:
+def tables() -> dict[Unit, RowColumns]:
     """One table a view, as a contrast group has them: labels of three relations, and pairs without one."""
     pairs = [(d, h, t, (d + h) % 3) for d in range(6) for h, t in ((0, 1), (2, 0))]
     pairs += [(0, 0, 1, 2), (3, 2, 0, 0), *((d, 1, 2, NO_RELATION) for d in range(6))]
@@ -108,11 +108,11 @@ def tables() -> dict[View, Table]:
     return {"pair": _table(pairs), "query": _table(queries), "entity": _table(entities)}
 
 
-def _table(rows: list[tuple[int, int, int, int]]) -> Table:
+def _table(rows: list[tuple[int, int, int, int]]) -> RowColumns:
     document, head, tail, relation = np.array(rows, dtype=np.int64).T
     uid = np.where(relation == NO_RELATION, 0, entity_key(document, head) * 7 + relation + 1)
     weight = np.random.default_rng(len(rows)).uniform(1, np.e, len(rows)).astype(np.float32)
-    return Table(
+    return RowColumns(
         uid=uid.astype(np.uint64),
         document=document,
         head=head,
@@ -152,7 +152,7 @@ class Embeddings(nn.Module):
         """One layer of two heads."""
         return 1, 2, HIDDEN // 2
 
-    def steered(self, batch: Batch, steer: Steer) -> Tensor:
+    def steered(self, batch: Batch, steer: AttentionBias) -> Tensor:
         """States after one layer of attention whose queries, keys and values are the states."""
         out = []
         for number, states in enumerate(torch.split(self(batch), list(batch.lengths))):
@@ -174,7 +174,7 @@ def batch(*documents: int) -> Batch:
     lengths = np.array([(9, 14, 7)[d] for d in documents], dtype=np.int64)
     ids = [np.random.default_rng(d).integers(1, VOCABULARY, n) for d, n in zip(documents, lengths, strict=True)]
     packed = pack(
-        TokenRows(
+        TokenBatch(
             ids=np.concatenate(ids),
             lengths=lengths,
             start=np.tile(np.array([1, 2, 4, 5]), len(lengths)),

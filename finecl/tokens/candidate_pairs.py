@@ -8,17 +8,17 @@ from typing import TypeAlias
 
 import numpy as np
 
-from finecl.numerics.keyed_random import uniform
+from finecl.numerics.keyed_random import keyed_uniform
 from finecl.numerics.ragged import find, first_within, offsets, pair_key, ranges
 from finecl.tokens.packing import Packed
 from finecl.types import Bools, Instances, Ints
 
-Among: TypeAlias = Callable[[Ints, Ints, Ints], Bools]
+PairFilter: TypeAlias = Callable[[Ints, Ints, Ints], Bools]
 """Whether pairs may stand for no-relation: documents of the corpus, heads, tails."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class CandidatePairs:
     """Entity pairs of a pack, and the instances among them. ``pair_I`` says which pair an instance labels.
 
     *Shape:* ``document_P`` (counted within the pack), ``head_P``, ``tail_P`` (entities of the document),
@@ -58,18 +58,18 @@ def all_pairs(packed: Packed, *, marked: bool = False) -> tuple[Ints, Ints]:
     return head[different], tail[different]
 
 
-def ask(
+def select_pairs(
     packed: Packed,
     instances: Instances,
     documents: Ints,
     *,
     marked: bool = False,
-    among: Among | None = None,
+    among: PairFilter | None = None,
     negatives: float | None = None,
     at_most: int | None = None,
     seed: int = 0,
     epoch: int = 0,
-) -> Asked:
+) -> CandidatePairs:
     """The labelled pairs within reach, and no-relation pairs drawn from the rest of each document.
 
     ``negatives`` is their number for each labelled pair (at least one a document), ``at_most`` their greatest
@@ -93,7 +93,7 @@ def ask(
         free = free[_drawn(packed, free, documents, quota, seed, epoch)]
     pairs = np.sort(np.concatenate([labelled, free]))
     head, tail = pairs // _width(packed), pairs % _width(packed)
-    return Asked(
+    return CandidatePairs(
         document_P=packed.document_V[head],
         head_P=packed.entity_V[head],
         tail_P=packed.entity_V[tail],
@@ -127,4 +127,4 @@ def _drawn(packed: Packed, keys: Ints, documents: Ints, quota: Ints, seed: int, 
     head, tail = keys // _width(packed), keys % _width(packed)
     local = packed.document_V[head]
     identity = pair_key(documents[local], packed.entity_V[head], packed.entity_V[tail])
-    return first_within(local, quota, uniform(identity, seed, "no-relation pairs", epoch))
+    return first_within(local, quota, keyed_uniform(identity, seed, "no-relation pairs", epoch))

@@ -15,14 +15,14 @@ from finecl.errors import ModelError, SettingsError
 from finecl.numerics.ragged import find, pair_key
 from finecl.tokens.alignment import mention_tokens
 from finecl.tokens.markers import Markers, marked_pairs
-from finecl.tokens.token_table import Documents, Tokens, token_features
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.token_table import Documents, TokenizedCorpus, token_features
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Instances, Ints
 
 _LAYOUT = 2  # to be raised when the columns change
 
 
-class Sentences(Tokens):
+class MarkedSentences(TokenizedCorpus):
     """Marked sentences by row number. ``document``, ``head`` and ``tail`` say whose pair a row is [rows]."""
 
     marked = True
@@ -34,7 +34,7 @@ class Sentences(Tokens):
         )
 
     @classmethod
-    def of(cls, corpus: Documents, reader: Reader, cache: Path) -> Sentences:
+    def of(cls, corpus: Documents, reader: DocumentTokenizer, cache: Path) -> MarkedSentences:
         """The marked sentences of a corpus, from the cache when the same reader has read it before.
 
         Raises:
@@ -81,7 +81,9 @@ def _number() -> Any:
     return Value("int32")
 
 
-def _chunks(corpus: Documents, reader: Reader, markers: Markers, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
+def _chunks(
+    corpus: Documents, reader: DocumentTokenizer, markers: Markers, size: int = 256
+) -> Iterator[Mapping[str, list[Any]]]:
     for at in range(0, len(corpus), size):
         pairs: list[Document] = []
         whose: list[tuple[int, int, int]] = []
@@ -97,8 +99,8 @@ def _chunks(corpus: Documents, reader: Reader, markers: Markers, size: int = 256
             yield read_pairs(pairs, reader, markers) | {"document": document_R, "head": head_R, "tail": tail_R}
 
 
-def read_pairs(pairs: Sequence[Document], reader: Reader, markers: Markers) -> dict[str, list[Any]]:
-    """One row a sentence of two entities, as ``Reader.read`` gives them."""
+def read_pairs(pairs: Sequence[Document], reader: DocumentTokenizer, markers: Markers) -> dict[str, list[Any]]:
+    """One row a sentence of two entities, as ``DocumentTokenizer.read`` gives them."""
     rows: dict[str, list[Any]] = {name: [] for name in token_features()}
     pairs = reader.seen(pairs)
     for sentence, encoding in zip(pairs, reader.encodings(pairs), strict=True):
@@ -114,13 +116,13 @@ def read_pairs(pairs: Sequence[Document], reader: Reader, markers: Markers) -> d
     return rows
 
 
-def entity_keys(keys: Ints, first: Ints, tokens: Tokens) -> tuple[Ints, Ints]:
+def entity_keys(keys: Ints, first: Ints, tokens: TokenizedCorpus) -> tuple[Ints, Ints]:
     """Returns the keys of the entities of each row of ``tokens``, and the number of each row's first entity.
 
     ``keys`` [entities] and ``first`` [documents] are those of the corpus (``EntityTable.key`` and ``.first``). For
     tokenized documents they are returned as they are; a marked sentence has two entities, head and tail.
     """
-    if not isinstance(tokens, Sentences):
+    if not isinstance(tokens, MarkedSentences):
         return keys, first
     both: Ints = np.stack([keys[first[tokens.document] + entity] for entity in (tokens.head, tokens.tail)], axis=1)
     return both.ravel(), 2 * np.arange(len(tokens))

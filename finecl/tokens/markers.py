@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from finecl.numerics.keyed_random import uniform
+from finecl.numerics.keyed_random import keyed_uniform
 from finecl.numerics.ragged import entity_key, offsets, ranges
-from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenBatch
 from finecl.types import Document, Ints, Mention
 
 UNUSED = tuple(f"[unused{number}]" for number in range(1, 6))
@@ -79,14 +79,14 @@ def _together(heads: tuple[Mention, ...], tails: tuple[Mention, ...]) -> tuple[M
     return min(apart, key=lambda pair: (pair[0].sentence, pair[0].start, pair[1].start)) if apart else None
 
 
-def blanked(rows: TokenRows, documents: Ints, share: float, markers: Markers, *, seed: int, step: int) -> TokenRows:
+def blanked(rows: TokenBatch, documents: Ints, share: float, markers: Markers, *, seed: int, step: int) -> TokenBatch:
     """Marked sentences with each mention replaced by the blank word with probability ``share``, head and tail each on
     their own. Peng et al. draw once when they build their data set; here every step draws anew.
 
     ``documents`` are the rows' numbers in their corpus: a draw does not depend on the rows beside it.
     """
     row = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
-    chosen = uniform(entity_key(documents[row], rows.entity), seed, "blank", step) < share
+    chosen = keyed_uniform(entity_key(documents[row], rows.entity), seed, "blank", step) < share
     first = offsets(rows.lengths)[row] + rows.end  # of the mention, in all tokens
     closing = np.sort(np.flatnonzero(np.isin(rows.ids, markers.end)))
     length = _until_closed(first, closing, rows, row)
@@ -99,7 +99,7 @@ def blanked(rows: TokenRows, documents: Ints, share: float, markers: Markers, *,
     begin = offsets(rows.lengths)
     lost = before[begin + rows.lengths] - before[begin]
     start = rows.start - (before[first - 1] - before[begin[row]])
-    return TokenRows(
+    return TokenBatch(
         ids=ids[~gone],
         lengths=rows.lengths - lost,
         start=start,
@@ -110,7 +110,7 @@ def blanked(rows: TokenRows, documents: Ints, share: float, markers: Markers, *,
     )
 
 
-def _until_closed(first: Ints, closing: Ints, rows: TokenRows, row: Ints) -> Ints:
+def _until_closed(first: Ints, closing: Ints, rows: TokenBatch, row: Ints) -> Ints:
     """How many tokens each mention has: up to the next end marker, 0 if the sentence is cut before that."""
     if not len(closing):
         return np.zeros(len(first), dtype=np.int64)

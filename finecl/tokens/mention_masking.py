@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from finecl.types import Document, Entity, Mention, Mentions
+from finecl.types import Document, Entity, Mention, MentionMasking
 
-UNTYPED = "entity"
+UNTYPED_WORD = "entity"
 """What stands for a mention of an entity without a type."""
 
 _Hidden = tuple[Mention, str]
 
 
-def hidden(document: Document, mentions: Mentions, blank: str) -> Document:
+def mask_mentions(document: Document, mentions: MentionMasking, blank: str) -> Document:
     """The document with one word for each mention: its entity's type in small letters, or the word ``blank``.
 
     Mentions that overlap become one word together, that of the first one.
@@ -21,7 +21,7 @@ def hidden(document: Document, mentions: Mentions, blank: str) -> Document:
     sentences, places = [], []
     for number, sentence in enumerate(document.sentences):
         inside = [
-            (m, blank if mentions == "blank" else (e.type or UNTYPED).lower())
+            (m, blank if mentions == "blank" else (e.type or UNTYPED_WORD).lower())
             for e in document.entities
             for m in e.mentions
             if m.sentence == number

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from finecl.numerics.ragged import ENTITY_BITS, entity_key, find, offsets, ranges
-from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenBatch
 from finecl.types import Batch, Floats, Ints
 
 
@@ -102,7 +102,7 @@ def join(parts: Sequence[Packed]) -> Packed:
     )
 
 
-def pack(rows: TokenRows) -> Packed:
+def pack(rows: TokenBatch) -> Packed:
     """Lays documents end to end and spreads each entity over the tokens of its mentions.
 
     The share of a token is 1 / (mentions of its entity) / (tokens of its mention): the mean over mentions of the
@@ -128,7 +128,7 @@ def pack(rows: TokenRows) -> Packed:
     )
 
 
-def with_queries(rows: TokenRows, queries: Sequence[Sequence[int]], separator: int, max_length: int) -> TokenRows:
+def with_queries(rows: TokenBatch, queries: Sequence[Sequence[int]], separator: int, max_length: int) -> TokenBatch:
     """Documents with a query in front: [first] query [separator] rest of the document, cut at ``max_length``.
 
     Mentions move with the text; those that the query pushes out are dropped.
@@ -146,7 +146,7 @@ def with_queries(rows: TokenRows, queries: Sequence[Sequence[int]], separator: i
     document = np.repeat(np.arange(len(lengths)), rows.mentions)
     end = rows.end + shift[document]
     kept = end < lengths[document]
-    return TokenRows(
+    return TokenBatch(
         ids=np.concatenate(pieces),
         lengths=lengths,
         start=(rows.start + shift[document])[kept],

@@ -11,7 +11,7 @@ TOKEN_COLUMNS = ("input_ids", "sentence_start", "mention_start", "mention_end", 
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenRows:
+class TokenBatch:
     """Some documents as sub-words, special tokens included: columns laid end to end, and how long each part is.
 
     ``start`` and ``end`` are half-open and count from the first token of the mention's document; ``sentence`` is the

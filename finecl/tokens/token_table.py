@@ -11,8 +11,8 @@ import numpy as np
 from finecl.artifacts.files import write_arrow
 from finecl.artifacts.provenance import fingerprint
 from finecl.numerics.ragged import entity_key
-from finecl.tokens.token_rows import TOKEN_COLUMNS, TokenRows
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.token_rows import TOKEN_COLUMNS, TokenBatch
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Bools, Document, Instances, Ints
 
 
@@ -45,7 +45,7 @@ def _sentences(starts: Ints, column: Any, lengths: Ints) -> Ints:
     return found
 
 
-class Tokens:
+class TokenizedCorpus:
     """A corpus as an encoder reads it: memory-mapped columns, read by document number.
 
     ``marked`` says whether rows are marked sentences, whose one question is about entity 0 and entity 1.
@@ -62,17 +62,17 @@ class Tokens:
         return len(self.lengths)
 
     @classmethod
-    def of(cls, corpus: Documents, reader: Reader, cache: Path) -> Tokens:
+    def of(cls, corpus: Documents, reader: DocumentTokenizer, cache: Path) -> TokenizedCorpus:
         """The tokens of a corpus, from the cache when the same reader has read it before."""
         path = cache / "tokens" / f"{fingerprint(corpus.fingerprint, reader.fingerprint)}.arrow"
         return cls(write_arrow(path, lambda: _chunks(corpus, reader), token_features()))
 
-    def rows(self, documents: Ints) -> TokenRows:
+    def rows(self, documents: Ints) -> TokenBatch:
         """The documents of these numbers, in this order."""
         table = self._dataset[documents.tolist()]
         columns = {name: table[name].combine_chunks() for name in TOKEN_COLUMNS}
         flat = {name: column.flatten().to_numpy().astype(np.int64) for name, column in columns.items()}
-        return TokenRows(
+        return TokenBatch(
             ids=flat["input_ids"],
             lengths=self.lengths[documents],
             start=flat["mention_start"],
@@ -82,20 +82,20 @@ class Tokens:
             sentence=_sentences(flat["sentence_start"], columns["sentence_start"], self.lengths[documents]),
         )
 
-    def part(self, documents: Ints) -> Tokens:
+    def part(self, documents: Ints) -> TokenizedCorpus:
         """Some of the documents, numbered anew from 0; nothing is copied."""
         return _Part(self, documents)
 
 
-class _Part(Tokens):
+class _Part(TokenizedCorpus):
     """Some of the rows of other tokens."""
 
-    def __init__(self, whole: Tokens, documents: Ints) -> None:
+    def __init__(self, whole: TokenizedCorpus, documents: Ints) -> None:
         self._whole, self._documents = whole, documents
         self.marked = whole.marked
         self.lengths, self.entities = whole.lengths[documents], whole.entities[documents]
 
-    def rows(self, documents: Ints) -> TokenRows:
+    def rows(self, documents: Ints) -> TokenBatch:
         """The documents of these numbers, in this order."""
         return self._whole.rows(self._documents[documents])
 
@@ -107,7 +107,7 @@ def token_features() -> dict[str, Any]:
     return {column: List(Value("int32")) for column in TOKEN_COLUMNS} | {"entities": Value("int32")}
 
 
-def _chunks(corpus: Documents, reader: Reader, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
+def _chunks(corpus: Documents, reader: DocumentTokenizer, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
     for at in range(0, len(corpus), size):
         yield reader.read([corpus.document(i) for i in range(at, min(at + size, len(corpus)))])
 
@@ -117,7 +117,7 @@ def _lengths(dataset: Any, column: str) -> Ints:
     return np.concatenate(chunks).astype(np.int64) if chunks else np.zeros(0, dtype=np.int64)
 
 
-def reached(instances: Instances, tokens: Tokens) -> Bools:
+def reached(instances: Instances, tokens: TokenizedCorpus) -> Bools:
     """Which instances have a mention of head and of tail within the encoder's reach ``[N]``."""
     seen = [entity_key(documents, rows.entity) for documents, rows in _all_mentions(tokens)]
     keys = np.concatenate(seen) if seen else np.zeros(0, dtype=np.int64)
@@ -125,7 +125,7 @@ def reached(instances: Instances, tokens: Tokens) -> Bools:
     return np.isin(head, keys) & np.isin(tail, keys)
 
 
-def describe_loss(corpus_name: str, tokens: Tokens, instances: Instances, kept: Bools) -> str | None:
+def describe_loss(corpus_name: str, tokens: TokenizedCorpus, instances: Instances, kept: Bools) -> str | None:
     """One line on what truncation lost of a corpus: entities, and labels by relation; None if nothing was."""
     entities = sum(int(np.unique(entity_key(d, rows.entity)).size) for d, rows in _all_mentions(tokens))
     lost_entities = int(tokens.entities.sum()) - entities
@@ -140,7 +140,7 @@ def describe_loss(corpus_name: str, tokens: Tokens, instances: Instances, kept: 
     )
 
 
-def _all_mentions(tokens: Tokens) -> Iterator[tuple[Ints, TokenRows]]:
+def _all_mentions(tokens: TokenizedCorpus) -> Iterator[tuple[Ints, TokenBatch]]:
     for at in range(0, len(tokens), 1024):
         documents = np.arange(at, min(at + 1024, len(tokens)))
         rows = tokens.rows(documents)

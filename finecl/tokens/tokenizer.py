@@ -11,21 +11,21 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError
 from finecl.tokens.alignment import mention_tokens, sentence_starts
 from finecl.tokens.markers import Markers
-from finecl.tokens.mention_masking import hidden
+from finecl.tokens.mention_masking import mask_mentions
 from finecl.tokens.token_rows import TOKEN_COLUMNS
-from finecl.types import Document, Ints, Mentions
+from finecl.types import Document, Ints, MentionMasking
 
 _LAYOUT = 2  # to be raised when the columns change: cached files of another layout are not read
 
 
-class Reader:
+class DocumentTokenizer:
     """A fast tokenizer and the number of sub-words that it may give a document.
 
     ``markers`` are the words that stand around head and tail in marked sentences, if the vocabulary has any.
     """
 
     def __init__(
-        self, tokenizer: Any, max_length: int, markers: Markers | None = None, mentions: Mentions = "text"
+        self, tokenizer: Any, max_length: int, markers: Markers | None = None, mentions: MentionMasking = "text"
     ) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ModelError(f"a fast tokenizer is needed to align words, got {type(tokenizer).__name__}")
@@ -48,9 +48,9 @@ class Reader:
         hidden = () if self.mentions == "text" else (self.mentions,)
         return fingerprint(self._backend.to_str(), self.max_length, _LAYOUT, *hidden)
 
-    def hiding(self, mentions: Mentions) -> Reader:
+    def hiding(self, mentions: MentionMasking) -> DocumentTokenizer:
         """The same reader, reading the types of entities in the place of their mentions, or blanks."""
-        return Reader(self.tokenizer, self.max_length, self.markers, mentions)
+        return DocumentTokenizer(self.tokenizer, self.max_length, self.markers, mentions)
 
     def encode(self, text: str) -> list[int]:
         """Sub-words of a text, without special tokens."""
@@ -61,7 +61,7 @@ class Reader:
         """The documents with their mentions hidden, if this reader hides them."""
         if self.mentions == "text":
             return documents
-        return [hidden(document, self.mentions, self.tokenizer.mask_token) for document in documents]
+        return [mask_mentions(document, self.mentions, self.tokenizer.mask_token) for document in documents]
 
     def encodings(self, documents: Sequence[Document]) -> Sequence[Any]:
         """The sub-words of each document with their character offsets, its words joined by single spaces."""

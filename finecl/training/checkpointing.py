@@ -25,9 +25,9 @@ from finecl.artifacts.files import replacing_directory, write_json
 from finecl.distributed.gathered_state import copy_into, gathered_tensor, put_tensors, tensors_of
 from finecl.distributed.process_group import Ranks
 from finecl.errors import StoppedError
-from finecl.numerics.keyed_random import generator
+from finecl.numerics.keyed_random import keyed_generator
 from finecl.training.optimizer import Optimization
-from finecl.training.signals import Ear
+from finecl.training.signals import SignalGuard
 
 _TENSORS, _STATE = "state.safetensors", "state.json"
 Arrays = Mapping[str, Any]
@@ -35,7 +35,7 @@ Arrays = Mapping[str, Any]
 
 def seed_pass(seed: int, stage: str, step: int, document: int) -> None:
     """Sets torch's random state for the forward pass that begins with this document: dropout is drawn from it."""
-    torch.manual_seed(int(generator(seed, f"dropout {stage}", step, document).integers(2**62)))
+    torch.manual_seed(int(keyed_generator(seed, f"dropout {stage}", step, document).integers(2**62)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Saved:
 
 
 @dataclass(kw_only=True)
-class Checkpoints:
+class CheckpointManager:
     """The checkpoints of one stage, in a directory of their own.
 
     ``made_from`` is the fingerprint of all that the stage depends on: checkpoints of another one are not taken.
@@ -61,7 +61,7 @@ class Checkpoints:
     keep: int = 2
     ranks: Ranks = field(default_factory=Ranks)
     note: Callable[[str], None] = lambda text: None
-    _ear: Ear = field(default_factory=Ear)
+    _ear: SignalGuard = field(default_factory=SignalGuard)
     _begun: int = 0
 
     def restore(self, module: nn.Module, optimization: Optimization) -> Saved:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from finecl.numerics.keyed_random import generator
+from finecl.numerics.keyed_random import keyed_generator
 from finecl.types import Floats, Ints
 
 _CHUNK = 50  # steps whose documents are sorted by length together, as in transformers' LengthGroupedSampler
@@ -16,7 +16,7 @@ def epoch_order(documents: Ints, size: int, seed: int, purpose: str, epoch: int,
     With ``lengths`` (of these documents) a step's documents are of like length: a shuffle is cut into chunks of many
     steps, each is sorted, and its steps are shuffled. An incomplete step stays the last one.
     """
-    draw = generator(seed, purpose, epoch)
+    draw = keyed_generator(seed, purpose, epoch)
     order = draw.permutation(len(documents))
     if lengths is None:
         return documents[order]

@@ -11,7 +11,7 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Ear:
+class SignalGuard:
     """Remembers the first signal; a second one takes its usual course at once."""
 
     def __init__(self) -> None:

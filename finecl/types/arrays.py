@@ -13,11 +13,11 @@ Uids: TypeAlias = npt.NDArray[np.uint64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Generator: TypeAlias = np.random.Generator
 
-View = Literal["pair", "query", "entity"]
-Draw = Literal["documents", "relation-pairs", "entity-pairs"]
-Text = Literal["documents", "marked-sentences"]
-Mentions = Literal["text", "type", "blank"]
-Need = Literal["dynamics", "gold", "held-out", "representations"]
+Unit = Literal["pair", "query", "entity"]
+BatchSampling = Literal["documents", "relation-pairs", "entity-pairs"]
+InputFormat = Literal["documents", "marked-sentences"]
+MentionMasking = Literal["text", "type", "blank"]
+EvidenceKind = Literal["dynamics", "gold", "held-out", "representations"]
 DynamicsMode = Literal["batch", "epoch"]
 
 NO_RELATION = -1

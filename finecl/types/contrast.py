@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class RowColumns:
     """Integer columns of the rows of one view in one step, and their weights; every column has the same length.
 
     ``document`` numbers the documents of the step; ``head`` and ``tail`` are entities of that document;

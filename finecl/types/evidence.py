@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finecl.errors import TrainingError
-from finecl.types.arrays import Bools, DynamicsMode, Floats, Ints, Need
+from finecl.types.arrays import Bools, DynamicsMode, EvidenceKind, Floats, Ints
 
 _MAPPED_FROM = 2**28  # bytes from which an array of dynamics lies in a file
 
@@ -102,7 +102,7 @@ class Evidence:
             raise TrainingError(f"the evidence holds no {mode}-based dynamics: run with proxy.record = 'both'")
         return found
 
-    def array(self, need: Need) -> Floats:
+    def array(self, need: EvidenceKind) -> Floats:
         """``gold``, ``held_out`` or ``representations`` by the name that a scorer gives in ``needs``.
 
         Raises:

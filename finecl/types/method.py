@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from finecl.types.arrays import Text
+from finecl.types.arrays import InputFormat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Method:
     weighting: str
     objectives: tuple[tuple[float, str], ...]
     mlm: float = 1.0
-    text: Text = "documents"
+    text: InputFormat = "documents"
     blanking: float = 0.0
     summary: str = ""
     citation: str = ""

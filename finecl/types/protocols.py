@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from finecl.types.arrays import Draw, Floats, Generator, View
+from finecl.types.arrays import BatchSampling, Floats, Generator, Unit
 from finecl.types.batch import Batch
-from finecl.types.contrast import LossSum, Table
+from finecl.types.contrast import LossSum, RowColumns
 from finecl.types.documents import Document
 from finecl.types.evidence import Evidence
 from finecl.types.instances import Instances
@@ -50,30 +50,30 @@ class Objective(Protocol):
     """A contrastive loss over the representations of a step's rows."""
 
     @property
-    def anchors(self) -> View:
+    def anchors(self) -> Unit:
         """Which rows are anchors."""
         ...
 
     @property
-    def candidates(self) -> View:
+    def candidates(self) -> Unit:
         """Which rows are compared with the anchors."""
         ...
 
     @property
-    def draw(self) -> Draw:
+    def draw(self) -> BatchSampling:
         """What a step must hold for the objective to have positives."""
         ...
 
-    def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
+    def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """Positives and negatives of each anchor, from integers only."""
         ...
 
-    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
+    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
         """The loss summed over ``pairs.terms`` terms; float32, finite, zero where there are no terms."""
         ...
 
 
-Steer: TypeAlias = "Callable[[int, int, Tensor, Tensor], Tensor | None]"
+AttentionBias: TypeAlias = "Callable[[int, int, Tensor, Tensor], Tensor | None]"
 """Sees the layer, the document and its queries and keys [heads, L, width]; gives [heads, L, L] to be added, or None."""
 
 
@@ -103,7 +103,7 @@ class TextEncoder(Protocol):
         """Entity representations ``[V, H]``, float32, from the states of a batch."""
         ...
 
-    def steered(self, batch: Batch, steer: Steer) -> Tensor:
+    def steered(self, batch: Batch, steer: AttentionBias) -> Tensor:
         """States ``[T, H]`` while ``steer`` looks at attention, and adds to its scores before they are scaled."""
         ...
 

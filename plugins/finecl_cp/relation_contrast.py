@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finecl.types import NO_RELATION, Bools, Draw, Generator, Ints, LossSum, Pairs, Table, View, same_key
+from finecl.types import NO_RELATION, BatchSampling, Bools, Generator, Ints, LossSum, Pairs, RowColumns, Unit, same_key
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,21 +29,21 @@ class RelationContrast:
     weight_negatives: bool = True
 
     @property
-    def anchors(self) -> View:
+    def anchors(self) -> Unit:
         """Labelled pairs."""
         return "pair"
 
     @property
-    def candidates(self) -> View:
+    def candidates(self) -> Unit:
         """Labelled pairs, and pairs without a relation as negatives."""
         return "pair"
 
     @property
-    def draw(self) -> Draw:
+    def draw(self) -> BatchSampling:
         """Two sentences of one relation at a time."""
         return "relation-pairs"
 
-    def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
+    def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """All rows of the relation but those of the anchor's own entity pair are positives, the others negatives."""
         pair = _Same(anchors, candidates)
         labelled = anchors.relation != NO_RELATION
@@ -58,7 +58,7 @@ class RelationContrast:
 
         return Pairs.drawn(positive_AP, len(candidates), self.negatives, allowed, generator)
 
-    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
+    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
         """NT-Xent summed over (anchor, positive) pairs, each times its anchor's weight."""
         from finecl.losses import weighted_info_nce
 
@@ -69,7 +69,7 @@ class RelationContrast:
 class _Same:
     """Whether two rows are labels of one entity pair of one document."""
 
-    def __init__(self, anchors: Table, candidates: Table) -> None:
+    def __init__(self, anchors: RowColumns, candidates: RowColumns) -> None:
         self._anchors, self._candidates = anchors, candidates
 
     def __call__(self, anchor: Ints, candidate: Ints) -> Bools:

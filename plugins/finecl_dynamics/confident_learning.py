@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from finecl.errors import PluginError
-from finecl.types import Evidence, Floats, Instances, Need
+from finecl.types import Evidence, EvidenceKind, Floats, Instances
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class ConfidentLearning:
     Needs the extra ``cleanlab``, and ``proxy.folds`` trainings of the proxy.
     """
 
-    needs: ClassVar[tuple[Need, ...]] = ("held-out",)
+    needs: ClassVar[tuple[EvidenceKind, ...]] = ("held-out",)
 
     method: Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"] = "normalized_margin"
     adjust: bool = False

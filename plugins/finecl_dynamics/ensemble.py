@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from finecl.errors import SettingsError
-from finecl.types import DynamicsMode, Evidence, Floats, Instances, Ints, Need, NoiseScorer, first_epoch
+from finecl.types import DynamicsMode, Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer, first_epoch
 from finecl_dynamics import columns
 from finecl_dynamics.bases import DynamicsScorer
 from finecl_dynamics.confident_learning import ConfidentLearning
@@ -22,7 +22,11 @@ _DYNAMICS: dict[str, type[DynamicsScorer]] = {
     "variability": Variability,
     "forgetting": Forgetting,
 }
-_OTHERS: dict[str, Need] = {"knn": "representations", "confident-learning": "held-out", "softmax-confidence": "gold"}
+_OTHERS: dict[str, EvidenceKind] = {
+    "knn": "representations",
+    "confident-learning": "held-out",
+    "softmax-confidence": "gold",
+}
 MEMBERS = ("learning-order", *_DYNAMICS, *_OTHERS)
 
 
@@ -51,7 +55,7 @@ class Ensemble:
             raise SettingsError(f"scorer.of: expected names from {', '.join(MEMBERS)}, got {got}")
 
     @property
-    def needs(self) -> tuple[Need, ...]:
+    def needs(self) -> tuple[EvidenceKind, ...]:
         """What its members need."""
         return tuple(sorted({_OTHERS.get(name, "dynamics") for name in self._names()}))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from finecl.errors import SettingsError
-from finecl.types import Evidence, Floats, Instances, Ints, Need
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints
 from finecl_dynamics.ranks import Doubles
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Neighbours:
     pair is compared with every other: time grows with the square of their number.
     """
 
-    needs: ClassVar[tuple[Need, ...]] = ("representations",)
+    needs: ClassVar[tuple[EvidenceKind, ...]] = ("representations",)
 
     k: int = 20
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from finecl.types import Draw, Generator, LossSum, Pairs, Table, View
+from finecl.types import BatchSampling, Generator, LossSum, Pairs, RowColumns, Unit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,21 +28,21 @@ class EntityDiscrimination:
     count_tail_twice: bool = False
 
     @property
-    def anchors(self) -> View:
+    def anchors(self) -> Unit:
         """The queried heads: one a document."""
         return "query"
 
     @property
-    def candidates(self) -> View:
+    def candidates(self) -> Unit:
         """The entities of the queried documents."""
         return "entity"
 
     @property
-    def draw(self) -> Draw:
+    def draw(self) -> BatchSampling:
         """Whole documents."""
         return "documents"
 
-    def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
+    def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """The tail is positive; the other entities of the document are negative, but for the head."""
         same_AC = anchors.document[:, None] == candidates.document[None, :]
         is_tail_AC = same_AC & (anchors.tail[:, None] == candidates.head[None, :])
@@ -53,7 +53,7 @@ class EntityDiscrimination:
             negative_AC &= ~also_tail_AC
         return Pairs.from_masks(is_tail_AC, negative_AC, None, generator)
 
-    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
+    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
         """InfoNCE, unweighted: FineCL leaves entity discrimination as ERICA has it."""
         from finecl.losses import weighted_info_nce
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finecl.types import NO_RELATION, Bools, Draw, Generator, Ints, LossSum, Pairs, Table, View
+from finecl.types import NO_RELATION, BatchSampling, Bools, Generator, Ints, LossSum, Pairs, RowColumns, Unit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,21 +29,21 @@ class RelationDiscrimination:
     negatives: int | None = 64
 
     @property
-    def anchors(self) -> View:
+    def anchors(self) -> Unit:
         """Labelled pairs."""
         return "pair"
 
     @property
-    def candidates(self) -> View:
+    def candidates(self) -> Unit:
         """Labelled pairs and pairs without a relation."""
         return "pair"
 
     @property
-    def draw(self) -> Draw:
+    def draw(self) -> BatchSampling:
         """Whole documents."""
         return "documents"
 
-    def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
+    def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """One positive an anchor at most, and up to ``negatives`` negatives."""
         mate_A = _mates(anchors.relation, generator)
         related, carries = _Related(anchors, candidates), _Carries(anchors, candidates)
@@ -54,7 +54,7 @@ class RelationDiscrimination:
 
         return Pairs.drawn(mate_A[:, None], len(candidates), self.negatives, allowed, generator)
 
-    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
+    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
         """Weighted InfoNCE; the anchor's weight outside, the negatives' weights inside."""
         from finecl.losses import weighted_info_nce
 
@@ -78,7 +78,7 @@ def _mates(relation: Ints, generator: Generator) -> Ints:
 class _Related:
     """Whether rows of one document share their head or their tail; that holds for a row and itself."""
 
-    def __init__(self, anchors: Table, candidates: Table) -> None:
+    def __init__(self, anchors: RowColumns, candidates: RowColumns) -> None:
         self._anchors, self._candidates = (
             tuple((table.document << 20) | entity for entity in (table.head, table.tail))
             for table in (anchors, candidates)
@@ -93,7 +93,7 @@ class _Related:
 class _Carries:
     """Whether a candidate's pair carries the anchor's relation, under whichever of its labels."""
 
-    def __init__(self, anchors: Table, candidates: Table) -> None:
+    def __init__(self, anchors: RowColumns, candidates: RowColumns) -> None:
         pair = np.stack([candidates.document, candidates.head, candidates.tail])
         _, pair_C = np.unique(pair, axis=1, return_inverse=True)
         codes, relation_C = np.unique(candidates.relation, return_inverse=True)

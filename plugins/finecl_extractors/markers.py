@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
-from finecl.types import Batch, LossSum, Text, TextEncoder
+from finecl.types import Batch, InputFormat, LossSum, TextEncoder
 
 
 class Markers(nn.Module):
@@ -22,7 +22,7 @@ class Markers(nn.Module):
     *Shape:* logits [P, R]; the last of the R relations is no-relation.
     """
 
-    text: Text = "marked-sentences"
+    text: InputFormat = "marked-sentences"
 
     def __init__(
         self, encoder: TextEncoder, relations: int, *, dropout: float = 0.1, loss: Literal["ce", "bce"] = "ce"

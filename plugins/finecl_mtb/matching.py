@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from finecl.types import Draw, Generator, Ints, LossSum, Pairs, Table, View, padded, same_key, sharing_one
+from finecl.types import BatchSampling, Generator, Ints, LossSum, Pairs, RowColumns, Unit, padded, same_key, sharing_one
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,21 +30,21 @@ class Matching:
     ratio: float = 1.0
 
     @property
-    def anchors(self) -> View:
+    def anchors(self) -> Unit:
         """Entity pairs, labelled or not."""
         return "pair"
 
     @property
-    def candidates(self) -> View:
+    def candidates(self) -> Unit:
         """The same rows."""
         return "pair"
 
     @property
-    def draw(self) -> Draw:
+    def draw(self) -> BatchSampling:
         """Two sentences of one entity pair at a time, and as many that share one entity."""
         return "entity-pairs"
 
-    def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
+    def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """Each unordered pair of rows stands once, with its lesser row as the anchor."""
         row, head, tail = _sentences(anchors)
         _, pair = np.unique(np.stack([head, tail]), axis=1, return_inverse=True)
@@ -60,7 +60,7 @@ class Matching:
             terms=len(first) + len(one),
         )
 
-    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
+    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
         """Binary cross-entropy, summed over positive and negative pairs."""
         import torch
         from torch.nn import functional as F
@@ -79,7 +79,7 @@ class Matching:
         return LossSum(total=total, terms=pairs.terms)
 
 
-def _sentences(table: Table) -> tuple[Ints, Ints, Ints]:
+def _sentences(table: RowColumns) -> tuple[Ints, Ints, Ints]:
     """The first row of each entity pair of each document whose entities are known, and the keys of both."""
     known = np.flatnonzero((table.head_key != 0) & (table.tail_key != 0))
     place = np.stack([table.document[known], table.head[known], table.tail[known]])

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from finecl.types import Evidence, Floats, Instances, Ints, Need
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints
 
 Doubles = npt.NDArray[np.float64]
 _AT_ONCE = 2**16  # instances
@@ -24,7 +24,7 @@ class SoftmaxConfidence:
     with ``loss = "bce"``.
     """
 
-    needs: ClassVar[tuple[Need, ...]] = ("gold",)
+    needs: ClassVar[tuple[EvidenceKind, ...]] = ("gold",)
 
     of: Literal["label", "argmax"] = "label"
     head: Literal["softmax", "sigmoid"] = "softmax"

@@ -30,7 +30,7 @@ from finecl.testing import (
     check_weighting,
     samples,
 )
-from finecl.types import Batch, Document, Evidence, Floats, Generator, Instances, LossSum, Pairs, Table
+from finecl.types import Batch, Document, Evidence, Floats, Generator, Instances, LossSum, Pairs, RowColumns
 
 CHECKS: dict[str, Callable[..., None]] = {
     "scorer": check_noise_scorer,
@@ -220,7 +220,7 @@ class Faulty(RelationDiscrimination):
 
     twist: str = ""
 
-    def pairs(self, anchors: Table, candidates: Table, generator: Generator) -> Pairs:
+    def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         if self.twist == "restless":
             generator = np.random.default_rng()
         sound = super().pairs(anchors, candidates, generator)
@@ -236,7 +236,7 @@ class Faulty(RelationDiscrimination):
         bend: Callable[[], Any] = bent.get(self.twist, lambda: sound)
         return bend()  # type: ignore[no-any-return]
 
-    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
+    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
         counted = replace(pairs, terms=pairs.terms - 1) if self.twist == "terms" else pairs
         if self.twist == "scaled":
             x_AH *= 2
@@ -296,7 +296,7 @@ class Haphazard(EntityDiscrimination):
 
 
 class NeverNothing(EntityDiscrimination):
-    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: Table, candidates: Table) -> LossSum:
+    def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
         sound = super().loss(x_AH, y_CH, pairs, anchors, candidates)
         return sound if sound.terms else replace(sound, terms=1)
 

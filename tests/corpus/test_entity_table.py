@@ -11,11 +11,11 @@ import pytest
 
 from finecl.corpus.corpus import Corpus
 from finecl.corpus.entity_table import TypeMatched, type_only_accuracy
-from finecl.tokens.candidate_pairs import ask
-from finecl.tokens.mention_masking import hidden
+from finecl.tokens.candidate_pairs import select_pairs
+from finecl.tokens.mention_masking import mask_mentions
 from finecl.tokens.packing import pack
-from finecl.tokens.token_table import Tokens
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.token_table import TokenizedCorpus
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Mention
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
@@ -56,8 +56,8 @@ def test_type_matched_negatives_have_types_that_some_label_has(tmp_path: Path, l
     corpus = corpus_of(DOCUMENTS, tmp_path)
     instances = corpus.instances(corpus.relations)
     numbers = np.arange(3)
-    packed = pack(Tokens.of(corpus, reader, tmp_path).rows(numbers))
-    asked = ask(packed, instances, numbers, among=TypeMatched.of(corpus.entities, instances))
+    packed = pack(TokenizedCorpus.of(corpus, reader, tmp_path).rows(numbers))
+    asked = select_pairs(packed, instances, numbers, among=TypeMatched.of(corpus.entities, instances))
     free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)
     found = {(int(asked.document_P[p]), int(asked.head_P[p]), int(asked.tail_P[p])) for p in free}
     assert found == {(0, 0, 2), (1, 1, 0), (1, 0, 2), (1, 1, 2)}
@@ -82,26 +82,28 @@ def test_hidden_mentions_are_one_word_each() -> None:
     document = tiny.document("x", ["Ada Lovelace met Kim", "Kim saw Ada Lovelace today"], ["Ada Lovelace", "Kim"])
     ada = tuple(replace(m, type=PERSON) for m in document.entities[0].mentions)
     document = replace(document, entities=(Entity(mentions=ada), document.entities[1]))
-    by_type = hidden(document, "type", "[MASK]")
+    by_type = mask_mentions(document, "type", "[MASK]")
     assert by_type.sentences == (("per", "met", "entity"), ("entity", "saw", "per", "today"))
     assert [(m.sentence, m.start, m.end) for m in by_type.entities[0].mentions] == [(0, 0, 1), (1, 2, 3)]
     assert [(m.sentence, m.start, m.end) for m in by_type.entities[1].mentions] == [(0, 2, 3), (1, 0, 1)]
-    assert hidden(document, "blank", "[MASK]").sentences[0] == ("[MASK]", "met", "[MASK]")
+    assert mask_mentions(document, "blank", "[MASK]").sentences[0] == ("[MASK]", "met", "[MASK]")
 
 
 def test_mentions_that_overlap_become_one_word() -> None:
     inside = Entity(mentions=(Mention(sentence=0, start=2, end=3, name="York"),))
     around = Entity(mentions=(Mention(sentence=0, start=1, end=3, name="New York", type=CITY),))
     document = Document(title="x", sentences=(("in", "New", "York", "now"),), entities=(inside, around))
-    found = hidden(document, "type", "[MASK]")
+    found = mask_mentions(document, "type", "[MASK]")
     assert found.sentences == (("in", "loc", "now"),)
     assert [m.start for e in found.entities for m in e.mentions] == [1, 1]
 
 
 def test_a_reader_that_hides_reads_other_tokens_from_another_place(tmp_path: Path, load_tiny: LoadTiny) -> None:
-    reader: Reader = load_tiny()[1]
+    reader: DocumentTokenizer = load_tiny()[1]
     corpus = corpus_of(DOCUMENTS, tmp_path)
-    seen, blank = (Tokens.of(corpus, r, tmp_path).rows(np.array([0])) for r in (reader, reader.hiding("blank")))
+    seen, blank = (
+        TokenizedCorpus.of(corpus, r, tmp_path).rows(np.array([0])) for r in (reader, reader.hiding("blank"))
+    )
     assert (blank.ids == reader.mask).sum() == 3
     assert (seen.ids == reader.mask).sum() == 0
     assert (blank.ids[blank.start] == reader.mask).all()

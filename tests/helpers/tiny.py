@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from finecl.corpus.corpus import Corpus
-from finecl.extraction.examples import Labelled
-from finecl.tokens.token_table import Tokens
-from finecl.tokens.tokenizer import Reader
-from finecl.types import NO_RELATION, Document, Entity, Ints, Label, Mention, Table
+from finecl.extraction.examples import ExtractionDataset
+from finecl.tokens.token_table import TokenizedCorpus
+from finecl.tokens.tokenizer import DocumentTokenizer
+from finecl.types import NO_RELATION, Document, Entity, Ints, Label, Mention, RowColumns
 
 FAMILIES = ("bert", "roberta", "modernbert")
 WIDTH, LONGEST, WINDOW = 32, 96, 8
@@ -135,23 +135,23 @@ def documents(count: int, *, seed: int = 0, relations: int = 3, words: int = 12,
     return made
 
 
-def labelled(made: Sequence[Document], reader: Reader, directory: Path) -> Labelled:
+def labelled(made: Sequence[Document], reader: DocumentTokenizer, directory: Path) -> ExtractionDataset:
     """Documents as an extractor meets them."""
     corpus = Corpus.from_documents(made, directory / "corpus.arrow")
-    tokens = Tokens.of(corpus, reader, directory)
-    return Labelled(tokens=tokens, instances=corpus.instances(corpus.relations))
+    tokens = TokenizedCorpus.of(corpus, reader, directory)
+    return ExtractionDataset(tokens=tokens, instances=corpus.instances(corpus.relations))
 
 
 def table(
     rows: Sequence[tuple[int, int, int, int]],
     weight: Sequence[float] | None = None,
     keys: Sequence[tuple[int, int]] | None = None,
-) -> Table:
+) -> RowColumns:
     """A table of (document, head, tail, relation) rows; rows without a relation have uid 0. ``keys`` are entities."""
     columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
     numbers = np.where(columns[:, 3] == NO_RELATION, 0, np.arange(1, len(columns) + 1))
     weights = np.ones(len(columns)) if weight is None else np.asarray(weight)
-    return Table(
+    return RowColumns(
         uid=numbers.astype(np.uint64),
         document=columns[:, 0],
         head=columns[:, 1],

@@ -9,9 +9,9 @@ import datasets
 import pytest
 from finecl_formats.plain_text import PlainText
 
-from finecl.corpus.words import cut
+from finecl.corpus.words import split_words
 from finecl.errors import FormatError
-from finecl.inference.inputs import from_text, from_tokens, read
+from finecl.inference.inputs import from_text, from_tokens, read_inputs
 from finecl.types import Document
 from tests.helpers import tiny
 
@@ -27,7 +27,7 @@ TEXTS = (
 def test_words_and_sentences_are_those_of_the_format_text(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(text.encode())
     (expected,) = PlainText().read(tmp_path / "a.txt")
-    words = cut(text)
+    words = split_words(text)
     assert words.sentences == expected.sentences
     flat = [word for sentence in words.sentences for word in sentence]
     assert [text[a:b] for a, b in zip(words.start, words.end, strict=True)] == flat
@@ -99,7 +99,7 @@ def test_token_spans_are_checked_too() -> None:
 
 
 def _read(given: Any, entities: Any = None, *, split: bool = False) -> tuple[list[Document], bool]:
-    documents, single = read(given, entities, split=split)
+    documents, single = read_inputs(given, entities, split=split)
     return list(documents), single
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.numerics.keyed_random import generator, uniform
+from finecl.numerics.keyed_random import keyed_generator, keyed_uniform
 from finecl.numerics.ragged import ENTITY_BITS, entity_key, find, first_within, offsets, pair_key, ranges, rank_within
 from finecl.pretraining.queries import draw_instances
 from finecl.pretraining.sampling import Sampler
@@ -22,23 +22,23 @@ def numbers(values: list[int]) -> Ints:
 
 @given(KEYS, st.randoms())
 def test_a_keys_number_is_its_own(keys: list[int], shuffle: object) -> None:
-    drawn = uniform(numbers(keys), 3, "test", 5)
+    drawn = keyed_uniform(numbers(keys), 3, "test", 5)
     for place, key in enumerate(keys):
-        assert uniform(numbers([key]), 3, "test", 5)[0] == drawn[place]
+        assert keyed_uniform(numbers([key]), 3, "test", 5)[0] == drawn[place]
     assert ((drawn >= 0) & (drawn < 1)).all()
 
 
 @pytest.mark.parametrize("other", [(4, "test", 5), (3, "other", 5), (3, "test", 6), (3, "test", 5, 1)])
 def test_seed_purpose_and_moment_each_change_the_draw(other: tuple[int, str, int]) -> None:
     keys = np.arange(50)
-    assert not (uniform(keys, 3, "test", 5) == uniform(keys, *other)).any()
-    assert generator(3, "test", 5).random() != generator(*other).random()
-    assert generator(3, "test", 5).random() == generator(3, "test", 5).random()
+    assert not (keyed_uniform(keys, 3, "test", 5) == keyed_uniform(keys, *other)).any()
+    assert keyed_generator(3, "test", 5).random() != keyed_generator(*other).random()
+    assert keyed_generator(3, "test", 5).random() == keyed_generator(3, "test", 5).random()
 
 
 @pytest.mark.parametrize("stride", [1, 64, 1 << ENTITY_BITS, 1 << 40])
 def test_numbers_of_regular_keys_are_uniform_and_uncorrelated(stride: int) -> None:
-    drawn = uniform(np.arange(20_000) * stride, 0, "test")
+    drawn = keyed_uniform(np.arange(20_000) * stride, 0, "test")
     counts = np.histogram(drawn, 20, (0, 1))[0]
     assert ((counts - 1000) ** 2 / 1000).sum() < 50  # chi-squared of 19 degrees: p < 1e-4
     for lag in (1, 2, 7):
@@ -48,7 +48,7 @@ def test_numbers_of_regular_keys_are_uniform_and_uncorrelated(stride: int) -> No
 
 def test_draws_do_not_change_between_versions() -> None:
     """A resumed run must draw what the interrupted one would have: these numbers are part of the format."""
-    drawn = uniform(numbers([0, 1, 2]), 42, "mask", 7)
+    drawn = keyed_uniform(numbers([0, 1, 2]), 42, "mask", 7)
     assert drawn.tolist() == pytest.approx([0.183306858935, 0.670792522882, 0.115305624061], abs=1e-11)
 
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForMaskedLM
 
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
-from finecl.pretraining.contrast_groups import Silver
+from finecl.pretraining.contrast_groups import SilverData
 from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
 from finecl.pretraining.step_plan import MLM
@@ -28,7 +28,7 @@ __all__ = ["silver"]
 
 @pytest.mark.parametrize("max_tokens", [None, 50])
 def test_losses_and_gradients_of_a_step_are_those_of_the_naive_engine(
-    load_tiny: LoadTiny, models: dict[str, Path], silver: Silver, max_tokens: int | None
+    load_tiny: LoadTiny, models: dict[str, Path], silver: SilverData, max_tokens: int | None
 ) -> None:
     encoder, reader = load_tiny()
     run = prepared(silver, reader)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from finecl import losses
 from finecl.losses import products, weighted_info_nce
-from finecl.types import NO_RELATION, Bools, Ints, Table
+from finecl.types import NO_RELATION, Bools, Ints, RowColumns
 from finecl.types import pairs as negatives
 from finecl.types.pairs import draw_negatives
 from tests.helpers import tiny
 
 
-def table_of(rng: np.random.Generator, rows: int, relations: int = 4) -> Table:
+def table_of(rng: np.random.Generator, rows: int, relations: int = 4) -> RowColumns:
     columns = np.stack([rng.integers(0, 6, rows), rng.integers(0, 4, rows), rng.integers(0, 4, rows)], axis=1)
     relation = rng.integers(-1, relations, rows)
     return tiny.table([(*row, int(r)) for row, r in zip(columns.tolist(), relation, strict=True)])

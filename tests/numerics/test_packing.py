@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from transformers import AutoModel
 
-from finecl.models.attention import choose_packing, packed_attention, told_lengths
+from finecl.models.attention import choose_packing, packed_attention, with_lengths
 from finecl.models.encoder import Encoder
 from finecl.models.precision import Precision
 from finecl.tokens.packing import pack
-from finecl.tokens.token_table import Tokens
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.token_table import TokenizedCorpus
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Batch
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
@@ -25,12 +25,12 @@ NOBODY = np.zeros(0, dtype=np.int64)
 TEXTS = ("Ada met Babbage .", "Curie", " ".join(["Darwin", *tiny.FILLERS * 2, "Euler"]), "Ada " * 60)
 
 
-def read_texts(reader: Reader, directory: Path) -> Tokens:
+def read_texts(reader: DocumentTokenizer, directory: Path) -> TokenizedCorpus:
     documents = [tiny.document(str(n), [text], [text.split()[0]]) for n, text in enumerate(TEXTS)]
     return tiny.labelled(documents, reader, directory).tokens
 
 
-def packed_batch(encoder: Encoder, tokens: Tokens, numbers: list[int] | None = None) -> Batch:
+def packed_batch(encoder: Encoder, tokens: TokenizedCorpus, numbers: list[int] | None = None) -> Batch:
     packed = pack(tokens.rows(np.array(numbers if numbers is not None else range(len(TEXTS)))))
     return packed.batch(NOBODY, NOBODY, first_position=encoder.first_position)
 
@@ -100,7 +100,7 @@ def test_older_gpus_read_padded_batches(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_documents_are_told_apart_by_their_ends() -> None:
-    told = told_lengths("varlen", (3, 5, 600), torch.device("cpu"))
+    told = with_lengths("varlen", (3, 5, 600), torch.device("cpu"))
     assert told["ends"].tolist() == [0, 3, 8, 608]
     assert told["ends"].dtype == torch.int32
     assert told["longest"] == 1024

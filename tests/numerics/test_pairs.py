@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finecl.extraction.examples import Labelled
-from finecl.numerics.partition import passes
-from finecl.pretraining.contrast_groups import Silver, plain_group, queried_group
-from finecl.tokens.candidate_pairs import Asked, all_pairs, ask
+from finecl.extraction.examples import ExtractionDataset
+from finecl.numerics.partition import pack_to_budget
+from finecl.pretraining.contrast_groups import SilverData, plain_group, queried_group
+from finecl.tokens.candidate_pairs import CandidatePairs, all_pairs, select_pairs
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.token_table import reached
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import NO_RELATION, Floats, Ints
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
@@ -24,21 +24,21 @@ NUMBERS = np.array([1, 4, 5, 9, 11])
 
 
 @pytest.fixture(scope="module")
-def reader(load_tiny: LoadTiny) -> Reader:
+def reader(load_tiny: LoadTiny) -> DocumentTokenizer:
     return load_tiny()[1]
 
 
 @pytest.fixture(scope="module")
-def data(reader: Reader, tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+def data(reader: DocumentTokenizer, tmp_path_factory: pytest.TempPathFactory) -> ExtractionDataset:
     return tiny.labelled(tiny.documents(12), reader, tmp_path_factory.mktemp("pairs"))
 
 
-def questioned(data: Labelled, numbers: Ints, **how: float | int | None) -> tuple[Packed, Asked]:
+def questioned(data: ExtractionDataset, numbers: Ints, **how: float | int | None) -> tuple[Packed, CandidatePairs]:
     packed = pack(data.tokens.rows(numbers))
-    return packed, ask(packed, data.instances, numbers, **how)  # type: ignore[arg-type]
+    return packed, select_pairs(packed, data.instances, numbers, **how)  # type: ignore[arg-type]
 
 
-def as_set(asked: Asked, numbers: Ints) -> set[Pair]:
+def as_set(asked: CandidatePairs, numbers: Ints) -> set[Pair]:
     """(document of the corpus, head, tail) of every asked pair, each of which stands once."""
     columns = (numbers[asked.document_P].tolist(), asked.head_P.tolist(), asked.tail_P.tolist())
     pairs = list(zip(*columns, strict=True))
@@ -46,14 +46,14 @@ def as_set(asked: Asked, numbers: Ints) -> set[Pair]:
     return set(pairs)
 
 
-def labels_of(data: Labelled, numbers: Ints) -> set[tuple[int, int, int, int]]:
+def labels_of(data: ExtractionDataset, numbers: Ints) -> set[tuple[int, int, int, int]]:
     """(document, head, tail, relation) of every instance of these documents."""
     i = data.instances
     columns = (c.tolist() for c in (i.document, i.head, i.tail, i.relation))
     return {row for row in zip(*columns, strict=True) if row[0] in numbers}
 
 
-def test_all_pairs_are_all_ordered_pairs_of_different_entities(data: Labelled) -> None:
+def test_all_pairs_are_all_ordered_pairs_of_different_entities(data: ExtractionDataset) -> None:
     packed = pack(data.tokens.rows(NUMBERS))
     rows = range(len(packed.key_V))
     expected = [
@@ -63,7 +63,7 @@ def test_all_pairs_are_all_ordered_pairs_of_different_entities(data: Labelled) -
     assert sorted(zip(head.tolist(), tail.tolist(), strict=True)) == expected
 
 
-def test_every_label_is_asked_and_found_again(data: Labelled) -> None:
+def test_every_label_is_asked_and_found_again(data: ExtractionDataset) -> None:
     packed, asked = questioned(data, NUMBERS)
     entities = {d: int(data.tokens.entities[d]) for d in NUMBERS.tolist()}
     every = {(d, h, t) for d, n in entities.items() for h in range(n) for t in range(n) if h != t}
@@ -83,7 +83,7 @@ def test_every_label_is_asked_and_found_again(data: Labelled) -> None:
 
 
 @pytest.mark.parametrize("negatives", [0.0, 0.5, 1.0, 3.0])
-def test_negatives_are_drawn_for_each_labelled_pair_of_a_document(data: Labelled, negatives: float) -> None:
+def test_negatives_are_drawn_for_each_labelled_pair_of_a_document(data: ExtractionDataset, negatives: float) -> None:
     _, asked = questioned(data, NUMBERS, negatives=negatives)
     labelled = {row[:3] for row in labels_of(data, NUMBERS)}
     found = as_set(asked, NUMBERS)
@@ -96,7 +96,7 @@ def test_negatives_are_drawn_for_each_labelled_pair_of_a_document(data: Labelled
 
 
 @pytest.mark.parametrize("how", [{"negatives": 2.0}, {"at_most": 4}, {"negatives": 3.0, "at_most": 5}])
-def test_a_draw_does_not_depend_on_the_pass(data: Labelled, how: dict[str, float]) -> None:
+def test_a_draw_does_not_depend_on_the_pass(data: ExtractionDataset, how: dict[str, float]) -> None:
     for epoch in (0, 3):
         together = as_set(questioned(data, NUMBERS, seed=7, epoch=epoch, **how)[1], NUMBERS)
         for cut in ([[1], [4], [5], [9], [11]], [[11, 4], [9, 5, 1]]):
@@ -105,7 +105,7 @@ def test_a_draw_does_not_depend_on_the_pass(data: Labelled, how: dict[str, float
             assert set().union(*separate) == together
 
 
-def test_another_epoch_or_seed_is_another_draw(data: Labelled) -> None:
+def test_another_epoch_or_seed_is_another_draw(data: ExtractionDataset) -> None:
     draws = [
         as_set(questioned(data, NUMBERS, at_most=4, seed=seed, epoch=epoch)[1], NUMBERS)
         for seed, epoch in ((0, 0), (0, 1), (1, 0), (0, 0))
@@ -114,7 +114,7 @@ def test_another_epoch_or_seed_is_another_draw(data: Labelled) -> None:
     assert draws[0] != draws[1] != draws[2] != draws[0]
 
 
-def test_every_pair_without_a_label_is_drawn_about_equally_often(data: Labelled) -> None:
+def test_every_pair_without_a_label_is_drawn_about_equally_often(data: ExtractionDataset) -> None:
     numbers = np.array([4])
     labelled = {row[:3] for row in labels_of(data, numbers)}
     every = as_set(questioned(data, numbers)[1], numbers) - labelled
@@ -128,8 +128,8 @@ def test_every_pair_without_a_label_is_drawn_about_equally_often(data: Labelled)
     assert max(abs(count - expected) for count in counts.values()) < 4.5 * spread
 
 
-def silver_of(data: Labelled, reader: Reader, weight: Floats) -> Silver:
-    return Silver(
+def silver_of(data: ExtractionDataset, reader: DocumentTokenizer, weight: Floats) -> SilverData:
+    return SilverData(
         tokens=data.tokens,
         instances=data.instances,
         weight=weight,
@@ -139,7 +139,9 @@ def silver_of(data: Labelled, reader: Reader, weight: Floats) -> Silver:
     )
 
 
-def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(data: Labelled, reader: Reader) -> None:
+def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(
+    data: ExtractionDataset, reader: DocumentTokenizer
+) -> None:
     rng = np.random.default_rng(0)
     weight = np.where(rng.random(len(data.instances)) < 0.3, 0, rng.uniform(0.5, 2, len(data.instances)))
     silver = silver_of(data, reader, weight.astype(np.float32))
@@ -167,7 +169,7 @@ def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(data: Labelled
     assert (group.packed.entity_V[tail_row] == table.tail).all()
 
 
-def test_a_queried_document_begins_with_relation_and_head(data: Labelled, reader: Reader) -> None:
+def test_a_queried_document_begins_with_relation_and_head(data: ExtractionDataset, reader: DocumentTokenizer) -> None:
     silver = silver_of(data, reader, np.ones(len(data.instances), dtype=np.float32))
     group = queried_group(silver, NUMBERS, reader, seed=0, step=2)
     query, entity = group.views["query"], group.views["entity"]
@@ -195,7 +197,7 @@ def test_a_queried_document_begins_with_relation_and_head(data: Labelled, reader
         assert (group.packed.document_V[rows] == view.table.document).all()
 
 
-def test_mentions_move_with_the_query_and_fall_off_the_end(reader: Reader, tmp_path: Path) -> None:
+def test_mentions_move_with_the_query_and_fall_off_the_end(reader: DocumentTokenizer, tmp_path: Path) -> None:
     text = " ".join(["Ada", *["the"] * (tiny.LONGEST - 8), "Darwin", "Curie"])
     data = tiny.labelled([tiny.document("long", [text], ["Ada", "Curie", "Darwin"], (0, "P0", 2))], reader, tmp_path)
     assert data.tokens.lengths.tolist() == [tiny.LONGEST - 3]
@@ -212,11 +214,11 @@ def test_mentions_move_with_the_query_and_fall_off_the_end(reader: Reader, tmp_p
 @pytest.mark.parametrize("most", [1, 10, 40, 10_000])
 def test_passes_hold_every_part_once_in_order_within_the_limit(most: int) -> None:
     lengths = np.random.default_rng(0).integers(1, 30, 25)
-    runs = passes(lengths, most)
+    runs = pack_to_budget(lengths, most)
     assert np.concatenate(runs).tolist() == list(range(25))
     assert all(lengths[run].sum() <= most or len(run) == 1 for run in runs)
     assert all(lengths[np.r_[a, b[:1]]].sum() > most for a, b in itertools.pairwise(runs))
 
 
 def test_no_documents_are_no_passes() -> None:
-    assert passes(np.zeros(0, dtype=np.int64), 10) == []
+    assert pack_to_budget(np.zeros(0, dtype=np.int64), 10) == []

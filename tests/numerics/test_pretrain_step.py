@@ -16,13 +16,13 @@ from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
 from finecl.errors import TrainingError
 from finecl.models.encoder import Encoder
-from finecl.pretraining.contrast_groups import Rows, Silver
+from finecl.pretraining.contrast_groups import SilverData, UnitRows
 from finecl.pretraining.gradient_cache import PretrainingModel, _represent
 from finecl.pretraining.loop import pretrain, train_step
-from finecl.pretraining.step_plan import MLM, Pretraining, Work, count_terms
+from finecl.pretraining.step_plan import MLM, GroupBatch, PretrainingTask, count_terms
 from finecl.testing import samples
 from finecl.tokens.token_table import reached
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.training.optimizer import NotFiniteError
 from finecl.types import Objective
 from tests.conftest import LoadTiny
@@ -35,12 +35,12 @@ SETTINGS = PretrainSettings(
 
 
 @pytest.fixture(scope="module")
-def silver(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> Silver:
+def silver(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> SilverData:
     _, reader = load_tiny()
     data = tiny.labelled(tiny.documents(12), reader, tmp_path_factory.mktemp("step"))
     rng = np.random.default_rng(0)
     weight = np.where(rng.random(len(data.instances)) < 0.2, 0, rng.uniform(1, np.e, len(data.instances)))
-    return Silver(
+    return SilverData(
         tokens=data.tokens,
         instances=data.instances,
         weight=weight.astype(np.float32),
@@ -50,12 +50,14 @@ def silver(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> Sil
     )
 
 
-def prepared(silver: Silver, reader: Reader, settings: PretrainSettings = SETTINGS, *, seed: int = 0) -> Pretraining:
+def prepared(
+    silver: SilverData, reader: DocumentTokenizer, settings: PretrainSettings = SETTINGS, *, seed: int = 0
+) -> PretrainingTask:
     objectives: dict[str, Objective] = {
         "entity-discrimination": EntityDiscrimination(temperature=0.5),
         "relation-discrimination": RelationDiscrimination(temperature=0.5),
     }
-    return Pretraining(
+    return PretrainingTask(
         silver=silver, reader=reader, settings=settings, objectives=objectives, coefficients=COEFFICIENTS, seed=seed
     )
 
@@ -70,7 +72,7 @@ def alone(encoder: Encoder) -> Parallel:
     return Parallel(PretrainingModel(encoder), Ranks())
 
 
-def total_of(encoder: Encoder, work: Work, name: str) -> Tensor:
+def total_of(encoder: Encoder, work: GroupBatch, name: str) -> Tensor:
     """The summed loss of a group, straight from the encoder."""
     nobody = np.zeros(0, dtype=np.int64)
     ids = work.masked.ids_T
@@ -88,7 +90,7 @@ def total_of(encoder: Encoder, work: Work, name: str) -> Tensor:
     return term.objective.loss(x, y, term.pairs, term.anchors.table, term.candidates.table).total
 
 
-def test_gradients_are_those_of_one_sum_over_all_terms(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_gradients_are_those_of_one_sum_over_all_terms(load_tiny: LoadTiny, silver: SilverData) -> None:
     encoder, reader = load_tiny()
     run = prepared(silver, reader)
     work = list(run.work(0))
@@ -113,7 +115,7 @@ def test_gradients_are_those_of_one_sum_over_all_terms(load_tiny: LoadTiny, silv
         torch.testing.assert_close(gradient, at_once[name], rtol=1e-4, atol=1e-5, msg=name)
 
 
-def test_the_order_of_the_passes_does_not_matter(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_the_order_of_the_passes_does_not_matter(load_tiny: LoadTiny, silver: SilverData) -> None:
     encoder, reader = load_tiny()
     run = prepared(silver, reader)
     work = list(run.work(1))
@@ -125,7 +127,7 @@ def test_the_order_of_the_passes_does_not_matter(load_tiny: LoadTiny, silver: Si
         torch.testing.assert_close(gradient, second[name], rtol=1e-4, atol=1e-5, msg=name)
 
 
-def test_groups_with_different_numbers_of_terms_weigh_by_them(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_groups_with_different_numbers_of_terms_weigh_by_them(load_tiny: LoadTiny, silver: SilverData) -> None:
     """A mean of the groups' means would be another number, as soon as they differ in terms."""
     encoder, reader = load_tiny()
     run = prepared(silver, reader)
@@ -143,7 +145,7 @@ def test_groups_with_different_numbers_of_terms_weigh_by_them(load_tiny: LoadTin
     assert count_terms(work)[name] == sum(terms)
 
 
-def test_the_same_seed_gives_the_same_losses_and_weights(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_the_same_seed_gives_the_same_losses_and_weights(load_tiny: LoadTiny, silver: SilverData) -> None:
     logs, weights = [], []
     for seed in (3, 3, 4):
         encoder, reader = load_tiny(hidden_dropout=0.1)
@@ -155,7 +157,7 @@ def test_the_same_seed_gives_the_same_losses_and_weights(load_tiny: LoadTiny, si
     assert set(logs[0]) == set(COEFFICIENTS)
 
 
-def test_work_is_a_pure_function_of_seed_and_step(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_work_is_a_pure_function_of_seed_and_step(load_tiny: LoadTiny, silver: SilverData) -> None:
     _, reader = load_tiny()
     run, again = prepared(silver, reader), prepared(silver, reader)
     list(run.work(0))  # earlier steps leave nothing behind
@@ -168,7 +170,7 @@ def test_work_is_a_pure_function_of_seed_and_step(load_tiny: LoadTiny, silver: S
 
 
 def test_a_step_holds_batch_size_documents_of_either_kind_and_an_epoch_holds_all(
-    load_tiny: LoadTiny, silver: Silver
+    load_tiny: LoadTiny, silver: SilverData
 ) -> None:
     _, reader = load_tiny()
     run = prepared(silver, reader, replace(SETTINGS, batch_size=6))
@@ -182,7 +184,7 @@ def test_a_step_holds_batch_size_documents_of_either_kind_and_an_epoch_holds_all
     assert sorted(seen) == list(range(12))
 
 
-def test_training_lowers_every_loss(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_training_lowers_every_loss(load_tiny: LoadTiny, silver: SilverData) -> None:
     encoder, reader = load_tiny()
     settings = replace(SETTINGS, batch_size=12, max_steps=40, learning_rate=1e-2, warmup_steps=2)
     losses = pretrain(encoder, prepared(silver, reader, settings)).losses
@@ -191,7 +193,7 @@ def test_training_lowers_every_loss(load_tiny: LoadTiny, silver: Silver) -> None
         assert np.mean(known[-10:]) < 0.97 * np.mean(known[:5]), name
 
 
-def test_weights_decide_by_how_much_an_instance_moves_the_encoder(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_weights_decide_by_how_much_an_instance_moves_the_encoder(load_tiny: LoadTiny, silver: SilverData) -> None:
     """Twice the weight of every instance doubles the pull of positives, so the gradients differ from those of one."""
     encoder, reader = load_tiny()
     found = []
@@ -204,7 +206,7 @@ def test_weights_decide_by_how_much_an_instance_moves_the_encoder(load_tiny: Loa
     assert found[1].norm() > 1.2 * found[0].norm()
 
 
-def test_an_objective_without_positives_is_named(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_an_objective_without_positives_is_named(load_tiny: LoadTiny, silver: SilverData) -> None:
     encoder, reader = load_tiny()
     run = prepared(silver, reader, replace(SETTINGS, contrast_group=1, batch_size=2))
     lonely = {"relation-discrimination": run.objectives["relation-discrimination"]}
@@ -213,7 +215,9 @@ def test_an_objective_without_positives_is_named(load_tiny: LoadTiny, silver: Si
         pretrain(encoder, replace(run, silver=dropped, objectives=lonely))
 
 
-def test_a_loss_that_is_not_a_number_is_an_error_that_holds_the_instances(load_tiny: LoadTiny, silver: Silver) -> None:
+def test_a_loss_that_is_not_a_number_is_an_error_that_holds_the_instances(
+    load_tiny: LoadTiny, silver: SilverData
+) -> None:
     encoder, reader = load_tiny()
     with torch.no_grad():
         next(encoder.parameters()).fill_(torch.nan)
@@ -227,7 +231,7 @@ def test_a_loss_that_is_not_a_number_is_an_error_that_holds_the_instances(load_t
 def test_gradients_of_rows_that_are_picked_often_are_the_same_every_time() -> None:
     """On several threads, which other tests do not use: threads must not add to one row in any order."""
     rng = np.random.default_rng(0)
-    picked = Rows(table=samples.tables()["pair"], entity_rows=(rng.integers(0, 8, 8000), rng.integers(0, 8, 8000)))
+    picked = UnitRows(table=samples.tables()["pair"], entity_rows=(rng.integers(0, 8, 8000), rng.integers(0, 8, 8000)))
     kept = torch.from_numpy(rng.standard_normal((8000, 128), dtype=np.float32))
     found = []
     torch.set_num_threads(2)

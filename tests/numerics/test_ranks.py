@@ -17,9 +17,9 @@ from finecl.config.schema import FinetuneSettings, ModelSettings, PretrainSettin
 from finecl.distributed.gathered_state import tensors_of
 from finecl.extraction.finetune import finetune
 from finecl.models.pretrained import load_encoder
-from finecl.pretraining.contrast_groups import Silver
+from finecl.pretraining.contrast_groups import SilverData
 from finecl.pretraining.loop import pretrain
-from finecl.pretraining.step_plan import MLM, Pretraining
+from finecl.pretraining.step_plan import MLM, PretrainingTask
 from finecl.scoring.proxy import train_proxy
 from finecl.tokens.token_table import reached
 from tests.helpers import tiny
@@ -53,7 +53,7 @@ def pretrained(model: Path, at: Path, settings: PretrainSettings, dropout: float
     encoder, reader = loaded(model, dropout)
     data = tiny.labelled(tiny.documents(13), reader, at / f"{np.random.SeedSequence().entropy}")
     weight = np.random.default_rng(0).uniform(1, np.e, len(data.instances)).astype(np.float32)
-    silver = Silver(
+    silver = SilverData(
         tokens=data.tokens,
         instances=data.instances,
         weight=weight,
@@ -66,7 +66,7 @@ def pretrained(model: Path, at: Path, settings: PretrainSettings, dropout: float
         "relation-discrimination": RelationDiscrimination(temperature=0.5),
     }
     coefficients = {"entity-discrimination": 0.5, "relation-discrimination": 2.0, MLM: 0.25}
-    run = Pretraining(
+    run = PretrainingTask(
         silver=silver, reader=reader, settings=settings, objectives=objectives, coefficients=coefficients, seed=0
     )
     log = pretrain(encoder, run)

@@ -12,7 +12,7 @@ from finecl_erica.relation_discrimination import RelationDiscrimination
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.types import NO_RELATION, Pairs, Table
+from finecl.types import NO_RELATION, Pairs, RowColumns
 from tests.helpers import oracles, tiny
 from tests.helpers.oracles import Row
 
@@ -35,7 +35,7 @@ def pair_rows(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-def related(rows: list[Row], objective: RelationDiscrimination, seed: int = 0) -> tuple[Table, Pairs]:
+def related(rows: list[Row], objective: RelationDiscrimination, seed: int = 0) -> tuple[RowColumns, Pairs]:
     table = tiny.table(rows)
     return table, objective.pairs(table, table, generator(seed))
 

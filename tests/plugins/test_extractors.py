@@ -15,9 +15,9 @@ from finecl_extractors.heads import distance_buckets
 from finecl.config.schema import ProxySettings
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
-from finecl.extraction.examples import Labelled, question
+from finecl.extraction.examples import ExtractionDataset, extraction_batch
 from finecl.extraction.loop import Training
-from finecl.extraction.prediction import answers
+from finecl.extraction.prediction import predict_logits
 from finecl.progress import Listener
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
@@ -25,7 +25,7 @@ from tests.helpers import tiny
 SMALL: dict[str, Any] = {"projection": 8, "distance": 3}
 
 
-def made(load_tiny: LoadTiny, directory: Path, **settings: Any) -> tuple[Bilinear, Labelled]:
+def made(load_tiny: LoadTiny, directory: Path, **settings: Any) -> tuple[Bilinear, ExtractionDataset]:
     encoder, reader = load_tiny()
     data = tiny.labelled(tiny.documents(8), reader, directory)
     return Bilinear(encoder, data.relations, **SMALL | settings).eval(), data
@@ -46,7 +46,7 @@ def test_distances_fall_into_signed_powers_of_two() -> None:
 def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_path: Path) -> None:
     """ERICA projects every token before the means; the extractor projects the means."""
     extractor, data = made(load_tiny, tmp_path)
-    q = question(extractor, data, np.array([0, 3, 5]), negatives=None, seed=0, epoch=0)
+    q = extraction_batch(extractor, data, np.array([0, 3, 5]), negatives=None, seed=0, epoch=0)
     with torch.no_grad():
         logits = extractor(q.batch)
         encoder: Any = extractor.encoder
@@ -74,7 +74,7 @@ def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_p
 
 def test_labels_are_multi_hot_and_pairs_without_one_are_no_relation(load_tiny: LoadTiny, tmp_path: Path) -> None:
     extractor, data = made(load_tiny, tmp_path)
-    q = question(extractor, data, np.arange(8), negatives=None, seed=0, epoch=0)
+    q = extraction_batch(extractor, data, np.arange(8), negatives=None, seed=0, epoch=0)
     i = data.instances
     labels = set(zip(*(c.tolist() for c in (i.document, i.head, i.tail, i.relation)), strict=True))
     for p in range(len(q.asked)):
@@ -90,7 +90,7 @@ def test_the_answers_of_a_document_do_not_depend_on_the_pass(load_tiny: LoadTiny
 
     def by_pair(max_tokens: int) -> dict[tuple[int, int, int], torch.Tensor]:
         found: dict[tuple[int, int, int], torch.Tensor] = {}
-        for documents, asked, logits, _ in answers(
+        for documents, asked, logits, _ in predict_logits(
             extractor, data, np.arange(8), max_tokens=max_tokens, every_pair=True
         ):
             numbers = documents[asked.document_P].tolist()

@@ -19,11 +19,11 @@ from hypothesis.extra import numpy as hnp
 
 from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
-from finecl.extraction.examples import Labelled, question
+from finecl.extraction.examples import ExtractionDataset, extraction_batch
 from finecl.extraction.loop import Training
 from finecl.progress import Listener
 from finecl.scoring.proxy import train_proxy
-from finecl.tokens.candidate_pairs import Asked
+from finecl.tokens.candidate_pairs import CandidatePairs
 from finecl.types import Batch, Bools, Dynamics, Evidence, Floats, Instances, Ints
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
@@ -65,7 +65,7 @@ class Shadow:
             num_train_epochs=EPOCHS, batch_size=4, max_tokens=150, learning_rate=4e-3, negatives=1.0, warmup_steps=0
         )
 
-    def start(self) -> tuple[Any, Labelled]:
+    def start(self) -> tuple[Any, ExtractionDataset]:
         torch.manual_seed(0)
         encoder, reader = self.load(hidden_dropout=0.1)
         at = self.directory / f"{len(list(self.directory.iterdir()))}"
@@ -91,7 +91,7 @@ class Shadow:
         for epoch in Training(extractor=extractor, data=data, settings=self.settings, **how).epochs():
             extractor.eval()
             for number in range(len(data.tokens)):
-                q = question(extractor, data, np.array([number]), negatives=None, seed=0, epoch=0)
+                q = extraction_batch(extractor, data, np.array([number]), negatives=None, seed=0, epoch=0)
                 with torch.no_grad():
                     logits = extractor(q.batch)
                 for instance, right in self.predicted(logits, q.asked):
@@ -144,7 +144,7 @@ def test_batch_dynamics_are_seen_on_the_training_pass_itself_before_the_update(
     settings = ProxySettings(num_train_epochs=2, batch_size=3, max_tokens=100, warmup_steps=0)
     seen: list[torch.Tensor] = []
 
-    def observe(epoch: int, asked: Asked, logits: torch.Tensor, labels: torch.Tensor) -> None:
+    def observe(epoch: int, asked: CandidatePairs, logits: torch.Tensor, labels: torch.Tensor) -> None:
         answer, training, weights = extractor.answers[-1]
         assert training
         assert torch.equal(answer, logits)

@@ -13,13 +13,13 @@ from finecl_mtb.matching import Matching
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finecl.types import Pairs, Table
+from finecl.types import Pairs, RowColumns
 from tests.helpers import tiny
 
 Key = tuple[int, int]
 
 
-def table_of(keys: list[Key], weight: list[float] | None = None) -> Table:
+def table_of(keys: list[Key], weight: list[float] | None = None) -> RowColumns:
     return tiny.table([(d, 0, 1, d % 2) for d in range(len(keys))], weight, keys)
 
 

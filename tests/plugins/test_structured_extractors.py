@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from finecl import registry
 from finecl.config.schema import FinetuneSettings, ModelSettings
 from finecl.errors import ModelError, SettingsError
-from finecl.extraction.examples import Labelled, question
+from finecl.extraction.examples import ExtractionDataset, extraction_batch
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import score_pairs
 from finecl.models.extractor import build_extractor, load_extractor, save_extractor
@@ -31,7 +31,9 @@ PEOPLE = ["Ada", "Curie", "Darwin"]
 ALL = ("adaptive", "ssan", "cnn", "bilstm")
 
 
-def read(load_tiny: LoadTiny, directory: Path, family: str = "bert", **settings: Any) -> tuple[Any, Any, Labelled]:
+def read(
+    load_tiny: LoadTiny, directory: Path, family: str = "bert", **settings: Any
+) -> tuple[Any, Any, ExtractionDataset]:
     encoder, reader = load_tiny(family, **settings)
     made = [
         tiny.document("one", ["Ada met Curie and Ada", "Darwin saw Ada", "so did Curie"], PEOPLE, (0, "P0", 1)),
@@ -46,8 +48,8 @@ def steer_by(extractor: Any, batch: Batch) -> Any:
     return lambda layer, document, q, k: extractor.layers[layer](q, k, structures[document])
 
 
-def asked(extractor: Any, data: Labelled) -> Batch:
-    return question(extractor, data, np.arange(len(data.tokens)), negatives=None, seed=0, epoch=0).batch
+def asked(extractor: Any, data: ExtractionDataset) -> Batch:
+    return extraction_batch(extractor, data, np.arange(len(data.tokens)), negatives=None, seed=0, epoch=0).batch
 
 
 def _see(seen: dict[str, Tensor], module: nn.Module, args: Any, given: Any) -> None:
@@ -336,7 +338,7 @@ def test_each_learns_and_is_the_same_when_it_is_loaded(name: str, load_tiny: Loa
     assert np.allclose(score_pairs(extractor, data).scores_PR, same, atol=1e-5)
 
 
-def _judged(extractor: Any, data: Labelled) -> tuple[Tensor, Tensor]:
-    q = question(extractor, data, np.arange(len(data.tokens)), negatives=None, seed=0, epoch=0)
+def _judged(extractor: Any, data: ExtractionDataset) -> tuple[Tensor, Tensor]:
+    q = extraction_batch(extractor, data, np.arange(len(data.tokens)), negatives=None, seed=0, epoch=0)
     with torch.no_grad():
         return extractor(q.batch), q.labels_PR

@@ -10,7 +10,7 @@ import torch
 
 from finecl.pretraining.mlm_masking import Masked, mask_tokens
 from finecl.tokens.packing import Packed, pack
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Ints
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
@@ -20,34 +20,38 @@ SHARE = 0.15
 
 
 @pytest.fixture(scope="module")
-def reader(load_tiny: LoadTiny) -> Reader:
+def reader(load_tiny: LoadTiny) -> DocumentTokenizer:
     return load_tiny()[1]
 
 
 @pytest.fixture(scope="module")
-def read(reader: Reader, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def read(reader: DocumentTokenizer, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The tokens of 30 documents."""
     return tiny.labelled(tiny.documents(30, words=25), reader, tmp_path_factory.mktemp("mlm")).tokens
 
 
-def masked(read: Any, reader: Reader, documents: Ints, share: float = SHARE, **moment: int) -> tuple[Packed, Masked]:
+def masked(
+    read: Any, reader: DocumentTokenizer, documents: Ints, share: float = SHARE, **moment: int
+) -> tuple[Packed, Masked]:
     packed = pack(read.rows(documents))
     return packed, mask_tokens(packed, documents, share, reader, **{"seed": 0, "step": 0} | moment)
 
 
-def open_tokens(packed: Packed, reader: Reader) -> set[int]:
+def open_tokens(packed: Packed, reader: DocumentTokenizer) -> set[int]:
     """Positions of the tokens that are neither special nor of a mention, one by one."""
     mentioned, special = set(packed.member_M.tolist()), set(reader.special.tolist())
     return {t for t, token in enumerate(packed.ids_T.tolist()) if t not in mentioned and token not in special}
 
 
-def test_everything_that_may_be_masked_is_masked_at_share_one_and_nothing_else(read: Any, reader: Reader) -> None:
+def test_everything_that_may_be_masked_is_masked_at_share_one_and_nothing_else(
+    read: Any, reader: DocumentTokenizer
+) -> None:
     packed, found = masked(read, reader, np.arange(30), share=1.0)
     assert set(found.position_I.tolist()) == open_tokens(packed, reader)
     assert packed.member_M.size  # there were mentions to spare
 
 
-def test_entities_and_special_tokens_keep_their_ids(read: Any, reader: Reader) -> None:
+def test_entities_and_special_tokens_keep_their_ids(read: Any, reader: DocumentTokenizer) -> None:
     for step in range(20):
         packed, found = masked(read, reader, np.arange(30), step=step)
         assert set(found.position_I.tolist()) <= open_tokens(packed, reader)
@@ -56,7 +60,7 @@ def test_entities_and_special_tokens_keep_their_ids(read: Any, reader: Reader) -
         assert (found.label_I == packed.ids_T[found.position_I]).all()
 
 
-def test_the_share_is_15_percent_and_the_kinds_80_10_10(read: Any, reader: Reader) -> None:
+def test_the_share_is_15_percent_and_the_kinds_80_10_10(read: Any, reader: DocumentTokenizer) -> None:
     chosen = available = masks = kept = 0
     for step in range(60):
         packed, found = masked(read, reader, np.arange(30), step=step)
@@ -74,7 +78,7 @@ def test_the_share_is_15_percent_and_the_kinds_80_10_10(read: Any, reader: Reade
         assert abs(count - of * share) < 4.5 * (of * share * (1 - share)) ** 0.5
 
 
-def test_a_documents_mask_does_not_depend_on_its_neighbours(read: Any, reader: Reader) -> None:
+def test_a_documents_mask_does_not_depend_on_its_neighbours(read: Any, reader: DocumentTokenizer) -> None:
     together, found = masked(read, reader, np.array([3, 8, 20]), step=4)
     pieces = np.split(found.ids_T, np.cumsum(together.lengths)[:-1])
     for document, piece in zip((3, 8, 20), pieces, strict=True):
@@ -82,7 +86,7 @@ def test_a_documents_mask_does_not_depend_on_its_neighbours(read: Any, reader: R
         assert alone.ids_T.tolist() == piece.tolist()
 
 
-def test_another_step_or_seed_masks_others(read: Any, reader: Reader) -> None:
+def test_another_step_or_seed_masks_others(read: Any, reader: DocumentTokenizer) -> None:
     draws = [
         masked(read, reader, np.arange(30), **moment)[1].position_I.tolist()
         for moment in ({}, {"step": 1}, {"seed": 1}, {})

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from finecl.config.schema import ProxySettings
 from finecl.errors import TrainingError
-from finecl.extraction.examples import Labelled
-from finecl.scoring.dynamics import Recorder, judge
+from finecl.extraction.examples import ExtractionDataset
+from finecl.scoring.dynamics import Recorder, label_dynamics
 from finecl.scoring.proxy import train_proxy
-from finecl.tokens.candidate_pairs import Asked
+from finecl.tokens.candidate_pairs import CandidatePairs
 from finecl.types import Dynamics, Evidence, first_epoch
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
@@ -35,7 +35,7 @@ def test_judgements_equal_their_definitions(pairs: list[tuple[list[float], list[
     instances = [(p, r) for p, (_, labels) in enumerate(pairs) for r, carried in enumerate(labels) if carried]
     logits = torch.tensor([row for row, _ in pairs])
     multi_hot = torch.tensor([[float(c) for c in labels] + [0.0] for _, labels in pairs])
-    found = judge(logits, multi_hot, *(torch.tensor(column) for column in zip(*instances, strict=True)))
+    found = label_dynamics(logits, multi_hot, *(torch.tensor(column) for column in zip(*instances, strict=True)))
     for i, (p, r) in enumerate(instances):
         row, carried = pairs[p][0], [*pairs[p][1], False]
         rivals = [value for value, its in zip(row, carried, strict=True) if not its]
@@ -50,7 +50,7 @@ def test_judgements_equal_their_definitions(pairs: list[tuple[list[float], list[
 def test_extreme_logits_stay_finite() -> None:
     logits = torch.tensor([[500.0, -500.0, 0.0], [-500.0, 500.0, 0.0]])
     labels = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-    found = judge(logits, labels, torch.tensor([0, 1]), torch.tensor([0, 0]))
+    found = label_dynamics(logits, labels, torch.tensor([0, 1]), torch.tensor([0, 0]))
     assert found["confidence"].tolist() == [1.0, 0.0]
     assert found["loss"].tolist() == [0.0, 1000.0]
     assert found["margin"].tolist() == [500.0, -1000.0]
@@ -58,7 +58,7 @@ def test_extreme_logits_stay_finite() -> None:
 
 def test_half_precision_logits_are_judged_in_float32() -> None:
     logits = torch.tensor([[2.0, 1.0, 0.0]], dtype=torch.bfloat16)
-    found = judge(logits, torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([0]), torch.tensor([0]))
+    found = label_dynamics(logits, torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([0]), torch.tensor([0]))
     assert found["loss"].dtype == torch.float32
     assert found["loss"].item() == pytest.approx(0.407606, abs=1e-5)
 
@@ -66,13 +66,13 @@ def test_half_precision_logits_are_judged_in_float32() -> None:
 def test_judging_works_where_the_logits_are() -> None:
     """The pairs' numbers are made on the CPU; "meta" stands for any other device."""
     logits, labels = torch.zeros(2, 3, device="meta"), torch.zeros(2, 3, device="meta")
-    found = judge(logits, labels, torch.tensor([0, 1]), torch.tensor([0, 0]))
+    found = label_dynamics(logits, labels, torch.tensor([0, 1]), torch.tensor([0, 0]))
     assert {column.device.type for column in found.values()} == {"meta"}
 
 
-def asked_of(instance: list[int], pair: list[int], relation: list[int]) -> Asked:
+def asked_of(instance: list[int], pair: list[int], relation: list[int]) -> CandidatePairs:
     nobody = np.zeros(2, dtype=np.int64)
-    return Asked(
+    return CandidatePairs(
         document_P=nobody,
         head_P=nobody,
         tail_P=nobody,
@@ -105,7 +105,7 @@ def test_evidence_of_a_mode_that_was_not_recorded_is_an_error() -> None:
         Evidence().dynamics("batch")
 
 
-def proxy_data(load_tiny: LoadTiny, directory: Path) -> tuple[Bilinear, Labelled]:
+def proxy_data(load_tiny: LoadTiny, directory: Path) -> tuple[Bilinear, ExtractionDataset]:
     torch.manual_seed(0)
     encoder, reader = load_tiny()
     beyond = tiny.document("far", [" ".join(["Ada", *["the"] * tiny.LONGEST, "Euler"])], ["Ada", "Euler"], (0, "P0", 1))

@@ -9,36 +9,36 @@ import pytest
 import torch
 from finecl_extractors.bilinear import Bilinear
 
-from finecl.extraction.examples import Labelled
-from finecl.extraction.prediction import answers
-from finecl.scoring.false_negatives import SUSPECTS, Suspects, Unsuspected, find_suspects
-from finecl.tokens.candidate_pairs import ask
+from finecl.extraction.examples import ExtractionDataset
+from finecl.extraction.prediction import predict_logits
+from finecl.scoring.false_negatives import FALSE_NEGATIVES, FalseNegatives, NotFalseNegative, find_false_negatives
+from finecl.tokens.candidate_pairs import select_pairs
 from finecl.tokens.packing import pack
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
 
 
 @pytest.fixture(scope="module")
-def asked(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bilinear, Labelled]:
+def asked(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bilinear, ExtractionDataset]:
     encoder, reader = load_tiny()
     data = tiny.labelled(tiny.documents(9), reader, tmp_path_factory.mktemp("suspects"))
     torch.manual_seed(3)
     return Bilinear(encoder, data.relations), data
 
 
-def test_suspects_are_those_of_a_plain_loop(asked: tuple[Bilinear, Labelled]) -> None:
+def test_suspects_are_those_of_a_plain_loop(asked: tuple[Bilinear, ExtractionDataset]) -> None:
     extractor, data = asked
     i = data.instances
     labelled = set(zip(i.document.tolist(), i.head.tolist(), i.tail.tolist(), strict=True))
     expected = {}
-    for documents, pairs, logits, _ in answers(extractor, data, np.arange(9), every_pair=True):
+    for documents, pairs, logits, _ in predict_logits(extractor, data, np.arange(9), every_pair=True):
         for place, row in enumerate(logits.tolist()):
             key = (int(documents[pairs.document_P[place]]), int(pairs.head_P[place]), int(pairs.tail_P[place]))
             best = max(range(len(row) - 1), key=lambda r: row[r])
             probability = 1 / (1 + np.exp(row[-1] - row[best]))
             if key not in labelled and probability >= 0.5:
                 expected[key] = (best, probability)
-    found = find_suspects(extractor, data)
+    found = find_false_negatives(extractor, data)
     keys = list(zip(found.document.tolist(), found.head.tolist(), found.tail.tolist(), strict=True))
     assert keys == sorted(expected)
     assert len(keys) > 5
@@ -46,28 +46,28 @@ def test_suspects_are_those_of_a_plain_loop(asked: tuple[Bilinear, Labelled]) ->
     assert found.probability.tolist() == pytest.approx([expected[key][1] for key in keys], abs=1e-6)
 
 
-def test_suspected_pairs_are_not_drawn(asked: tuple[Bilinear, Labelled], tmp_path: Path) -> None:
+def test_suspected_pairs_are_not_drawn(asked: tuple[Bilinear, ExtractionDataset], tmp_path: Path) -> None:
     extractor, data = asked
-    found = find_suspects(extractor, data)
+    found = find_false_negatives(extractor, data)
     found.write(tmp_path, data.instances.relations, [str(d) for d in range(9)])
     least = float(np.median(found.probability))
-    among = Unsuspected.read(tmp_path, least)
+    among = NotFalseNegative.read(tmp_path, least)
     out = found.probability >= least
     assert not among(found.document[out], found.head[out], found.tail[out]).any()
     assert among(found.document[~out], found.head[~out], found.tail[~out]).all()
     numbers = np.arange(9)
     packed = pack(data.tokens.rows(numbers))
-    every, kept = (ask(packed, data.instances, numbers, among=a) for a in (None, among))
+    every, kept = (select_pairs(packed, data.instances, numbers, among=a) for a in (None, among))
     assert len(every) - len(kept) == out.sum()
 
 
 def test_without_suspects_all_pairs_may_be_drawn(tmp_path: Path) -> None:
-    assert Unsuspected.read(tmp_path, 0.5)(np.arange(3), np.zeros(3, dtype=int), np.ones(3, dtype=int)).all()
+    assert NotFalseNegative.read(tmp_path, 0.5)(np.arange(3), np.zeros(3, dtype=int), np.ones(3, dtype=int)).all()
 
 
 def test_nothing_suspected_is_a_table_too(tmp_path: Path) -> None:
     none = np.zeros(0, dtype=np.int64)
-    empty = Suspects(document=none, head=none, tail=none, relation=none, probability=none.astype(np.float32))
+    empty = FalseNegatives(document=none, head=none, tail=none, relation=none, probability=none.astype(np.float32))
     empty.write(tmp_path, ["a"], [])
-    assert (tmp_path / SUSPECTS).is_file()
-    assert Unsuspected.read(tmp_path, 0.5)(none, none, none).shape == (0,)
+    assert (tmp_path / FALSE_NEGATIVES).is_file()
+    assert NotFalseNegative.read(tmp_path, 0.5)(none, none, none).shape == (0,)

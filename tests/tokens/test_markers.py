@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
-from finecl.extraction.examples import Labelled
-from finecl.pretraining.contrast_groups import Silver, plain_group
-from finecl.tokens.marked_sentences import Sentences, entity_keys
+from finecl.extraction.examples import ExtractionDataset
+from finecl.pretraining.contrast_groups import SilverData, plain_group
+from finecl.tokens.marked_sentences import MarkedSentences, entity_keys
 from finecl.tokens.markers import ADDED, UNUSED, Markers, blanked, marked_pairs
-from finecl.tokens.token_rows import TokenRows
+from finecl.tokens.token_rows import TokenBatch
 from finecl.tokens.token_table import reached
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Mention
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
@@ -106,20 +106,26 @@ def test_every_family_has_markers_or_gets_them(load_tiny: LoadTiny, models: dict
 
 
 @pytest.fixture(scope="module")
-def reader(load_tiny: LoadTiny) -> Reader:
+def reader(load_tiny: LoadTiny) -> DocumentTokenizer:
     _, plain = load_tiny()
     tokens = plain.tokenizer
     tokens.add_tokens(list(ADDED), special_tokens=True)
-    return Reader(tokens, 64, Markers.of(tokens))
+    return DocumentTokenizer(tokens, 64, Markers.of(tokens))
 
 
-def read(documents: Sequence[Document], reader: Reader, directory: Path) -> tuple[Corpus, Sentences, Labelled]:
+def read(
+    documents: Sequence[Document], reader: DocumentTokenizer, directory: Path
+) -> tuple[Corpus, MarkedSentences, ExtractionDataset]:
     corpus = Corpus.from_documents(documents, directory / "corpus.arrow")
-    tokens = Sentences.of(corpus, reader, directory)
-    return corpus, tokens, Labelled(tokens=tokens, instances=tokens.instances(corpus.instances(corpus.relations)))
+    tokens = MarkedSentences.of(corpus, reader, directory)
+    return (
+        corpus,
+        tokens,
+        ExtractionDataset(tokens=tokens, instances=tokens.instances(corpus.instances(corpus.relations))),
+    )
 
 
-def test_a_row_reads_as_the_marked_sentence(reader: Reader, tmp_path: Path) -> None:
+def test_a_row_reads_as_the_marked_sentence(reader: DocumentTokenizer, tmp_path: Path) -> None:
     _, tokens, data = read([sentence((1, "met", 0), (1, "knew", 0))], reader, tmp_path)
     rows = tokens.rows(np.array([0]))
     words = reader.tokenizer.convert_ids_to_tokens(rows.ids.tolist())
@@ -129,7 +135,7 @@ def test_a_row_reads_as_the_marked_sentence(reader: Reader, tmp_path: Path) -> N
     assert (tokens.head.tolist(), tokens.tail.tolist(), tokens.document.tolist()) == ([1], [0], [0])
 
 
-def test_instances_keep_their_uids_and_lose_those_without_a_sentence(reader: Reader, tmp_path: Path) -> None:
+def test_instances_keep_their_uids_and_lose_those_without_a_sentence(reader: DocumentTokenizer, tmp_path: Path) -> None:
     apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
     made = [sentence((1, "met", 0)), apart, sentence((0, "met", 1), (1, "knew", 0))]
     corpus, tokens, data = read(made, reader, tmp_path)
@@ -145,20 +151,20 @@ def test_instances_keep_their_uids_and_lose_those_without_a_sentence(reader: Rea
         assert every.relation[every.uid == uid] == relation
 
 
-def test_a_corpus_without_such_sentences_is_refused(reader: Reader, tmp_path: Path) -> None:
+def test_a_corpus_without_such_sentences_is_refused(reader: DocumentTokenizer, tmp_path: Path) -> None:
     apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
     with pytest.raises(SettingsError, match="entity pairs with mentions in one sentence, found none"):
         read([apart], reader, tmp_path)
 
 
-def test_mentions_beyond_the_reach_are_lost(reader: Reader, tmp_path: Path) -> None:
+def test_mentions_beyond_the_reach_are_lost(reader: DocumentTokenizer, tmp_path: Path) -> None:
     far = tiny.document("far", [" ".join(["Ada", *["x"] * 90, "Babbage"])], ["Ada", "Babbage"], (0, "met", 1))
     _, tokens, data = read([far, sentence((0, "met", 1))], reader, tmp_path)
     assert tokens.lengths.max() <= 64
     assert reached(data.instances, tokens).tolist() == [False, True]
 
 
-def test_the_same_entity_has_the_same_key(reader: Reader, tmp_path: Path) -> None:
+def test_the_same_entity_has_the_same_key(reader: DocumentTokenizer, tmp_path: Path) -> None:
     other = tiny.document("other", ["charles babbage met Ada Lovelace ."], ["charles babbage", "Ada Lovelace"])
     known = Entity(mentions=sentence().entities[0].mentions, id="Q7259")
     named = replace(sentence((0, "met", 1)), entities=(known, sentence().entities[1]))
@@ -169,7 +175,7 @@ def test_the_same_entity_has_the_same_key(reader: Reader, tmp_path: Path) -> Non
     assert first.tolist() == [0, 2, 4]
 
 
-def rows_of(reader: Reader, tmp_path: Path, count: int = 40) -> tuple[TokenRows, Sentences]:
+def rows_of(reader: DocumentTokenizer, tmp_path: Path, count: int = 40) -> tuple[TokenBatch, MarkedSentences]:
     made = [
         tiny.document(str(n), ["Ada Lovelace met Charles Babbage ."], NAMES, (n % 2, "met", 1 - n % 2))
         for n in range(count)
@@ -178,7 +184,7 @@ def rows_of(reader: Reader, tmp_path: Path, count: int = 40) -> tuple[TokenRows,
     return tokens.rows(np.arange(count)), tokens
 
 
-def test_blanking_replaces_whole_mentions_and_nothing_else(reader: Reader, tmp_path: Path) -> None:
+def test_blanking_replaces_whole_mentions_and_nothing_else(reader: DocumentTokenizer, tmp_path: Path) -> None:
     rows, _ = rows_of(reader, tmp_path)
     assert reader.markers
     some = blanked(rows, np.arange(40), 0.5, reader.markers, seed=3, step=7)
@@ -203,7 +209,9 @@ def test_blanking_replaces_whole_mentions_and_nothing_else(reader: Reader, tmp_p
     assert (some.end == some.start + 1).all()
 
 
-def test_blanking_draws_each_mention_with_its_probability_anew_each_step(reader: Reader, tmp_path: Path) -> None:
+def test_blanking_draws_each_mention_with_its_probability_anew_each_step(
+    reader: DocumentTokenizer, tmp_path: Path
+) -> None:
     rows, _ = rows_of(reader, tmp_path)
     assert reader.markers
     blanks = [
@@ -215,7 +223,7 @@ def test_blanking_draws_each_mention_with_its_probability_anew_each_step(reader:
     assert len(set(blanks)) > 5
 
 
-def test_a_row_is_blanked_the_same_whatever_stands_beside_it(reader: Reader, tmp_path: Path) -> None:
+def test_a_row_is_blanked_the_same_whatever_stands_beside_it(reader: DocumentTokenizer, tmp_path: Path) -> None:
     rows, tokens = rows_of(reader, tmp_path)
     assert reader.markers
     whole = blanked(rows, np.arange(40), 0.5, reader.markers, seed=1, step=2)
@@ -225,11 +233,11 @@ def test_a_row_is_blanked_the_same_whatever_stands_beside_it(reader: Reader, tmp
     assert alone.ids.tolist() == np.concatenate([pieces[row] for row in some]).tolist()
 
 
-def test_a_step_contrasts_one_pair_a_sentence(reader: Reader, tmp_path: Path) -> None:
+def test_a_step_contrasts_one_pair_a_sentence(reader: DocumentTokenizer, tmp_path: Path) -> None:
     made = [sentence((0, "met", 1)), sentence((1, "knew", 0), (1, "met", 0)), sentence()]
     corpus, tokens, data = read(made, reader, tmp_path)
     keys, first = entity_keys(corpus.entities.key, corpus.entities.first, tokens)
-    silver = Silver(
+    silver = SilverData(
         tokens=tokens,
         instances=data.instances,
         weight=np.ones(3, dtype=np.float32),

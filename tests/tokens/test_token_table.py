@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from finecl.artifacts.files import cache_directory
 from finecl.errors import ModelError
 from finecl.tokens.token_table import describe_loss, reached
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Mention
 from tests.conftest import LoadTiny
 from tests.helpers import tiny
 
 
 @pytest.fixture(scope="module", params=tiny.FAMILIES)
-def reader(request: pytest.FixtureRequest, load_tiny: LoadTiny) -> Reader:
+def reader(request: pytest.FixtureRequest, load_tiny: LoadTiny) -> DocumentTokenizer:
     """WordPiece; byte-level BPE whose offsets leave out the space before a word; and one whose offsets hold it."""
     return load_tiny(request.param)[1]
 
 
-def spans(reader: Reader, document: Document) -> list[list[int]]:
+def spans(reader: DocumentTokenizer, document: Document) -> list[list[int]]:
     """The tokens of each mention that is kept, in order."""
     row = {name: column[0] for name, column in reader.read([document]).items()}
     return [
@@ -37,13 +37,13 @@ def plain(words: list[list[str]], *mentions: tuple[int, int, int]) -> Document:
     return Document(title="t", sentences=tuple(map(tuple, words)), entities=tuple(made))
 
 
-def said(reader: Reader, tokens: list[int]) -> str:
+def said(reader: DocumentTokenizer, tokens: list[int]) -> str:
     """What sub-words spell, without the marks of where words begin."""
     text: str = reader.tokenizer.backend_tokenizer.decode(tokens, skip_special_tokens=False)
     return text.replace(" ", "").lower()
 
 
-def test_mentions_are_exactly_their_words(reader: Reader) -> None:
+def test_mentions_are_exactly_their_words(reader: DocumentTokenizer) -> None:
     words = [["Ada", "met", "Babbage", "."], ["unbelievably", "Curie", "Darwin"]]
     document = plain(words, (0, 0, 1), (0, 2, 3), (1, 0, 1), (1, 1, 3))
     assert [said(reader, tokens) for tokens in spans(reader, document)] == [
@@ -55,7 +55,7 @@ def test_mentions_are_exactly_their_words(reader: Reader) -> None:
 
 
 @given(st.data())
-def test_every_word_of_a_random_text_is_found_again(reader: Reader, data: st.DataObject) -> None:
+def test_every_word_of_a_random_text_is_found_again(reader: DocumentTokenizer, data: st.DataObject) -> None:
     word = st.text("abcxyzADC.,7", min_size=1, max_size=7)
     words = data.draw(st.lists(st.lists(word, min_size=1, max_size=5), min_size=1, max_size=3))
     places = [(s, w, w + 1) for s, sentence in enumerate(words) for w in range(len(sentence))]
@@ -69,7 +69,9 @@ def test_every_word_of_a_random_text_is_found_again(reader: Reader, data: st.Dat
 
 
 @given(st.data())
-def test_any_unicode_gives_mentions_in_order_that_do_not_overlap(reader: Reader, data: st.DataObject) -> None:
+def test_any_unicode_gives_mentions_in_order_that_do_not_overlap(
+    reader: DocumentTokenizer, data: st.DataObject
+) -> None:
     words = data.draw(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=4), min_size=1, max_size=6))
     row = reader.read([plain([words], *((0, w, w + 1) for w in range(len(words))))])
     start, end = row["mention_start"][0], row["mention_end"][0]
@@ -88,14 +90,14 @@ def test_words_that_give_no_token_drop_their_mentions_only(load_tiny: LoadTiny) 
     assert [said(reader, tokens) for tokens in spans(reader, document)] == ["ada", "darwin", "darwin"]
 
 
-def test_letters_beyond_the_vocabulary_keep_their_place(reader: Reader) -> None:
+def test_letters_beyond_the_vocabulary_keep_their_place(reader: DocumentTokenizer) -> None:
     words = [["Zoë", "Łódź", "東京", "met", "🦉", "Ada"]]
     found = spans(reader, plain(words, *((0, w, w + 1) for w in range(6))))
     assert len(found) == 6
     assert [said(reader, found[i]) for i in (3, 5)] == ["met", "ada"]
 
 
-def test_special_tokens_frame_the_text(reader: Reader) -> None:
+def test_special_tokens_frame_the_text(reader: DocumentTokenizer) -> None:
     document = plain([["Ada", "met", "Curie"]], (0, 0, 1))
     (ids,) = reader.read([document])["input_ids"]
     assert (ids[0], ids[-1]) == (reader.first, reader.last)
@@ -103,7 +105,7 @@ def test_special_tokens_frame_the_text(reader: Reader) -> None:
     assert {reader.first, reader.last, reader.mask} <= set(reader.special.tolist())
 
 
-def test_truncation_keeps_whole_mentions_within_the_limit(reader: Reader) -> None:
+def test_truncation_keeps_whole_mentions_within_the_limit(reader: DocumentTokenizer) -> None:
     words = ["Ada"] * (2 * tiny.LONGEST)
     row = reader.read([plain([words], *((0, w, w + 1) for w in range(len(words))), (0, 0, len(words)))])
     assert len(row["input_ids"][0]) == reader.max_length == tiny.LONGEST
@@ -171,4 +173,4 @@ def test_a_slow_tokenizer_is_refused() -> None:
         is_fast = False
 
     with pytest.raises(ModelError, match="a fast tokenizer is needed to align words, got Slow"):
-        Reader(Slow(), 10)
+        DocumentTokenizer(Slow(), 10)

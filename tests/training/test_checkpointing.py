@@ -21,7 +21,7 @@ from finecl.extraction.finetune import finetune
 from finecl.pretraining.loop import pretrain
 from finecl.progress import Listener
 from finecl.scoring.proxy import train_proxy
-from finecl.training.checkpointing import Checkpoints
+from finecl.training.checkpointing import CheckpointManager
 from tests.conftest import LoadTiny
 from tests.numerics.test_pretrain_step import SETTINGS, prepared, silver
 from tests.numerics.test_ranks import PROXY, TUNE, extractor, model
@@ -51,16 +51,16 @@ class Breaks(Listener):
         self.told.append(text)
 
 
-Train = Callable[[Listener, Checkpoints], tuple[Any, dict[str, torch.Tensor]]]
+Train = Callable[[Listener, CheckpointManager], tuple[Any, dict[str, torch.Tensor]]]
 
 
-def kept(directory: Path, every: int = 1, made_from: str = "x", note: Any = None) -> Checkpoints:
-    return Checkpoints(directory=directory, made_from=made_from, every=every, note=note or (lambda text: None))
+def kept(directory: Path, every: int = 1, made_from: str = "x", note: Any = None) -> CheckpointManager:
+    return CheckpointManager(directory=directory, made_from=made_from, every=every, note=note or (lambda text: None))
 
 
 @pytest.fixture
 def pretraining(load_tiny: LoadTiny, silver: Any) -> Train:
-    def train(listener: Listener, checkpoints: Checkpoints) -> tuple[Any, dict[str, torch.Tensor]]:
+    def train(listener: Listener, checkpoints: CheckpointManager) -> tuple[Any, dict[str, torch.Tensor]]:
         encoder, reader = load_tiny(hidden_dropout=0.1)
         log = pretrain(encoder, prepared(silver, reader, replace(SETTINGS, max_steps=6)), listener, checkpoints)
         return log.losses, tensors_of(encoder)
@@ -70,7 +70,7 @@ def pretraining(load_tiny: LoadTiny, silver: Any) -> Train:
 
 @pytest.fixture
 def proxy(model: Path, tmp_path: Path) -> Train:
-    def train(listener: Listener, checkpoints: Checkpoints) -> tuple[Any, dict[str, torch.Tensor]]:
+    def train(listener: Listener, checkpoints: CheckpointManager) -> tuple[Any, dict[str, torch.Tensor]]:
         made, data, _ = extractor(model, tmp_path / "data")
         run = train_proxy(made, data, PROXY, seed=0, listener=listener, checkpoints=checkpoints)
         evidence = run.evidence
@@ -84,7 +84,7 @@ def proxy(model: Path, tmp_path: Path) -> Train:
 
 @pytest.fixture
 def tuning(model: Path, tmp_path: Path) -> Train:
-    def train(listener: Listener, checkpoints: Checkpoints) -> tuple[Any, dict[str, torch.Tensor]]:
+    def train(listener: Listener, checkpoints: CheckpointManager) -> tuple[Any, dict[str, torch.Tensor]]:
         made, data, dev = extractor(model, tmp_path / "data")
         found = finetune(made, data, dev, TUNE, seed=0, listener=listener, checkpoints=checkpoints)
         return vars(found), tensors_of(made)
@@ -97,7 +97,7 @@ def tuning(model: Path, tmp_path: Path) -> Train:
 def test_resumed_is_straight(stage: str, every: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Bit for bit, from every step at which it can break."""
     train: Train = request.getfixturevalue(stage)
-    numbers, weights = train(Listener(), Checkpoints())
+    numbers, weights = train(Listener(), CheckpointManager())
     for after in range(every + 1, 7):
         at = tmp_path / f"{after}"
         with pytest.raises(BrokenError):
@@ -117,7 +117,7 @@ def test_a_signal_ends_the_step_and_writes_a_checkpoint(
     # A shell tells its background jobs to ignore SIGINT, which they then do.
     request.addfinalizer(partial(signal.signal, number, signal.signal(number, signal.default_int_handler)))
     before = signal.getsignal(number)
-    straight, weights = pretraining(Listener(), Checkpoints())
+    straight, weights = pretraining(Listener(), CheckpointManager())
     with pytest.raises(StoppedError, match="before step 4 of 'at'; a checkpoint is written") as caught:
         pretraining(Breaks(3, number), kept(tmp_path / "at", every=1000))
     assert caught.value.exit_code == 128 + number
@@ -137,7 +137,7 @@ def test_only_the_newest_are_kept_and_none_of_a_finished_stage(pretraining: Trai
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(pretraining: Train, tmp_path: Path) -> None:
-    straight, _ = pretraining(Listener(), Checkpoints())
+    straight, _ = pretraining(Listener(), CheckpointManager())
     with pytest.raises(BrokenError):
         pretraining(Breaks(5), kept(tmp_path / "at"))
     (tmp_path / "at" / "step-000000004" / "state.safetensors").write_bytes(b"cut off")
@@ -159,7 +159,7 @@ def test_checkpoints_of_other_settings_are_not_taken(pretraining: Train, tmp_pat
 def test_a_full_disk_leaves_the_last_good_checkpoint(
     pretraining: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    straight, _ = pretraining(Listener(), Checkpoints())
+    straight, _ = pretraining(Listener(), CheckpointManager())
     written = []
 
     def save(tensors: Any, path: Path) -> None:

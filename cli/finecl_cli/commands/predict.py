@@ -12,7 +12,7 @@ import click
 from finecl_cli.options import output_options
 
 if TYPE_CHECKING:
-    from finecl.data.formats import Source
+    from finecl.data.formats import DocumentFile
 
 
 @click.command("predict")
@@ -78,14 +78,14 @@ def command(
         click.echo(f"{count:>8,}  {relation}")
 
 
-def _source(file: Path, format_: str, screen: Any) -> Source:
+def _source(file: Path, format_: str, screen: Any) -> DocumentFile:
     from finecl import registry as plugins
-    from finecl.data.formats import Source
+    from finecl.data.formats import DocumentFile
 
-    return Source.open(file, plugins.load(), format_, screen)
+    return DocumentFile.open(file, plugins.load(), format_, screen)
 
 
-def _made_from(source: Source, ner: str | None, chosen: dict[str, Any]) -> str:
+def _made_from(source: DocumentFile, ner: str | None, chosen: dict[str, Any]) -> str:
     """Changes when what is read does, or who reads it."""
     from finecl.artifacts.provenance import digest, fingerprint
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from finecl.artifacts.files import read_json, write_json
 from finecl.corpus.schema import LabelUids
-from finecl.data.distant.labelling import Fact, Labelling
+from finecl.data.distant.labelling import GraphFact, Labelling
 from finecl.errors import FormatError
 from finecl.types import Document, Format
 
@@ -20,7 +20,7 @@ _CHUNK = 65536  # facts that are held in memory
 
 
 @dataclass
-class Labelled:
+class LabellingCounts:
     """What was labelled; ``skipped`` documents had no entities, and are not written."""
 
     documents: int = 0
@@ -42,7 +42,7 @@ class Labelled:
 
 def label(
     documents: Iterable[Document], labelling: Labelling, format: Format, path: Path, *, facts: Path | None = None
-) -> Labelled:
+) -> LabellingCounts:
     """Writes the documents with silver labels to ``path``, and to ``facts`` one row a label, as Parquet.
 
     A row: ``uid`` (that of the label in a corpus of these documents), ``document`` (from 0) and its ``title``, ``head``
@@ -52,13 +52,15 @@ def label(
     Raises:
         FormatError: a document is not sound or cannot be labelled or written; no file is left then.
     """
-    told = Labelled()
+    told = LabellingCounts()
     with _Facts(facts) as rows:
         format.write(_labelled(documents, labelling, told, rows), path)
     return told
 
 
-def _labelled(documents: Iterable[Document], labelling: Labelling, told: Labelled, rows: _Facts) -> Iterator[Document]:
+def _labelled(
+    documents: Iterable[Document], labelling: Labelling, told: LabellingCounts, rows: _Facts
+) -> Iterator[Document]:
     uids = LabelUids()
     for document, facts in labelling.label(documents):
         if not document.entities:
@@ -108,7 +110,7 @@ class _Facts:
         finally:
             self._unfinished.unlink(missing_ok=True)
 
-    def add(self, document: Document, facts: list[Fact | None], uids: list[str], number: int) -> None:
+    def add(self, document: Document, facts: list[GraphFact | None], uids: list[str], number: int) -> None:
         """One row a label."""
         if not self.wanted:
             return

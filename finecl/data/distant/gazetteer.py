@@ -17,7 +17,7 @@ _WORD = r"\w+(?:[-'’.]\w+)*|[^\w\s]"  # as the format "text" cuts words
 _LONGEST = 8  # words of a name that is looked for
 _CHUNK = 1024  # documents that are joined together
 
-Match = tuple[int, int, int, str, str | None, str | None]
+NameMatch = tuple[int, int, int, str, str | None, str | None]
 """Sentence, start, end, phrase, type and id."""
 
 
@@ -43,7 +43,7 @@ class Gazetteer:
         """The documents with what is found in the place of their entities and labels."""
         rest = iter(documents)
         while chunk := list(islice(rest, _CHUNK)):
-            found: dict[int, list[Match]] = {}
+            found: dict[int, list[NameMatch]] = {}
             for document, *match in self._matches(chunk).iter_rows():
                 found.setdefault(document, []).append(tuple(match))
             for number, document in enumerate(chunk):
@@ -68,7 +68,7 @@ class Gazetteer:
         return found.select(*places, "phrase", "type", id=known).sort("document", "sentence", "start", "end")
 
 
-def _longest_first(matches: Sequence[Match]) -> Iterator[Match]:
+def _longest_first(matches: Sequence[NameMatch]) -> Iterator[NameMatch]:
     """Matches from left to right that do not overlap; of those that begin together the longest."""
     free = (0, 0)  # the sentence and the word from which on nothing is taken yet
     for match in sorted(matches, key=lambda m: (m[0], m[1], -m[2])):
@@ -77,8 +77,8 @@ def _longest_first(matches: Sequence[Match]) -> Iterator[Match]:
             yield match
 
 
-def _entities(document: Document, matches: Iterable[Match]) -> tuple[Entity, ...]:
-    groups: dict[str, list[Match]] = {}
+def _entities(document: Document, matches: Iterable[NameMatch]) -> tuple[Entity, ...]:
+    groups: dict[str, list[NameMatch]] = {}
     for match in matches:
         groups.setdefault(match[5] or match[3], []).append(match)
     return tuple(
@@ -87,7 +87,7 @@ def _entities(document: Document, matches: Iterable[Match]) -> tuple[Entity, ...
     )
 
 
-def _mention(document: Document, match: Match) -> Mention:
+def _mention(document: Document, match: NameMatch) -> Mention:
     sentence, start, end, _, kind, _ = match
     words = document.sentences[sentence][start:end]
     return Mention(sentence=sentence, start=start, end=end, name=" ".join(words), type=kind)

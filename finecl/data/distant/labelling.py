@@ -20,7 +20,7 @@ from finecl.types import Document, Label
 if TYPE_CHECKING:
     import polars as pl
 
-Match = Literal["id", "name", "either"]
+Matcher = Literal["id", "name", "either"]
 """Whether an entity is looked up by its id, by its names, or by its names where it has no id."""
 
 MATCHERS = ("id", "exact-name", "normalised-name")
@@ -29,7 +29,7 @@ _TOO_MANY = 1 << 24  # entity pairs that are joined together
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fact:
+class GraphFact:
     """Why a pair has a silver label: ids in the graph, and the weaker of the two matchers that found them."""
 
     head_id: str
@@ -47,13 +47,13 @@ class Labelling:
     """
 
     graph: Graph
-    match: Match = "either"
+    match: Matcher = "either"
     no_relation: str = "no_relation"
     candidates: int = 0
     stated: bool = False
     seed: int = 42
 
-    def label(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[Fact | None]]]:
+    def label(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[GraphFact | None]]]:
         """Every document with its silver labels, and the fact of each label; None for a no-relation candidate.
 
         Raises:
@@ -65,17 +65,17 @@ class Labelling:
             yield from self._chunk(chunk, done)
             done += len(chunk)
 
-    def _chunk(self, documents: Sequence[Document], done: int) -> Iterator[tuple[Document, list[Fact | None]]]:
+    def _chunk(self, documents: Sequence[Document], done: int) -> Iterator[tuple[Document, list[GraphFact | None]]]:
         pairs = self._pairs(documents, done)
         facts = self._facts(pairs, documents)
-        rows: dict[int, list[tuple[int, int, str, Fact | None]]] = defaultdict(list)
+        rows: dict[int, list[tuple[int, int, str, GraphFact | None]]] = defaultdict(list)
         ids = self.graph.ids
         names = zip(ids.gather(facts["number"]), ids.gather(facts["number_tail"]), strict=True)
         claims = zip(
             *(facts[name] for name in ("document", "entity", "entity_tail", "relation", "matcher")), strict=True
         )
         for (document, head, tail, relation, matcher), (head_id, tail_id) in zip(claims, names, strict=True):
-            fact = Fact(head_id=head_id, tail_id=tail_id, matcher=MATCHERS[matcher])
+            fact = GraphFact(head_id=head_id, tail_id=tail_id, matcher=MATCHERS[matcher])
             rows[document].append((head, tail, relation, fact))
         for document, head, tail in self._candidates(pairs, facts, done):
             rows[document].append((head, tail, self.no_relation, None))

@@ -13,8 +13,8 @@ from finecl.errors import ModelError
 from finecl.numerics.ragged import ranges
 from finecl.tokens.markers import Markers
 from finecl.tokens.packing import Packed, pack
-from finecl.tokens.token_rows import TokenRows
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.token_rows import TokenBatch
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Floats, Ints
 
 FILE = "model.onnx"
@@ -52,7 +52,7 @@ class OnnxBackend:
         self._pad = int(told[PAD])
         self.max_tokens = max_tokens or 6144
 
-    def scores(self, rows: TokenRows, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
+    def scores(self, rows: TokenBatch, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
         """Scores ``[P, relations]``; see ``Backend``."""
         packed = pack(rows)
         ids_BL, pool_BVL = padded(packed, self._pad)
@@ -79,7 +79,7 @@ def padded(packed: Packed, pad: int) -> tuple[Ints, Floats]:
     return ids_BL, pool_BVL
 
 
-def read_reader(directory: Path, card: Mapping[str, Any]) -> Reader:
+def read_reader(directory: Path, card: Mapping[str, Any]) -> DocumentTokenizer:
     """How an encoder reads, from its directory, without its weights."""
     from transformers import AutoTokenizer
 
@@ -87,4 +87,4 @@ def read_reader(directory: Path, card: Mapping[str, Any]) -> Reader:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), use_fast=True)
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the tokenizer in '{directory}': {str(error).splitlines()[0]}") from error
-    return Reader(tokenizer, int(card["max_length"]), Markers.of(tokenizer))
+    return DocumentTokenizer(tokenizer, int(card["max_length"]), Markers.of(tokenizer))

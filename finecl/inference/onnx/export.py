@@ -23,7 +23,7 @@ from finecl import registry as plugins
 from finecl.errors import ModelError, SettingsError
 from finecl.inference.loading import find_extractor, model_settings
 from finecl.inference.onnx.backend import FINGERPRINT, PAD
-from finecl.models.extractor import load_extractor, read_card
+from finecl.models.extractor import load_extractor, read_extractor_config
 from finecl.types import Batch
 
 INPUTS = ("input_ids", "pool", "start", "head", "tail")
@@ -91,7 +91,7 @@ def export(name: str | Path, output: Path, *, variant: str = "pretrained") -> di
         raise SettingsError(f"{output}: expected a file that ends with .onnx, in a directory that is there")
     _check_packages()
     directory = find_extractor(name, variant=variant)
-    card = read_card(directory)
+    card = read_extractor_config(directory)
     settings = model_settings(card, device="cpu", precision="float32", packing="off")
     extractor = load_extractor(directory, plugins.load(), settings).extractor
     program = _exported(PaddedExtractor(extractor), card["extractor"])

@@ -7,8 +7,8 @@ from typing import Any
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.extraction.calibration import Calibration, calibration_errors
-from finecl.extraction.examples import Labelled
-from finecl.extraction.prediction import Scored, score_pairs
+from finecl.extraction.examples import ExtractionDataset
+from finecl.extraction.prediction import PairScores, score_pairs
 from finecl.metrics import (
     docred_facts_in_train,
     docred_scores,
@@ -62,6 +62,6 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
     return numbers | errors | {"auc": auc, "threshold": saved.card["threshold"], "dev_f1": saved.card["dev_f1"]}
 
 
-def _auc(scored: Scored, context: Context, data: Labelled) -> float:
+def _auc(scored: PairScores, context: Context, data: ExtractionDataset) -> float:
     gold = len(context.labelled("test").instances)  # marked sentences may lack some
     return precision_recall_auc(scored.scores_PR.ravel(), scored.correct(data).ravel(), gold)

@@ -19,22 +19,22 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.corpus.entity_table import TypeMatched
 from finecl.distributed.process_group import current
 from finecl.errors import PluginError
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import train_on
-from finecl.extraction.prediction import answers, pair_vectors
+from finecl.extraction.prediction import pair_vectors, predict_logits
 from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import find
 from finecl.pipeline.context import Context
 from finecl.pipeline.stages.extractors import made_from, plain_extractor
-from finecl.scoring.false_negatives import Suspects
+from finecl.scoring.false_negatives import FalseNegatives
 from finecl.scoring.proxy import ProxyRun, train_proxy
-from finecl.types import Dynamics, Evidence, Floats, Instances, Ints, Need
+from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Instances, Ints
 
 _LAYOUT = 2  # to be raised when what is kept of a proxy changes
 _OF_FOLDS = ("folds", "fold_epochs")  # settings of the proxies that are asked about what they have not seen
 
 
-def needs(context: Context) -> tuple[Need, ...]:
+def needs(context: Context) -> tuple[EvidenceKind, ...]:
     """The kinds of evidence that the chosen scorer reads, sorted.
 
     Raises:
@@ -44,13 +44,13 @@ def needs(context: Context) -> tuple[Need, ...]:
     if not name:
         return ()
     asked = getattr(context.part("scorer", name, context.settings.scorer), "needs", ("dynamics",))
-    strange = [need for need in asked if need not in get_args(Need)]
+    strange = [need for need in asked if need not in get_args(EvidenceKind)]
     if strange:
-        raise PluginError(f"scorer '{name}' needs '{strange[0]}'; there is: {', '.join(get_args(Need))}")
+        raise PluginError(f"scorer '{name}' needs '{strange[0]}'; there is: {', '.join(get_args(EvidenceKind))}")
     return tuple(sorted(asked))
 
 
-def evidence_fingerprint(context: Context, need: Need) -> str:
+def evidence_fingerprint(context: Context, need: EvidenceKind) -> str:
     """Changes when anything that a kind of evidence depends on does."""
     values = context.settings.to_dict()
     model = (context.corpora.silver.fingerprint, context.corpora.relations, context.model_fingerprint)
@@ -63,10 +63,10 @@ def evidence_fingerprint(context: Context, need: Need) -> str:
     return fingerprint(model, proxy, values["extractor"], context.settings.seed, code, _LAYOUT)
 
 
-def gather(context: Context, asked: Sequence[Need]) -> tuple[ProxyRun | None, Evidence]:
+def gather(context: Context, asked: Sequence[EvidenceKind]) -> tuple[ProxyRun | None, Evidence]:
     """The evidence of every silver instance; what its making cost, if a proxy's dynamics are part of it."""
     run = _dynamics(context) if "dynamics" in asked else None
-    makers: dict[Need, Callable[[], Floats]] = {
+    makers: dict[EvidenceKind, Callable[[], Floats]] = {
         "gold": lambda: _gold(context),
         "held-out": lambda: _held_out(context),
         "representations": lambda: _representations(context),
@@ -76,7 +76,7 @@ def gather(context: Context, asked: Sequence[Need]) -> tuple[ProxyRun | None, Ev
     return run, Evidence(batch=dynamics.batch, epoch=dynamics.epoch, **arrays)
 
 
-def _proxy(context: Context) -> tuple[Any, Labelled]:
+def _proxy(context: Context) -> tuple[Any, ExtractionDataset]:
     """A fresh proxy, and the silver labels in the text that it reads."""
     proxy = context.settings.proxy
     data = context.labelled("silver", context.text_of(proxy.extractor), proxy.mentions)
@@ -133,12 +133,12 @@ def _held_out(context: Context) -> Floats:
     return found
 
 
-def _logits(context: Context, extractor: Any, data: Labelled, documents: Ints) -> Floats:
+def _logits(context: Context, extractor: Any, data: ExtractionDataset, documents: Ints) -> Floats:
     """What an extractor says of the instances of these documents; NaN of the others."""
     whole = context.labelled("silver").instances
     place = _places(data.instances, whole)
     found = np.full((len(whole), data.relations), -np.inf, dtype=np.float32)
-    for _, asked, logits, _ in answers(extractor, data, documents, every_pair=False):
+    for _, asked, logits, _ in predict_logits(extractor, data, documents, every_pair=False):
         found[place[asked.instance_I]] = logits.float().cpu().numpy()[asked.pair_I]
     current().merge(found, "max")
     found[np.isneginf(found).all(axis=1)] = np.nan
@@ -152,7 +152,7 @@ def _representations(context: Context) -> Floats:
     return pair_vectors(encoder, data)
 
 
-def _cached(context: Context, need: Need, make: Callable[[], Floats]) -> Floats:
+def _cached(context: Context, need: EvidenceKind, make: Callable[[], Floats]) -> Floats:
     """An array from the cache, mapped into memory, or made and put there."""
     path = _path(context, need, ".npy")
     if not context.ranks.tell(path.exists()):
@@ -172,7 +172,7 @@ def _places(instances: Instances, whole: Instances) -> Ints:
     return order[find(uids, wanted)]
 
 
-def _path(context: Context, need: Need, suffix: str) -> Path:
+def _path(context: Context, need: EvidenceKind, suffix: str) -> Path:
     return cache_directory() / "evidence" / f"{evidence_fingerprint(context, need)}-{need}{suffix}"
 
 
@@ -208,4 +208,4 @@ def _load(path: Path) -> ProxyRun:
     }
     evidence = Evidence(batch=dynamics.get("batch"), epoch=dynamics.get("epoch"))
     found = {k.removeprefix("suspects."): v for k, v in arrays.items() if k.startswith("suspects.")}
-    return ProxyRun(evidence=evidence, suspects=Suspects.of(found), **seconds)
+    return ProxyRun(evidence=evidence, suspects=FalseNegatives.of(found), **seconds)

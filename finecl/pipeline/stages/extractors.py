@@ -10,10 +10,10 @@ import torch
 from finecl.artifacts.files import read_json
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import SettingsError
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import finetune
 from finecl.extraction.type_constraints import type_triples
-from finecl.models.extractor import CARD, build_extractor, load_extractor, save_extractor
+from finecl.models.extractor import EXTRACTOR_CONFIG, build_extractor, load_extractor, save_extractor
 from finecl.pipeline.context import Context
 from finecl.scoring.curriculum import difficulties
 from finecl.types import Floats
@@ -45,7 +45,7 @@ def plain_extractor(context: Context) -> Any:
 
 def card_of(context: Context, variant: str, fingerprint: str, encoder: Path | None) -> dict[str, Any]:
     """The card of ``extractor/<variant>/``; what is there is trained first if it is not made from ``fingerprint``."""
-    card = read_json(context.directory / EXTRACTOR / variant / CARD)
+    card = read_json(context.directory / EXTRACTOR / variant / EXTRACTOR_CONFIG)
     return card if card.get("fingerprint") == fingerprint else _train(context, variant, fingerprint, encoder)
 
 
@@ -91,7 +91,7 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
 
 
 def _difficulty(
-    context: Context, variant: str, fingerprint: str, encoder_directory: Path | None, train: Labelled
+    context: Context, variant: str, fingerprint: str, encoder_directory: Path | None, train: ExtractionDataset
 ) -> Floats | None:
     """How late each gold document is learned, by an extractor of its own; None without a curriculum."""
     chosen, proxy = context.settings.finetune, context.settings.proxy

@@ -10,14 +10,14 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.models.pretrained import save_encoder
 from finecl.pipeline.context import Context
 from finecl.pipeline.stages.score import read_weights, score_fingerprint
-from finecl.pretraining.contrast_groups import Silver
+from finecl.pretraining.contrast_groups import SilverData
 from finecl.pretraining.loop import PretrainLog, pretrain
-from finecl.pretraining.step_plan import MLM, Pretraining
-from finecl.scoring.false_negatives import Unsuspected
-from finecl.tokens.candidate_pairs import Among
+from finecl.pretraining.step_plan import MLM, PretrainingTask
+from finecl.scoring.false_negatives import NotFalseNegative
+from finecl.tokens.candidate_pairs import PairFilter
 from finecl.tokens.marked_sentences import entity_keys
 from finecl.tokens.token_table import reached
-from finecl.tokens.tokenizer import Reader
+from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Floats, Ints
 
 ENCODER = "encoder"
@@ -51,14 +51,14 @@ def pretrain_stage(context: Context) -> dict[str, Any]:
     return _record(log)
 
 
-def pretraining(context: Context, reader: Reader, weights: Floats) -> Pretraining:
+def pretraining(context: Context, reader: DocumentTokenizer, weights: Floats) -> PretrainingTask:
     """What is pre-trained on: the silver corpus with these weights ``[N]``, and the method's objectives."""
     method, settings = context.method, context.settings
     objectives = {
         name: context.part("objective", name, settings.objective.get(name, {})) for _, name in method.objectives
     }
     keyed = any(objective.draw == "entity-pairs" for objective in objectives.values())
-    return Pretraining(
+    return PretrainingTask(
         silver=_silver(context, reader, weights, keyed=keyed),
         reader=reader,
         settings=settings.pretrain,
@@ -68,7 +68,7 @@ def pretraining(context: Context, reader: Reader, weights: Floats) -> Pretrainin
     )
 
 
-def _silver(context: Context, reader: Reader, weights: Floats, *, keyed: bool) -> Silver:
+def _silver(context: Context, reader: DocumentTokenizer, weights: Floats, *, keyed: bool) -> SilverData:
     """The silver corpus as pre-training meets it."""
     method, settings = context.method, context.settings
     data = context.labelled("silver", method.text)
@@ -78,7 +78,7 @@ def _silver(context: Context, reader: Reader, weights: Floats, *, keyed: bool) -
     if keyed:
         entities = context.corpora.silver.entities
         keys = entity_keys(entities.key, entities.first, data.tokens)
-    return Silver(
+    return SilverData(
         tokens=data.tokens,
         instances=data.instances,
         weight=weights,
@@ -92,12 +92,12 @@ def _silver(context: Context, reader: Reader, weights: Floats, *, keyed: bool) -
     )
 
 
-def _among(context: Context) -> Among | None:
+def _among(context: Context) -> PairFilter | None:
     """Leaves suspected false negatives out, if that is asked for; of marked sentences every one was labelled."""
     least = context.settings.pretrain.suspicion
     if least is None or context.method.text != "documents":
         return None
-    return Unsuspected.read(context.directory, least)
+    return NotFalseNegative.read(context.directory, least)
 
 
 def _record(log: PretrainLog) -> dict[str, Any]:

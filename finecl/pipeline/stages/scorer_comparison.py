@@ -10,20 +10,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finecl.extraction.examples import Labelled
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import pair_vectors
 from finecl.metrics import dense_ranks
 from finecl.numerics.ragged import find
 from finecl.pipeline.context import Context
 from finecl.registry import Part
-from finecl.types import Evidence, Floats, Instances, Ints, Need
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints
 
 SCORERS, NEIGHBOURS = "scorers.parquet", "neighbours.parquet"
 _ASKED, _AMONG, _NEAREST = 2_000, 20_000, 5  # bound what neighbours cost, whatever the size of the corpus
 
 
 def other_scorers(
-    context: Context, instances: Instances, evidence: Evidence, there: Sequence[Need]
+    context: Context, instances: Instances, evidence: Evidence, there: Sequence[EvidenceKind]
 ) -> dict[str, Floats]:
     """The noise ``[N]`` by every other registered scorer that needs no settings and only the evidence that is there."""
     found: dict[str, Floats] = {}
@@ -37,7 +37,7 @@ def other_scorers(
     return found
 
 
-def _noise(part: Part, instances: Instances, evidence: Evidence, there: Sequence[Need]) -> Floats | None:
+def _noise(part: Part, instances: Instances, evidence: Evidence, there: Sequence[EvidenceKind]) -> Floats | None:
     scorer = part.create()
     if not set(getattr(scorer, "needs", ("dynamics",))) <= set(there):
         return None
@@ -59,7 +59,7 @@ def nearest_labels(context: Context, instances: Instances, noise: Floats) -> dic
     chosen = np.zeros(len(instances), dtype=np.bool_)
     chosen[wanted] = True
     part = instances.part(chosen, document=find(documents, instances.document))
-    data = Labelled(tokens=context.labelled("silver").tokens.part(documents), instances=part)
+    data = ExtractionDataset(tokens=context.labelled("silver").tokens.part(documents), instances=part)
     vectors = pair_vectors(context.encoder()[0], data)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     read = wanted[~np.isnan(vectors).any(axis=1)]

@@ -14,7 +14,7 @@ import click
 from finecl import registry as plugins
 
 if TYPE_CHECKING:
-    from finecl.data.formats import Source
+    from finecl.data.formats import DocumentFile
     from finecl_cli.screen import Screen
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -42,11 +42,11 @@ class Desk:
     screen: Screen
     format: str
 
-    def source(self, path: Path) -> Source:
+    def source(self, path: Path) -> DocumentFile:
         """A file of documents, read with progress."""
-        from finecl.data.formats import Source
+        from finecl.data.formats import DocumentFile
 
-        return Source.open(path, self.registry, self.format, self.screen)
+        return DocumentFile.open(path, self.registry, self.format, self.screen)
 
     def writer(self, path: Path, to: str) -> Any:
         """The format to write a file in."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from finecl.data.distant.knowledge_graph import Graph
-    from finecl.data.distant.labelling import Match
+    from finecl.data.distant.labelling import Matcher
     from finecl.types import Document
 
 _TABLE = "TSV, CSV, JSONL or Parquet"
@@ -57,7 +57,7 @@ def command(
     names: Path | None,
     types: Path | None,
     properties: Path | None,
-    match: Match,
+    match: Matcher,
     find: str | None,
     no_relation_pairs: int,
     no_relation: str,
