@@ -42,7 +42,7 @@ def ours(precision: Precision, *, packing: str = "auto", **settings: Any) -> Eng
 
     def turn(number: int) -> Turn:
         began = time.perf_counter()
-        work = run.work(number)
+        work = run.group_batches(number)
         collated = time.perf_counter() - began
         train_step(model, run, work, number)
         optimization.step(number)
@@ -65,7 +65,7 @@ def naive() -> Engine:
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
 
     def turn(number: int) -> Turn:
-        work = run.work(number)  # finding the documents is not what is compared
+        work = run.group_batches(number)  # finding the documents is not what is compared
         began = time.perf_counter()
         engine.step(work)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -39,7 +39,7 @@ class NaiveEngine:
         for number, one in enumerate(work):
             entities, mlm, masked = self._encode(one)
             totals.setdefault("mlm", []).append((mlm, masked))
-            if "pair" in one.group.views:
+            if "pair" in one.group.units:
                 totals.setdefault("relation-discrimination", []).append(
                     self._relations(one, entities, (mates or {}).get(number))
                 )
@@ -95,7 +95,7 @@ class NaiveEngine:
 
     def _relations(self, work: GroupBatch, entities: list[list[Tensor]], mates: list[int] | None) -> tuple[Tensor, int]:
         """Relation discrimination by a double loop over pairs (FineCL, section 3.3)."""
-        table = work.group.views["pair"].table
+        table = work.group.units["pair"].table
         rows = list(
             zip(table.document.tolist(), table.head.tolist(), table.tail.tolist(), table.relation.tolist(), strict=True)
         )
@@ -130,7 +130,7 @@ class NaiveEngine:
 
     def _entities(self, work: GroupBatch, entities: list[list[Tensor]]) -> tuple[Tensor, int]:
         """Entity discrimination by a double loop over queries and entities (ERICA, L_ED)."""
-        query, entity = work.group.views["query"].table, work.group.views["entity"].table
+        query, entity = work.group.units["query"].table, work.group.units["entity"].table
         places = self._places(work)
         total, terms = entities[0][0].new_zeros(()), 0
         for d, h, t, r in zip(

@@ -17,7 +17,7 @@ from finecl_benchmarks.materials import encoder_of, pretraining
 def main(steps: int, warm_up: int = 1) -> None:
     """Times the steps after the warm-up."""
     here = process_group.start()
-    with here.first():
+    with here.local_main_first():
         encoder, reader = encoder_of("bf16")
         run = pretraining(reader, batch_size=32)
     model = Parallel(PretrainingModel(encoder), here)
@@ -25,16 +25,16 @@ def main(steps: int, warm_up: int = 1) -> None:
     tokens, began = 0, time.perf_counter()
     for step in range(warm_up + steps):
         if step == warm_up:
-            here.wait()
+            here.barrier()
             tokens, began = 0, time.perf_counter()
-        work = run.work(step, here)
+        work = run.group_batches(step, here)
         train_step(model, run, work, step)
         optimization.step(step)
         tokens += sum(int(w.group.packed.lengths[w.own].sum()) for w in work)
-    (total,) = here.total([tokens])
+    (total,) = here.all_sum([tokens])
     if here.main:
         print(json.dumps({"tokens_per_second": total / (time.perf_counter() - began)}))
-    process_group.leave()
+    process_group.shutdown()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from finecl.data.split import low_resource, numbered
 from finecl.models.extractor import EXTRACTOR_CONFIG
 from finecl.pipeline.run import Run
 from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, needs
-from finecl.pipeline.stages.extractors import EXTRACTOR, PLAIN, made_from, plain_card
+from finecl.pipeline.stages.extractors import EXTRACTOR, PLAIN, made_from, plain_config
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Document
@@ -81,7 +81,7 @@ def _share_plain(run: Run, at: Workplace) -> None:
     kept, own = at.directory / "plain" / made, run.directory / EXTRACTOR / PLAIN
     with at.alone(f"plain-{made}").acquire(timeout=0):
         if not kept.exists():
-            plain_card(run.context)
+            plain_config(run.context)
             _copy(own, kept)
     if read_json(own / EXTRACTOR_CONFIG).get("fingerprint") != made:
         _copy(kept, own)

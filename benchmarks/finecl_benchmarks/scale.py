@@ -63,7 +63,7 @@ def prepare_and_draw(path: Path, batch_size: int = 768) -> dict[str, Any]:
     run = pretraining_of(data, corpus, reader, batch_size=batch_size)
     prepared = time.perf_counter()
     steps = -(-len(tokens) // batch_size)
-    drawn = sum(len(w.group.packed.ids_T) for step in range(steps) for w in run.work(step))
+    drawn = sum(len(w.group.packed.ids_T) for step in range(steps) for w in run.group_batches(step))
     return {
         "documents": len(tokens),
         "instances": len(data.instances),

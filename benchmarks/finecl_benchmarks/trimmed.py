@@ -133,7 +133,7 @@ def _kept(data: ExtractionDataset, kept: Bools) -> ExtractionDataset:
     if data.tokens.marked:  # a sentence a label
         return data.part(np.unique(all_of.document[kept]))
     dropped = np.unique(pair_key(all_of.document[~kept], all_of.head[~kept], all_of.tail[~kept]))
-    return replace(data, instances=all_of.part(kept, document=all_of.document), among=NotFalseNegative(dropped))
+    return replace(data, instances=all_of.part(kept, document=all_of.document), pair_filter=NotFalseNegative(dropped))
 
 
 def _f1(context: Context, data: ExtractionDataset) -> float:

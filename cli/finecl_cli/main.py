@@ -84,9 +84,9 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     code = run(arguments)
     if "torch.distributed" in sys.modules:
-        from finecl.distributed.process_group import leave
+        from finecl.distributed.process_group import shutdown
 
-        leave()
+        shutdown()
     sys.exit(code)
 
 

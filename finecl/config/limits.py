@@ -30,7 +30,7 @@ _LEAST: Mapping[str, float | Mapping[str, float]] = {
         "mlm_coefficient": 0,
         "no_relation_pairs": 0,
         "blanking": 0,
-        "suspicion": 0.5,
+        "false_negative_threshold": 0.5,
         "sentences_a_pair": 2,
     },
     "finetune": {**_EXTRACT, "eval_epochs": 1},
@@ -41,7 +41,7 @@ _MOST: Mapping[str, float] = {
     "model.hidden_dropout": 1,
     "pretrain.mlm_probability": 1,
     "pretrain.blanking": 1,
-    "pretrain.suspicion": 1,
+    "pretrain.false_negative_threshold": 1,
 }
 
 

@@ -112,7 +112,7 @@ class PretrainSettings(TrainSettings):
     mlm_coefficient: float | None = None  # of masked language modelling in the loss; None: the method's
     # pairs without a label that the proxy believes to have one, with at least this probability (against no-relation),
     # are no candidates; None: all are
-    suspicion: float | None = None
+    false_negative_threshold: float | None = None
     no_relation_pairs: int = 32  # candidates without a label, at most, a document (row 22)
 
 

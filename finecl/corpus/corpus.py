@@ -157,7 +157,7 @@ class Corpus:
         titles: list[str] = self._dataset.select_columns("title")["title"][:]
         return titles
 
-    def stated(self, relations: Sequence[str]) -> list[str] | None:
+    def true_relations(self, relations: Sequence[str]) -> list[str] | None:
         """What the text really says of each instance's pair ``[N]``; None where that is not known of all."""
         kept = np.flatnonzero(self._labels.relation_ids(relations, self.no_relation) >= 0)
         truth = self._labels.truth.to_pylist()
@@ -166,7 +166,7 @@ class Corpus:
 
     def truths(self, relations: Sequence[str]) -> Bools | None:
         """Whether each instance's text states its relation ``[N]``; None where that is not known of all."""
-        stated = self.stated(relations)
+        stated = self.true_relations(relations)
         if stated is None:
             return None
         claimed = np.array(relations, dtype=object)[self.instances(relations).relation]

@@ -54,7 +54,7 @@ class Parallel:
         make as many, because every pass gathers these.
         """
         if self.sharded:
-            return self.ranks.most(count)
+            return self.ranks.all_max(count)
         return max(1, count) if gradients and self.ranks.size > 1 else count
 
 

@@ -36,7 +36,7 @@ class Ranks:
         """Whether this process talks and writes."""
         return self.rank == 0
 
-    def total(self, values: Sequence[float]) -> list[float]:
+    def all_sum(self, values: Sequence[float]) -> list[float]:
         """Sums over ranks, number by number."""
         if self.size == 1:
             return list(values)
@@ -44,11 +44,11 @@ class Ranks:
         dist.all_reduce(summed)
         return summed.tolist()
 
-    def most(self, value: int) -> int:
+    def all_max(self, value: int) -> int:
         """The greatest of the ranks' numbers."""
-        return max(self.collect(value)) if self.size > 1 else value
+        return max(self.all_gather_object(value)) if self.size > 1 else value
 
-    def collect(self, thing: T) -> list[T]:
+    def all_gather_object(self, thing: T) -> list[T]:
         """What every rank has, in their order."""
         found: list[Any] = [thing]
         if self.size > 1:
@@ -56,7 +56,7 @@ class Ranks:
             dist.all_gather_object(found, thing)
         return found
 
-    def tell(self, thing: T) -> T:
+    def broadcast(self, thing: T) -> T:
         """What rank 0 has."""
         box = [thing]
         if self.size > 1:
@@ -86,19 +86,19 @@ class Ranks:
         shared = torch.from_numpy(array.view(np.uint8) if array.dtype == np.bool_ else array)
         dist.all_reduce(shared, op=operation)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until every rank is here."""
         if self.size > 1:
             dist.barrier()
 
     @contextlib.contextmanager
-    def first(self) -> Iterator[None]:
+    def local_main_first(self) -> Iterator[None]:
         """The first process of each machine goes ahead (it fills the caches), then the others follow."""
         if self.local != 0:
-            self.wait()
+            self.barrier()
         yield
         if self.local == 0:
-            self.wait()
+            self.barrier()
 
 
 def current() -> Ranks:
@@ -118,7 +118,7 @@ def start() -> Ranks:
     return current()
 
 
-def leave() -> None:
+def shutdown() -> None:
     """Takes leave of the other processes."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()

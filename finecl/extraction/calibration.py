@@ -31,13 +31,13 @@ class Calibration:
     temperature: float = 1.0
 
     @classmethod
-    def of(cls, card: Mapping[str, Any], *, marked: bool) -> Calibration:
-        """What an extractor's card says; where it says nothing, the extractor's own scores."""
-        found = card.get("calibration") or {"kind": "competing" if marked else "probability"}
+    def of(cls, config: Mapping[str, Any], *, marked: bool) -> Calibration:
+        """What an extractor's config says; where it says nothing, the extractor's own scores."""
+        found = config.get("calibration") or {"kind": "competing" if marked else "probability"}
         return cls(**{name: found[name] for name in ("kind", "temperature") if name in found})
 
     def to_dict(self) -> dict[str, Any]:
-        """For an extractor's card."""
+        """For an extractor's config."""
         return asdict(self)
 
     def probabilities(self, scores_PR: Floats) -> Floats:

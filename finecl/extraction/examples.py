@@ -17,11 +17,11 @@ from finecl.types import Batch, Instances, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionDataset:
-    """A corpus as an extractor meets it. ``among`` says which pairs may be drawn as no-relation pairs in training."""
+    """A tokenized corpus and its labels. ``pair_filter`` selects the pairs that training may use as no-relation pairs."""
 
     tokens: TokenizedCorpus
     instances: Instances
-    among: PairFilter | None = None
+    pair_filter: PairFilter | None = None
 
     @property
     def relations(self) -> int:
@@ -30,12 +30,14 @@ class ExtractionDataset:
 
     def part(self, documents: Ints) -> ExtractionDataset:
         """Some of the documents (numbers in rising order), numbered anew from 0, with their labels."""
-        at, whole = find(documents, self.instances.document), self.among
-        among: PairFilter | None = None
+        at, whole = find(documents, self.instances.document), self.pair_filter
+        pair_filter: PairFilter | None = None
         if whole is not None:
-            among = lambda document, head, tail: whole(documents[document], head, tail)  # noqa: E731
+            pair_filter = lambda document, head, tail: whole(documents[document], head, tail)  # noqa: E731
         return ExtractionDataset(
-            tokens=self.tokens.part(documents), instances=self.instances.part(at >= 0, document=at), among=among
+            tokens=self.tokens.part(documents),
+            instances=self.instances.part(at >= 0, document=at),
+            pair_filter=pair_filter,
         )
 
 
@@ -59,9 +61,16 @@ def extraction_batch(
     """The pairs of some documents: the labelled ones, and all (None) or a draw of the others."""
     packed = pack(data.tokens.rows(documents))
     marked = data.tokens.marked
-    among = data.among if negatives else None
+    pair_filter = data.pair_filter if negatives else None
     asked = select_pairs(
-        packed, data.instances, documents, marked=marked, among=among, negatives=negatives, seed=seed, epoch=epoch
+        packed,
+        data.instances,
+        documents,
+        marked=marked,
+        pair_filter=pair_filter,
+        negatives=negatives,
+        seed=seed,
+        epoch=epoch,
     )
     batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=extractor.encoder.first_position)
     labels = torch.zeros(len(asked), data.relations)

@@ -60,7 +60,7 @@ class _Best:
     by_epoch: dict[int, float] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def look(self, epoch: int, dev: ExtractionDataset, max_tokens: int | None) -> None:
+    def end_epoch(self, epoch: int, dev: ExtractionDataset, max_tokens: int | None) -> None:
         """Measures dev after an epoch, and keeps the weights if it is the best."""
         scored = score_pairs(self.extractor, dev, max_tokens=max_tokens)
         chosen = _chosen(scored, dev)
@@ -69,13 +69,13 @@ class _Best:
             self.f1, self.epoch, self.threshold = chosen.f1, epoch, chosen.threshold
             self.weights = tensors_of(self.extractor)
 
-    def keep(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def state_dict(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """For a checkpoint."""
         record = {"f1": self.f1, "epoch": self.epoch, "threshold": self.threshold, "by_epoch": self.by_epoch}
         return {name: tensor.numpy() for name, tensor in self.weights.items()}, record
 
-    def found(self, saved: Saved) -> None:
-        """From a checkpoint: what ``keep`` gave."""
+    def load_state_dict(self, saved: Saved) -> None:
+        """From a checkpoint: the return value of ``state_dict``."""
         for key, value in saved.record.items():
             setattr(self, key, {int(k): v for k, v in value.items()} if key == "by_epoch" else value)
         self.weights = {name: torch.from_numpy(array) for name, array in saved.arrays.items()}
@@ -92,7 +92,7 @@ def finetune(
     listener: Listener | None = None,
     checkpoints: CheckpointManager | None = None,
     difficulty: Floats | None = None,
-    draws: str = "",
+    random_stage: str = "",
 ) -> Finetuned:
     """Trains an extractor in place and leaves it as it was in its best epoch on dev (plain F1, as in the release).
 
@@ -113,14 +113,14 @@ def finetune(
         seed=seed,
         listener=listener or Listener(),
         checkpoints=checkpoints or CheckpointManager(),
-        keep=best.keep,
-        found=best.found,
+        state_dict=best.state_dict,
+        load_state_dict=best.load_state_dict,
         difficulty=difficulty,
-        draws=draws,
+        random_stage=random_stage,
     )
     for epoch in training.epochs():
         if epoch + 1 == settings.num_train_epochs or (epoch + 1) % settings.eval_epochs == 0:
-            best.look(epoch + 1, dev, settings.max_tokens)
+            best.end_epoch(epoch + 1, dev, settings.max_tokens)
     put_tensors(best.weights, extractor)
     return _finished(best, dev, settings)
 

@@ -30,10 +30,10 @@ Observe = Callable[[int, CandidatePairs, Tensor, Tensor], None]
 class Training:
     """The training of an extractor: what it learns, by which settings, and what it needs to be resumed.
 
-    ``difficulty`` of each document [D] puts the easiest first in every epoch. Trainings of the same ``draws`` (the
+    ``difficulty`` of each document [D] puts the easiest first in every epoch. Trainings of the same ``random_stage`` (the
     stage, if nothing is given) have the same order and dropout, so that they can be compared.
-    ``observe`` is shown the training passes of this rank. ``keep`` gives what else a checkpoint must hold, as
-    arrays and a record; ``found`` is what the last one held.
+    ``observe`` is shown the training passes of this rank. ``state_dict`` returns the other state of a checkpoint, as
+    arrays and a record; ``load_state_dict`` restores it.
     """
 
     extractor: Any
@@ -44,10 +44,10 @@ class Training:
     listener: Listener
     observe: Observe | None = None
     checkpoints: CheckpointManager = field(default_factory=CheckpointManager)
-    keep: Callable[[], tuple[Arrays, Mapping[str, Any]]] = lambda: ({}, {})
-    found: Callable[[Saved], None] = lambda saved: None
+    state_dict: Callable[[], tuple[Arrays, Mapping[str, Any]]] = lambda: ({}, {})
+    load_state_dict: Callable[[Saved], None] = lambda saved: None
     difficulty: Floats | None = None
-    draws: str = ""
+    random_stage: str = ""
 
     def epochs(self) -> Iterator[int]:
         """Trains, and pauses after each epoch: yields its number, from 0.
@@ -59,7 +59,7 @@ class Training:
             StoppedError: a signal came; a checkpoint was written.
         """
         settings, documents = self.settings, np.arange(len(self.data.tokens))
-        named = f"{self.draws or self.stage} order"
+        named = f"{self.random_stage or self.stage} order"
         steps = -(-len(documents) // settings.batch_size)
         model = Parallel(self.extractor, current(), settings.sharding)
         optimization = Optimization(
@@ -67,7 +67,7 @@ class Training:
         )
         lengths = self.data.tokens.lengths if settings.train_sampling_strategy == "group_by_length" else None
         saved = self.checkpoints.restore(self.extractor, optimization)
-        self.found(saved)
+        self.load_state_dict(saved)
         with self.checkpoints.listening():
             self.listener.begin(self.stage, steps * settings.num_train_epochs, "steps")
             if saved.step:
@@ -78,7 +78,7 @@ class Training:
                 if self.difficulty is not None:
                     order = easiest_first(order, self.difficulty)
                 for step in range(max(saved.step, epoch * steps), (epoch + 1) * steps):
-                    self.checkpoints.before(step, self.extractor, optimization, self.keep)
+                    self.checkpoints.before(step, self.extractor, optimization, self.state_dict)
                     at = (step - epoch * steps) * settings.batch_size
                     loss = self._step(model, np.sort(order[at : at + settings.batch_size]), epoch, step)
                     optimization.step(step)
@@ -91,7 +91,7 @@ class Training:
         ranks = model.ranks
         mine = documents[balance(self.data.tokens.lengths[documents], ranks.size)[ranks.rank]]
         questions = [q for q in self._questions(mine, epoch) if len(q.asked)]
-        (pairs,) = ranks.total([sum(len(q.asked) for q in questions)])
+        (pairs,) = ranks.all_sum([sum(len(q.asked) for q in questions)])
         idle = model.passes(len(questions)) - len(questions)
         todo = [*(self._question(documents[:1], epoch) for _ in range(idle)), *questions]
         losses: list[Tensor] = []
@@ -101,13 +101,13 @@ class Training:
         local = torch.stack(losses).tolist() if losses else []
         uids = [self.data.instances.uid[q.asked.instance_I] for q in todo]
         check_finite(self.stage, list(zip(local, uids, strict=True)), ranks)
-        return ranks.total([sum(local)])[0]
+        return ranks.all_sum([sum(local)])[0]
 
     def _pass(
         self, model: Parallel, q: ExtractionBatch, scale: float | None, epoch: int, step: int, *, last: bool
     ) -> Tensor:
         """Adds the gradients of a pass; without a scale it only takes part. Returns its share of the mean loss."""
-        seed_pass(self.seed, self.draws or self.stage, step, int(q.documents[0]))
+        seed_pass(self.seed, self.random_stage or self.stage, step, int(q.documents[0]))
         logits_PR: Tensor = model(q.batch, last=last)
         if scale is None:
             loss = logits_PR.sum() * 0.0

@@ -59,7 +59,7 @@ def predict_logits(
     by_length = mine[np.argsort(data.tokens.lengths[mine], kind="stable")]
     most = extractor.encoder.precision.pass_tokens(max_tokens)
     todo = [np.sort(by_length[run]) for run in pack_to_budget(data.tokens.lengths[by_length], most)]
-    for number in range(ranks.most(len(todo))):  # ranks that share the weights all make as many passes
+    for number in range(ranks.all_max(len(todo))):  # ranks that share the weights all make as many passes
         some = todo[number] if number < len(todo) else documents[:1]
         q = extraction_batch(extractor, data, some, negatives=None if every_pair else 0.0, seed=0, epoch=0)
         if len(q.asked):
@@ -132,7 +132,7 @@ def score_pairs(extractor: Any, data: ExtractionDataset, *, max_tokens: int | No
     for documents, asked, logits, _ in predict_logits(extractor, data, every, max_tokens=max_tokens, every_pair=True):
         scores = extractor.scores(logits.float()).cpu().numpy()
         parts.append((documents[asked.document_P], asked.head_P, asked.tail_P, scores))
-    parts = [part for some in current().collect(parts) for part in some]
+    parts = [part for some in current().all_gather_object(parts) for part in some]
     if not parts:
         raise TrainingError("no document has two entities within the encoder's reach: raise model.max_length")
     document, head, tail, scores = (np.concatenate(column) for column in zip(*parts, strict=True))

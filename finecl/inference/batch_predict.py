@@ -133,8 +133,8 @@ class Predicting:
 
     @property
     def _made_from(self) -> str:
-        card = self.extractor.card
-        return fingerprint(self.made_from, card, self.pairs, self.threshold, self.type_constraints, PIECE)
+        config = self.extractor.config
+        return fingerprint(self.made_from, config, self.pairs, self.threshold, self.type_constraints, PIECE)
 
     @property
     def _partial(self) -> Path:

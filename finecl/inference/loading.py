@@ -64,7 +64,7 @@ def _download(name: str, revision: str | None) -> Path:
 class Loaded:
     """What an extractor's directory holds; ``marked`` says whether it reads marked sentences."""
 
-    card: Mapping[str, Any]
+    config: Mapping[str, Any]
     reader: DocumentTokenizer
     backend: Backend
     marked: bool
@@ -81,27 +81,27 @@ def load(
     """
     if max_tokens is not None and max_tokens < 1:
         raise SettingsError(f"max_tokens: expected at least 1, got {max_tokens}")
-    registry, card = plugins.load(), read_extractor_config(directory)
-    marked = is_marked(registry, card)
+    registry, config = plugins.load(), read_extractor_config(directory)
+    marked = is_marked(registry, config)
     if backend == "onnx":
         from finecl.inference.onnx.backend import OnnxBackend, read_reader
 
-        made = OnnxBackend(directory, card, file, max_tokens)
-        return Loaded(card=card, reader=read_reader(directory / ENCODER, card), backend=made, marked=marked)
+        made = OnnxBackend(directory, config, file, max_tokens)
+        return Loaded(config=config, reader=read_reader(directory / ENCODER, config), backend=made, marked=marked)
     if backend != "torch":
         raise SettingsError(f"backend: expected torch or onnx, got '{backend}'")
-    settings = model_settings(card, device=device, precision=precision)
+    settings = model_settings(config, device=device, precision=precision)
     with torch.random.fork_rng(devices=[]):  # loading seeds; the caller's draws are to stay as they were
         saved = load_extractor(directory, registry, settings)
-    return Loaded(card=card, reader=saved.reader, backend=TorchBackend(saved.extractor, max_tokens), marked=marked)
+    return Loaded(config=config, reader=saved.reader, backend=TorchBackend(saved.extractor, max_tokens), marked=marked)
 
 
-def model_settings(card: Mapping[str, Any], **settings: Any) -> ModelSettings:
+def model_settings(config: Mapping[str, Any], **settings: Any) -> ModelSettings:
     """The settings by which an extractor's encoder is loaded; ``name`` is filled in from its directory."""
-    return ModelSettings(name=EXTRACTOR_CONFIG, max_length=int(card.get("max_length", 512)), **settings)
+    return ModelSettings(name=EXTRACTOR_CONFIG, max_length=int(config.get("max_length", 512)), **settings)
 
 
-def is_marked(registry: Registry, card: Mapping[str, Any]) -> bool:
+def is_marked(registry: Registry, config: Mapping[str, Any]) -> bool:
     """Whether an extractor reads marked sentences."""
-    factory = registry.part("extractor", card["extractor"]).factory
+    factory = registry.part("extractor", config["extractor"]).factory
     return bool(getattr(factory, "text", "documents") == "marked-sentences")

@@ -40,7 +40,7 @@ class RelationExtractor:
     """
 
     directory: Path
-    card: Mapping[str, Any]
+    config: Mapping[str, Any]
     reader: DocumentTokenizer
     backend: Backend
     marked: bool
@@ -83,14 +83,14 @@ class RelationExtractor:
         )
         found_by = finder(ner) if isinstance(ner, str) else ner
         return cls(
-            directory=directory, card=loaded.card, reader=loaded.reader, backend=loaded.backend, marked=loaded.marked,
-            found_by=found_by,
+            directory=directory, config=loaded.config, reader=loaded.reader, backend=loaded.backend,
+            marked=loaded.marked, found_by=found_by,
         )  # fmt: skip
 
     @property
     def relations(self) -> list[str]:
         """The relations that it knows."""
-        return list(self.card["relations"])
+        return list(self.config["relations"])
 
     def __call__(
         self,
@@ -151,7 +151,7 @@ class RelationExtractor:
         return with_entities(documents, self.found_by)
 
     def save_pretrained(self, directory: str | Path, *, license: str | None = None) -> Path:
-        """Writes the extractor into a directory, whole or not at all, with a model card; ``license`` is that of the
+        """Writes the extractor into a directory, whole or not at all, with a model config; ``license`` is that of the
         weights, by its name on the hub. Returns the directory.
         """
         from finecl.inference.hub import save
@@ -171,23 +171,23 @@ class RelationExtractor:
     def _choice(self, threshold: float | None) -> DecisionRule:
         if threshold is not None and not 0 <= threshold <= 1:
             raise SettingsError(f"threshold: expected a probability from 0 to 1, got {threshold}")
-        calibration = Calibration.of(self.card, marked=self.marked)
+        calibration = Calibration.of(self.config, marked=self.marked)
         return DecisionRule(
-            threshold_R=thresholds_of(self.card), calibration=calibration, marked=self.marked, probability=threshold
+            threshold_R=thresholds_of(self.config), calibration=calibration, marked=self.marked, probability=threshold
         )
 
     def _constraints(self, asked: bool | Mapping[str, TypeTriples]) -> TypeConstraints | None:
         if isinstance(asked, Mapping):
-            return TypeConstraints.of_mapping(asked, self.card["relations"])
+            return TypeConstraints.of_mapping(asked, self.config["relations"])
         if not asked:
             return None
-        triples = self.card.get("type_triples")
+        triples = self.config.get("type_triples")
         if not triples:
             raise SettingsError(
                 "type_constraints: expected an extractor fine-tuned on typed entities, got one without; "
                 "give a mapping {relation: [(head type, tail type), ...]}"
             )
-        return TypeConstraints.of(triples, self.card["relations"])
+        return TypeConstraints.of(triples, self.config["relations"])
 
     def _triples(
         self,
@@ -209,7 +209,9 @@ class RelationExtractor:
             pair, relation, probability = choice.chosen(scores_PR, allowed)
             columns = {"document": document[pair], "head": head[pair], "tail": tail[pair], "relation": relation}
             parts.append(PredictedColumns(**columns, score=scores_PR[pair, relation], probability=probability))
-        yield from PredictedColumns.join(parts).ordered(documents, self.card["relations"], self.card.get("names", {}))
+        yield from PredictedColumns.join(parts).ordered(
+            documents, self.config["relations"], self.config.get("names", {})
+        )
 
 
 def _asked(documents: Sequence[Document], pairs: str | Iterator[Any]) -> list[Ints]:

@@ -24,7 +24,7 @@ from finecl.types import AttentionBias
 Packing = Literal["loop", "varlen", "padded"]
 IMPLEMENTATIONS: dict[Packing, str] = {"loop": "finecl_packed", "varlen": "finecl_varlen", "padded": "sdpa"}
 """What transformers calls them."""
-BIASED = "finecl_steered"
+BIASED = "finecl_biased"
 
 
 def choose_packing(asked: str, device: str, *, bf16: bool, dropout: float) -> Packing:
@@ -86,24 +86,24 @@ def biased_attention(
     attention_mask: Tensor | None,
     *,
     lengths: tuple[int, ...],
-    steer: AttentionBias,
+    bias: AttentionBias,
     layers: Mapping[int, int],
     scaling: float,
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """The same with ``steer`` looking at each document's queries and keys, and adding to their products if it likes.
+    """The same with ``bias`` looking at each document's queries and keys, and adding to their products if it likes.
 
     ``layers`` gives the number of each layer's module by its ``id``.
 
-    *Shape:* as ``packed_attention``; ``steer`` is given the layer, the document, its queries and keys
+    *Shape:* as ``packed_attention``; ``bias`` is given the layer, the document, its queries and keys
     [heads, L, head width], and gives [heads, L, L] to be added before the scaling, or None.
     """
     _refuse_padding(query, attention_mask, sum(lengths))
     out = []
     documents = zip(*(torch.split(x[0], list(lengths), dim=1) for x in (query, key, value)), strict=True)
     for number, (q, k, v) in enumerate(documents):
-        added = steer(layers[id(module)], number, q, k)
+        added = bias(layers[id(module)], number, q, k)
         if added is None:
             out.append(_fused(q, k, v, scaling, dropout, None))
             continue

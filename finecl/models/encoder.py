@@ -95,8 +95,8 @@ class Encoder(nn.Module):
         ids = F.pad(ids, (0, more), value=int(self.config.pad_token_id))
         return ids, F.pad(positions, (0, more), value=self.first_position), (*lengths, more)
 
-    def steered(self, batch: Batch, steer: AttentionBias) -> Tensor:
-        """States ``[T, H]`` while ``steer`` sees the queries and keys of each document in each layer, and may add to
+    def with_attention_bias(self, batch: Batch, bias: AttentionBias) -> Tensor:
+        """States ``[T, H]`` while ``bias`` sees the queries and keys of each document in each layer, and may add to
         their products; see ``finecl.models.attention.steered_attention``.
 
         Raises:
@@ -108,7 +108,7 @@ class Encoder(nn.Module):
             raise ModelError("this extractor steers attention: leave out model.gradient_checkpointing")
         base: Any = self.model.base_model
         layers = {id(layer.attention.self): number for number, layer in enumerate(base.encoder.layer)}
-        told = {"lengths": batch.lengths, "steer": steer, "layers": layers}
+        told = {"lengths": batch.lengths, "bias": bias, "layers": layers}
         usual = self.config._attn_implementation
         self.config._attn_implementation = BIASED
         try:

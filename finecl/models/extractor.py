@@ -24,19 +24,19 @@ HEAD, EXTRACTOR_CONFIG, ENCODER = "head.safetensors", "extractor.json", "encoder
 
 @dataclass(frozen=True, kw_only=True)
 class SavedExtractor:
-    """An extractor read from disk. ``card`` holds its relations, threshold and settings."""
+    """An extractor read from disk. ``config`` holds its relations, threshold and settings."""
 
     extractor: Any
     reader: DocumentTokenizer
-    card: Mapping[str, Any]
+    config: Mapping[str, Any]
 
 
 def save_extractor(
-    extractor: Any, reader: DocumentTokenizer, card: Mapping[str, Any], directory: Path, *, write: bool = True
+    extractor: Any, reader: DocumentTokenizer, config: Mapping[str, Any], directory: Path, *, write: bool = True
 ) -> None:
     """Writes ``encoder/``, ``head.safetensors`` and ``extractor.json``, whole or not at all.
 
-    ``card`` needs at least ``extractor`` (its name), ``settings``, ``relations`` and ``threshold``. Every rank takes
+    ``config`` needs at least ``extractor`` (its name), ``settings``, ``relations`` and ``threshold``. Every rank takes
     part; one of them is to ``write``.
     """
     head = {name: tensor for name, tensor in tensors_of(extractor).items() if not name.startswith("encoder.")}
@@ -46,7 +46,7 @@ def save_extractor(
     with replacing_directory(directory) as unfinished:
         save_encoder(extractor.encoder, reader, unfinished / ENCODER)
         save_file(head, unfinished / HEAD)
-        write_json(unfinished / EXTRACTOR_CONFIG, card)
+        write_json(unfinished / EXTRACTOR_CONFIG, config)
 
 
 def load_extractor(directory: Path, registry: Registry, model: ModelSettings) -> SavedExtractor:
@@ -55,16 +55,18 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
     Raises:
         ModelError: a part is missing or does not fit.
     """
-    card = read_extractor_config(directory)
+    config = read_extractor_config(directory)
     encoder, reader, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
-    initial = getattr(registry.part("extractor", card["extractor"]).factory, "initial", ())
-    settings = {name: value for name, value in card["settings"].items() if name not in initial}
-    extractor = build_extractor(registry, card["extractor"], settings, encoder, len(card["relations"]) + 1)
+    initial = getattr(registry.part("extractor", config["extractor"]).factory, "initial", ())
+    settings = {name: value for name, value in config["settings"].items() if name not in initial}
+    extractor = build_extractor(registry, config["extractor"], settings, encoder, len(config["relations"]) + 1)
     missing, unexpected = extractor.load_state_dict(load_file(directory / HEAD), strict=False)
     strange = [name for name in missing if not name.startswith("encoder.")] + list(unexpected)
     if strange:
-        raise ModelError(f"{directory / HEAD}: does not fit the extractor '{card['extractor']}': {', '.join(strange)}")
-    return SavedExtractor(extractor=extractor, reader=reader, card=card)
+        raise ModelError(
+            f"{directory / HEAD}: does not fit the extractor '{config['extractor']}': {', '.join(strange)}"
+        )
+    return SavedExtractor(extractor=extractor, reader=reader, config=config)
 
 
 def read_extractor_config(directory: Path) -> dict[str, Any]:
@@ -73,19 +75,19 @@ def read_extractor_config(directory: Path) -> dict[str, Any]:
     Raises:
         ModelError: there is none.
     """
-    card = read_json(directory / EXTRACTOR_CONFIG)
-    if not card:
+    config = read_json(directory / EXTRACTOR_CONFIG)
+    if not config:
         raise ModelError(
             f"{directory}: expected an extractor, found no {EXTRACTOR_CONFIG}; run `finecl finetune` first"
         )
-    return card
+    return config
 
 
-def thresholds_of(card: Mapping[str, Any]) -> Floats:
+def thresholds_of(config: Mapping[str, Any]) -> Floats:
     """The score from which on each relation is predicted ``[relations]``; +inf where dev chose none."""
-    everywhere = card["threshold"]
-    own = card.get("thresholds") or {}
-    found = [own.get(relation, everywhere) for relation in card["relations"]]
+    everywhere = config["threshold"]
+    own = config.get("thresholds") or {}
+    found = [own.get(relation, everywhere) for relation in config["relations"]]
     return np.array([np.inf if value is None else value for value in found], dtype=np.float32)
 
 

@@ -87,7 +87,7 @@ class Context:
     @cached_property
     def corpora(self) -> Corpora:
         """The four splits."""
-        with self.ranks.first():
+        with self.ranks.local_main_first():
             return load_corpora(self.settings.data, self.registry, self.settings.seed)
 
     @cached_property
@@ -98,7 +98,7 @@ class Context:
     def encoder(self, name: str | None = None) -> tuple[Encoder, DocumentTokenizer]:
         """The encoder of the settings, or the one in the directory ``name``, as it was saved."""
         settings = replace(self.settings.model, name=name) if name else self.settings.model
-        with self.ranks.first():
+        with self.ranks.local_main_first():
             encoder, reader, notes = load_encoder(settings, seed=self.settings.seed, markers=self._marks)
         for note in set(notes) - self._told:
             self.listener.note(note)
@@ -126,10 +126,10 @@ class Context:
     ) -> ExtractionDataset:
         """A split as an encoder meets it: as documents or as marked sentences, its mentions by name or hidden."""
         if (split, text, mentions) not in self._labelled:
-            reader = self.reader if mentions == "text" else self.reader.hiding(mentions)
+            reader = self.reader if mentions == "text" else self.reader.with_masking(mentions)
             corpus: Corpus = getattr(self.corpora, split)
             every = corpus.instances(self.corpora.relations)
-            with self.ranks.first():
+            with self.ranks.local_main_first():
                 if text == "documents":
                     made = ExtractionDataset(
                         tokens=TokenizedCorpus.of(corpus, reader, cache_directory()), instances=every

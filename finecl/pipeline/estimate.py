@@ -106,11 +106,11 @@ class _Rates:
 
     def _pretraining(self, encoder: Encoder, run: PretrainingTask) -> tuple[int, float]:
         """Tokens of a step, and tokens a second of its first groups."""
-        drawn = run.drawn(0)
+        drawn = run.group_specs(0)
         tokens = sum(int(run.silver.tokens.lengths[d.documents].sum()) for d in drawn)
         model = Parallel(PretrainingModel(encoder.train()), Ranks())
         optimization = Optimization(model.module, run.settings, 10)
-        work = run.work(0)[:1]
+        work = run.group_batches(0)[:1]
 
         def once(number: int) -> int:
             train_step(model, run, work, number)

@@ -70,7 +70,7 @@ class Run:
         """Steps, tokens, time and memory of what ``finish`` would do; nothing is written into the run directory."""
         from finecl.pipeline.estimate import plan_run
 
-        with self.context.ranks.first():
+        with self.context.ranks.local_main_first():
             check_parts(self.context)
         return plan_run(self.context)
 
@@ -82,7 +82,7 @@ class Run:
         Raises:
             SettingsError: with ``only``, an earlier stage is not finished.
         """
-        with self.context.ranks.first():
+        with self.context.ranks.local_main_first():
             check_parts(self.context)
         self._track()
         self._describe()
@@ -91,7 +91,7 @@ class Run:
         report_only = only and last == "report"
         for stage in STAGES[-1:] if report_only else STAGES[: STAGES.index(last) + 1]:
             made_from, work = self._stage(stage)
-            if self.context.ranks.tell(self._finished(stage, made_from)) and not report_only:
+            if self.context.ranks.broadcast(self._finished(stage, made_from)) and not report_only:
                 self.context.listener.note(f"{stage}: finished before, with the same settings, data and plugins")
             elif only and stage != last:
                 raise SettingsError(f"{self.directory}: '{stage}' is not finished; run `finecl {stage}` on it first")
@@ -141,7 +141,7 @@ class Run:
             raise ModelError(f"{stage}: a safetensors file could not be read or written: {error}") from error
         if self.context.ranks.main:
             self._write(stage, made_from, numbers, time.perf_counter() - began)
-        self.context.ranks.wait()
+        self.context.ranks.barrier()
 
     def _write(self, stage: str, made_from: str, numbers: Mapping[str, Any], seconds: float) -> None:
         if numbers:
@@ -182,7 +182,7 @@ class Run:
         }
         if context.ranks.main:
             write_json(self.directory / RUN, described)
-        context.ranks.wait()
+        context.ranks.barrier()
 
     def _check_settings(self) -> None:
         """Results of other settings are not overwritten; where no stage is finished there are none."""

@@ -30,7 +30,7 @@ class Group:
 
     documents: Ints
     packed: Packed
-    views: Mapping[Unit, UnitRows]
+    units: Mapping[Unit, UnitRows]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class SilverData:
     ``relation_tokens`` are the sub-words of each relation's name; ``askable`` says of which instances [N] head and
     tail are within the encoder's reach and the weight is not 0. ``entity_key`` and ``first_entity`` are what
     ``entity_keys`` gives, where an objective asks for it. ``blanking`` is the share of mentions of
-    marked sentences that become a blank. ``among`` says which pairs without a label may be candidates.
+    marked sentences that become a blank. ``pair_filter`` says which pairs without a label may be candidates.
     """
 
     tokens: TokenizedCorpus
@@ -52,7 +52,7 @@ class SilverData:
     entity_key: Ints | None = None
     first_entity: Ints | None = None
     blanking: float = 0.0
-    among: PairFilter | None = None
+    pair_filter: PairFilter | None = None
 
     def key(self, document: Ints, entity: Ints) -> Ints:
         """The keys of these entities of the corpus; 0 where nothing has asked for any."""
@@ -75,7 +75,7 @@ def plain_group(
         silver.instances,
         documents,
         marked=marked,
-        among=silver.among,
+        pair_filter=silver.pair_filter,
         at_most=no_relation_pairs,
         seed=seed,
         epoch=step,
@@ -96,7 +96,7 @@ def plain_group(
         tail_key=silver.key(documents[asked.document_P[pair]], asked.tail_P[pair]),
     )
     entity_rows = (asked.head_row_P[pair], asked.tail_row_P[pair])
-    return Group(documents=documents, packed=packed, views={"pair": UnitRows(table=table, entity_rows=entity_rows)})
+    return Group(documents=documents, packed=packed, units={"pair": UnitRows(table=table, entity_rows=entity_rows)})
 
 
 def queried_group(silver: SilverData, documents: Ints, reader: DocumentTokenizer, *, seed: int, step: int) -> Group:
@@ -117,7 +117,7 @@ def queried_group(silver: SilverData, documents: Ints, reader: DocumentTokenizer
     return Group(
         documents=documents,
         packed=packed,
-        views={
+        units={
             "query": UnitRows(table=query, entity_rows=(anchor_row[there],)),
             "entity": UnitRows(table=_entity_table(silver, packed, drawn), entity_rows=(np.arange(len(packed.key_V)),)),
         },

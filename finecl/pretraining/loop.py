@@ -62,7 +62,7 @@ def pretrain(
         for step in range(saved.step, run.settings.max_steps):
             checkpoints.before(step, model.module, optimization, lambda: ({}, asdict(log)))
             began = time.perf_counter()
-            work = run.work(step, model.ranks)
+            work = run.group_batches(step, model.ranks)
             log.collate_seconds += time.perf_counter() - began
             losses = train_step(model, run, work, step)
             optimization.step(step)
@@ -83,7 +83,7 @@ def train_step(model: Parallel, run: PretrainingTask, work: Sequence[GroupBatch]
     """
     names, ranks = (MLM, *run.objectives), model.ranks
     local = count_terms(work, ranks)
-    counts = dict(zip(names, ranks.total([local.get(name, 0) for name in names]), strict=True))
+    counts = dict(zip(names, ranks.all_sum([local.get(name, 0) for name in names]), strict=True))
     scale = {name: run.coefficients[name] / max(1.0, count) for name, count in counts.items()}
     made = GradientCacheStep(
         model=model,
@@ -93,7 +93,7 @@ def train_step(model: Parallel, run: PretrainingTask, work: Sequence[GroupBatch]
         max_tokens=model.module.encoder.precision.pass_tokens(run.settings.max_tokens),
         parts={},
     )
-    passes = _made_up(made.micro_batches(work), work or run.work(step), model)
+    passes = _made_up(made.micro_batches(work), work or run.group_batches(step), model)
     losses = []
     for number, one in enumerate(passes):
         losses.append(_train_pass(made, one, last=number + 1 == len(passes)))
@@ -123,13 +123,13 @@ def _means(
     made: GradientCacheStep, names: Sequence[str], counts: Mapping[str, float], ranks: Ranks
 ) -> dict[str, float]:
     local = [float(torch.stack(made.parts[name]).sum()) if name in made.parts else 0.0 for name in names]
-    return {name: mean for name, mean in zip(names, ranks.total(local), strict=True) if counts[name]}
+    return {name: mean for name, mean in zip(names, ranks.all_sum(local), strict=True) if counts[name]}
 
 
 def _note(
     log: PretrainLog, run: PretrainingTask, work: Sequence[GroupBatch], losses: Mapping[str, float], ranks: Ranks
 ) -> None:
-    (tokens,) = ranks.total([sum(int(w.group.packed.lengths[w.own].sum()) for w in work)])
+    (tokens,) = ranks.all_sum([sum(int(w.group.packed.lengths[w.own].sum()) for w in work)])
     log.tokens += int(tokens)
     for name in (*run.objectives, MLM):
         log.losses.setdefault(name, []).append(losses.get(name))

@@ -75,7 +75,7 @@ class GroupBatch:
     @property
     def uids(self) -> Uids:
         """The instances of the group."""
-        found = [rows.table.uid for rows in self.group.views.values()]
+        found = [rows.table.uid for rows in self.group.units.values()]
         uids: Uids = np.concatenate(found) if found else np.zeros(0, dtype=np.uint64)
         return uids[uids > 0]
 
@@ -133,7 +133,7 @@ class PretrainingTask:
             raise NothingToDrawError(f"pretrain: nothing to draw as {purpose}: {lacking}; give more silver text")
         return sampler
 
-    def drawn(self, step: int) -> list[GroupSpec]:
+    def group_specs(self, step: int) -> list[GroupSpec]:
         """The contrast groups of a step."""
         found = []
         for purpose, sampler in self._samplers.items():
@@ -151,13 +151,13 @@ class PretrainingTask:
         size = group if isinstance(group, int) else max(1, documents)
         return max(2, size // 2 * 2) if paired else size
 
-    def work(self, step: int, ranks: Ranks | None = None) -> list[GroupBatch]:
+    def group_batches(self, step: int, ranks: Ranks | None = None) -> list[GroupBatch]:
         """What this rank does in a step.
 
         Whole groups are dealt out; where that would leave ranks idle, every group is shared by all of them.
         """
         ranks = ranks or Ranks()
-        drawn = self.drawn(step)
+        drawn = self.group_specs(step)
         lengths = [self.silver.tokens.lengths[d.documents] for d in drawn]
         if ranks.size > 1 and len(drawn) < 2 * ranks.size:
             own = [split_contiguous(length, ranks.size)[ranks.rank] for length in lengths]
@@ -184,7 +184,7 @@ class PretrainingTask:
 
     def _term(self, name: str, group: Group, step: int, number: int) -> ObjectiveTerm:
         objective = self.objectives[name]
-        anchors, candidates = group.views[objective.anchors], group.views[objective.candidates]
+        anchors, candidates = group.units[objective.anchors], group.units[objective.candidates]
         pairs = objective.pairs(anchors.table, candidates.table, keyed_generator(self.seed, name, step, number))
         return ObjectiveTerm(name=name, objective=objective, anchors=anchors, candidates=candidates, pairs=pairs)
 

@@ -17,7 +17,7 @@ from finecl.extraction.prediction import predict_logits
 from finecl.numerics.ragged import find, pair_key
 from finecl.types import Bools, Floats, Ints
 
-FALSE_NEGATIVES = "suspects.parquet"
+FALSE_NEGATIVES = "false_negatives.parquet"
 _LEAST = 0.5  # below it no-relation is the likelier
 
 
@@ -45,7 +45,7 @@ class FalseNegatives:
         return dict(vars(self))
 
     def write(self, directory: Path, relations: Sequence[str], titles: Sequence[str]) -> None:
-        """Writes ``suspects.parquet`` into a run's directory."""
+        """Writes ``false_negatives.parquet`` into a run's directory."""
         names = np.array([*relations, ""], dtype=object)
         table = self.columns() | {
             "relation": names[self.relation].tolist(),
@@ -94,7 +94,7 @@ def find_false_negatives(extractor: Any, data: ExtractionDataset, *, max_tokens:
         relation, probability = best.indices.cpu().numpy()[kept], believed.cpu().numpy()[kept]
         document, head, tail = documents[asked.document_P][kept], asked.head_P[kept], asked.tail_P[kept]
         parts.append((document, head, tail, relation, probability))
-    parts = [part for some in current().collect(parts) for part in some]
+    parts = [part for some in current().all_gather_object(parts) for part in some]
     empty = tuple(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.int64, np.int64, np.float32))
     columns = [np.concatenate(column) for column in zip(empty, *parts, strict=True)]
     order = np.lexsort(columns[2::-1])

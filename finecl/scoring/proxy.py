@@ -23,10 +23,10 @@ from finecl.types import Evidence, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class ProxyRun:
-    """Evidence, the unlabelled pairs that the trained proxy suspects, and what making it cost in seconds."""
+    """Evidence, the unlabelled pairs that the trained proxy false_negatives, and what making it cost in seconds."""
 
     evidence: Evidence
-    suspects: FalseNegatives
+    false_negatives: FalseNegatives
     train_seconds: float
     record_seconds: float
     epoch_pass_seconds: float
@@ -48,7 +48,7 @@ class _Proxy:
     epoch_pass_seconds: float = 0.0
     since: float = field(default_factory=time.perf_counter)
 
-    def keep(self) -> tuple[dict[str, Any], dict[str, float]]:
+    def state_dict(self) -> tuple[dict[str, Any], dict[str, float]]:
         """For a checkpoint: the dynamics of all ranks, and the seconds."""
         arrays = {
             f"{mode}.{name}": array
@@ -59,8 +59,8 @@ class _Proxy:
         passed = self.train_seconds + time.perf_counter() - self.since
         return arrays, {**seconds, "train_seconds": passed, "epoch_pass_seconds": self.epoch_pass_seconds}
 
-    def found(self, saved: Saved) -> None:
-        """From a checkpoint: what ``keep`` gave."""
+    def load_state_dict(self, saved: Saved) -> None:
+        """From a checkpoint: the return value of ``state_dict``."""
         for key, array in saved.arrays.items():
             mode, name = key.split(".")
             getattr(self.recorders[mode].dynamics, name)[:] = array
@@ -70,7 +70,7 @@ class _Proxy:
         self.epoch_pass_seconds = saved.record.get("epoch_pass_seconds", 0.0)
         self.since = time.perf_counter()
 
-    def look(self, epoch: int, extractor: Any, data: ExtractionDataset, max_tokens: int | None) -> None:
+    def end_epoch(self, epoch: int, extractor: Any, data: ExtractionDataset, max_tokens: int | None) -> None:
         """At an epoch's end: the full pass of epoch-based dynamics, and what all ranks have seen, put together."""
         paused = time.perf_counter()
         self.train_seconds += paused - self.since
@@ -85,11 +85,11 @@ class _Proxy:
         self.since = time.perf_counter()
         self.epoch_pass_seconds += self.since - paused
 
-    def ran(self, suspects: FalseNegatives) -> ProxyRun:
+    def ran(self, false_negatives: FalseNegatives) -> ProxyRun:
         """What came out."""
         batch, epoch = (self.recorders.get(mode) for mode in ("batch", "epoch"))
         return ProxyRun(
-            suspects=suspects,
+            false_negatives=false_negatives,
             evidence=Evidence(batch=batch.dynamics if batch else None, epoch=epoch.dynamics if epoch else None),
             train_seconds=self.train_seconds,
             record_seconds=batch.seconds if batch else 0.0,
@@ -130,9 +130,9 @@ def train_proxy(
         listener=listener or Listener(),
         observe=proxy.recorders["batch"].observe if "batch" in modes else None,
         checkpoints=checkpoints or CheckpointManager(),
-        keep=proxy.keep,
-        found=proxy.found,
+        state_dict=proxy.state_dict,
+        load_state_dict=proxy.load_state_dict,
     )
     for epoch in training.epochs():
-        proxy.look(epoch, extractor, data, settings.max_tokens)
+        proxy.end_epoch(epoch, extractor, data, settings.max_tokens)
     return proxy.ran(find_false_negatives(extractor, data, max_tokens=settings.max_tokens))

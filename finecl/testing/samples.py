@@ -152,13 +152,13 @@ class Embeddings(nn.Module):
         """One layer of two heads."""
         return 1, 2, HIDDEN // 2
 
-    def steered(self, batch: Batch, steer: AttentionBias) -> Tensor:
+    def with_attention_bias(self, batch: Batch, bias: AttentionBias) -> Tensor:
         """States after one layer of attention whose queries, keys and values are the states."""
         out = []
         for number, states in enumerate(torch.split(self(batch), list(batch.lengths))):
             heads = states.view(len(states), 2, -1).transpose(0, 1)
             scores = torch.bmm(heads, heads.transpose(1, 2))
-            added = steer(0, number, heads, heads)
+            added = bias(0, number, heads, heads)
             weights = torch.softmax(scores if added is None else scores + added, dim=-1)
             out.append(torch.bmm(weights, heads).transpose(0, 1).flatten(1))
         return torch.cat(out)

@@ -64,7 +64,7 @@ def select_pairs(
     documents: Ints,
     *,
     marked: bool = False,
-    among: PairFilter | None = None,
+    pair_filter: PairFilter | None = None,
     negatives: float | None = None,
     at_most: int | None = None,
     seed: int = 0,
@@ -75,7 +75,7 @@ def select_pairs(
     ``negatives`` is their number for each labelled pair (at least one a document), ``at_most`` their greatest
     number a document; with neither, every pair is asked about.
     ``documents`` are the documents' numbers in their corpus; ``marked`` says that they are marked sentences;
-    ``among`` says which pairs may be drawn as no-relation pairs.
+    ``pair_filter`` says which pairs may be drawn as no-relation pairs.
     """
     number, local = instances_of(instances, documents)
     head_row = packed.entity_rows(local, instances.head[number])
@@ -85,9 +85,9 @@ def select_pairs(
     labelled = np.unique(key_I)
     free = _key(packed, *all_pairs(packed, marked=marked))
     free = free[find(labelled, free) < 0]
-    if among is not None:
+    if pair_filter is not None:
         head, tail = free // _width(packed), free % _width(packed)
-        free = free[among(documents[packed.document_V[head]], packed.entity_V[head], packed.entity_V[tail])]
+        free = free[pair_filter(documents[packed.document_V[head]], packed.entity_V[head], packed.entity_V[tail])]
     if negatives is not None or at_most is not None:
         quota = _quota(packed, labelled, negatives, at_most)
         free = free[_drawn(packed, free, documents, quota, seed, epoch)]

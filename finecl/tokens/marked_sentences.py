@@ -102,7 +102,7 @@ def _chunks(
 def read_pairs(pairs: Sequence[Document], reader: DocumentTokenizer, markers: Markers) -> dict[str, list[Any]]:
     """One row a sentence of two entities, as ``DocumentTokenizer.read`` gives them."""
     rows: dict[str, list[Any]] = {name: [] for name in token_features()}
-    pairs = reader.seen(pairs)
+    pairs = reader.masked(pairs)
     for sentence, encoding in zip(pairs, reader.encodings(pairs), strict=True):
         start, end, _ = mention_tokens(sentence, encoding.offsets)
         ids, place = markers.insert(np.array(encoding.ids, dtype=np.int64), np.stack([start, end], axis=1))

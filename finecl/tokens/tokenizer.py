@@ -48,7 +48,7 @@ class DocumentTokenizer:
         hidden = () if self.mentions == "text" else (self.mentions,)
         return fingerprint(self._backend.to_str(), self.max_length, _LAYOUT, *hidden)
 
-    def hiding(self, mentions: MentionMasking) -> DocumentTokenizer:
+    def with_masking(self, mentions: MentionMasking) -> DocumentTokenizer:
         """The same reader, reading the types of entities in the place of their mentions, or blanks."""
         return DocumentTokenizer(self.tokenizer, self.max_length, self.markers, mentions)
 
@@ -57,7 +57,7 @@ class DocumentTokenizer:
         ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
         return ids
 
-    def seen(self, documents: Sequence[Document]) -> Sequence[Document]:
+    def masked(self, documents: Sequence[Document]) -> Sequence[Document]:
         """The documents with their mentions hidden, if this reader hides them."""
         if self.mentions == "text":
             return documents
@@ -76,7 +76,7 @@ class DocumentTokenizer:
         """
         rows: dict[str, list[Any]] = {column: [] for column in TOKEN_COLUMNS}
         rows["entities"] = [len(document.entities) for document in documents]
-        documents = self.seen(documents)
+        documents = self.masked(documents)
         for document, encoding in zip(documents, self.encodings(documents), strict=True):
             ids = encoding.ids[: self.max_length - 2]
             rows["input_ids"].append([self.first, *ids, self.last])

@@ -103,7 +103,7 @@ class CheckpointManager:
         """
         if not self.directory:
             return
-        heard = self.ranks.most(self._ear.heard)
+        heard = self.ranks.all_max(self._ear.heard)
         due = step > self._begun and step % self.every == 0
         if heard or due:
             arrays, record = rest()
@@ -128,7 +128,7 @@ class CheckpointManager:
                 write_json(unfinished / _STATE, {"step": step, "made_from": self.made_from, "record": dict(record)})
             for old in self._there()[: -self.keep]:
                 shutil.rmtree(old, ignore_errors=True)
-        self.ranks.wait()
+        self.ranks.barrier()
 
 
 def _taken(module: nn.Module, optimization: Optimization) -> dict[str, Tensor]:

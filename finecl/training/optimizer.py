@@ -80,7 +80,7 @@ def check_finite(stage: str, losses: Sequence[tuple[float, Uids]], ranks: Ranks)
         NotFiniteError: one is not finite, on whichever rank; then every rank raises it.
     """
     bad = [(value, uids) for value, uids in losses if not np.isfinite(value)]
-    (there,) = ranks.total([len(bad)])
+    (there,) = ranks.all_sum([len(bad)])
     if there:
-        everywhere = [pair for some in ranks.collect(bad) for pair in some]
+        everywhere = [pair for some in ranks.all_gather_object(bad) for pair in some]
         raise NotFiniteError(stage, everywhere[0][0], np.concatenate([uids for _, uids in everywhere]))

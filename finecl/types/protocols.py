@@ -103,8 +103,8 @@ class TextEncoder(Protocol):
         """Entity representations ``[V, H]``, float32, from the states of a batch."""
         ...
 
-    def steered(self, batch: Batch, steer: AttentionBias) -> Tensor:
-        """States ``[T, H]`` while ``steer`` looks at attention, and adds to its scores before they are scaled."""
+    def with_attention_bias(self, batch: Batch, bias: AttentionBias) -> Tensor:
+        """States ``[T, H]`` while ``bias`` looks at attention, and adds to its scores before they are scaled."""
         ...
 
 

@@ -75,7 +75,7 @@ class Adaptive(nn.Module):
                 entities = weights.new_zeros(len(q), batch.entities[document], k.shape[1])
                 found.append(entities.index_add(1, owner[document], weights))
 
-        states_TH = self.encoder.steered(batch, look)
+        states_TH = self.encoder.with_attention_bias(batch, look)
         return states_TH.float(), found[-len(batch.lengths) :]
 
     def _classify(self, head_PH: Tensor, tail_PH: Tensor, context_PH: Tensor) -> Tensor:

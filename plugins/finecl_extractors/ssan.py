@@ -46,11 +46,11 @@ class SSAN(nn.Module):
         """Logits ``[P, R]`` of the asked pairs."""
         structures = structures_of(batch)
 
-        def steer(layer: int, document: int, q: Tensor, k: Tensor) -> Tensor:
+        def bias(layer: int, document: int, q: Tensor, k: Tensor) -> Tensor:
             added: Tensor = self.layers[layer](q, k, structures[document])
             return added
 
-        states_TH = self.encoder.steered(batch, steer)
+        states_TH = self.encoder.with_attention_bias(batch, bias)
         entities_VI = token_means(torch.relu(self.project(states_TH.float())), batch)
         logits: Tensor = self.pairs(self.dropout(entities_VI), batch)
         return logits

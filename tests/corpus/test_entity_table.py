@@ -57,7 +57,7 @@ def test_type_matched_negatives_have_types_that_some_label_has(tmp_path: Path, l
     instances = corpus.instances(corpus.relations)
     numbers = np.arange(3)
     packed = pack(TokenizedCorpus.of(corpus, reader, tmp_path).rows(numbers))
-    asked = select_pairs(packed, instances, numbers, among=TypeMatched.of(corpus.entities, instances))
+    asked = select_pairs(packed, instances, numbers, pair_filter=TypeMatched.of(corpus.entities, instances))
     free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)
     found = {(int(asked.document_P[p]), int(asked.head_P[p]), int(asked.tail_P[p])) for p in free}
     assert found == {(0, 0, 2), (1, 1, 0), (1, 0, 2), (1, 1, 2)}
@@ -102,7 +102,7 @@ def test_a_reader_that_hides_reads_other_tokens_from_another_place(tmp_path: Pat
     reader: DocumentTokenizer = load_tiny()[1]
     corpus = corpus_of(DOCUMENTS, tmp_path)
     seen, blank = (
-        TokenizedCorpus.of(corpus, r, tmp_path).rows(np.array([0])) for r in (reader, reader.hiding("blank"))
+        TokenizedCorpus.of(corpus, r, tmp_path).rows(np.array([0])) for r in (reader, reader.with_masking("blank"))
     )
     assert (blank.ids == reader.mask).sum() == 3
     assert (seen.ids == reader.mask).sum() == 0

@@ -20,7 +20,7 @@ def _unfinished(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.name.startswith(".")]
 
 
-TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "suspects.parquet"}
+TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "false_negatives.parquet"}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def metrics(straight: Path) -> dict[str, Any]:
 
 def test_a_run_leaves_its_files_and_no_others(straight: Path) -> None:
     expected = {"run.json", "metrics.json", "report.html", "predictions"}
-    expected |= {"scores.parquet", "scorers.parquet", "neighbours.parquet", "suspects.parquet"}
+    expected |= {"scores.parquet", "scorers.parquet", "neighbours.parquet", "false_negatives.parquet"}
     expected |= {"encoder", "extractor"}
     assert {path.name for path in straight.iterdir()} == expected
     assert {path.name for path in (straight / "predictions").iterdir()} == {"pretrained.json", "plain.json"}
@@ -88,7 +88,7 @@ def test_an_extractor_can_be_used_by_what_is_saved(straight: Path) -> None:
     from finecl.models.extractor import load_extractor
 
     saved = load_extractor(straight / "extractor" / "pretrained", registry.load(), ModelSettings())
-    assert saved.card["relations"]
+    assert saved.config["relations"]
     assert saved.extractor.encoder.hidden_size == 32
 
 

@@ -30,4 +30,4 @@ def _run(rank: int, size: int, port: int, directory: Path, work: Callable[..., A
     torch.set_num_threads(1)
     process_group.start()
     torch.save(work(*given), directory / f"{rank}.pt")
-    process_group.leave()
+    process_group.shutdown()

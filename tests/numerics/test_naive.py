@@ -45,11 +45,11 @@ def test_losses_and_gradients_of_a_step_are_those_of_the_naive_engine(
     plain = AutoModelForMaskedLM.from_pretrained(models["bert"])
     naive = NaiveEngine(plain, negatives=None, longest=tiny.LONGEST)
     for step in range(3):
-        work = run.work(step)
+        work = run.group_batches(step)
         mates = {
             number: w.terms[0].pairs.positive_AP[:, 0].tolist()
             for number, w in enumerate(work)
-            if "pair" in w.group.views
+            if "pair" in w.group.units
         }
         ours = train_step(Parallel(PretrainingModel(encoder), Ranks()), run, work, step)
         theirs = naive.step(work, mates)

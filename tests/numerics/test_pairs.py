@@ -146,7 +146,7 @@ def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(
     weight = np.where(rng.random(len(data.instances)) < 0.3, 0, rng.uniform(0.5, 2, len(data.instances)))
     silver = silver_of(data, reader, weight.astype(np.float32))
     group = plain_group(silver, NUMBERS, reader, no_relation_pairs=4, seed=0, step=0)
-    table = group.views["pair"].table
+    table = group.units["pair"].table
     documents = NUMBERS[table.document]
     rows = list(zip(*(c.tolist() for c in (documents, table.head, table.tail, table.relation)), strict=True))
     weights = dict(zip(data.instances.uid.tolist(), silver.weight.tolist(), strict=True))
@@ -164,7 +164,7 @@ def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(
     assert max(sum(row[0] == d for row in free) for d in NUMBERS.tolist()) <= 4
     given = [weights[u] if u else 1.5 for u in table.uid.tolist()]
     assert table.weight.tolist() == pytest.approx(given)
-    head_row, tail_row = group.views["pair"].entity_rows
+    head_row, tail_row = group.units["pair"].entity_rows
     assert (group.packed.entity_V[head_row] == table.head).all()
     assert (group.packed.entity_V[tail_row] == table.tail).all()
 
@@ -172,7 +172,7 @@ def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(
 def test_a_queried_document_begins_with_relation_and_head(data: ExtractionDataset, reader: DocumentTokenizer) -> None:
     silver = silver_of(data, reader, np.ones(len(data.instances), dtype=np.float32))
     group = queried_group(silver, NUMBERS, reader, seed=0, step=2)
-    query, entity = group.views["query"], group.views["entity"]
+    query, entity = group.units["query"], group.units["entity"]
     texts = np.split(group.packed.ids_T, np.cumsum(group.packed.lengths)[:-1])
     plain = data.tokens.rows(NUMBERS)
     originals = np.split(plain.ids, np.cumsum(plain.lengths)[:-1])
@@ -208,7 +208,7 @@ def test_mentions_move_with_the_query_and_fall_off_the_end(reader: DocumentToken
     assert group.packed.entity_V.tolist() == [0]  # both tails fell off, and with them the term
     assert group.packed.start_V.tolist() == [1 + shift]
     assert set(group.packed.member_M.tolist()) == {1 + shift}
-    assert group.views["entity"].table.relation.tolist() == [NO_RELATION]
+    assert group.units["entity"].table.relation.tolist() == [NO_RELATION]
 
 
 @pytest.mark.parametrize("most", [1, 10, 40, 10_000])

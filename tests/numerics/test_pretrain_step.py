@@ -93,7 +93,7 @@ def total_of(encoder: Encoder, work: GroupBatch, name: str) -> Tensor:
 def test_gradients_are_those_of_one_sum_over_all_terms(load_tiny: LoadTiny, silver: SilverData) -> None:
     encoder, reader = load_tiny()
     run = prepared(silver, reader)
-    work = list(run.work(0))
+    work = list(run.group_batches(0))
     assert len(work) == 4  # two contrast groups of plain documents, two of queried ones
     losses = train_step(alone(encoder), run, work)
     in_passes = gradients(encoder)
@@ -118,7 +118,7 @@ def test_gradients_are_those_of_one_sum_over_all_terms(load_tiny: LoadTiny, silv
 def test_the_order_of_the_passes_does_not_matter(load_tiny: LoadTiny, silver: SilverData) -> None:
     encoder, reader = load_tiny()
     run = prepared(silver, reader)
-    work = list(run.work(1))
+    work = list(run.group_batches(1))
     forward = train_step(alone(encoder), run, work)
     first = gradients(encoder)
     assert train_step(alone(encoder), run, work[::-1]) == pytest.approx(forward, rel=1e-5)
@@ -133,7 +133,7 @@ def test_groups_with_different_numbers_of_terms_weigh_by_them(load_tiny: LoadTin
     run = prepared(silver, reader)
     name = "relation-discrimination"
     for step in range(20):
-        work = list(run.work(step))
+        work = list(run.group_batches(step))
         terms = [t.pairs.terms for w in work for t in w.terms if t.name == name]
         if terms[0] != terms[1] and min(terms) > 0:
             break
@@ -160,8 +160,8 @@ def test_the_same_seed_gives_the_same_losses_and_weights(load_tiny: LoadTiny, si
 def test_work_is_a_pure_function_of_seed_and_step(load_tiny: LoadTiny, silver: SilverData) -> None:
     _, reader = load_tiny()
     run, again = prepared(silver, reader), prepared(silver, reader)
-    list(run.work(0))  # earlier steps leave nothing behind
-    for mine, theirs in zip(run.work(5), again.work(5), strict=True):
+    list(run.group_batches(0))  # earlier steps leave nothing behind
+    for mine, theirs in zip(run.group_batches(5), again.group_batches(5), strict=True):
         assert mine.group.documents.tolist() == theirs.group.documents.tolist()
         assert mine.masked.ids_T.tolist() == theirs.masked.ids_T.tolist()
         for a, b in zip(mine.terms, theirs.terms, strict=True):
@@ -176,9 +176,9 @@ def test_a_step_holds_batch_size_documents_of_either_kind_and_an_epoch_holds_all
     run = prepared(silver, reader, replace(SETTINGS, batch_size=6))
     seen: list[int] = []
     for step in range(2):
-        work = list(run.work(step))
-        plain = [w.group.documents.tolist() for w in work if "pair" in w.group.views]
-        queried = [w.group.documents.tolist() for w in work if "query" in w.group.views]
+        work = list(run.group_batches(step))
+        plain = [w.group.documents.tolist() for w in work if "pair" in w.group.units]
+        queried = [w.group.documents.tolist() for w in work if "query" in w.group.units]
         assert [len(g) for g in plain] == [len(g) for g in queried] == [4, 2]
         seen += [d for group in plain for d in group]
     assert sorted(seen) == list(range(12))
@@ -201,7 +201,7 @@ def test_weights_decide_by_how_much_an_instance_moves_the_encoder(load_tiny: Loa
         heavier = replace(silver, weight=silver.weight * np.float32(factor), unscored=factor)
         run = prepared(heavier, reader)
         coefficients = {"relation-discrimination": 1.0, "entity-discrimination": 0.0, MLM: 0.0}
-        train_step(alone(encoder), replace(run, coefficients=coefficients), list(run.work(0)))
+        train_step(alone(encoder), replace(run, coefficients=coefficients), list(run.group_batches(0)))
         found.append(torch.cat([g.flatten() for g in gradients(encoder).values()]))
     assert found[1].norm() > 1.2 * found[0].norm()
 

@@ -163,7 +163,7 @@ def test_without_structure_it_is_the_plain_encoder(family: str, load_tiny: LoadT
         batch = asked(extractor, data)
         with torch.no_grad():
             plain = encoder(batch)
-            steered = encoder.steered(batch, steer_by(extractor, batch))
+            steered = encoder.with_attention_bias(batch, steer_by(extractor, batch))
         assert torch.allclose(plain, steered, atol=1e-5)
         assert torch.allclose(encoder(batch), plain, atol=1e-6)  # the usual attention is back
 

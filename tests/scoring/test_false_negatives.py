@@ -21,7 +21,7 @@ from tests.helpers import tiny
 @pytest.fixture(scope="module")
 def asked(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bilinear, ExtractionDataset]:
     encoder, reader = load_tiny()
-    data = tiny.labelled(tiny.documents(9), reader, tmp_path_factory.mktemp("suspects"))
+    data = tiny.labelled(tiny.documents(9), reader, tmp_path_factory.mktemp("false_negatives"))
     torch.manual_seed(3)
     return Bilinear(encoder, data.relations), data
 
@@ -51,13 +51,13 @@ def test_suspected_pairs_are_not_drawn(asked: tuple[Bilinear, ExtractionDataset]
     found = find_false_negatives(extractor, data)
     found.write(tmp_path, data.instances.relations, [str(d) for d in range(9)])
     least = float(np.median(found.probability))
-    among = NotFalseNegative.read(tmp_path, least)
+    pair_filter = NotFalseNegative.read(tmp_path, least)
     out = found.probability >= least
-    assert not among(found.document[out], found.head[out], found.tail[out]).any()
-    assert among(found.document[~out], found.head[~out], found.tail[~out]).all()
+    assert not pair_filter(found.document[out], found.head[out], found.tail[out]).any()
+    assert pair_filter(found.document[~out], found.head[~out], found.tail[~out]).all()
     numbers = np.arange(9)
     packed = pack(data.tokens.rows(numbers))
-    every, kept = (select_pairs(packed, data.instances, numbers, among=a) for a in (None, among))
+    every, kept = (select_pairs(packed, data.instances, numbers, pair_filter=a) for a in (None, pair_filter))
     assert len(every) - len(kept) == out.sum()
 
 

@@ -249,7 +249,7 @@ def test_a_step_contrasts_one_pair_a_sentence(reader: DocumentTokenizer, tmp_pat
         blanking=1.0,
     )
     group = plain_group(silver, np.arange(3), reader, no_relation_pairs=5, seed=0, step=0)
-    table = group.views["pair"].table
+    table = group.units["pair"].table
     assert sorted(zip(table.document.tolist(), table.relation.tolist(), strict=True)) == [
         (0, 1),
         (1, 0),

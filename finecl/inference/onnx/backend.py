@@ -25,7 +25,7 @@ class OnnxBackend:
     """An exported extractor on padded rows; as many threads as torch has."""
 
     def __init__(
-        self, directory: Path, card: Mapping[str, Any], file: str | Path | None, max_tokens: int | None
+        self, directory: Path, config: Mapping[str, Any], file: str | Path | None, max_tokens: int | None
     ) -> None:
         """Opens ``file``, else ``model.onnx`` in ``directory``.
 
@@ -47,7 +47,7 @@ class OnnxBackend:
         except Exception as error:  # onnxruntime's own, all of them bare
             raise ModelError(f"{path}: onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
         told = self._session.get_modelmeta().custom_metadata_map
-        if told.get(FINGERPRINT) != str(card["fingerprint"]):
+        if told.get(FINGERPRINT) != str(config["fingerprint"]):
             raise ModelError(f"{path}: expected the export of {directory}, got another's; export it again")
         self._pad = int(told[PAD])
         self.max_tokens = max_tokens or 6144
@@ -79,7 +79,7 @@ def padded(packed: Packed, pad: int) -> tuple[Ints, Floats]:
     return ids_BL, pool_BVL
 
 
-def read_reader(directory: Path, card: Mapping[str, Any]) -> DocumentTokenizer:
+def read_reader(directory: Path, config: Mapping[str, Any]) -> DocumentTokenizer:
     """How an encoder reads, from its directory, without its weights."""
     from transformers import AutoTokenizer
 
@@ -87,4 +87,4 @@ def read_reader(directory: Path, card: Mapping[str, Any]) -> DocumentTokenizer:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), use_fast=True)
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the tokenizer in '{directory}': {str(error).splitlines()[0]}") from error
-    return DocumentTokenizer(tokenizer, int(card["max_length"]), Markers.of(tokenizer))
+    return DocumentTokenizer(tokenizer, int(config["max_length"]), Markers.of(tokenizer))

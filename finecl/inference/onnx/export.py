@@ -91,11 +91,11 @@ def export(name: str | Path, output: Path, *, variant: str = "pretrained") -> di
         raise SettingsError(f"{output}: expected a file that ends with .onnx, in a directory that is there")
     _check_packages()
     directory = find_extractor(name, variant=variant)
-    card = read_extractor_config(directory)
-    settings = model_settings(card, device="cpu", precision="float32", packing="off")
+    config = read_extractor_config(directory)
+    settings = model_settings(config, device="cpu", precision="float32", packing="off")
     extractor = load_extractor(directory, plugins.load(), settings).extractor
-    program = _exported(PaddedExtractor(extractor), card["extractor"])
-    program.model.metadata_props[FINGERPRINT] = str(card["fingerprint"])
+    program = _exported(PaddedExtractor(extractor), config["extractor"])
+    program.model.metadata_props[FINGERPRINT] = str(config["fingerprint"])
     program.model.metadata_props[PAD] = str(extractor.encoder.config.pad_token_id)
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:

@@ -44,11 +44,11 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
     scored = score_pairs(saved.extractor, data, max_tokens=context.settings.finetune.max_tokens)
     context.listener.advance(len(gold))
     auc = _auc(scored, context, data)
-    calibration = Calibration.of(saved.card, marked=scored.marked)
+    calibration = Calibration.of(saved.config, marked=scored.marked)
     errors = calibration_errors(calibration, scored.scores_PR, scored.correct(data))
     scored = scored.placed(data.tokens)
     titles = [document.title for document in gold]
-    facts = scored.facts(thresholds_of(saved.card), titles, saved.card["relations"])
+    facts = scored.facts(thresholds_of(saved.config), titles, saved.config["relations"])
     if context.ranks.main:
         write_docred_results(context.directory / PREDICTIONS / f"{variant}.json", facts)
     none = context.corpora.test.no_relation
@@ -59,7 +59,7 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
         "macro_f1_predicted": macro.macro_predicted,
         "weighted_macro_f1": macro.weighted_macro,
     }
-    return numbers | errors | {"auc": auc, "threshold": saved.card["threshold"], "dev_f1": saved.card["dev_f1"]}
+    return numbers | errors | {"auc": auc, "threshold": saved.config["threshold"], "dev_f1": saved.config["dev_f1"]}
 
 
 def _auc(scored: PairScores, context: Context, data: ExtractionDataset) -> float:

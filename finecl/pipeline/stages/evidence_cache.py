@@ -81,7 +81,7 @@ def _proxy(context: Context) -> tuple[Any, ExtractionDataset]:
     proxy = context.settings.proxy
     data = context.labelled("silver", context.text_of(proxy.extractor), proxy.mentions)
     if proxy.no_relation == "type-matched" and not data.tokens.marked:
-        data = replace(data, among=TypeMatched.of(context.corpora.silver.entities, data.instances))
+        data = replace(data, pair_filter=TypeMatched.of(context.corpora.silver.entities, data.instances))
     encoder, _ = context.encoder()
     settings = {"loss": proxy.loss, **context.settings.extractor}
     return build_extractor(context.registry, proxy.extractor, settings, encoder, data.relations), data
@@ -90,7 +90,7 @@ def _proxy(context: Context) -> tuple[Any, ExtractionDataset]:
 def _dynamics(context: Context) -> ProxyRun:
     """The dynamics of a proxy that is trained on all silver labels."""
     path = _path(context, "dynamics", ".safetensors")
-    if context.ranks.tell(path.exists()):
+    if context.ranks.broadcast(path.exists()):
         context.listener.note(f"evidence found in {path}: the proxy is not trained again")
         return _load(path)
     extractor, data = _proxy(context)
@@ -101,7 +101,7 @@ def _dynamics(context: Context) -> ProxyRun:
     run = run.spread(_places(data.instances, whole), len(whole))
     if context.ranks.main:
         _save(run, path)
-    context.ranks.wait()
+    context.ranks.barrier()
     checkpoints.clear()
     return run
 
@@ -155,12 +155,12 @@ def _representations(context: Context) -> Floats:
 def _cached(context: Context, need: EvidenceKind, make: Callable[[], Floats]) -> Floats:
     """An array from the cache, mapped into memory, or made and put there."""
     path = _path(context, need, ".npy")
-    if not context.ranks.tell(path.exists()):
+    if not context.ranks.broadcast(path.exists()):
         made = make()
         if context.ranks.main:
             with _replacing(path) as unfinished, unfinished.open("wb") as file:
                 np.save(file, made)
-        context.ranks.wait()
+        context.ranks.barrier()
     mapped: Floats = np.load(path, mmap_mode="r")
     return mapped
 
@@ -191,7 +191,7 @@ def _replacing(path: Path) -> Iterator[Path]:
 def _save(run: ProxyRun, path: Path) -> None:
     modes = {"batch": run.evidence.batch, "epoch": run.evidence.epoch}
     arrays = {f"{m}.{name}": column for m, d in modes.items() if d for name, column in d.columns().items()}
-    arrays |= {f"suspects.{name}": column for name, column in run.suspects.columns().items()}
+    arrays |= {f"false_negatives.{name}": column for name, column in run.false_negatives.columns().items()}
     seconds = {k: getattr(run, k) for k in ("train_seconds", "record_seconds", "epoch_pass_seconds")}
     with _replacing(path) as unfinished:
         save_file(arrays, unfinished, metadata={"seconds": json.dumps(seconds)})
@@ -207,5 +207,5 @@ def _load(path: Path) -> ProxyRun:
         if f"{mode}.correct" in arrays
     }
     evidence = Evidence(batch=dynamics.get("batch"), epoch=dynamics.get("epoch"))
-    found = {k.removeprefix("suspects."): v for k, v in arrays.items() if k.startswith("suspects.")}
-    return ProxyRun(evidence=evidence, suspects=FalseNegatives.of(found), **seconds)
+    found = {k.removeprefix("false_negatives."): v for k, v in arrays.items() if k.startswith("false_negatives.")}
+    return ProxyRun(evidence=evidence, false_negatives=FalseNegatives.of(found), **seconds)

@@ -32,21 +32,21 @@ def made_from(context: Context, encoder: str) -> str:
     return fingerprint(encoder, gold, values["finetune"], values["extractor"], context.settings.seed, proxy, code)
 
 
-def plain_card(context: Context) -> dict[str, Any]:
-    """The card of the extractor on the plain encoder, which is trained first if it has not been."""
-    return card_of(context, PLAIN, made_from(context, context.model_fingerprint), None)
+def plain_config(context: Context) -> dict[str, Any]:
+    """The config of the extractor on the plain encoder, which is trained first if it has not been."""
+    return config_of(context, PLAIN, made_from(context, context.model_fingerprint), None)
 
 
 def plain_extractor(context: Context) -> Any:
     """The extractor on the plain encoder, which is trained first if it has not been."""
-    plain_card(context)
+    plain_config(context)
     return load_extractor(context.directory / EXTRACTOR / PLAIN, context.registry, context.settings.model).extractor
 
 
-def card_of(context: Context, variant: str, fingerprint: str, encoder: Path | None) -> dict[str, Any]:
-    """The card of ``extractor/<variant>/``; what is there is trained first if it is not made from ``fingerprint``."""
-    card = read_json(context.directory / EXTRACTOR / variant / EXTRACTOR_CONFIG)
-    return card if card.get("fingerprint") == fingerprint else _train(context, variant, fingerprint, encoder)
+def config_of(context: Context, variant: str, fingerprint: str, encoder: Path | None) -> dict[str, Any]:
+    """The config of ``extractor/<variant>/``; what is there is trained first if it is not made from ``fingerprint``."""
+    config = read_json(context.directory / EXTRACTOR / variant / EXTRACTOR_CONFIG)
+    return config if config.get("fingerprint") == fingerprint else _train(context, variant, fingerprint, encoder)
 
 
 def _train(context: Context, variant: str, fingerprint: str, encoder_directory: Path | None) -> dict[str, Any]:
@@ -72,10 +72,10 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
         listener=context.listener,
         checkpoints=checkpoints,
         difficulty=difficulty,
-        draws="finetune",
+        random_stage="finetune",
     )
     corpus = context.corpora.train
-    card = {
+    config = {
         "extractor": chosen.extractor,
         "settings": settings,
         "relations": list(train.instances.relations),
@@ -85,9 +85,9 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
         "fingerprint": fingerprint,
         **vars(found),
     }
-    save_extractor(extractor, reader, card, context.directory / EXTRACTOR / variant, write=context.ranks.main)
+    save_extractor(extractor, reader, config, context.directory / EXTRACTOR / variant, write=context.ranks.main)
     checkpoints.clear()
-    return card
+    return config
 
 
 def _difficulty(

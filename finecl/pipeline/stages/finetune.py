@@ -6,7 +6,7 @@ from typing import Any
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.pipeline.context import Context
-from finecl.pipeline.stages.extractors import PLAIN, PRETRAINED, card_of, made_from, plain_card
+from finecl.pipeline.stages.extractors import PLAIN, PRETRAINED, config_of, made_from, plain_config
 from finecl.pipeline.stages.pretrain import ENCODER, pretrain_fingerprint
 
 _NUMBERS = ("threshold", "thresholds", "dev_f1", "epoch", "dev_f1_by_epoch", "calibration", "dev_calibration")
@@ -22,10 +22,11 @@ def finetune_stage(context: Context) -> dict[str, Any]:
 
     The two are a pair: they begin with the same head, and have the same order and dropout.
     """
-    pretrained = card_of(context, PRETRAINED, _pretrained(context), context.directory / ENCODER)
-    cards = {PRETRAINED: pretrained, PLAIN: plain_card(context)}
+    pretrained = config_of(context, PRETRAINED, _pretrained(context), context.directory / ENCODER)
+    configs = {PRETRAINED: pretrained, PLAIN: plain_config(context)}
     return {
-        variant: {key: card[key] for key in _NUMBERS if card.get(key) is not None} for variant, card in cards.items()
+        variant: {key: config[key] for key in _NUMBERS if config.get(key) is not None}
+        for variant, config in configs.items()
     }
 
 

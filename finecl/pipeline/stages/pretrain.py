@@ -88,13 +88,13 @@ def _silver(context: Context, reader: DocumentTokenizer, weights: Floats, *, key
         entity_key=keys[0],
         first_entity=keys[1],
         blanking=method.blanking,
-        among=_among(context),
+        pair_filter=_pair_filter(context),
     )
 
 
-def _among(context: Context) -> PairFilter | None:
+def _pair_filter(context: Context) -> PairFilter | None:
     """Leaves suspected false negatives out, if that is asked for; of marked sentences every one was labelled."""
-    least = context.settings.pretrain.suspicion
+    least = context.settings.pretrain.false_negative_threshold
     if least is None or context.method.text != "documents":
         return None
     return NotFalseNegative.read(context.directory, least)

@@ -63,11 +63,11 @@ def score(context: Context) -> dict[str, Any]:
     if run:
         record |= _proxy_record(run) | _learning_record(evidence, truth, getattr(scorer, "mode", "batch"))
     if run:
-        record["suspected_pairs"] = len(run.suspects.document)
+        record["suspected_pairs"] = len(run.false_negatives.document)
     near = nearest_labels(context, instances, noise) if len(np.unique(noise)) > 1 else None
     if context.ranks.main:
         if run:
-            run.suspects.write(context.directory, instances.relations, context.corpora.silver.titles)
+            run.false_negatives.write(context.directory, instances.relations, context.corpora.silver.titles)
         if near:
             write_neighbours(context.directory, near)
             write_comparison(context.directory, uids, other_scorers(context, instances, evidence, needs(context)))
@@ -159,7 +159,7 @@ def _write(
         "weight": weights,
     }
     unknown: list[str | None] = [None] * len(instances)
-    columns["truth"] = pa.array(corpus.stated(instances.relations) or unknown, type=pa.string())
+    columns["truth"] = pa.array(corpus.true_relations(instances.relations) or unknown, type=pa.string())
     columns["verdict"] = pa.array(verdicts.tolist(), type=pa.string())
     for mode, dynamics in (("batch", evidence.batch), ("epoch", evidence.epoch)):
         columns[f"learned_{mode}"] = first_epoch(dynamics.correct) if dynamics else np.zeros(len(instances), dtype=int)

@@ -53,8 +53,8 @@ def nearest_labels(context: Context, instances: Instances, noise: Floats) -> dic
     takes part.
     """
     asked = np.sort(np.argsort(dense_ranks(noise), kind="stable")[-_ASKED:])
-    among = np.sort(np.random.default_rng(context.settings.seed).permutation(len(instances))[:_AMONG])
-    wanted = np.union1d(asked, among)
+    candidates = np.sort(np.random.default_rng(context.settings.seed).permutation(len(instances))[:_AMONG])
+    wanted = np.union1d(asked, candidates)
     documents = np.unique(instances.document[wanted])
     chosen = np.zeros(len(instances), dtype=np.bool_)
     chosen[wanted] = True
@@ -63,10 +63,10 @@ def nearest_labels(context: Context, instances: Instances, noise: Floats) -> dic
     vectors = pair_vectors(context.encoder()[0], data)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     read = wanted[~np.isnan(vectors).any(axis=1)]
-    asked, among = (np.intersect1d(some, read) for some in (asked, among))
-    of_asked, of_among = (vectors[np.searchsorted(wanted, some)] for some in (asked, among))
-    near, similarity = _nearest(of_asked, of_among, instances.pair[asked], instances.pair[among])
-    return {"row": asked, "near": np.append(among, -1)[near], "similarity": similarity}
+    asked, candidates = (np.intersect1d(some, read) for some in (asked, candidates))
+    of_asked, of_among = (vectors[np.searchsorted(wanted, some)] for some in (asked, candidates))
+    near, similarity = _nearest(of_asked, of_among, instances.pair[asked], instances.pair[candidates])
+    return {"row": asked, "near": np.append(candidates, -1)[near], "similarity": similarity}
 
 
 def _nearest(asked_QH: Floats, among_CH: Floats, pair_Q: Ints, pair_C: Ints) -> tuple[Ints, Floats]:
