@@ -59,8 +59,8 @@ def load_tiny(models: dict[str, Path]) -> LoadTiny:
 
     def load(family: str = "bert", **settings: object) -> tuple[Encoder, DocumentTokenizer]:
         given = {"precision": "float32", "device": "cpu", "hidden_dropout": 0.0, **settings}
-        encoder, reader, _ = load_encoder(ModelSettings(name=str(models[family]), **given))  # type: ignore[arg-type]
-        return encoder, reader
+        encoder, tokenizer, _ = load_encoder(ModelSettings(name=str(models[family]), **given))  # type: ignore[arg-type]
+        return encoder, tokenizer
 
     return load
 

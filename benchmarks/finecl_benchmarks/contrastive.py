@@ -35,7 +35,7 @@ def sentence_pairs(number: int) -> list[tuple[str, str]]:
 
 def ours(precision: Precision) -> Engine:
     """The gradient cache on packed sentences."""
-    encoder, reader = encoder_of(precision)
+    encoder, tokenizer = encoder_of(precision)
     encoder.freeze_head()
     optimization = Optimization(encoder, PretrainSettings(), 1000)
     nobody = np.zeros(0, dtype=np.int64)
@@ -50,7 +50,7 @@ def ours(precision: Precision) -> Engine:
     def turn(number: int) -> Turn:
         pairs_of_text = sentence_pairs(number)
         began = time.perf_counter()
-        packed = [_pack(reader, [pair[side] for pair in pairs_of_text]) for side in (0, 1)]
+        packed = [_pack(tokenizer, [pair[side] for pair in pairs_of_text]) for side in (0, 1)]
         batches = [
             part.part(int(run[0]), int(run[-1]) + 1).batch(nobody, nobody, first_position=encoder.first_position)
             for part in packed
@@ -77,7 +77,7 @@ def sentence_transformers(precision: Precision) -> Engine:
 
     from finecl.models.pretrained import find_model
 
-    _, reader = encoder_of(precision)
+    _, tokenizer = encoder_of(precision)
     model = SentenceTransformer(find_model("minilm"), device="cpu")
     loss = CachedMultipleNegativesRankingLoss(model, mini_batch_size=32).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
@@ -92,14 +92,14 @@ def sentence_transformers(precision: Precision) -> Engine:
         optimizer.step()
         optimizer.zero_grad()
         seconds = time.perf_counter() - began
-        return Turn(sum(len(_pack(reader, list(side)).ids_T) for side in texts), seconds)
+        return Turn(sum(len(_pack(tokenizer, list(side)).ids_T) for side in texts), seconds)
 
     return turn
 
 
-def _pack(reader: DocumentTokenizer, texts: list[str]) -> Packed:
+def _pack(tokenizer: DocumentTokenizer, texts: list[str]) -> Packed:
     """Sentences as documents with one entity each, which spans all their tokens: its vector is their mean."""
-    ids = [[reader.first, *reader.encode(text)[: reader.max_length - 2], reader.last] for text in texts]
+    ids = [[tokenizer.first, *tokenizer.encode(text)[: tokenizer.max_length - 2], tokenizer.last] for text in texts]
     lengths: Ints = np.array([len(row) for row in ids], dtype=np.int64)
     zeros = np.zeros(len(ids), dtype=np.int64)
     return pack(

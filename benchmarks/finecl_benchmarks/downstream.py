@@ -134,8 +134,10 @@ def _finetuned(
 ) -> dict[str, Any]:
     chosen, relations = settings.finetune, splits.relations
     marked = getattr(registry.part("extractor", chosen.extractor).factory, "text", "documents") == "marked-sentences"
-    encoder, reader, _ = load_encoder(settings.model, seed=settings.seed, markers=marked)
-    train, dev, test = (labelled(c, reader, relations, marked=marked) for c in (splits.train, splits.dev, splits.test))
+    encoder, tokenizer, _ = load_encoder(settings.model, seed=settings.seed, markers=marked)
+    train, dev, test = (
+        labelled(c, tokenizer, relations, marked=marked) for c in (splits.train, splits.dev, splits.test)
+    )
     own = {"loss": chosen.loss, **settings.extractor}
     extractor = build_extractor(registry, chosen.extractor, own, encoder, train.relations)
     began = time.perf_counter()
@@ -157,13 +159,13 @@ def _finetuned(
 
 
 def labelled(
-    corpus: Corpus, reader: DocumentTokenizer, relations: tuple[str, ...], *, marked: bool
+    corpus: Corpus, tokenizer: DocumentTokenizer, relations: tuple[str, ...], *, marked: bool
 ) -> ExtractionDataset:
     """A corpus as an extractor meets it."""
     instances = corpus.instances(relations)
     if not marked:
-        return ExtractionDataset(tokens=TokenizedCorpus.of(corpus, reader, cache_directory()), instances=instances)
-    sentences = MarkedSentences.of(corpus, reader, cache_directory())
+        return ExtractionDataset(tokens=TokenizedCorpus.of(corpus, tokenizer, cache_directory()), instances=instances)
+    sentences = MarkedSentences.of(corpus, tokenizer, cache_directory())
     return ExtractionDataset(tokens=sentences, instances=sentences.instances(instances))
 
 

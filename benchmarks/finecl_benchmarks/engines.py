@@ -35,8 +35,8 @@ from finecl_benchmarks.materials import DOCUMENTS, Engine, Precision, Turn, enco
 
 def ours(precision: Precision, *, packing: str = "auto", **settings: Any) -> Engine:
     """A pre-training step of finecl."""
-    encoder, reader = encoder_of(precision, packing=packing)
-    run = pretraining(reader, **settings)
+    encoder, tokenizer = encoder_of(precision, packing=packing)
+    run = pretraining(tokenizer, **settings)
     model = Parallel(PretrainingModel(encoder), Ranks())
     optimization = Optimization(model.module, run.settings, run.settings.max_steps)
 
@@ -78,9 +78,9 @@ def naive() -> Engine:
 
 def bare(precision: Precision) -> Engine:
     """The encoder alone, packed: forward, backward, update."""
-    encoder, reader = encoder_of(precision)
+    encoder, tokenizer = encoder_of(precision)
     encoder.freeze_head()
-    data = labelled(reader)
+    data = labelled(tokenizer)
     optimization = Optimization(encoder, ProxySettings(), 1000)
 
     def turn(number: int) -> Turn:
@@ -96,8 +96,8 @@ def bare(precision: Precision) -> Engine:
 
 def proxy(precision: Precision, loss: Literal["ce", "bce"] = "ce") -> Engine:
     """A training step of the bilinear extractor, its dynamics not recorded; with ``bce`` it is fine-tuning's."""
-    encoder, reader = encoder_of(precision)
-    data = labelled(reader)
+    encoder, tokenizer = encoder_of(precision)
+    data = labelled(tokenizer)
     extractor = build_extractor(plugins.load(), "bilinear", {"loss": loss}, encoder, data.relations).train()
     settings = ProxySettings(max_tokens=8192, loss=loss)
     training = Training(extractor=extractor, data=data, settings=settings, stage="proxy", seed=0, listener=Listener())
@@ -115,8 +115,8 @@ def proxy(precision: Precision, loss: Literal["ce", "bce"] = "ce") -> Engine:
 
 def inference(precision: Precision) -> Engine:
     """The extractor on every entity pair of 64 documents."""
-    encoder, reader = encoder_of(precision)
-    data = labelled(reader)
+    encoder, tokenizer = encoder_of(precision)
+    data = labelled(tokenizer)
     extractor = build_extractor(plugins.load(), "bilinear", {"loss": "ce"}, encoder, data.relations)
 
     def turn(number: int) -> Turn:
@@ -133,9 +133,9 @@ def bare_inference(precision: Precision) -> Engine:
     """The encoder alone on the same length-sorted passes."""
     from finecl.numerics.partition import pack_to_budget
 
-    encoder, reader = encoder_of(precision)
+    encoder, tokenizer = encoder_of(precision)
     encoder.eval()
-    data = labelled(reader)
+    data = labelled(tokenizer)
 
     def turn(number: int) -> Turn:
         documents = _documents(data, number, 64)

@@ -27,8 +27,8 @@ def episode_scores(task: Task, settings: Settings, registry: Registry) -> dict[s
     """
     data = type(settings.data)(format=task.data.get("format", "auto"))
     corpus: Corpus = read_corpus(task.path("test"), data, registry)
-    encoder, reader, _ = load_encoder(settings.model, seed=settings.seed, markers=True)
-    sentences = MarkedSentences.of(corpus, reader, cache_directory())
+    encoder, tokenizer, _ = load_encoder(settings.model, seed=settings.seed, markers=True)
+    sentences = MarkedSentences.of(corpus, tokenizer, cache_directory())
     instances = sentences.instances(corpus.instances(corpus.relations))
     vectors = pair_vectors(encoder, ExtractionDataset(tokens=sentences, instances=instances))
     read = ~np.isnan(vectors).any(axis=1)

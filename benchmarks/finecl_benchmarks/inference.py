@@ -123,24 +123,24 @@ def measure(documents: Sequence[Document], directory: Path, *, model: str, round
 def untrained(documents: Sequence[Document], directory: Path, model: str) -> RelationExtractor:
     """An extractor with a random head, by whose threshold about as many triples come out as there are labels."""
     relations = sorted({label.relation for document in documents for label in document.labels})
-    encoder, reader, _ = load_encoder(ModelSettings(name=model))
+    encoder, tokenizer, _ = load_encoder(ModelSettings(name=model))
     torch.manual_seed(_SEED)
     made = build_extractor(plugins.load(), "bilinear", {}, encoder, len(relations) + 1)
     card: dict[str, Any] = {
-        "extractor": "bilinear", "settings": {}, "relations": relations, "max_length": reader.max_length,
+        "extractor": "bilinear", "settings": {}, "relations": relations, "max_length": tokenizer.max_length,
         "fingerprint": "untrained", "threshold": 0.0,
     }  # fmt: skip
-    save_extractor(made, reader, card, directory)
+    save_extractor(made, tokenizer, card, directory)
     some = documents[:: max(1, len(documents) // 20)]
     scores = [t.score for triples in RelationExtractor.from_pretrained(directory)(some) for t in triples]
     labels = sum(len(document.labels) for document in some)
-    save_extractor(made, reader, card | {"threshold": float(np.sort(scores)[-max(1, labels)])}, directory)
+    save_extractor(made, tokenizer, card | {"threshold": float(np.sort(scores)[-max(1, labels)])}, directory)
     return RelationExtractor.from_pretrained(directory)
 
 
 def bare_batches(extractor: RelationExtractor, encoder: Any, documents: Sequence[Document]) -> list[Batch]:
     """The same rows in the same passes as the extractor's, ready for the encoder."""
-    rows = list(document_rows(documents, [every_pair(document) for document in documents], extractor.reader))
+    rows = list(document_rows(documents, [every_pair(document) for document in documents], extractor.tokenizer))
     lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
     order = np.argsort(lengths, kind="stable")
     none = np.zeros(0, dtype=np.int64)

@@ -56,26 +56,26 @@ def corpus() -> Corpus:
     return read_corpus(documents_file(), DataSettings(), plugins.load())
 
 
-def labelled(reader: DocumentTokenizer) -> ExtractionDataset:
+def labelled(tokenizer: DocumentTokenizer) -> ExtractionDataset:
     """The documents as an extractor meets them."""
-    tokens = TokenizedCorpus.of(corpus(), reader, cache_directory())
+    tokens = TokenizedCorpus.of(corpus(), tokenizer, cache_directory())
     return ExtractionDataset(tokens=tokens, instances=corpus().instances(corpus().relations))
 
 
 def encoder_of(precision: Precision, **settings: Any) -> tuple[Encoder, DocumentTokenizer]:
     """MiniLM in training mode."""
-    encoder, reader, _ = load_encoder(ModelSettings(precision=precision, **settings))
+    encoder, tokenizer, _ = load_encoder(ModelSettings(precision=precision, **settings))
     encoder.train()
-    return encoder, reader
+    return encoder, tokenizer
 
 
-def pretraining(reader: DocumentTokenizer, **settings: Any) -> PretrainingTask:
+def pretraining(tokenizer: DocumentTokenizer, **settings: Any) -> PretrainingTask:
     """FineCL's objectives on the documents, all weights 1."""
-    return pretraining_of(labelled(reader), corpus(), reader, **settings)
+    return pretraining_of(labelled(tokenizer), corpus(), tokenizer, **settings)
 
 
 def pretraining_of(
-    data: ExtractionDataset, corpus: Corpus, reader: DocumentTokenizer, **settings: Any
+    data: ExtractionDataset, corpus: Corpus, tokenizer: DocumentTokenizer, **settings: Any
 ) -> PretrainingTask:
     """The same on any documents."""
     registry = plugins.load()
@@ -85,13 +85,13 @@ def pretraining_of(
         instances=data.instances,
         weight=np.ones(len(data.instances), dtype=np.float32),
         unscored=1.0,
-        relation_tokens=[reader.encode(corpus.names.get(relation, relation)) for relation in corpus.relations],
+        relation_tokens=[tokenizer.encode(corpus.names.get(relation, relation)) for relation in corpus.relations],
         askable=reached(data.instances, data.tokens),
     )
     chosen = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
     return PretrainingTask(
         silver=silver,
-        reader=reader,
+        tokenizer=tokenizer,
         settings=chosen,
         objectives={name: registry.create("objective", name, {}) for name in names},
         coefficients=dict.fromkeys((*names, MLM), 1.0),

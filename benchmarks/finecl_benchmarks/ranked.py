@@ -18,8 +18,8 @@ def main(steps: int, warm_up: int = 1) -> None:
     """Times the steps after the warm-up."""
     here = process_group.start()
     with here.local_main_first():
-        encoder, reader = encoder_of("bf16")
-        run = pretraining(reader, batch_size=32)
+        encoder, tokenizer = encoder_of("bf16")
+        run = pretraining(tokenizer, batch_size=32)
     model = Parallel(PretrainingModel(encoder), here)
     optimization = Optimization(model.module, run.settings, 1000)
     tokens, began = 0, time.perf_counter()

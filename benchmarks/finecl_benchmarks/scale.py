@@ -54,13 +54,13 @@ def engine(thousands: int) -> Engine:
 
 def prepare_and_draw(path: Path, batch_size: int = 768) -> dict[str, Any]:
     """Reads, tokenises and draws one epoch's steps; the seconds of each."""
-    encoder, reader = encoder_of("bf16")
+    encoder, tokenizer = encoder_of("bf16")
     del encoder
     began = time.perf_counter()
     corpus = read_corpus(path, DataSettings(), plugins.load())
-    tokens = TokenizedCorpus.of(corpus, reader, cache_directory())
+    tokens = TokenizedCorpus.of(corpus, tokenizer, cache_directory())
     data = ExtractionDataset(tokens=tokens, instances=corpus.instances(corpus.relations))
-    run = pretraining_of(data, corpus, reader, batch_size=batch_size)
+    run = pretraining_of(data, corpus, tokenizer, batch_size=batch_size)
     prepared = time.perf_counter()
     steps = -(-len(tokens) // batch_size)
     drawn = sum(len(w.group.packed.ids_T) for step in range(steps) for w in run.group_batches(step))

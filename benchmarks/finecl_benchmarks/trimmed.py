@@ -86,13 +86,13 @@ def _random(early: Bools, seed: int) -> Bools:
 def _trained(context: Context, data: ExtractionDataset, kept: Bools) -> float:
     """Trains an extractor on some of the sentences and returns its accuracy on the clean ones."""
     settings = replace(context.settings.proxy, num_train_epochs=_EPOCHS)
-    encoder, reader = context.encoder()
+    encoder, tokenizer = context.encoder()
     own = {"loss": settings.loss, **context.settings.extractor}
     extractor = build_extractor(context.registry, settings.extractor, own, encoder, data.relations)
     part = data.part(np.unique(data.instances.document[kept]))
     train_on(extractor, part, settings, stage="part", seed=context.settings.seed, listener=context.listener)
     clean = read_corpus(data_file("trimmed", "wiki80/train_0.1.txt"), context.settings.data, context.registry)
-    test = labelled(clean, reader, context.corpora.relations, marked=True)
+    test = labelled(clean, tokenizer, context.corpora.relations, marked=True)
     scored = score_pairs(extractor, test)
     best = scored.scores_PR.argmax(axis=1)
     return float(scored.correct(test)[np.arange(len(best)), best].mean())

@@ -81,8 +81,8 @@ class Corpus:
             FormatError: the file cannot be read, or a document is not sound.
         """
         # A format is a frozen dataclass: its repr names its settings.
-        reader = f"{type(format).__module__}.{format!r}"
-        path = cache / "corpus" / f"{fingerprint(digest(file), reader, on_empty, _SCHEMA)}.arrow"
+        tokenizer = f"{type(format).__module__}.{format!r}"
+        path = cache / "corpus" / f"{fingerprint(digest(file), tokenizer, on_empty, _SCHEMA)}.arrow"
         content = _noted(path)
         if content and path.exists():
             return cls._open(path, content, no_relation, names)

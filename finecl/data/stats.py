@@ -50,7 +50,7 @@ def _types(document: Document, label: Label) -> str:
     return " - ".join(document.entities[end].type or "(none)" for end in (label.head, label.tail))
 
 
-def load_reader(name: str, max_length: int) -> DocumentTokenizer:
+def load_tokenizer(name: str, max_length: int) -> DocumentTokenizer:
     """The tokenizer of a model, and how many sub-words truncation keeps.
 
     Raises:
@@ -67,14 +67,14 @@ def load_reader(name: str, max_length: int) -> DocumentTokenizer:
         raise ModelError(f"cannot read the tokenizer '{name}': {came}") from None
 
 
-def stats(documents: Iterable[Document], reader: DocumentTokenizer | None = None) -> dict[str, Any]:
+def stats(documents: Iterable[Document], tokenizer: DocumentTokenizer | None = None) -> dict[str, Any]:
     """Counts of documents, entities and labels by relation and types of head and tail.
 
-    With a ``reader`` (tokenizer and greatest length) also lengths in sub-words, special tokens included, and what
+    With a ``tokenizer`` (tokenizer and greatest length) also lengths in sub-words, special tokens included, and what
     truncation would lose: documents that are cut, entities and labels of which no mention is left.
     """
     counts = _Counts()
-    lengths = _Lengths(reader) if reader else None
+    lengths = _Lengths(tokenizer) if tokenizer else None
     for piece in batched_documents(documents):
         for document in piece:
             counts.add(document)
@@ -105,9 +105,9 @@ def batched_documents(documents: Iterable[Document]) -> Iterator[list[Document]]
 class _Lengths:
     """Lengths in sub-words, and what lies beyond the encoder's reach."""
 
-    def __init__(self, reader: DocumentTokenizer) -> None:
-        self._whole = DocumentTokenizer(reader.tokenizer, 1 << 30)
-        self._reach = reader.max_length
+    def __init__(self, tokenizer: DocumentTokenizer) -> None:
+        self._whole = DocumentTokenizer(tokenizer.hf_tokenizer, 1 << 30)
+        self._reach = tokenizer.max_length
         self._lengths: list[int] = []
         self._lost: Counter[str] = Counter()
 

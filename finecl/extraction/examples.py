@@ -17,7 +17,7 @@ from finecl.types import Batch, Instances, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionDataset:
-    """A tokenized corpus and its labels. ``pair_filter`` selects the pairs that training may use as no-relation pairs."""
+    """A tokenized corpus and its labels; ``pair_filter`` selects the pairs that may serve as no-relation pairs."""
 
     tokens: TokenizedCorpus
     instances: Instances

@@ -28,11 +28,11 @@ Observe = Callable[[int, CandidatePairs, Tensor, Tensor], None]
 
 @dataclass(kw_only=True)
 class Training:
-    """The training of an extractor: what it learns, by which settings, and what it needs to be resumed.
+    """The training of an extractor: its data, its settings, and what it needs to resume.
 
-    ``difficulty`` of each document [D] puts the easiest first in every epoch. Trainings of the same ``random_stage`` (the
-    stage, if nothing is given) have the same order and dropout, so that they can be compared.
-    ``observe`` is shown the training passes of this rank. ``state_dict`` returns the other state of a checkpoint, as
+    ``difficulty`` [D] sorts the documents of every epoch, easiest first. Trainings with the same ``random_stage``
+    (default: ``stage``) have the same data order and dropout, so that they can be compared.
+    ``observe`` is called with each training pass of this rank. ``state_dict`` returns the other state of a checkpoint, as
     arrays and a record; ``load_state_dict`` restores it.
     """
 

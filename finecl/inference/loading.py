@@ -65,7 +65,7 @@ class Loaded:
     """What an extractor's directory holds; ``marked`` says whether it reads marked sentences."""
 
     config: Mapping[str, Any]
-    reader: DocumentTokenizer
+    tokenizer: DocumentTokenizer
     backend: Backend
     marked: bool
 
@@ -84,16 +84,18 @@ def load(
     registry, config = plugins.load(), read_extractor_config(directory)
     marked = is_marked(registry, config)
     if backend == "onnx":
-        from finecl.inference.onnx.backend import OnnxBackend, read_reader
+        from finecl.inference.onnx.backend import OnnxBackend, read_tokenizer
 
         made = OnnxBackend(directory, config, file, max_tokens)
-        return Loaded(config=config, reader=read_reader(directory / ENCODER, config), backend=made, marked=marked)
+        return Loaded(config=config, tokenizer=read_tokenizer(directory / ENCODER, config), backend=made, marked=marked)
     if backend != "torch":
         raise SettingsError(f"backend: expected torch or onnx, got '{backend}'")
     settings = model_settings(config, device=device, precision=precision)
     with torch.random.fork_rng(devices=[]):  # loading seeds; the caller's draws are to stay as they were
         saved = load_extractor(directory, registry, settings)
-    return Loaded(config=config, reader=saved.reader, backend=TorchBackend(saved.extractor, max_tokens), marked=marked)
+    return Loaded(
+        config=config, tokenizer=saved.tokenizer, backend=TorchBackend(saved.extractor, max_tokens), marked=marked
+    )
 
 
 def model_settings(config: Mapping[str, Any], **settings: Any) -> ModelSettings:

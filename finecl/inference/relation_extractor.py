@@ -41,7 +41,7 @@ class RelationExtractor:
 
     directory: Path
     config: Mapping[str, Any]
-    reader: DocumentTokenizer
+    tokenizer: DocumentTokenizer
     backend: Backend
     marked: bool
     found_by: Finder | None = None
@@ -83,7 +83,7 @@ class RelationExtractor:
         )
         found_by = finder(ner) if isinstance(ner, str) else ner
         return cls(
-            directory=directory, config=loaded.config, reader=loaded.reader, backend=loaded.backend,
+            directory=directory, config=loaded.config, tokenizer=loaded.tokenizer, backend=loaded.backend,
             marked=loaded.marked, found_by=found_by,
         )  # fmt: skip
 
@@ -197,7 +197,7 @@ class RelationExtractor:
         constraints: TypeConstraints | None,
     ) -> Iterator[list[Triple]]:
         make = sentence_rows if self.marked else document_rows
-        rows = list(make(documents, asked, self.reader))
+        rows = list(make(documents, asked, self.tokenizer))
         types = [constraints.numbers(document) for document in documents] if constraints else []
         first = np.cumsum([0, *(len(numbers) for numbers in types)])
         flat = np.concatenate([np.zeros(0, dtype=np.int64), *types])

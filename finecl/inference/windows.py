@@ -51,15 +51,15 @@ def labelled_pairs(document: Document) -> Ints:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: DocumentTokenizer) -> Iterator[Row]:
-    """One row a document, or windows that overlap by half where it is longer than ``reader.max_length``.
+def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], tokenizer: DocumentTokenizer) -> Iterator[Row]:
+    """One row a document, or windows that overlap by half where it is longer than ``tokenizer.max_length``.
 
     A pair is asked in every window that holds a whole mention of both; two mentions that are up to half a window apart
     always share one. ``pairs`` are those asked of each document [P, 2].
     """
     wanted = [number for number, asked in enumerate(pairs) if len(asked)]
     some = [documents[number] for number in wanted]
-    for number, document, encoding in zip(wanted, some, reader.encodings(some), strict=True):
+    for number, document, encoding in zip(wanted, some, tokenizer.encodings(some), strict=True):
         ids = np.array(encoding.ids, dtype=np.int64)
         starts = sentence_starts(document, encoding.offsets, len(ids))
         begins = np.zeros(len(ids) + 2, dtype=np.int64)
@@ -69,12 +69,12 @@ def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: 
             head=pairs[number][:, 0], tail=pairs[number][:, 1],
             **dict(zip(("start", "end", "entity"), mention_tokens(document, encoding.offsets), strict=True)),
         )  # fmt: skip
-        yield from _windows(whole, reader)
+        yield from _windows(whole, tokenizer)
 
 
-def _windows(whole: Row, reader: DocumentTokenizer) -> Iterator[Row]:
+def _windows(whole: Row, tokenizer: DocumentTokenizer) -> Iterator[Row]:
     """The parts of a document, whose tokens come without special ones, that are within reach."""
-    body = reader.max_length - 2
+    body = tokenizer.max_length - 2
     last = max(0, len(whole.ids) - body)
     for first in dict.fromkeys([*range(0, last, max(1, body // 2)), last]):
         start, end = whole.start - first, whole.end - first
@@ -85,7 +85,7 @@ def _windows(whole: Row, reader: DocumentTokenizer) -> Iterator[Row]:
         if asked.any():
             yield replace(
                 whole,
-                ids=np.concatenate([[reader.first], whole.ids[first : first + body], [reader.last]]),
+                ids=np.concatenate([[tokenizer.first], whole.ids[first : first + body], [tokenizer.last]]),
                 sentence=whole.sentence[first : first + body + 2],
                 start=start[kept] + 1,
                 end=end[kept] + 1,
@@ -95,15 +95,15 @@ def _windows(whole: Row, reader: DocumentTokenizer) -> Iterator[Row]:
             )
 
 
-def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: DocumentTokenizer) -> Iterator[Row]:
+def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], tokenizer: DocumentTokenizer) -> Iterator[Row]:
     """A marked sentence for each pair with mentions in one sentence, by the first such sentence.
 
-    A pair whose markers lie beyond ``reader.max_length`` has none.
+    A pair whose markers lie beyond ``tokenizer.max_length`` has none.
 
     Raises:
         ModelError: the vocabulary has no markers.
     """
-    if reader.markers is None:
+    if tokenizer.markers is None:
         raise ModelError("marked sentences need markers in the vocabulary, which this encoder has not")
     whose: list[tuple[int, int, int]] = []
     sentences: list[Document] = []
@@ -114,7 +114,7 @@ def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], reader: 
             words = document.sentences[mentions[0].sentence]
             sentences.append(Document(title=document.title, sentences=(words,), entities=entities))
             whose.append((number, head, tail))
-    columns = read_pairs(sentences, reader, reader.markers) if sentences else {}
+    columns = read_pairs(sentences, tokenizer, tokenizer.markers) if sentences else {}
     zero, one = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
     for at, (number, head, tail) in enumerate(whose):
         ids = np.array(columns["input_ids"][at], dtype=np.int64)

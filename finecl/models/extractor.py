@@ -27,12 +27,12 @@ class SavedExtractor:
     """An extractor read from disk. ``config`` holds its relations, threshold and settings."""
 
     extractor: Any
-    reader: DocumentTokenizer
+    tokenizer: DocumentTokenizer
     config: Mapping[str, Any]
 
 
 def save_extractor(
-    extractor: Any, reader: DocumentTokenizer, config: Mapping[str, Any], directory: Path, *, write: bool = True
+    extractor: Any, tokenizer: DocumentTokenizer, config: Mapping[str, Any], directory: Path, *, write: bool = True
 ) -> None:
     """Writes ``encoder/``, ``head.safetensors`` and ``extractor.json``, whole or not at all.
 
@@ -41,10 +41,10 @@ def save_extractor(
     """
     head = {name: tensor for name, tensor in tensors_of(extractor).items() if not name.startswith("encoder.")}
     if not write:
-        save_encoder(extractor.encoder, reader, directory, write=False)
+        save_encoder(extractor.encoder, tokenizer, directory, write=False)
         return
     with replacing_directory(directory) as unfinished:
-        save_encoder(extractor.encoder, reader, unfinished / ENCODER)
+        save_encoder(extractor.encoder, tokenizer, unfinished / ENCODER)
         save_file(head, unfinished / HEAD)
         write_json(unfinished / EXTRACTOR_CONFIG, config)
 
@@ -56,7 +56,7 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
         ModelError: a part is missing or does not fit.
     """
     config = read_extractor_config(directory)
-    encoder, reader, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
+    encoder, tokenizer, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
     initial = getattr(registry.part("extractor", config["extractor"]).factory, "initial", ())
     settings = {name: value for name, value in config["settings"].items() if name not in initial}
     extractor = build_extractor(registry, config["extractor"], settings, encoder, len(config["relations"]) + 1)
@@ -66,7 +66,7 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
         raise ModelError(
             f"{directory / HEAD}: does not fit the extractor '{config['extractor']}': {', '.join(strange)}"
         )
-    return SavedExtractor(extractor=extractor, reader=reader, config=config)
+    return SavedExtractor(extractor=extractor, tokenizer=tokenizer, config=config)
 
 
 def read_extractor_config(directory: Path) -> dict[str, Any]:

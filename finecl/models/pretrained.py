@@ -88,10 +88,10 @@ def load_encoder(
         model, report = AutoModelForMaskedLM.from_pretrained(
             where, config=config, attn_implementation=IMPLEMENTATIONS[packing], output_loading_info=True
         )
-        tokenizer = AutoTokenizer.from_pretrained(where, use_fast=True)
+        hf_tokenizer = AutoTokenizer.from_pretrained(where, use_fast=True)
     notes = _notes(settings.name, report)
     if markers:
-        add_markers(model, tokenizer)
+        add_markers(model, hf_tokenizer)
     if settings.gradient_checkpointing:
         # renamed in the course of transformers 5
         name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
@@ -100,23 +100,23 @@ def load_encoder(
         quicken_dropout(model)
     encoder = Encoder(model, precision, packing)
     encoder.recomputes = settings.gradient_checkpointing
-    encoder.vocabulary = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    encoder.vocabulary = hf_tokenizer.convert_ids_to_tokens(range(len(hf_tokenizer)))
     if settings.torch_compile:
         encoder.compile_layers()
     limit = int(config.max_position_embeddings) - encoder.first_position
-    reader = DocumentTokenizer(tokenizer, min(settings.max_length, limit), Markers.of(tokenizer))
-    verify(encoder, reader, Path(where))
-    return encoder, reader, notes
+    tokenizer = DocumentTokenizer(hf_tokenizer, min(settings.max_length, limit), Markers.of(hf_tokenizer))
+    verify(encoder, tokenizer, Path(where))
+    return encoder, tokenizer, notes
 
 
-def save_encoder(encoder: Encoder, reader: DocumentTokenizer, directory: Path, *, write: bool = True) -> None:
+def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path, *, write: bool = True) -> None:
     """Writes a plain Hugging Face directory, whole or not at all: ``AutoModel.from_pretrained`` reads it.
 
     Beside it stands a test vector: the states that this encoder gives a fixed sentence. Every rank takes part,
     because the weights may be sharded; one of them is to ``write``.
     """
     model: Any = encoder.model
-    weights, vector = tensors_of(model), test_vector(encoder, reader)
+    weights, vector = tensors_of(model), test_vector(encoder, tokenizer)
     if not write:
         return
     with replacing_directory(directory) as unfinished:
@@ -124,13 +124,13 @@ def save_encoder(encoder: Encoder, reader: DocumentTokenizer, directory: Path, *
             model.set_attn_implementation("eager")  # the saved config must not name finecl's own
             model.save_pretrained(unfinished, state_dict=weights)
             model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
-            reader.tokenizer.save_pretrained(unfinished)
+            tokenizer.hf_tokenizer.save_pretrained(unfinished)
         (unfinished / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
 
 
-def test_vector(encoder: Encoder, reader: DocumentTokenizer) -> dict[str, Any]:
+def test_vector(encoder: Encoder, tokenizer: DocumentTokenizer) -> dict[str, Any]:
     """A fixed sentence as sub-words and the first eight numbers of each of its states, in float32."""
-    ids = [reader.first, *reader.encode("Marie Curie was born in Warsaw ."), reader.last]
+    ids = [tokenizer.first, *tokenizer.encode("Marie Curie was born in Warsaw ."), tokenizer.last]
     was_training = encoder.training
     encoder.eval()
     model: Any = encoder.model
@@ -143,7 +143,7 @@ def test_vector(encoder: Encoder, reader: DocumentTokenizer) -> dict[str, Any]:
     return {"input_ids": ids, "states": states[:, :8].float().cpu().tolist()}
 
 
-def verify(encoder: Encoder, reader: DocumentTokenizer, directory: Path) -> None:
+def verify(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path) -> None:
     """Compares a loaded encoder with the test vector beside it, if there is one.
 
     Raises:
@@ -152,19 +152,19 @@ def verify(encoder: Encoder, reader: DocumentTokenizer, directory: Path) -> None
     path = directory / VECTOR
     if not path.is_file():
         return
-    stored, found = json.loads(path.read_text(encoding="utf-8")), test_vector(encoder, reader)
+    stored, found = json.loads(path.read_text(encoding="utf-8")), test_vector(encoder, tokenizer)
     same_words = stored["input_ids"] == found["input_ids"]
     far = (torch.tensor(stored["states"]) - torch.tensor(found["states"])).abs().max().item() if same_words else 1.0
     if far > 1e-3:
         raise ModelError(f"{directory}: does not give its stored test vector (off by {far:.2g}); save it again")
 
 
-def add_markers(model: Any, tokenizer: Any) -> None:
+def add_markers(model: Any, hf_tokenizer: Any) -> None:
     """Gives a vocabulary without words to spare five new ones, and the model embeddings for them."""
-    if Markers.of(tokenizer) is None:
-        tokenizer.add_tokens(list(ADDED), special_tokens=True)
-        if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    if Markers.of(hf_tokenizer) is None:
+        hf_tokenizer.add_tokens(list(ADDED), special_tokens=True)
+        if len(hf_tokenizer) > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(len(hf_tokenizer), mean_resizing=False)
 
 
 def _check_family(config: Any, name: str) -> None:

@@ -91,7 +91,7 @@ class Context:
             return load_corpora(self.settings.data, self.registry, self.settings.seed)
 
     @cached_property
-    def reader(self) -> DocumentTokenizer:
+    def tokenizer(self) -> DocumentTokenizer:
         """How the encoder reads documents."""
         return self.encoder()[1]
 
@@ -99,11 +99,11 @@ class Context:
         """The encoder of the settings, or the one in the directory ``name``, as it was saved."""
         settings = replace(self.settings.model, name=name) if name else self.settings.model
         with self.ranks.local_main_first():
-            encoder, reader, notes = load_encoder(settings, seed=self.settings.seed, markers=self._marks)
+            encoder, tokenizer, notes = load_encoder(settings, seed=self.settings.seed, markers=self._marks)
         for note in set(notes) - self._told:
             self.listener.note(note)
         self._told.update(notes)
-        return encoder, reader
+        return encoder, tokenizer
 
     @cached_property
     def _told(self) -> set[str]:
@@ -126,16 +126,16 @@ class Context:
     ) -> ExtractionDataset:
         """A split as an encoder meets it: as documents or as marked sentences, its mentions by name or hidden."""
         if (split, text, mentions) not in self._labelled:
-            reader = self.reader if mentions == "text" else self.reader.with_masking(mentions)
+            tokenizer = self.tokenizer if mentions == "text" else self.tokenizer.with_masking(mentions)
             corpus: Corpus = getattr(self.corpora, split)
             every = corpus.instances(self.corpora.relations)
             with self.ranks.local_main_first():
                 if text == "documents":
                     made = ExtractionDataset(
-                        tokens=TokenizedCorpus.of(corpus, reader, cache_directory()), instances=every
+                        tokens=TokenizedCorpus.of(corpus, tokenizer, cache_directory()), instances=every
                     )
                 else:
-                    sentences = MarkedSentences.of(corpus, reader, cache_directory())
+                    sentences = MarkedSentences.of(corpus, tokenizer, cache_directory())
                     made = ExtractionDataset(tokens=sentences, instances=sentences.instances(every))
             self._labelled[split, text, mentions] = made
         return self._labelled[split, text, mentions]
@@ -177,7 +177,7 @@ class Context:
         for path in sorted(where.glob("*.safetensors")) if where.is_dir() else []:
             with path.open("rb") as file:
                 digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-        return fingerprint(self.settings.to_dict()["model"], self.reader.fingerprint, digests)
+        return fingerprint(self.settings.to_dict()["model"], self.tokenizer.fingerprint, digests)
 
     @property
     def precision(self) -> str:

@@ -93,9 +93,11 @@ class _Rates:
     """Tokens a second of each kind of pass, on a copy of the encoder that is thrown away."""
 
     def __init__(self, context: Context) -> None:
-        encoder, reader = context.encoder()
+        encoder, tokenizer = context.encoder()
         run = pretraining(
-            context, reader, np.ones(len(context.labelled("silver", context.method.text).instances), dtype=np.float32)
+            context,
+            tokenizer,
+            np.ones(len(context.labelled("silver", context.method.text).instances), dtype=np.float32),
         )
         self.pretrain_tokens, self.pretrain = self._pretraining(encoder, run)
         encoder, _ = context.encoder()

@@ -63,12 +63,12 @@ class SilverData:
 
 
 def plain_group(
-    silver: SilverData, documents: Ints, reader: DocumentTokenizer, *, no_relation_pairs: int, seed: int, step: int
+    silver: SilverData, documents: Ints, tokenizer: DocumentTokenizer, *, no_relation_pairs: int, seed: int, step: int
 ) -> Group:
     """Documents or marked sentences, with the view "pair"; instances of weight 0 are left out of everything."""
     rows, marked = silver.tokens.rows(documents), silver.tokens.marked
-    if marked and silver.blanking and reader.markers:
-        rows = blanked(rows, documents, silver.blanking, reader.markers, seed=seed, step=step)
+    if marked and silver.blanking and tokenizer.markers:
+        rows = blanked(rows, documents, silver.blanking, tokenizer.markers, seed=seed, step=step)
     packed = pack(rows)
     asked = select_pairs(
         packed,
@@ -99,7 +99,7 @@ def plain_group(
     return Group(documents=documents, packed=packed, units={"pair": UnitRows(table=table, entity_rows=entity_rows)})
 
 
-def queried_group(silver: SilverData, documents: Ints, reader: DocumentTokenizer, *, seed: int, step: int) -> Group:
+def queried_group(silver: SilverData, documents: Ints, tokenizer: DocumentTokenizer, *, seed: int, step: int) -> Group:
     """Documents with a drawn instance's relation and head in front, with the views "query" and "entity".
 
     ``documents`` must each have an instance to ask for: see ``askable``.
@@ -110,7 +110,7 @@ def queried_group(silver: SilverData, documents: Ints, reader: DocumentTokenizer
     rows = silver.tokens.rows(documents)
     names = [silver.relation_tokens[code] for code in instances.relation[drawn]]
     queries = query_tokens(rows, instances.head[drawn], names)
-    packed = pack(with_queries(rows, queries, reader.last, reader.max_length))
+    packed = pack(with_queries(rows, queries, tokenizer.last, tokenizer.max_length))
     anchor_row = packed.entity_rows(np.arange(len(documents)), instances.head[drawn])
     there = anchor_row >= 0
     query = _query_table(silver, drawn[there], np.flatnonzero(there))

@@ -43,20 +43,20 @@ class Masked:
 
 
 def mask_tokens(
-    packed: Packed, documents: Ints, share: float, reader: DocumentTokenizer, *, seed: int, step: int
+    packed: Packed, documents: Ints, share: float, tokenizer: DocumentTokenizer, *, seed: int, step: int
 ) -> Masked:
     """Masks ``share`` of the tokens that are neither special nor part of a mention: 80 % become the mask token,
     10 % a random one, 10 % stay (BERT). Entity mentions are never masked (ERICA's ``mlm_mask``).
 
     ``documents`` are the documents' numbers in their corpus: a document's draw does not depend on its neighbours.
     """
-    open_T = ~np.isin(packed.ids_T, reader.special)
+    open_T = ~np.isin(packed.ids_T, tokenizer.special)
     open_T[packed.member_M] = False
     place = ranges(np.zeros(len(packed.lengths), dtype=np.int64), packed.lengths)
     key_T = entity_key(np.repeat(documents, packed.lengths), place)
     position = np.flatnonzero(open_T & (keyed_uniform(key_T, seed, "mask", step) < share))
     kind, other = (keyed_uniform(key_T[position], seed, purpose, step) for purpose in ("mask kind", "mask token"))
     label, ids = packed.ids_T[position], packed.ids_T.copy()
-    random_ids = (other * reader.vocabulary).astype(np.int64)
-    ids[position] = np.where(kind < 0.8, reader.mask, np.where(kind < 0.9, random_ids, label))
+    random_ids = (other * tokenizer.vocabulary).astype(np.int64)
+    ids[position] = np.where(kind < 0.8, tokenizer.mask, np.where(kind < 0.9, random_ids, label))
     return Masked(ids_T=ids, position_I=position, label_I=label)

@@ -88,7 +88,7 @@ class PretrainingTask:
     """
 
     silver: SilverData
-    reader: DocumentTokenizer
+    tokenizer: DocumentTokenizer
     settings: PretrainSettings
     objectives: Mapping[str, Objective]
     coefficients: Mapping[str, float]
@@ -169,11 +169,13 @@ class PretrainingTask:
         documents = drawn.documents
         if drawn.purpose != QUERIED:
             pairs = self.settings.no_relation_pairs
-            group = plain_group(self.silver, documents, self.reader, no_relation_pairs=pairs, seed=self.seed, step=step)
+            group = plain_group(
+                self.silver, documents, self.tokenizer, no_relation_pairs=pairs, seed=self.seed, step=step
+            )
         else:
-            group = queried_group(self.silver, documents, self.reader, seed=self.seed, step=step)
+            group = queried_group(self.silver, documents, self.tokenizer, seed=self.seed, step=step)
         masked = mask_tokens(
-            group.packed, documents, self.settings.mlm_probability, self.reader, seed=self.seed, step=step
+            group.packed, documents, self.settings.mlm_probability, self.tokenizer, seed=self.seed, step=step
         )
         terms = [
             self._term(name, group, step, drawn.number)

@@ -34,20 +34,20 @@ class MarkedSentences(TokenizedCorpus):
         )
 
     @classmethod
-    def of(cls, corpus: Documents, reader: DocumentTokenizer, cache: Path) -> MarkedSentences:
+    def of(cls, corpus: Documents, tokenizer: DocumentTokenizer, cache: Path) -> MarkedSentences:
         """The marked sentences of a corpus, from the cache when the same reader has read it before.
 
         Raises:
             ModelError: the vocabulary has no markers.
             SettingsError: the corpus has no sentence with a labelled pair.
         """
-        markers = reader.markers
+        markers = tokenizer.markers
         if markers is None:
             raise ModelError("marked sentences need markers in the vocabulary: load the encoder with markers=True")
-        made_from = fingerprint(corpus.fingerprint, reader.fingerprint, repr(markers), _LAYOUT)
+        made_from = fingerprint(corpus.fingerprint, tokenizer.fingerprint, repr(markers), _LAYOUT)
         path = cache / "tokens" / f"{made_from}-marked.arrow"
         features = token_features() | {name: _number() for name in ("document", "head", "tail")}
-        found = cls(write_arrow(path, lambda: _chunks(corpus, reader, markers), features))
+        found = cls(write_arrow(path, lambda: _chunks(corpus, tokenizer, markers), features))
         if not len(found):
             raise SettingsError(
                 "marked sentences: expected labelled entity pairs with mentions in one sentence, found none; "
@@ -82,7 +82,7 @@ def _number() -> Any:
 
 
 def _chunks(
-    corpus: Documents, reader: DocumentTokenizer, markers: Markers, size: int = 256
+    corpus: Documents, tokenizer: DocumentTokenizer, markers: Markers, size: int = 256
 ) -> Iterator[Mapping[str, list[Any]]]:
     for at in range(0, len(corpus), size):
         pairs: list[Document] = []
@@ -96,18 +96,18 @@ def _chunks(
                 whose.append((number, head, tail))
         if pairs:
             document_R, head_R, tail_R = (list(column) for column in zip(*whose, strict=True))
-            yield read_pairs(pairs, reader, markers) | {"document": document_R, "head": head_R, "tail": tail_R}
+            yield read_pairs(pairs, tokenizer, markers) | {"document": document_R, "head": head_R, "tail": tail_R}
 
 
-def read_pairs(pairs: Sequence[Document], reader: DocumentTokenizer, markers: Markers) -> dict[str, list[Any]]:
+def read_pairs(pairs: Sequence[Document], tokenizer: DocumentTokenizer, markers: Markers) -> dict[str, list[Any]]:
     """One row a sentence of two entities, as ``DocumentTokenizer.read`` gives them."""
     rows: dict[str, list[Any]] = {name: [] for name in token_features()}
-    pairs = reader.masked(pairs)
-    for sentence, encoding in zip(pairs, reader.encodings(pairs), strict=True):
+    pairs = tokenizer.masked(pairs)
+    for sentence, encoding in zip(pairs, tokenizer.encodings(pairs), strict=True):
         start, end, _ = mention_tokens(sentence, encoding.offsets)
         ids, place = markers.insert(np.array(encoding.ids, dtype=np.int64), np.stack([start, end], axis=1))
-        kept = np.flatnonzero((end > start) & (place < reader.max_length - 2))
-        rows["input_ids"].append([reader.first, *ids[: reader.max_length - 2].tolist(), reader.last])
+        kept = np.flatnonzero((end > start) & (place < tokenizer.max_length - 2))
+        rows["input_ids"].append([tokenizer.first, *ids[: tokenizer.max_length - 2].tolist(), tokenizer.last])
         rows["sentence_start"].append([0])
         rows["mention_start"].append(place[kept] + 1)
         rows["mention_end"].append(place[kept] + 2)

@@ -62,10 +62,10 @@ class TokenizedCorpus:
         return len(self.lengths)
 
     @classmethod
-    def of(cls, corpus: Documents, reader: DocumentTokenizer, cache: Path) -> TokenizedCorpus:
+    def of(cls, corpus: Documents, tokenizer: DocumentTokenizer, cache: Path) -> TokenizedCorpus:
         """The tokens of a corpus, from the cache when the same reader has read it before."""
-        path = cache / "tokens" / f"{fingerprint(corpus.fingerprint, reader.fingerprint)}.arrow"
-        return cls(write_arrow(path, lambda: _chunks(corpus, reader), token_features()))
+        path = cache / "tokens" / f"{fingerprint(corpus.fingerprint, tokenizer.fingerprint)}.arrow"
+        return cls(write_arrow(path, lambda: _chunks(corpus, tokenizer), token_features()))
 
     def rows(self, documents: Ints) -> TokenBatch:
         """The documents of these numbers, in this order."""
@@ -107,9 +107,9 @@ def token_features() -> dict[str, Any]:
     return {column: List(Value("int32")) for column in TOKEN_COLUMNS} | {"entities": Value("int32")}
 
 
-def _chunks(corpus: Documents, reader: DocumentTokenizer, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
+def _chunks(corpus: Documents, tokenizer: DocumentTokenizer, size: int = 256) -> Iterator[Mapping[str, list[Any]]]:
     for at in range(0, len(corpus), size):
-        yield reader.read([corpus.document(i) for i in range(at, min(at + size, len(corpus)))])
+        yield tokenizer.read([corpus.document(i) for i in range(at, min(at + size, len(corpus)))])
 
 
 def _lengths(dataset: Any, column: str) -> Ints:

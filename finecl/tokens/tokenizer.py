@@ -29,7 +29,7 @@ class DocumentTokenizer:
     ) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ModelError(f"a fast tokenizer is needed to align words, got {type(tokenizer).__name__}")
-        self.tokenizer = tokenizer
+        self.hf_tokenizer = tokenizer
         self.max_length = max_length
         self.markers = markers
         self.mentions = mentions
@@ -50,7 +50,7 @@ class DocumentTokenizer:
 
     def with_masking(self, mentions: MentionMasking) -> DocumentTokenizer:
         """The same reader, reading the types of entities in the place of their mentions, or blanks."""
-        return DocumentTokenizer(self.tokenizer, self.max_length, self.markers, mentions)
+        return DocumentTokenizer(self.hf_tokenizer, self.max_length, self.markers, mentions)
 
     def encode(self, text: str) -> list[int]:
         """Sub-words of a text, without special tokens."""
@@ -61,7 +61,7 @@ class DocumentTokenizer:
         """The documents with their mentions hidden, if this reader hides them."""
         if self.mentions == "text":
             return documents
-        return [mask_mentions(document, self.mentions, self.tokenizer.mask_token) for document in documents]
+        return [mask_mentions(document, self.mentions, self.hf_tokenizer.mask_token) for document in documents]
 
     def encodings(self, documents: Sequence[Document]) -> Sequence[Any]:
         """The sub-words of each document with their character offsets, its words joined by single spaces."""

@@ -29,8 +29,8 @@ def test_a_record_holds_both_and_their_ratio(models: dict[str, Path], tmp_path: 
 def test_the_bare_encoder_meets_the_rows_of_the_extractor(models: dict[str, Path], tmp_path: Path) -> None:
     documents = tiny.documents(12)
     extractor = inference.untrained(documents, tmp_path / "extractor", str(models["bert"]))
-    encoder, reader, _ = load_encoder(ModelSettings(name=str(models["bert"])))
+    encoder, tokenizer, _ = load_encoder(ModelSettings(name=str(models["bert"])))
     batches = inference.bare_batches(extractor, encoder, documents)
     lengths = [length for batch in batches for length in batch.lengths]
     texts = [" ".join(word for sentence in d.sentences for word in sentence) for d in documents]
-    assert lengths == sorted(min(len(reader.encode(text)) + 2, reader.max_length) for text in texts)
+    assert lengths == sorted(min(len(tokenizer.encode(text)) + 2, tokenizer.max_length) for text in texts)

@@ -52,11 +52,11 @@ def test_the_types_of_a_pair_are_one_number(tmp_path: Path) -> None:
 
 
 def test_type_matched_negatives_have_types_that_some_label_has(tmp_path: Path, load_tiny: LoadTiny) -> None:
-    reader = load_tiny()[1]
+    tokenizer = load_tiny()[1]
     corpus = corpus_of(DOCUMENTS, tmp_path)
     instances = corpus.instances(corpus.relations)
     numbers = np.arange(3)
-    packed = pack(TokenizedCorpus.of(corpus, reader, tmp_path).rows(numbers))
+    packed = pack(TokenizedCorpus.of(corpus, tokenizer, tmp_path).rows(numbers))
     asked = select_pairs(packed, instances, numbers, pair_filter=TypeMatched.of(corpus.entities, instances))
     free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)
     found = {(int(asked.document_P[p]), int(asked.head_P[p]), int(asked.tail_P[p])) for p in free}
@@ -99,11 +99,12 @@ def test_mentions_that_overlap_become_one_word() -> None:
 
 
 def test_a_reader_that_hides_reads_other_tokens_from_another_place(tmp_path: Path, load_tiny: LoadTiny) -> None:
-    reader: DocumentTokenizer = load_tiny()[1]
+    tokenizer: DocumentTokenizer = load_tiny()[1]
     corpus = corpus_of(DOCUMENTS, tmp_path)
     seen, blank = (
-        TokenizedCorpus.of(corpus, r, tmp_path).rows(np.array([0])) for r in (reader, reader.with_masking("blank"))
+        TokenizedCorpus.of(corpus, r, tmp_path).rows(np.array([0]))
+        for r in (tokenizer, tokenizer.with_masking("blank"))
     )
-    assert (blank.ids == reader.mask).sum() == 3
-    assert (seen.ids == reader.mask).sum() == 0
-    assert (blank.ids[blank.start] == reader.mask).all()
+    assert (blank.ids == tokenizer.mask).sum() == 3
+    assert (seen.ids == tokenizer.mask).sum() == 0
+    assert (blank.ids[blank.start] == tokenizer.mask).all()

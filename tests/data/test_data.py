@@ -23,7 +23,7 @@ from finecl.data.demo.corpora import DemoSettings, demo_corpora
 from finecl.data.distant.properties import Properties, read_relations
 from finecl.data.leakage import HeldOut, Leaks, find_leaks, without_leaks
 from finecl.data.split import low_resource, numbered, random_shares
-from finecl.data.stats import load_reader, overlap, stats
+from finecl.data.stats import load_tokenizer, overlap, stats
 from finecl.data.validate import validate
 from finecl.errors import FormatError, ModelError, SettingsError
 from finecl.types import Document, Entity, Label, Mention
@@ -149,15 +149,15 @@ def test_pairs_that_splits_share_are_found_whatever_their_case_and_order() -> No
 
 
 def test_lengths_are_in_sub_words_and_truncation_is_counted(models: dict[str, Path]) -> None:
-    reader = load_reader(str(models["bert"]), 8)
+    tokenizer = load_tokenizer(str(models["bert"]), 8)
     long = replace(sentence("a", "Ada", "Zoe"), sentences=(("Ada", *["and"] * 20, "Zoe"),))
     long = replace(long, entities=(long.entities[0], entity("Zoe", 21)), labels=(Label(head=0, tail=1, relation="r"),))
-    told = stats([long, sentence("b", "Ada")], reader)["sub_words"]
-    whole = len(reader.encode(" ".join(long.sentences[0]))) + 2
+    told = stats([long, sentence("b", "Ada")], tokenizer)["sub_words"]
+    whole = len(tokenizer.encode(" ".join(long.sentences[0]))) + 2
     assert told["max"] == whole > 8
     assert told["lost_by_truncation"] == {"documents": 1, "mentions": 1, "entities": 1, "labels": 1}
     with pytest.raises(ModelError, match="cannot read the tokenizer 'nowhere'"):
-        load_reader("nowhere", 8)
+        load_tokenizer("nowhere", 8)
 
 
 def test_stats_of_redocred(data_dir: Path) -> None:

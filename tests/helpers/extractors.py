@@ -30,7 +30,7 @@ def save(
 ) -> Path:
     """A random extractor on a tiny encoder, as ``finecl finetune`` would leave it in ``directory``."""
     settings = ModelSettings(name=str(model), max_length=max_length, precision="float32", device="cpu")
-    encoder, reader, _ = load_encoder(settings, markers=extractor == "markers")
+    encoder, tokenizer, _ = load_encoder(settings, markers=extractor == "markers")
     torch.manual_seed(3)
     made = build_extractor(plugins.load(), extractor, {}, encoder, len(RELATIONS) + 1).eval()
     for name, parameter in made.named_parameters():  # so that scores are not all alike
@@ -43,14 +43,14 @@ def save(
         "settings": {},
         "relations": list(RELATIONS),
         "names": {"P0": "born in"},
-        "max_length": reader.max_length,
+        "max_length": tokenizer.max_length,
         "fingerprint": f"{extractor}-{model.name}",
         "threshold": threshold,
         "dev_f1": 0.5,
         "calibration": Calibration(kind=kind, temperature=2.0).to_dict(),  # type: ignore[arg-type]
         "type_triples": [["PER", "P0", "LOC"]],
     }
-    save_extractor(made, reader, described | card, directory)
+    save_extractor(made, tokenizer, described | card, directory)
     return directory
 
 

@@ -135,10 +135,10 @@ def documents(count: int, *, seed: int = 0, relations: int = 3, words: int = 12,
     return made
 
 
-def labelled(made: Sequence[Document], reader: DocumentTokenizer, directory: Path) -> ExtractionDataset:
+def labelled(made: Sequence[Document], tokenizer: DocumentTokenizer, directory: Path) -> ExtractionDataset:
     """Documents as an extractor meets them."""
     corpus = Corpus.from_documents(made, directory / "corpus.arrow")
-    tokens = TokenizedCorpus.of(corpus, reader, directory)
+    tokens = TokenizedCorpus.of(corpus, tokenizer, directory)
     return ExtractionDataset(tokens=tokens, instances=corpus.instances(corpus.relations))
 
 

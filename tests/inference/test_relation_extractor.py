@@ -64,7 +64,7 @@ def test_scores_are_those_of_fine_tuning(kind: str, directories: dict[str, Path]
     documents = tiny.documents(6, seed=4)
     settings = ModelSettings(name="", max_length=64, precision="float32", device="cpu")
     saved = load_extractor(directories[kind], plugins.load(), settings)
-    scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.reader, tmp_path))
+    scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.tokenizer, tmp_path))
     expected = {
         (d, h, t, extractors.RELATIONS[r]): float(scored.scores_PR[p, r])
         for p, (d, h, t) in enumerate(zip(scored.document, scored.head, scored.tail, strict=True))
@@ -79,7 +79,7 @@ def test_the_threshold_of_dev_is_that_of_fine_tuning(directories: dict[str, Path
     documents = tiny.documents(6, seed=4)
     settings = ModelSettings(name="", max_length=64, precision="float32", device="cpu")
     saved = load_extractor(directories["bilinear"], plugins.load(), settings)
-    scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.reader, tmp_path))
+    scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.tokenizer, tmp_path))
     predicted = int(scored.predicted(0.5).sum())
     assert 0 < predicted < scored.scores_PR.size
     found = load(directories["bilinear"])(documents)
@@ -179,10 +179,10 @@ def test_windows_that_are_not_needed_change_nothing(models: dict[str, Path], tmp
 
 def test_a_pair_counts_by_its_best_window(models: dict[str, Path], tmp_path: Path) -> None:
     _, near = _windowed(models, tmp_path)
-    reach = near.reader.max_length - 2
+    reach = near.tokenizer.max_length - 2
     words = ["was", "the", "of", "Ada", "met", "Curie", "in", "of", *["the"] * 8, "born", "house", *["of"] * 8, "river"]
     long = tiny.document("long", [" ".join(words)], ["Ada", "Curie"])
-    ids = near.reader.encode(" ".join(words))
+    ids = near.tokenizer.encode(" ".join(words))
     assert len(ids) == len(words) > reach  # a sub-word a word: windows are words
     starts = sorted({*range(0, len(words) - reach, reach // 2), len(words) - reach})
     best: dict[Any, float] = {}

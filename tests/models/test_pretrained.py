@@ -69,11 +69,11 @@ for directory in sys.argv[1:]:
 
 def test_saved_encoders_load_without_finecl_and_give_the_stored_states(load_tiny: LoadTiny, tmp_path: Path) -> None:
     for family in tiny.FAMILIES:
-        encoder, reader = load_tiny(family)
+        encoder, tokenizer = load_tiny(family)
         with torch.no_grad():
             for parameter in encoder.parameters():
                 parameter.add_(0.05 * torch.randn_like(parameter))  # as trained: not what it was loaded from
-        save_encoder(encoder, reader, tmp_path / family)
+        save_encoder(encoder, tokenizer, tmp_path / family)
         assert "finecl" not in (tmp_path / family / "config.json").read_text(encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_FINECL, *(str(tmp_path / family) for family in tiny.FAMILIES)],
@@ -94,15 +94,15 @@ def test_saved_encoders_load_without_finecl_and_give_the_stored_states(load_tiny
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_a_saved_encoder_is_loaded_as_it_was(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
-    encoder, reader = load_tiny(family)
+    encoder, tokenizer = load_tiny(family)
     encoder.train()
-    save_encoder(encoder, reader, tmp_path / "encoder")
-    save_encoder(encoder, reader, tmp_path / "encoder")  # in place of the first
+    save_encoder(encoder, tokenizer, tmp_path / "encoder")
+    save_encoder(encoder, tokenizer, tmp_path / "encoder")  # in place of the first
     again, reader_again, notes = load(tmp_path / "encoder")
     assert notes == []
     assert encoder.training
     assert encoder.config._attn_implementation == again.config._attn_implementation == "finecl_packed"
-    assert reader_again.fingerprint == reader.fingerprint
+    assert reader_again.fingerprint == tokenizer.fingerprint
     for (name, mine), (_, theirs) in zip(encoder.named_parameters(), again.named_parameters(), strict=True):
         assert torch.equal(mine, theirs), name
     assert sorted(p.name for p in tmp_path.iterdir()) == ["encoder"]  # nothing unfinished is left
@@ -163,7 +163,7 @@ def test_another_family_is_refused_with_those_that_are_read(tmp_path: Path) -> N
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "camembert"])
 def test_a_checkpoint_without_a_language_model_gets_one_tied_to_its_embeddings(tmp_path: Path, family: str) -> None:
     tiny.save_model(tmp_path, family, head=False)
-    encoder, reader, notes = load(tmp_path)
+    encoder, tokenizer, notes = load(tmp_path)
     (note,) = notes
     assert note == f"'{tmp_path}' has no language-modelling head: it got a fresh one, tied to its embeddings"
     model: Any = encoder.model
@@ -174,19 +174,19 @@ def test_a_checkpoint_without_a_language_model_gets_one_tied_to_its_embeddings(t
     again, _, _ = load(tmp_path)
     for (name, mine), (_, theirs) in zip(encoder.named_parameters(), again.named_parameters(), strict=True):
         assert torch.equal(mine, theirs), name  # the fresh head is drawn by the seed
-    assert reader.max_length == tiny.LONGEST
+    assert tokenizer.max_length == tiny.LONGEST
 
 
 def test_the_longest_text_fits_the_position_embeddings(tmp_path: Path) -> None:
     for family in (*tiny.FAMILIES, "camembert"):
         tiny.save_model(tmp_path / family, family)
-        encoder, reader, _ = load(tmp_path / family)
+        encoder, tokenizer, _ = load(tmp_path / family)
         long = tiny.document("long", ["Ada " * tiny.LONGEST], ["Ada"])
-        tokens = tiny.labelled([long], reader, tmp_path / f"{family} data").tokens
+        tokens = tiny.labelled([long], tokenizer, tmp_path / f"{family} data").tokens
         packed = pack(tokens.rows(np.array([0])))
         nobody = np.zeros(0, dtype=np.int64)
         states = encoder(packed.batch(nobody, nobody, first_position=encoder.first_position))
-        assert states.shape == (reader.max_length, tiny.WIDTH)
+        assert states.shape == (tokenizer.max_length, tiny.WIDTH)
 
 
 def test_dropout_is_set_by_the_settings(models: dict[str, Path]) -> None:

@@ -29,8 +29,8 @@ def test_variable_length_attention_is_packed_attention(load_tiny: LoadTiny, fami
         {"precision": "bf16", "device": "cuda", "packing": "auto"},
         {"precision": "float32", "device": "cuda", "packing": "off"},
     ):
-        encoder, reader = load_tiny(family, **settings)
-        batch = packed_batch(encoder, read_texts(reader, tmp_path)).to(encoder.precision.device)
+        encoder, tokenizer = load_tiny(family, **settings)
+        batch = packed_batch(encoder, read_texts(tokenizer, tmp_path)).to(encoder.precision.device)
         with torch.no_grad():
             found.append(encoder.eval()(batch).float().cpu())
     assert encoder.packing == "padded"
@@ -41,8 +41,8 @@ def test_variable_length_attention_is_packed_attention(load_tiny: LoadTiny, fami
 def test_gradients_in_bfloat16_point_where_those_of_float32_do(load_tiny: LoadTiny, tmp_path: Path) -> None:
     found = []
     for precision, packing in (("float32", "off"), ("bf16", "auto")):
-        encoder, reader = load_tiny("bert", precision=precision, device="cuda", packing=packing)
-        batch = packed_batch(encoder, read_texts(reader, tmp_path)).to("cuda")
+        encoder, tokenizer = load_tiny("bert", precision=precision, device="cuda", packing=packing)
+        batch = packed_batch(encoder, read_texts(tokenizer, tmp_path)).to("cuda")
         torch.autograd.backward(encoder.entities(encoder(batch), batch).square().sum())
         gradients = [p.grad.flatten() for p in encoder.parameters() if p.grad is not None]
         found.append(torch.cat(gradients).float())
@@ -58,15 +58,15 @@ def test_pre_training_on_a_gpu_follows_the_cpu(
     )
     losses = []
     for device in ("cpu", "cuda"):
-        encoder, reader = load_tiny("bert", device=device, torch_compile=compiled and device == "cuda")
-        losses.append(pretrain(encoder, prepared(silver, reader, settings)).losses)  # type: ignore[arg-type]
+        encoder, tokenizer = load_tiny("bert", device=device, torch_compile=compiled and device == "cuda")
+        losses.append(pretrain(encoder, prepared(silver, tokenizer, settings)).losses)  # type: ignore[arg-type]
     for name, values in losses[0].items():
         np.testing.assert_allclose(np.array(losses[1][name], float), np.array(values, float), rtol=2e-2, err_msg=name)
 
 
 def test_a_document_longer_than_others_does_not_change_them(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    encoder, reader = load_tiny("bert", precision="bf16", device="cuda")
-    tokens = read_texts(reader, tmp_path)
+    encoder, tokenizer = load_tiny("bert", precision="bf16", device="cuda")
+    tokens = read_texts(tokenizer, tmp_path)
     together = packed_batch(encoder, tokens).to("cuda")
     with torch.no_grad():
         states = encoder.eval()(together)

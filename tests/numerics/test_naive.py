@@ -30,8 +30,8 @@ __all__ = ["silver"]
 def test_losses_and_gradients_of_a_step_are_those_of_the_naive_engine(
     load_tiny: LoadTiny, models: dict[str, Path], silver: SilverData, max_tokens: int | None
 ) -> None:
-    encoder, reader = load_tiny()
-    run = prepared(silver, reader)
+    encoder, tokenizer = load_tiny()
+    run = prepared(silver, tokenizer)
     objectives: dict[str, Objective] = {
         "entity-discrimination": EntityDiscrimination(),
         "relation-discrimination": RelationDiscrimination(negatives=None),

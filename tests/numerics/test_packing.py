@@ -25,9 +25,9 @@ NOBODY = np.zeros(0, dtype=np.int64)
 TEXTS = ("Ada met Babbage .", "Curie", " ".join(["Darwin", *tiny.FILLERS * 2, "Euler"]), "Ada " * 60)
 
 
-def read_texts(reader: DocumentTokenizer, directory: Path) -> TokenizedCorpus:
+def read_texts(tokenizer: DocumentTokenizer, directory: Path) -> TokenizedCorpus:
     documents = [tiny.document(str(n), [text], [text.split()[0]]) for n, text in enumerate(TEXTS)]
-    return tiny.labelled(documents, reader, directory).tokens
+    return tiny.labelled(documents, tokenizer, directory).tokens
 
 
 def packed_batch(encoder: Encoder, tokens: TokenizedCorpus, numbers: list[int] | None = None) -> Batch:
@@ -46,8 +46,8 @@ def alone(model: Any, batch: Batch) -> Tensor:
 def test_packed_states_are_those_of_each_document_alone(
     load_tiny: LoadTiny, models: dict[str, Path], family: str, tmp_path: Path
 ) -> None:
-    encoder, reader = load_tiny(family)
-    batch = packed_batch(encoder, read_texts(reader, tmp_path))
+    encoder, tokenizer = load_tiny(family)
+    batch = packed_batch(encoder, read_texts(tokenizer, tmp_path))
     assert max(batch.lengths) > 4 * tiny.WINDOW  # local attention leaves something out
     assert batch.position_ids.min().item() == (2 if family == "roberta" else 0)
     theirs = AutoModel.from_pretrained(models[family], attn_implementation="sdpa").eval()
@@ -62,9 +62,9 @@ def test_padded_and_checkpointed_passes_have_the_states_and_gradients_of_packed_
 ) -> None:
     found: list[tuple[Tensor, dict[str, Tensor]]] = []
     for settings in ({"packing": "on"}, {"packing": "off"}, {"packing": "on", "gradient_checkpointing": True}):
-        encoder, reader = load_tiny(family, **settings)
+        encoder, tokenizer = load_tiny(family, **settings)
         assert encoder.packing == ("padded" if settings["packing"] == "off" else "loop")
-        batch = packed_batch(encoder.train(), read_texts(reader, tmp_path))
+        batch = packed_batch(encoder.train(), read_texts(tokenizer, tmp_path))
         states = encoder(batch)
         states.square().sum().backward()
         found.append((states, {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}))
@@ -108,8 +108,8 @@ def test_documents_are_told_apart_by_their_ends() -> None:
 
 def test_local_attention_is_local(load_tiny: LoadTiny, models: dict[str, Path], tmp_path: Path) -> None:
     """Were the window not passed on, every layer would be global: this must be another result."""
-    encoder, reader = load_tiny("modernbert")
-    batch = packed_batch(encoder, read_texts(reader, tmp_path), [2])
+    encoder, tokenizer = load_tiny("modernbert")
+    batch = packed_batch(encoder, read_texts(tokenizer, tmp_path), [2])
     wide = AutoModel.from_pretrained(models["modernbert"], local_attention=2 * tiny.LONGEST).eval()
     with torch.no_grad():
         assert (encoder.eval()(batch) - alone(wide, batch)).abs().max() > 1e-3
@@ -117,8 +117,8 @@ def test_local_attention_is_local(load_tiny: LoadTiny, models: dict[str, Path], 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_gradients_do_not_depend_on_the_pack(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
-    encoder, reader = load_tiny(family)
-    tokens = read_texts(reader, tmp_path)
+    encoder, tokenizer = load_tiny(family)
+    tokens = read_texts(tokenizer, tmp_path)
     encoder(packed_batch(encoder, tokens)).square().sum().backward()
     together = {name: p.grad.clone() for name, p in encoder.named_parameters() if p.grad is not None}
     encoder.zero_grad()
@@ -132,12 +132,12 @@ def test_gradients_do_not_depend_on_the_pack(load_tiny: LoadTiny, family: str, t
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_a_document_does_not_see_its_neighbours(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
-    encoder, reader = load_tiny(family)
-    batch = packed_batch(encoder.eval(), read_texts(reader, tmp_path))
+    encoder, tokenizer = load_tiny(family)
+    batch = packed_batch(encoder.eval(), read_texts(tokenizer, tmp_path))
     first = batch.lengths[0]
     with torch.no_grad():
         before = encoder(batch)
-        batch.input_ids[0, first + 1] = reader.mask
+        batch.input_ids[0, first + 1] = tokenizer.mask
         after = encoder(batch)
     assert torch.equal(before[:first], after[:first])
     assert not torch.equal(before[first:], after[first:])
@@ -145,8 +145,8 @@ def test_a_document_does_not_see_its_neighbours(load_tiny: LoadTiny, family: str
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_bf16_is_close_and_runs_the_plain_path(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
-    encoder, reader = load_tiny(family)
-    batch = packed_batch(encoder.eval(), read_texts(reader, tmp_path))
+    encoder, tokenizer = load_tiny(family)
+    batch = packed_batch(encoder.eval(), read_texts(tokenizer, tmp_path))
     with torch.no_grad():
         full = encoder(batch)
         encoder.precision = Precision(device="cpu", bf16=True)
@@ -161,9 +161,9 @@ def test_bf16_rows_are_rounded_up_and_the_padding_is_not_learned_from(
     found: list[tuple[int, Tensor, dict[str, Tensor]]] = []
     for rows in (64, 1):
         monkeypatch.setattr("finecl.models.encoder._ROWS", rows)
-        encoder, reader = load_tiny(family)
+        encoder, tokenizer = load_tiny(family)
         encoder.precision = Precision(device="cpu", bf16=True)
-        batch = packed_batch(encoder.train(), read_texts(reader, tmp_path))
+        batch = packed_batch(encoder.train(), read_texts(tokenizer, tmp_path))
         seen: list[int] = []
         base: Any = encoder.model.base_model
         base.get_input_embeddings().register_forward_hook(lambda _m, _i, out, seen=seen: seen.append(out.shape[1]))
@@ -209,9 +209,9 @@ def test_padded_input_is_refused(load_tiny: LoadTiny) -> None:
 
 
 def test_entities_are_means_over_mentions_of_means_over_tokens(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    encoder, reader = load_tiny("roberta")
+    encoder, tokenizer = load_tiny("roberta")
     made = tiny.documents(5)
-    tokens = tiny.labelled(made, reader, tmp_path).tokens
+    tokens = tiny.labelled(made, tokenizer, tmp_path).tokens
     numbers = np.array([4, 0, 3])
     packed, rows = pack(tokens.rows(numbers)), tokens.rows(numbers)
     states = torch.randn(int(rows.lengths.sum()), tiny.WIDTH)

@@ -24,13 +24,13 @@ NUMBERS = np.array([1, 4, 5, 9, 11])
 
 
 @pytest.fixture(scope="module")
-def reader(load_tiny: LoadTiny) -> DocumentTokenizer:
+def tokenizer(load_tiny: LoadTiny) -> DocumentTokenizer:
     return load_tiny()[1]
 
 
 @pytest.fixture(scope="module")
-def data(reader: DocumentTokenizer, tmp_path_factory: pytest.TempPathFactory) -> ExtractionDataset:
-    return tiny.labelled(tiny.documents(12), reader, tmp_path_factory.mktemp("pairs"))
+def data(tokenizer: DocumentTokenizer, tmp_path_factory: pytest.TempPathFactory) -> ExtractionDataset:
+    return tiny.labelled(tiny.documents(12), tokenizer, tmp_path_factory.mktemp("pairs"))
 
 
 def questioned(data: ExtractionDataset, numbers: Ints, **how: float | int | None) -> tuple[Packed, CandidatePairs]:
@@ -128,24 +128,24 @@ def test_every_pair_without_a_label_is_drawn_about_equally_often(data: Extractio
     assert max(abs(count - expected) for count in counts.values()) < 4.5 * spread
 
 
-def silver_of(data: ExtractionDataset, reader: DocumentTokenizer, weight: Floats) -> SilverData:
+def silver_of(data: ExtractionDataset, tokenizer: DocumentTokenizer, weight: Floats) -> SilverData:
     return SilverData(
         tokens=data.tokens,
         instances=data.instances,
         weight=weight,
         unscored=1.5,
-        relation_tokens=[reader.encode(f"born {name}") for name in data.instances.relations],
+        relation_tokens=[tokenizer.encode(f"born {name}") for name in data.instances.relations],
         askable=reached(data.instances, data.tokens) & (weight > 0),
     )
 
 
 def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(
-    data: ExtractionDataset, reader: DocumentTokenizer
+    data: ExtractionDataset, tokenizer: DocumentTokenizer
 ) -> None:
     rng = np.random.default_rng(0)
     weight = np.where(rng.random(len(data.instances)) < 0.3, 0, rng.uniform(0.5, 2, len(data.instances)))
-    silver = silver_of(data, reader, weight.astype(np.float32))
-    group = plain_group(silver, NUMBERS, reader, no_relation_pairs=4, seed=0, step=0)
+    silver = silver_of(data, tokenizer, weight.astype(np.float32))
+    group = plain_group(silver, NUMBERS, tokenizer, no_relation_pairs=4, seed=0, step=0)
     table = group.units["pair"].table
     documents = NUMBERS[table.document]
     rows = list(zip(*(c.tolist() for c in (documents, table.head, table.tail, table.relation)), strict=True))
@@ -169,9 +169,11 @@ def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(
     assert (group.packed.entity_V[tail_row] == table.tail).all()
 
 
-def test_a_queried_document_begins_with_relation_and_head(data: ExtractionDataset, reader: DocumentTokenizer) -> None:
-    silver = silver_of(data, reader, np.ones(len(data.instances), dtype=np.float32))
-    group = queried_group(silver, NUMBERS, reader, seed=0, step=2)
+def test_a_queried_document_begins_with_relation_and_head(
+    data: ExtractionDataset, tokenizer: DocumentTokenizer
+) -> None:
+    silver = silver_of(data, tokenizer, np.ones(len(data.instances), dtype=np.float32))
+    group = queried_group(silver, NUMBERS, tokenizer, seed=0, step=2)
     query, entity = group.units["query"], group.units["entity"]
     texts = np.split(group.packed.ids_T, np.cumsum(group.packed.lengths)[:-1])
     plain = data.tokens.rows(NUMBERS)
@@ -182,10 +184,10 @@ def test_a_queried_document_begins_with_relation_and_head(data: ExtractionDatase
         assert (number, head, int(query.table.tail[row]), relation) in labels_of(data, NUMBERS)
         first = min(m.start for m in tiny.documents(12)[number].entities[head].mentions)
         name = tiny.documents(12)[number].sentences[0][first]
-        asked = reader.encode(f"born {data.instances.relations[relation]} {name}")
-        expected = [reader.first, *asked, reader.last, *originals[d][1:].tolist()][: reader.max_length]
+        asked = tokenizer.encode(f"born {data.instances.relations[relation]} {name}")
+        expected = [tokenizer.first, *asked, tokenizer.last, *originals[d][1:].tolist()][: tokenizer.max_length]
         assert texts[d].tolist()[:-1] == expected[:-1]
-        assert texts[d][-1] == reader.last
+        assert texts[d][-1] == tokenizer.last
         rows = np.flatnonzero(entity.table.document == d)
         answers = {int(entity.table.head[r]) for r in rows if entity.table.relation[r] != NO_RELATION}
         tails = {t for (n, h, t, r) in labels_of(data, NUMBERS) if (n, h, r) == (number, head, relation)}
@@ -197,12 +199,12 @@ def test_a_queried_document_begins_with_relation_and_head(data: ExtractionDatase
         assert (group.packed.document_V[rows] == view.table.document).all()
 
 
-def test_mentions_move_with_the_query_and_fall_off_the_end(reader: DocumentTokenizer, tmp_path: Path) -> None:
+def test_mentions_move_with_the_query_and_fall_off_the_end(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
     text = " ".join(["Ada", *["the"] * (tiny.LONGEST - 8), "Darwin", "Curie"])
-    data = tiny.labelled([tiny.document("long", [text], ["Ada", "Curie", "Darwin"], (0, "P0", 2))], reader, tmp_path)
+    data = tiny.labelled([tiny.document("long", [text], ["Ada", "Curie", "Darwin"], (0, "P0", 2))], tokenizer, tmp_path)
     assert data.tokens.lengths.tolist() == [tiny.LONGEST - 3]
-    silver = silver_of(data, reader, np.ones(1, dtype=np.float32))
-    group = queried_group(silver, np.array([0]), reader, seed=0, step=0)
+    silver = silver_of(data, tokenizer, np.ones(1, dtype=np.float32))
+    group = queried_group(silver, np.array([0]), tokenizer, seed=0, step=0)
     assert group.packed.lengths.tolist() == [tiny.LONGEST]
     shift = len(silver.relation_tokens[0]) + 2
     assert group.packed.entity_V.tolist() == [0]  # both tails fell off, and with them the term

@@ -36,8 +36,8 @@ SETTINGS = PretrainSettings(
 
 @pytest.fixture(scope="module")
 def silver(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> SilverData:
-    _, reader = load_tiny()
-    data = tiny.labelled(tiny.documents(12), reader, tmp_path_factory.mktemp("step"))
+    _, tokenizer = load_tiny()
+    data = tiny.labelled(tiny.documents(12), tokenizer, tmp_path_factory.mktemp("step"))
     rng = np.random.default_rng(0)
     weight = np.where(rng.random(len(data.instances)) < 0.2, 0, rng.uniform(1, np.e, len(data.instances)))
     return SilverData(
@@ -45,20 +45,25 @@ def silver(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> Sil
         instances=data.instances,
         weight=weight.astype(np.float32),
         unscored=1.0,
-        relation_tokens=[reader.encode(name) for name in data.instances.relations],
+        relation_tokens=[tokenizer.encode(name) for name in data.instances.relations],
         askable=reached(data.instances, data.tokens) & (weight > 0),
     )
 
 
 def prepared(
-    silver: SilverData, reader: DocumentTokenizer, settings: PretrainSettings = SETTINGS, *, seed: int = 0
+    silver: SilverData, tokenizer: DocumentTokenizer, settings: PretrainSettings = SETTINGS, *, seed: int = 0
 ) -> PretrainingTask:
     objectives: dict[str, Objective] = {
         "entity-discrimination": EntityDiscrimination(temperature=0.5),
         "relation-discrimination": RelationDiscrimination(temperature=0.5),
     }
     return PretrainingTask(
-        silver=silver, reader=reader, settings=settings, objectives=objectives, coefficients=COEFFICIENTS, seed=seed
+        silver=silver,
+        tokenizer=tokenizer,
+        settings=settings,
+        objectives=objectives,
+        coefficients=COEFFICIENTS,
+        seed=seed,
     )
 
 
@@ -91,8 +96,8 @@ def total_of(encoder: Encoder, work: GroupBatch, name: str) -> Tensor:
 
 
 def test_gradients_are_those_of_one_sum_over_all_terms(load_tiny: LoadTiny, silver: SilverData) -> None:
-    encoder, reader = load_tiny()
-    run = prepared(silver, reader)
+    encoder, tokenizer = load_tiny()
+    run = prepared(silver, tokenizer)
     work = list(run.group_batches(0))
     assert len(work) == 4  # two contrast groups of plain documents, two of queried ones
     losses = train_step(alone(encoder), run, work)
@@ -116,8 +121,8 @@ def test_gradients_are_those_of_one_sum_over_all_terms(load_tiny: LoadTiny, silv
 
 
 def test_the_order_of_the_passes_does_not_matter(load_tiny: LoadTiny, silver: SilverData) -> None:
-    encoder, reader = load_tiny()
-    run = prepared(silver, reader)
+    encoder, tokenizer = load_tiny()
+    run = prepared(silver, tokenizer)
     work = list(run.group_batches(1))
     forward = train_step(alone(encoder), run, work)
     first = gradients(encoder)
@@ -129,8 +134,8 @@ def test_the_order_of_the_passes_does_not_matter(load_tiny: LoadTiny, silver: Si
 
 def test_groups_with_different_numbers_of_terms_weigh_by_them(load_tiny: LoadTiny, silver: SilverData) -> None:
     """A mean of the groups' means would be another number, as soon as they differ in terms."""
-    encoder, reader = load_tiny()
-    run = prepared(silver, reader)
+    encoder, tokenizer = load_tiny()
+    run = prepared(silver, tokenizer)
     name = "relation-discrimination"
     for step in range(20):
         work = list(run.group_batches(step))
@@ -148,8 +153,8 @@ def test_groups_with_different_numbers_of_terms_weigh_by_them(load_tiny: LoadTin
 def test_the_same_seed_gives_the_same_losses_and_weights(load_tiny: LoadTiny, silver: SilverData) -> None:
     logs, weights = [], []
     for seed in (3, 3, 4):
-        encoder, reader = load_tiny(hidden_dropout=0.1)
-        logs.append(pretrain(encoder, prepared(silver, reader, seed=seed)).losses)
+        encoder, tokenizer = load_tiny(hidden_dropout=0.1)
+        logs.append(pretrain(encoder, prepared(silver, tokenizer, seed=seed)).losses)
         weights.append(torch.cat([p.detach().flatten() for p in encoder.parameters()]))
     assert logs[0] == logs[1] != logs[2]
     assert torch.equal(weights[0], weights[1])
@@ -158,8 +163,8 @@ def test_the_same_seed_gives_the_same_losses_and_weights(load_tiny: LoadTiny, si
 
 
 def test_work_is_a_pure_function_of_seed_and_step(load_tiny: LoadTiny, silver: SilverData) -> None:
-    _, reader = load_tiny()
-    run, again = prepared(silver, reader), prepared(silver, reader)
+    _, tokenizer = load_tiny()
+    run, again = prepared(silver, tokenizer), prepared(silver, tokenizer)
     list(run.group_batches(0))  # earlier steps leave nothing behind
     for mine, theirs in zip(run.group_batches(5), again.group_batches(5), strict=True):
         assert mine.group.documents.tolist() == theirs.group.documents.tolist()
@@ -172,8 +177,8 @@ def test_work_is_a_pure_function_of_seed_and_step(load_tiny: LoadTiny, silver: S
 def test_a_step_holds_batch_size_documents_of_either_kind_and_an_epoch_holds_all(
     load_tiny: LoadTiny, silver: SilverData
 ) -> None:
-    _, reader = load_tiny()
-    run = prepared(silver, reader, replace(SETTINGS, batch_size=6))
+    _, tokenizer = load_tiny()
+    run = prepared(silver, tokenizer, replace(SETTINGS, batch_size=6))
     seen: list[int] = []
     for step in range(2):
         work = list(run.group_batches(step))
@@ -185,9 +190,9 @@ def test_a_step_holds_batch_size_documents_of_either_kind_and_an_epoch_holds_all
 
 
 def test_training_lowers_every_loss(load_tiny: LoadTiny, silver: SilverData) -> None:
-    encoder, reader = load_tiny()
+    encoder, tokenizer = load_tiny()
     settings = replace(SETTINGS, batch_size=12, max_steps=40, learning_rate=1e-2, warmup_steps=2)
-    losses = pretrain(encoder, prepared(silver, reader, settings)).losses
+    losses = pretrain(encoder, prepared(silver, tokenizer, settings)).losses
     for name, values in losses.items():
         known = [v for v in values if v is not None]
         assert np.mean(known[-10:]) < 0.97 * np.mean(known[:5]), name
@@ -195,11 +200,11 @@ def test_training_lowers_every_loss(load_tiny: LoadTiny, silver: SilverData) -> 
 
 def test_weights_decide_by_how_much_an_instance_moves_the_encoder(load_tiny: LoadTiny, silver: SilverData) -> None:
     """Twice the weight of every instance doubles the pull of positives, so the gradients differ from those of one."""
-    encoder, reader = load_tiny()
+    encoder, tokenizer = load_tiny()
     found = []
     for factor in (1.0, 2.0):
         heavier = replace(silver, weight=silver.weight * np.float32(factor), unscored=factor)
-        run = prepared(heavier, reader)
+        run = prepared(heavier, tokenizer)
         coefficients = {"relation-discrimination": 1.0, "entity-discrimination": 0.0, MLM: 0.0}
         train_step(alone(encoder), replace(run, coefficients=coefficients), list(run.group_batches(0)))
         found.append(torch.cat([g.flatten() for g in gradients(encoder).values()]))
@@ -207,8 +212,8 @@ def test_weights_decide_by_how_much_an_instance_moves_the_encoder(load_tiny: Loa
 
 
 def test_an_objective_without_positives_is_named(load_tiny: LoadTiny, silver: SilverData) -> None:
-    encoder, reader = load_tiny()
-    run = prepared(silver, reader, replace(SETTINGS, contrast_group=1, batch_size=2))
+    encoder, tokenizer = load_tiny()
+    run = prepared(silver, tokenizer, replace(SETTINGS, contrast_group=1, batch_size=2))
     lonely = {"relation-discrimination": run.objectives["relation-discrimination"]}
     dropped = replace(silver, weight=np.zeros_like(silver.weight), askable=np.zeros_like(silver.askable))
     with pytest.raises(TrainingError, match="'relation-discrimination' found no positive pair in 3 steps"):
@@ -218,11 +223,11 @@ def test_an_objective_without_positives_is_named(load_tiny: LoadTiny, silver: Si
 def test_a_loss_that_is_not_a_number_is_an_error_that_holds_the_instances(
     load_tiny: LoadTiny, silver: SilverData
 ) -> None:
-    encoder, reader = load_tiny()
+    encoder, tokenizer = load_tiny()
     with torch.no_grad():
         next(encoder.parameters()).fill_(torch.nan)
     with pytest.raises(NotFiniteError, match=r"pretrain: the loss is nan; lower pretrain\.learning_rate") as caught:
-        pretrain(encoder, prepared(silver, reader))
+        pretrain(encoder, prepared(silver, tokenizer))
     known = {f"{uid:016x}" for uid in silver.instances.uid.tolist()}
     assert set(caught.value.uids) <= known
     assert caught.value.uids

@@ -44,21 +44,21 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def loaded(model: Path, dropout: float = 0.0) -> Any:
     settings = ModelSettings(name=str(model), hidden_dropout=dropout, precision="float32", device="cpu")
-    encoder, reader, _ = load_encoder(settings)
-    return encoder, reader
+    encoder, tokenizer, _ = load_encoder(settings)
+    return encoder, tokenizer
 
 
 def pretrained(model: Path, at: Path, settings: PretrainSettings, dropout: float = 0.0) -> dict[str, Any]:
     """Weights and losses after pre-training on this rank."""
-    encoder, reader = loaded(model, dropout)
-    data = tiny.labelled(tiny.documents(13), reader, at / f"{np.random.SeedSequence().entropy}")
+    encoder, tokenizer = loaded(model, dropout)
+    data = tiny.labelled(tiny.documents(13), tokenizer, at / f"{np.random.SeedSequence().entropy}")
     weight = np.random.default_rng(0).uniform(1, np.e, len(data.instances)).astype(np.float32)
     silver = SilverData(
         tokens=data.tokens,
         instances=data.instances,
         weight=weight,
         unscored=1.0,
-        relation_tokens=[reader.encode(name) for name in data.instances.relations],
+        relation_tokens=[tokenizer.encode(name) for name in data.instances.relations],
         askable=reached(data.instances, data.tokens),
     )
     objectives: Any = {
@@ -67,7 +67,7 @@ def pretrained(model: Path, at: Path, settings: PretrainSettings, dropout: float
     }
     coefficients = {"entity-discrimination": 0.5, "relation-discrimination": 2.0, MLM: 0.25}
     run = PretrainingTask(
-        silver=silver, reader=reader, settings=settings, objectives=objectives, coefficients=coefficients, seed=0
+        silver=silver, tokenizer=tokenizer, settings=settings, objectives=objectives, coefficients=coefficients, seed=0
     )
     log = pretrain(encoder, run)
     return {
@@ -126,11 +126,11 @@ TUNE = FinetuneSettings(
 
 def extractor(model: Path, at: Path) -> tuple[Any, Any, Any]:
     torch.manual_seed(0)
-    encoder, reader = loaded(model)
+    encoder, tokenizer = loaded(model)
     encoder.freeze_head()
     made = tiny.documents(21)
     train, dev = (
-        tiny.labelled(some, reader, at / f"{np.random.SeedSequence().entropy}") for some in (made[:13], made[13:])
+        tiny.labelled(some, tokenizer, at / f"{np.random.SeedSequence().entropy}") for some in (made[:13], made[13:])
     )
     return Bilinear(encoder, train.relations, projection=8, distance=4), train, dev
 

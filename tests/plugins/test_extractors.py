@@ -26,8 +26,8 @@ SMALL: dict[str, Any] = {"projection": 8, "distance": 3}
 
 
 def made(load_tiny: LoadTiny, directory: Path, **settings: Any) -> tuple[Bilinear, ExtractionDataset]:
-    encoder, reader = load_tiny()
-    data = tiny.labelled(tiny.documents(8), reader, directory)
+    encoder, tokenizer = load_tiny()
+    data = tiny.labelled(tiny.documents(8), tokenizer, directory)
     return Bilinear(encoder, data.relations, **SMALL | settings).eval(), data
 
 

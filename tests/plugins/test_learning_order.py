@@ -67,9 +67,9 @@ class Shadow:
 
     def start(self) -> tuple[Any, ExtractionDataset]:
         torch.manual_seed(0)
-        encoder, reader = self.load(hidden_dropout=0.1)
+        encoder, tokenizer = self.load(hidden_dropout=0.1)
         at = self.directory / f"{len(list(self.directory.iterdir()))}"
-        data = tiny.labelled([d for d in tiny.documents(14, labels=3) if one_label_a_pair(d)], reader, at)
+        data = tiny.labelled([d for d in tiny.documents(14, labels=3) if one_label_a_pair(d)], tokenizer, at)
         return Bilinear(encoder, data.relations, projection=16, distance=4, loss="ce"), data
 
     def predicted(self, logits: torch.Tensor, asked: Any) -> Iterator[tuple[int, bool]]:
@@ -137,8 +137,8 @@ def test_batch_dynamics_are_seen_on_the_training_pass_itself_before_the_update(
     load_tiny: LoadTiny, tmp_path: Path
 ) -> None:
     """Algorithm 1: the predictions that the loss is computed from; no pass of their own, dropout on."""
-    encoder, reader = load_tiny(hidden_dropout=0.3)
-    data = tiny.labelled(tiny.documents(6), reader, tmp_path)
+    encoder, tokenizer = load_tiny(hidden_dropout=0.3)
+    data = tiny.labelled(tiny.documents(6), tokenizer, tmp_path)
     extractor = Watched(encoder, data.relations, projection=8, distance=2)
     extractor.answers = []
     settings = ProxySettings(num_train_epochs=2, batch_size=3, max_tokens=100, warmup_steps=0)

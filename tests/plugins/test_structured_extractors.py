@@ -34,12 +34,12 @@ ALL = ("adaptive", "ssan", "cnn", "bilstm")
 def read(
     load_tiny: LoadTiny, directory: Path, family: str = "bert", **settings: Any
 ) -> tuple[Any, Any, ExtractionDataset]:
-    encoder, reader = load_tiny(family, **settings)
+    encoder, tokenizer = load_tiny(family, **settings)
     made = [
         tiny.document("one", ["Ada met Curie and Ada", "Darwin saw Ada", "so did Curie"], PEOPLE, (0, "P0", 1)),
         tiny.document("two", ["Curie left", "Darwin and Curie met Ada"], PEOPLE, (1, "P1", 2)),
     ]
-    return encoder, reader, tiny.labelled(made, reader, directory)
+    return encoder, tokenizer, tiny.labelled(made, tokenizer, directory)
 
 
 def steer_by(extractor: Any, batch: Batch) -> Any:
@@ -193,12 +193,12 @@ def test_the_width_of_adaptive_is_a_multiple_of_its_block(load_tiny: LoadTiny, t
 
 
 def test_a_saved_word_model_does_not_need_the_vectors_that_it_began_with(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    encoder, reader, data = read(load_tiny, tmp_path)
+    encoder, tokenizer, data = read(load_tiny, tmp_path)
     (tmp_path / "vectors.txt").write_text("ada 1 2 3\n")
     settings = {"width": 3, "embeddings": str(tmp_path / "vectors.txt")}
     extractor = build_extractor(registry.load(), "cnn", dict(settings), encoder, data.relations)
     card = {"extractor": "cnn", "settings": settings, "relations": list(data.instances.relations), "threshold": 0.0}
-    save_extractor(extractor, reader, card, tmp_path / "saved")
+    save_extractor(extractor, tokenizer, card, tmp_path / "saved")
     (tmp_path / "vectors.txt").unlink()
     saved = load_extractor(tmp_path / "saved", registry.load(), ModelSettings(precision="float32", device="cpu"))
     assert torch.equal(saved.extractor.words.weight, extractor.words.weight)
@@ -277,13 +277,13 @@ def test_the_adaptive_threshold_loss_is_its_two_parts() -> None:
 def test_word_models_read_each_document_by_itself(kind: Any, load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, _, data = read(load_tiny, tmp_path)
     extractor = kind(encoder, data.relations, width=6, hidden=5).eval()
-    reader = extractor.reader
+    tokenizer = extractor.tokenizer
     documents = tuple(torch.randn(n, 6) for n in (4, 9, 2))
-    together = reader(documents)
-    alone = torch.cat([reader((document,)) for document in documents])
+    together = tokenizer(documents)
+    alone = torch.cat([tokenizer((document,)) for document in documents])
     assert torch.allclose(together, alone, atol=1e-6)
     if kind is CNN:
-        weight, bias = reader.convolve.weight, reader.convolve.bias
+        weight, bias = tokenizer.convolve.weight, tokenizer.convolve.bias
         padded = torch.cat([torch.zeros(1, 6), documents[1], torch.zeros(1, 6)])
         for at in range(9):
             window = padded[at : at + 3]
@@ -320,8 +320,8 @@ def test_given_embeddings_stand_in_the_places_of_their_words(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ALL)
 def test_each_learns_and_is_the_same_when_it_is_loaded(name: str, load_tiny: LoadTiny, tmp_path: Path) -> None:
-    encoder, reader = load_tiny("bert")
-    data = tiny.labelled(tiny.documents(12, labels=2), reader, tmp_path)
+    encoder, tokenizer = load_tiny("bert")
+    data = tiny.labelled(tiny.documents(12, labels=2), tokenizer, tmp_path)
     plugins = registry.load()
     small = {"adaptive": {"width": 16, "block": 4}, "cnn": {"width": 16}, "bilstm": {"width": 16}}.get(name, {})
     torch.manual_seed(0)
@@ -332,7 +332,7 @@ def test_each_learns_and_is_the_same_when_it_is_loaded(name: str, load_tiny: Loa
     extractor.eval()
     assert extractor.loss(*_judged(extractor, data)).total.item() < 0.7 * before
     card = {"extractor": name, "settings": small, "relations": list(data.instances.relations), "threshold": 0.0}
-    save_extractor(extractor, reader, card, tmp_path / "saved")
+    save_extractor(extractor, tokenizer, card, tmp_path / "saved")
     saved = load_extractor(tmp_path / "saved", plugins, ModelSettings(precision="float32", device="cpu"))
     same = score_pairs(saved.extractor, data).scores_PR
     assert np.allclose(score_pairs(extractor, data).scores_PR, same, atol=1e-5)

@@ -34,8 +34,8 @@ def test_documents_stand_by_difficulty_and_else_as_they_were_drawn(values: list[
 
 def test_a_document_is_as_difficult_as_its_labels_are_late(load_tiny: LoadTiny, tmp_path: Path) -> None:
     made = [*tiny.documents(8), tiny.document("bare", ["Ada met Zoe"], ["Ada", "Zoe"])]
-    encoder, reader = load_tiny()
-    data = tiny.labelled(made, reader, tmp_path)
+    encoder, tokenizer = load_tiny()
+    data = tiny.labelled(made, tokenizer, tmp_path)
     found = difficulties(Bilinear(encoder, data.relations), data, PROXY, seed=1)
     encoder, _ = load_tiny()
     evidence = train_proxy(Bilinear(encoder, data.relations), data, PROXY, seed=1).evidence
@@ -48,8 +48,8 @@ def test_a_document_is_as_difficult_as_its_labels_are_late(load_tiny: LoadTiny, 
 
 
 def test_training_meets_the_easiest_first(load_tiny: LoadTiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder, reader = load_tiny()
-    data = tiny.labelled(tiny.documents(9), reader, tmp_path)
+    encoder, tokenizer = load_tiny()
+    data = tiny.labelled(tiny.documents(9), tokenizer, tmp_path)
     difficulty = np.array([3, 1, 2, 3, 1, 2, 3, 1, 2], dtype=np.float32)
     seen: list[list[float]] = []
     plain = Training._step

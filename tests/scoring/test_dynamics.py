@@ -107,9 +107,9 @@ def test_evidence_of_a_mode_that_was_not_recorded_is_an_error() -> None:
 
 def proxy_data(load_tiny: LoadTiny, directory: Path) -> tuple[Bilinear, ExtractionDataset]:
     torch.manual_seed(0)
-    encoder, reader = load_tiny()
+    encoder, tokenizer = load_tiny()
     beyond = tiny.document("far", [" ".join(["Ada", *["the"] * tiny.LONGEST, "Euler"])], ["Ada", "Euler"], (0, "P0", 1))
-    data = tiny.labelled([*tiny.documents(5), beyond], reader, directory)
+    data = tiny.labelled([*tiny.documents(5), beyond], tokenizer, directory)
     return Bilinear(encoder, data.relations, projection=8, distance=2, loss="ce"), data
 
 
@@ -137,7 +137,7 @@ def test_only_what_is_asked_for_is_recorded(load_tiny: LoadTiny, tmp_path: Path,
 
 
 def test_a_corpus_without_labels_is_an_error(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    encoder, reader = load_tiny()
-    data = tiny.labelled([tiny.document("none", ["Ada met Euler ."], ["Ada", "Euler"])], reader, tmp_path)
+    encoder, tokenizer = load_tiny()
+    data = tiny.labelled([tiny.document("none", ["Ada met Euler ."], ["Ada", "Euler"])], tokenizer, tmp_path)
     with pytest.raises(TrainingError, match="the silver corpus has no labels: nothing to score"):
         train_proxy(Bilinear(encoder, 1), data, ProxySettings(), seed=0)

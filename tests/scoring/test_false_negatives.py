@@ -20,8 +20,8 @@ from tests.helpers import tiny
 
 @pytest.fixture(scope="module")
 def asked(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bilinear, ExtractionDataset]:
-    encoder, reader = load_tiny()
-    data = tiny.labelled(tiny.documents(9), reader, tmp_path_factory.mktemp("false_negatives"))
+    encoder, tokenizer = load_tiny()
+    data = tiny.labelled(tiny.documents(9), tokenizer, tmp_path_factory.mktemp("false_negatives"))
     torch.manual_seed(3)
     return Bilinear(encoder, data.relations), data
 

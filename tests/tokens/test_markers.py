@@ -97,27 +97,29 @@ def test_every_family_has_markers_or_gets_them(load_tiny: LoadTiny, models: dict
     from finecl.config.schema import ModelSettings
     from finecl.models.pretrained import load_encoder
 
-    encoder, reader, _ = load_encoder(ModelSettings(name=str(models[family]), device="cpu"), markers=True)
-    assert reader.markers
-    words = reader.tokenizer.convert_ids_to_tokens([*reader.markers.start, *reader.markers.end, reader.markers.blank])
+    encoder, tokenizer, _ = load_encoder(ModelSettings(name=str(models[family]), device="cpu"), markers=True)
+    assert tokenizer.markers
+    words = tokenizer.hf_tokenizer.convert_ids_to_tokens(
+        [*tokenizer.markers.start, *tokenizer.markers.end, tokenizer.markers.blank]
+    )
     first_head, first_tail, *others = words
     assert {first_head, first_tail, *others} in ({*UNUSED}, {*ADDED})
-    assert encoder.model.get_input_embeddings().num_embeddings > max(*reader.markers.end, reader.markers.blank)  # type: ignore[operator]
+    assert encoder.model.get_input_embeddings().num_embeddings > max(*tokenizer.markers.end, tokenizer.markers.blank)  # type: ignore[operator]
 
 
 @pytest.fixture(scope="module")
-def reader(load_tiny: LoadTiny) -> DocumentTokenizer:
+def tokenizer(load_tiny: LoadTiny) -> DocumentTokenizer:
     _, plain = load_tiny()
-    tokens = plain.tokenizer
+    tokens = plain.hf_tokenizer
     tokens.add_tokens(list(ADDED), special_tokens=True)
     return DocumentTokenizer(tokens, 64, Markers.of(tokens))
 
 
 def read(
-    documents: Sequence[Document], reader: DocumentTokenizer, directory: Path
+    documents: Sequence[Document], tokenizer: DocumentTokenizer, directory: Path
 ) -> tuple[Corpus, MarkedSentences, ExtractionDataset]:
     corpus = Corpus.from_documents(documents, directory / "corpus.arrow")
-    tokens = MarkedSentences.of(corpus, reader, directory)
+    tokens = MarkedSentences.of(corpus, tokenizer, directory)
     return (
         corpus,
         tokens,
@@ -125,20 +127,22 @@ def read(
     )
 
 
-def test_a_row_reads_as_the_marked_sentence(reader: DocumentTokenizer, tmp_path: Path) -> None:
-    _, tokens, data = read([sentence((1, "met", 0), (1, "knew", 0))], reader, tmp_path)
+def test_a_row_reads_as_the_marked_sentence(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
+    _, tokens, data = read([sentence((1, "met", 0), (1, "knew", 0))], tokenizer, tmp_path)
     rows = tokens.rows(np.array([0]))
-    words = reader.tokenizer.convert_ids_to_tokens(rows.ids.tolist())
+    words = tokenizer.hf_tokenizer.convert_ids_to_tokens(rows.ids.tolist())
     assert [words[at] for at in rows.start] == ["[E1]", "[E2]"]
     assert words.index("[E2]") < words.index("[/E2]") < words.index("[E1]") < words.index("[/E1]")
     assert (data.instances.head.tolist(), data.instances.tail.tolist()) == ([0, 0], [1, 1])
     assert (tokens.head.tolist(), tokens.tail.tolist(), tokens.document.tolist()) == ([1], [0], [0])
 
 
-def test_instances_keep_their_uids_and_lose_those_without_a_sentence(reader: DocumentTokenizer, tmp_path: Path) -> None:
+def test_instances_keep_their_uids_and_lose_those_without_a_sentence(
+    tokenizer: DocumentTokenizer, tmp_path: Path
+) -> None:
     apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
     made = [sentence((1, "met", 0)), apart, sentence((0, "met", 1), (1, "knew", 0))]
-    corpus, tokens, data = read(made, reader, tmp_path)
+    corpus, tokens, data = read(made, tokenizer, tmp_path)
     every = corpus.instances(corpus.relations)
     kept = every.document != 1
     assert set(data.instances.uid.tolist()) == set(every.uid[kept].tolist())
@@ -151,47 +155,47 @@ def test_instances_keep_their_uids_and_lose_those_without_a_sentence(reader: Doc
         assert every.relation[every.uid == uid] == relation
 
 
-def test_a_corpus_without_such_sentences_is_refused(reader: DocumentTokenizer, tmp_path: Path) -> None:
+def test_a_corpus_without_such_sentences_is_refused(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
     apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
     with pytest.raises(SettingsError, match="entity pairs with mentions in one sentence, found none"):
-        read([apart], reader, tmp_path)
+        read([apart], tokenizer, tmp_path)
 
 
-def test_mentions_beyond_the_reach_are_lost(reader: DocumentTokenizer, tmp_path: Path) -> None:
+def test_mentions_beyond_the_reach_are_lost(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
     far = tiny.document("far", [" ".join(["Ada", *["x"] * 90, "Babbage"])], ["Ada", "Babbage"], (0, "met", 1))
-    _, tokens, data = read([far, sentence((0, "met", 1))], reader, tmp_path)
+    _, tokens, data = read([far, sentence((0, "met", 1))], tokenizer, tmp_path)
     assert tokens.lengths.max() <= 64
     assert reached(data.instances, tokens).tolist() == [False, True]
 
 
-def test_the_same_entity_has_the_same_key(reader: DocumentTokenizer, tmp_path: Path) -> None:
+def test_the_same_entity_has_the_same_key(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
     other = tiny.document("other", ["charles babbage met Ada Lovelace ."], ["charles babbage", "Ada Lovelace"])
     known = Entity(mentions=sentence().entities[0].mentions, id="Q7259")
     named = replace(sentence((0, "met", 1)), entities=(known, sentence().entities[1]))
-    corpus, tokens, _ = read([sentence((1, "met", 0)), other, named], reader, tmp_path)
+    corpus, tokens, _ = read([sentence((1, "met", 0)), other, named], tokenizer, tmp_path)
     keys, first = entity_keys(corpus.entities.key, corpus.entities.first, tokens)
     (babbage, ada), (second_babbage, second_ada), (q7259, third_babbage) = keys.reshape(-1, 2).tolist()
     assert babbage == second_babbage == third_babbage != ada == second_ada != q7259
     assert first.tolist() == [0, 2, 4]
 
 
-def rows_of(reader: DocumentTokenizer, tmp_path: Path, count: int = 40) -> tuple[TokenBatch, MarkedSentences]:
+def rows_of(tokenizer: DocumentTokenizer, tmp_path: Path, count: int = 40) -> tuple[TokenBatch, MarkedSentences]:
     made = [
         tiny.document(str(n), ["Ada Lovelace met Charles Babbage ."], NAMES, (n % 2, "met", 1 - n % 2))
         for n in range(count)
     ]
-    _, tokens, _ = read(made, reader, tmp_path)
+    _, tokens, _ = read(made, tokenizer, tmp_path)
     return tokens.rows(np.arange(count)), tokens
 
 
-def test_blanking_replaces_whole_mentions_and_nothing_else(reader: DocumentTokenizer, tmp_path: Path) -> None:
-    rows, _ = rows_of(reader, tmp_path)
-    assert reader.markers
-    some = blanked(rows, np.arange(40), 0.5, reader.markers, seed=3, step=7)
+def test_blanking_replaces_whole_mentions_and_nothing_else(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
+    rows, _ = rows_of(tokenizer, tmp_path)
+    assert tokenizer.markers
+    some = blanked(rows, np.arange(40), 0.5, tokenizer.markers, seed=3, step=7)
     kinds = set()
     for row in range(40):
         before, after = (
-            reader.tokenizer.convert_ids_to_tokens(np.split(r.ids, np.cumsum(r.lengths))[row].tolist())
+            tokenizer.hf_tokenizer.convert_ids_to_tokens(np.split(r.ids, np.cumsum(r.lengths))[row].tolist())
             for r in (rows, some)
         )
         gone = []
@@ -210,12 +214,12 @@ def test_blanking_replaces_whole_mentions_and_nothing_else(reader: DocumentToken
 
 
 def test_blanking_draws_each_mention_with_its_probability_anew_each_step(
-    reader: DocumentTokenizer, tmp_path: Path
+    tokenizer: DocumentTokenizer, tmp_path: Path
 ) -> None:
-    rows, _ = rows_of(reader, tmp_path)
-    assert reader.markers
+    rows, _ = rows_of(tokenizer, tmp_path)
+    assert tokenizer.markers
     blanks = [
-        int((blanked(rows, np.arange(40), 0.7, reader.markers, seed=0, step=s).ids == reader.markers.blank).sum())
+        int((blanked(rows, np.arange(40), 0.7, tokenizer.markers, seed=0, step=s).ids == tokenizer.markers.blank).sum())
         for s in range(100)
     ]
     share = sum(blanks) / (100 * 80)
@@ -223,19 +227,19 @@ def test_blanking_draws_each_mention_with_its_probability_anew_each_step(
     assert len(set(blanks)) > 5
 
 
-def test_a_row_is_blanked_the_same_whatever_stands_beside_it(reader: DocumentTokenizer, tmp_path: Path) -> None:
-    rows, tokens = rows_of(reader, tmp_path)
-    assert reader.markers
-    whole = blanked(rows, np.arange(40), 0.5, reader.markers, seed=1, step=2)
+def test_a_row_is_blanked_the_same_whatever_stands_beside_it(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
+    rows, tokens = rows_of(tokenizer, tmp_path)
+    assert tokenizer.markers
+    whole = blanked(rows, np.arange(40), 0.5, tokenizer.markers, seed=1, step=2)
     some = np.array([3, 17, 30])
-    alone = blanked(tokens.rows(some), some, 0.5, reader.markers, seed=1, step=2)
+    alone = blanked(tokens.rows(some), some, 0.5, tokenizer.markers, seed=1, step=2)
     pieces = np.split(whole.ids, np.cumsum(whole.lengths))
     assert alone.ids.tolist() == np.concatenate([pieces[row] for row in some]).tolist()
 
 
-def test_a_step_contrasts_one_pair_a_sentence(reader: DocumentTokenizer, tmp_path: Path) -> None:
+def test_a_step_contrasts_one_pair_a_sentence(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
     made = [sentence((0, "met", 1)), sentence((1, "knew", 0), (1, "met", 0)), sentence()]
-    corpus, tokens, data = read(made, reader, tmp_path)
+    corpus, tokens, data = read(made, tokenizer, tmp_path)
     keys, first = entity_keys(corpus.entities.key, corpus.entities.first, tokens)
     silver = SilverData(
         tokens=tokens,
@@ -248,7 +252,7 @@ def test_a_step_contrasts_one_pair_a_sentence(reader: DocumentTokenizer, tmp_pat
         first_entity=first,
         blanking=1.0,
     )
-    group = plain_group(silver, np.arange(3), reader, no_relation_pairs=5, seed=0, step=0)
+    group = plain_group(silver, np.arange(3), tokenizer, no_relation_pairs=5, seed=0, step=0)
     table = group.units["pair"].table
     assert sorted(zip(table.document.tolist(), table.relation.tolist(), strict=True)) == [
         (0, 1),
@@ -260,5 +264,5 @@ def test_a_step_contrasts_one_pair_a_sentence(reader: DocumentTokenizer, tmp_pat
     assert (table.tail == 1).all()
     head_key = dict(zip(table.document.tolist(), table.head_key.tolist(), strict=True))
     assert head_key[0] == head_key[2] != head_key[1]
-    assert reader.markers
-    assert (group.packed.ids_T == reader.markers.blank).sum() == 6
+    assert tokenizer.markers
+    assert (group.packed.ids_T == tokenizer.markers.blank).sum() == 6

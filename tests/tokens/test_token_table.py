@@ -19,14 +19,14 @@ from tests.helpers import tiny
 
 
 @pytest.fixture(scope="module", params=tiny.FAMILIES)
-def reader(request: pytest.FixtureRequest, load_tiny: LoadTiny) -> DocumentTokenizer:
+def tokenizer(request: pytest.FixtureRequest, load_tiny: LoadTiny) -> DocumentTokenizer:
     """WordPiece; byte-level BPE whose offsets leave out the space before a word; and one whose offsets hold it."""
     return load_tiny(request.param)[1]
 
 
-def spans(reader: DocumentTokenizer, document: Document) -> list[list[int]]:
+def spans(tokenizer: DocumentTokenizer, document: Document) -> list[list[int]]:
     """The tokens of each mention that is kept, in order."""
-    row = {name: column[0] for name, column in reader.read([document]).items()}
+    row = {name: column[0] for name, column in tokenizer.read([document]).items()}
     return [
         row["input_ids"][s:e] for s, e in zip(row["mention_start"].tolist(), row["mention_end"].tolist(), strict=True)
     ]
@@ -37,16 +37,16 @@ def plain(words: list[list[str]], *mentions: tuple[int, int, int]) -> Document:
     return Document(title="t", sentences=tuple(map(tuple, words)), entities=tuple(made))
 
 
-def said(reader: DocumentTokenizer, tokens: list[int]) -> str:
+def said(tokenizer: DocumentTokenizer, tokens: list[int]) -> str:
     """What sub-words spell, without the marks of where words begin."""
-    text: str = reader.tokenizer.backend_tokenizer.decode(tokens, skip_special_tokens=False)
+    text: str = tokenizer.hf_tokenizer.backend_tokenizer.decode(tokens, skip_special_tokens=False)
     return text.replace(" ", "").lower()
 
 
-def test_mentions_are_exactly_their_words(reader: DocumentTokenizer) -> None:
+def test_mentions_are_exactly_their_words(tokenizer: DocumentTokenizer) -> None:
     words = [["Ada", "met", "Babbage", "."], ["unbelievably", "Curie", "Darwin"]]
     document = plain(words, (0, 0, 1), (0, 2, 3), (1, 0, 1), (1, 1, 3))
-    assert [said(reader, tokens) for tokens in spans(reader, document)] == [
+    assert [said(tokenizer, tokens) for tokens in spans(tokenizer, document)] == [
         "ada",
         "babbage",
         "unbelievably",
@@ -55,25 +55,25 @@ def test_mentions_are_exactly_their_words(reader: DocumentTokenizer) -> None:
 
 
 @given(st.data())
-def test_every_word_of_a_random_text_is_found_again(reader: DocumentTokenizer, data: st.DataObject) -> None:
+def test_every_word_of_a_random_text_is_found_again(tokenizer: DocumentTokenizer, data: st.DataObject) -> None:
     word = st.text("abcxyzADC.,7", min_size=1, max_size=7)
     words = data.draw(st.lists(st.lists(word, min_size=1, max_size=5), min_size=1, max_size=3))
     places = [(s, w, w + 1) for s, sentence in enumerate(words) for w in range(len(sentence))]
     document = plain(words, *places)
-    found = spans(reader, document)
+    found = spans(tokenizer, document)
     kept = len(found)  # the last ones may lie beyond the encoder's reach
-    assert [said(reader, tokens) for tokens in found] == [words[s][w].lower() for s, w, _ in places][:kept]
-    row = reader.read([document])
-    assert kept == len(places) or len(row["input_ids"][0]) == reader.max_length
+    assert [said(tokenizer, tokens) for tokens in found] == [words[s][w].lower() for s, w, _ in places][:kept]
+    row = tokenizer.read([document])
+    assert kept == len(places) or len(row["input_ids"][0]) == tokenizer.max_length
     assert row["mention_entity"][0].tolist() == list(range(kept))
 
 
 @given(st.data())
 def test_any_unicode_gives_mentions_in_order_that_do_not_overlap(
-    reader: DocumentTokenizer, data: st.DataObject
+    tokenizer: DocumentTokenizer, data: st.DataObject
 ) -> None:
     words = data.draw(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=4), min_size=1, max_size=6))
-    row = reader.read([plain([words], *((0, w, w + 1) for w in range(len(words))))])
+    row = tokenizer.read([plain([words], *((0, w, w + 1) for w in range(len(words))))])
     start, end = row["mention_start"][0], row["mention_end"][0]
     assert (start < end).all()
     assert (end[:-1] <= start[1:]).all()
@@ -82,38 +82,38 @@ def test_any_unicode_gives_mentions_in_order_that_do_not_overlap(
 
 
 def test_words_that_give_no_token_drop_their_mentions_only(load_tiny: LoadTiny) -> None:
-    _, reader = load_tiny("bert")
+    _, tokenizer = load_tiny("bert")
     words = [["Ada", "\u200b", "", "Darwin", "\x00"]]  # BERT's normaliser removes control characters
     document = plain(words, (0, 0, 1), (0, 1, 2), (0, 2, 3), (0, 3, 4), (0, 4, 5), (0, 1, 4))
-    row = reader.read([document])
+    row = tokenizer.read([document])
     assert row["mention_entity"][0].tolist() == [0, 3, 5]
-    assert [said(reader, tokens) for tokens in spans(reader, document)] == ["ada", "darwin", "darwin"]
+    assert [said(tokenizer, tokens) for tokens in spans(tokenizer, document)] == ["ada", "darwin", "darwin"]
 
 
-def test_letters_beyond_the_vocabulary_keep_their_place(reader: DocumentTokenizer) -> None:
+def test_letters_beyond_the_vocabulary_keep_their_place(tokenizer: DocumentTokenizer) -> None:
     words = [["Zoë", "Łódź", "東京", "met", "🦉", "Ada"]]
-    found = spans(reader, plain(words, *((0, w, w + 1) for w in range(6))))
+    found = spans(tokenizer, plain(words, *((0, w, w + 1) for w in range(6))))
     assert len(found) == 6
-    assert [said(reader, found[i]) for i in (3, 5)] == ["met", "ada"]
+    assert [said(tokenizer, found[i]) for i in (3, 5)] == ["met", "ada"]
 
 
-def test_special_tokens_frame_the_text(reader: DocumentTokenizer) -> None:
+def test_special_tokens_frame_the_text(tokenizer: DocumentTokenizer) -> None:
     document = plain([["Ada", "met", "Curie"]], (0, 0, 1))
-    (ids,) = reader.read([document])["input_ids"]
-    assert (ids[0], ids[-1]) == (reader.first, reader.last)
-    assert ids[1:-1] == reader.encode("Ada met Curie")
-    assert {reader.first, reader.last, reader.mask} <= set(reader.special.tolist())
+    (ids,) = tokenizer.read([document])["input_ids"]
+    assert (ids[0], ids[-1]) == (tokenizer.first, tokenizer.last)
+    assert ids[1:-1] == tokenizer.encode("Ada met Curie")
+    assert {tokenizer.first, tokenizer.last, tokenizer.mask} <= set(tokenizer.special.tolist())
 
 
-def test_truncation_keeps_whole_mentions_within_the_limit(reader: DocumentTokenizer) -> None:
+def test_truncation_keeps_whole_mentions_within_the_limit(tokenizer: DocumentTokenizer) -> None:
     words = ["Ada"] * (2 * tiny.LONGEST)
-    row = reader.read([plain([words], *((0, w, w + 1) for w in range(len(words))), (0, 0, len(words)))])
-    assert len(row["input_ids"][0]) == reader.max_length == tiny.LONGEST
-    assert row["input_ids"][0][-1] == reader.last
+    row = tokenizer.read([plain([words], *((0, w, w + 1) for w in range(len(words))), (0, 0, len(words)))])
+    assert len(row["input_ids"][0]) == tokenizer.max_length == tiny.LONGEST
+    assert row["input_ids"][0][-1] == tokenizer.last
     end = row["mention_end"][0]
     assert end.max() <= tiny.LONGEST - 1
     room = tiny.LONGEST - 2
-    assert len(end) == sum(len(reader.encode(" ".join(words[:n]))) <= room for n in range(1, room + 1))
+    assert len(end) == sum(len(tokenizer.encode(" ".join(words[:n]))) <= room for n in range(1, room + 1))
 
 
 def test_the_limit_is_the_settings_or_the_encoders(load_tiny: LoadTiny) -> None:
@@ -122,11 +122,11 @@ def test_the_limit_is_the_settings_or_the_encoders(load_tiny: LoadTiny) -> None:
 
 
 def test_what_truncation_loses_is_said_with_relations_by_count(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    _, reader = load_tiny("bert")
+    _, tokenizer = load_tiny("bert")
     text = " ".join(["Ada", "Darwin", *["the"] * tiny.LONGEST, "Euler", "Fermat"])
     names = ["Ada", "Darwin", "Euler", "Fermat"]
     long = tiny.document("long", [text], names, (0, "near", 1), (0, "far", 2), (1, "far", 3), (3, "both", 2))
-    data = tiny.labelled([tiny.documents(1)[0], long], reader, tmp_path)
+    data = tiny.labelled([tiny.documents(1)[0], long], tokenizer, tmp_path)
     kept = reached(data.instances, data.tokens)
     i = data.instances
     lost = [i.relations[r] for r in i.relation[~kept]]
@@ -145,11 +145,11 @@ def test_nothing_lost_is_nothing_said(load_tiny: LoadTiny, tmp_path: Path) -> No
 
 
 def test_rows_of_any_documents_in_any_order(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    _, reader = load_tiny("roberta")
+    _, tokenizer = load_tiny("roberta")
     made = tiny.documents(6)
-    tokens = tiny.labelled(made, reader, tmp_path).tokens
+    tokens = tiny.labelled(made, tokenizer, tmp_path).tokens
     rows = tokens.rows(np.array([4, 1]))
-    expected = reader.read([made[4], made[1]])
+    expected = tokenizer.read([made[4], made[1]])
     assert rows.ids.tolist() == [*expected["input_ids"][0], *expected["input_ids"][1]]
     assert rows.lengths.tolist() == [len(ids) for ids in expected["input_ids"]]
     for column, name in ((rows.start, "mention_start"), (rows.end, "mention_end"), (rows.entity, "mention_entity")):
@@ -160,10 +160,10 @@ def test_rows_of_any_documents_in_any_order(load_tiny: LoadTiny, tmp_path: Path)
 
 def test_the_cache_is_read_by_the_same_reader_only(load_tiny: LoadTiny) -> None:
     readers = [load_tiny("bert")[1], load_tiny("bert", max_length=30)[1], load_tiny("roberta")[1], load_tiny("bert")[1]]
-    assert len({reader.fingerprint for reader in readers}) == 3
+    assert len({tokenizer.fingerprint for tokenizer in readers}) == 3
     assert readers[0].fingerprint == readers[3].fingerprint
     cache = cache_directory()
-    lengths = [tiny.labelled(tiny.documents(2), reader, cache).tokens.lengths.tolist() for reader in readers]
+    lengths = [tiny.labelled(tiny.documents(2), tokenizer, cache).tokens.lengths.tolist() for tokenizer in readers]
     assert len(list((cache / "tokens").glob("*.arrow"))) == 3
     assert lengths[0] == lengths[3] != lengths[1]
 

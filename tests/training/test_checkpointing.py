@@ -61,8 +61,8 @@ def kept(directory: Path, every: int = 1, made_from: str = "x", note: Any = None
 @pytest.fixture
 def pretraining(load_tiny: LoadTiny, silver: Any) -> Train:
     def train(listener: Listener, checkpoints: CheckpointManager) -> tuple[Any, dict[str, torch.Tensor]]:
-        encoder, reader = load_tiny(hidden_dropout=0.1)
-        log = pretrain(encoder, prepared(silver, reader, replace(SETTINGS, max_steps=6)), listener, checkpoints)
+        encoder, tokenizer = load_tiny(hidden_dropout=0.1)
+        log = pretrain(encoder, prepared(silver, tokenizer, replace(SETTINGS, max_steps=6)), listener, checkpoints)
         return log.losses, tensors_of(encoder)
 
     return train

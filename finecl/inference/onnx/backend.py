@@ -79,7 +79,7 @@ def padded(packed: Packed, pad: int) -> tuple[Ints, Floats]:
     return ids_BL, pool_BVL
 
 
-def read_reader(directory: Path, config: Mapping[str, Any]) -> DocumentTokenizer:
+def read_tokenizer(directory: Path, config: Mapping[str, Any]) -> DocumentTokenizer:
     """How an encoder reads, from its directory, without its weights."""
     from transformers import AutoTokenizer
 

@@ -56,7 +56,7 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
         what = "a marked sentence has its best relation or none"
         raise SettingsError(f"finetune.thresholds: expected global for '{chosen.extractor}', got per-relation; {what}")
     train, dev = context.labelled("train", text), context.labelled("dev", text)
-    encoder, reader = context.encoder(str(encoder_directory) if encoder_directory else None)
+    encoder, tokenizer = context.encoder(str(encoder_directory) if encoder_directory else None)
     settings = {"loss": chosen.loss, **context.settings.extractor}
     torch.manual_seed(context.settings.seed)  # both variants begin with the same head, whatever loading drew
     extractor = build_extractor(context.registry, chosen.extractor, settings, encoder, train.relations)
@@ -81,11 +81,11 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
         "relations": list(train.instances.relations),
         "names": dict(context.corpora.names),
         "type_triples": type_triples(corpus.documents(), corpus.no_relation),
-        "max_length": reader.max_length,
+        "max_length": tokenizer.max_length,
         "fingerprint": fingerprint,
         **vars(found),
     }
-    save_extractor(extractor, reader, config, context.directory / EXTRACTOR / variant, write=context.ranks.main)
+    save_extractor(extractor, tokenizer, config, context.directory / EXTRACTOR / variant, write=context.ranks.main)
     checkpoints.clear()
     return config
 

@@ -38,20 +38,20 @@ def pretrain_stage(context: Context) -> dict[str, Any]:
 
     A method without any loss leaves the encoder as it is.
     """
-    encoder, reader = context.encoder()
+    encoder, tokenizer = context.encoder()
     if not context.method.objectives and not context.method.mlm:
-        save_encoder(encoder, reader, context.directory / ENCODER, write=context.ranks.main)
+        save_encoder(encoder, tokenizer, context.directory / ENCODER, write=context.ranks.main)
         return {"steps": 0, "tokens": 0}
     silver = context.labelled("silver", context.method.text)
-    run = pretraining(context, reader, read_weights(context.directory, silver.instances))
+    run = pretraining(context, tokenizer, read_weights(context.directory, silver.instances))
     checkpoints = context.checkpoints("pretrain", pretrain_fingerprint(context))
     log = pretrain(encoder, run, context.listener, checkpoints)
-    save_encoder(encoder, reader, context.directory / ENCODER, write=context.ranks.main)
+    save_encoder(encoder, tokenizer, context.directory / ENCODER, write=context.ranks.main)
     checkpoints.clear()
     return _record(log)
 
 
-def pretraining(context: Context, reader: DocumentTokenizer, weights: Floats) -> PretrainingTask:
+def pretraining(context: Context, tokenizer: DocumentTokenizer, weights: Floats) -> PretrainingTask:
     """What is pre-trained on: the silver corpus with these weights ``[N]``, and the method's objectives."""
     method, settings = context.method, context.settings
     objectives = {
@@ -59,8 +59,8 @@ def pretraining(context: Context, reader: DocumentTokenizer, weights: Floats) ->
     }
     keyed = any(objective.draw == "entity-pairs" for objective in objectives.values())
     return PretrainingTask(
-        silver=_silver(context, reader, weights, keyed=keyed),
-        reader=reader,
+        silver=_silver(context, tokenizer, weights, keyed=keyed),
+        tokenizer=tokenizer,
         settings=settings.pretrain,
         objectives=objectives,
         coefficients={name: coefficient for coefficient, name in method.objectives} | {MLM: method.mlm},
@@ -68,7 +68,7 @@ def pretraining(context: Context, reader: DocumentTokenizer, weights: Floats) ->
     )
 
 
-def _silver(context: Context, reader: DocumentTokenizer, weights: Floats, *, keyed: bool) -> SilverData:
+def _silver(context: Context, tokenizer: DocumentTokenizer, weights: Floats, *, keyed: bool) -> SilverData:
     """The silver corpus as pre-training meets it."""
     method, settings = context.method, context.settings
     data = context.labelled("silver", method.text)
@@ -83,7 +83,7 @@ def _silver(context: Context, reader: DocumentTokenizer, weights: Floats, *, key
         instances=data.instances,
         weight=weights,
         unscored=float(weighting.unscored),
-        relation_tokens=[reader.encode(names[relation]) for relation in data.instances.relations],
+        relation_tokens=[tokenizer.encode(names[relation]) for relation in data.instances.relations],
         askable=reached(data.instances, data.tokens) & (weights > 0),
         entity_key=keys[0],
         first_entity=keys[1],

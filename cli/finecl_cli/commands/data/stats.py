@@ -19,12 +19,12 @@ def command(
     files: tuple[Path, ...], format_: str, tokenizer: str | None, max_length: int, quiet: bool, as_json: bool
 ) -> None:
     """Count what FILES hold: entities, labels by relation and types, lengths, and pairs that they share."""
-    from finecl.data.stats import load_reader, overlap, stats
+    from finecl.data.stats import load_tokenizer, overlap, stats
 
-    reader = load_reader(tokenizer, max_length) if tokenizer else None
+    document_tokenizer = load_tokenizer(tokenizer, max_length) if tokenizer else None
     with desk(format_, quiet) as at:
         sources = {str(file): at.source(file) for file in files}
-        told: dict[str, Any] = {name: stats(source, reader) for name, source in sources.items()}
+        told: dict[str, Any] = {name: stats(source, document_tokenizer) for name, source in sources.items()}
         if len(sources) > 1:
             told["shared_entity_pairs"] = overlap(sources)
     tell(told, as_json=as_json)
