@@ -13,6 +13,16 @@ from typing import Any
 
 from finecl.errors import FineCLError
 
+CACHE = "FINECL_CACHE"
+"""Environment variable that names the cache directory."""
+
+
+def cache_directory() -> Path:
+    """Where converted corpora, tokens and evidence are kept: FINECL_CACHE, else the user's cache."""
+    given = os.environ.get(CACHE)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(given).expanduser() if given else Path(base).expanduser() / "finecl"
+
 
 def write_json(path: Path, record: Mapping[str, Any] | list[Any]) -> None:
     """Writes a record; numbers that JSON cannot hold (inf, NaN) become null."""
@@ -20,28 +30,57 @@ def write_json(path: Path, record: Mapping[str, Any] | list[Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text, its lines ending as they stand; the file appears whole, or stays as it was."""
+    """Writes a text atomically, as UTF-8, with its own line endings."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+    """Writes columns of equal length as a Parquet file, atomically."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(dict(columns)), temporary)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside ``path``; renames it to ``path`` on success and removes it on failure.
+
+    Readers see either the old file or the complete new one. The parent directory is created.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # left by a killed process of the same number
     try:
-        unfinished.write_text(text, encoding="utf-8", newline="")
-        unfinished.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_directory(directory: Path) -> Iterator[Path]:
-    """An empty directory to write into; it takes the place of ``directory`` if all goes well, else it vanishes."""
-    unfinished = directory.with_name(f".{directory.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
+    """Yields an empty directory beside ``directory``; swaps it in on success and removes it on failure.
+
+    A crash at any moment leaves a complete copy: the old one, under its name or aside as ``.NAME.previous`` (the next
+    call moves it back), or the new one.
+    """
+    temporary, previous = (directory.with_name(f".{directory.name}.{state}") for state in ("unfinished", "previous"))
+    if previous.exists() and not directory.exists():
+        previous.rename(directory)
+    shutil.rmtree(previous, ignore_errors=True)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     try:
-        yield unfinished
-        shutil.rmtree(directory, ignore_errors=True)
-        unfinished.rename(directory)
+        yield temporary
+        if directory.exists():
+            directory.rename(previous)
+        temporary.rename(directory)
+        shutil.rmtree(previous, ignore_errors=True)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -82,24 +121,11 @@ def write_arrow(path: Path, chunks: Callable[[], Iterable[Mapping[str, Any]]], f
     from datasets.arrow_writer import ArrowWriter
 
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with ArrowWriter(features=datasets.Features(features), path=str(unfinished)) as writer:
-                for chunk in chunks():
-                    writer.write_batch(dict(chunk))
-                writer.finalize()
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with (
+            replacing(path) as temporary,
+            ArrowWriter(features=datasets.Features(features), path=str(temporary)) as writer,
+        ):
+            for chunk in chunks():
+                writer.write_batch(dict(chunk))
+            writer.finalize()
     return datasets.Dataset.from_file(str(path))
-
-
-CACHE = "FINECL_CACHE"
-
-
-def cache_directory() -> Path:
-    """Where converted corpora, tokens and evidence are kept: FINECL_CACHE, else the user's cache."""
-    given = os.environ.get(CACHE)
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(given).expanduser() if given else Path(base).expanduser() / "finecl"

@@ -1,8 +1,11 @@
-"""What a report needs of ``scores.parquet`` and of the tables beside it, as arrays."""
+"""The scores table of a run (``scores.parquet``) and the tables beside it, written and read as columns.
+
+A label's uid is a uint64 in memory and 16 hexadecimal digits in files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +15,56 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finecl.artifacts.files import write_parquet
 from finecl.errors import FineCLError
-from finecl.types import Bools, Floats, Ints
+from finecl.types import Bools, Floats, Ints, Uids
 
 Objects = npt.NDArray[np.object_]
 _NUMBERS = ("document", "head", "tail", "noise", "weight", "learned_batch", "learned_epoch")
 _MAP = ("confidence_mean", "variability")
 _TEXTS = ("uid", "relation", "truth", "verdict")
+
+
+def format_uids(uids: Uids) -> list[str]:
+    """Returns uids as they stand in files: 16 hexadecimal digits each."""
+    return [f"{uid:016x}" for uid in uids.tolist()]
+
+
+def parse_uids(texts: Iterable[str]) -> Uids:
+    """Returns uids from their hexadecimal form; the inverse of ``format_uids``.
+
+    Raises:
+        ValueError: a text is no hexadecimal number.
+    """
+    return np.array([int(text, 16) for text in texts], dtype=np.uint64)
+
+
+def find_rows(uids: Uids, wanted: Uids) -> Ints:
+    """Returns the row of each of ``wanted`` [W] in ``uids`` [N]; -1 where a uid is missing."""
+    if not len(uids):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    order = np.argsort(uids, kind="stable")
+    rows = order[np.minimum(np.searchsorted(uids, wanted, sorter=order), len(uids) - 1)]
+    return np.where(uids[rows] == wanted, rows, -1).astype(np.int64)
+
+
+def write_scores(path: Path, uids: Uids, columns: Mapping[str, Any]) -> None:
+    """Writes a scores table atomically: one row an instance, ``columns`` by name beside the uids [N]."""
+    write_parquet(path, {"uid": format_uids(uids), **columns})
+
+
+def read_weights(path: Path, uids: Uids) -> Floats:
+    """Returns the weights of these instances ``[N]`` from a scores table.
+
+    Raises:
+        FineCLError: an instance has no score, or the file is no Parquet.
+    """
+    table = _table(path, ("uid", "weight"))
+    rows = find_rows(parse_uids(table["uid"].to_pylist()), uids)
+    if (rows < 0).any():
+        raise FineCLError(f"{path}: {int((rows < 0).sum())} silver instances have no score; run `finecl score` again")
+    weights: Floats = table["weight"].to_numpy()[rows].astype(np.float32)
+    return weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +77,7 @@ class Scores:
     columns, if a proxy was trained.
     """
 
-    uid: tuple[str, ...]
+    uid: Uids
     document: Ints
     head: Ints
     tail: Ints
@@ -59,7 +105,7 @@ class Scores:
         never, nobody = np.zeros(len(table), dtype=np.int64), np.full(len(table), None, dtype=object)
         column = {name: table[name].to_numpy() for name in present if name not in _TEXTS}
         return cls(
-            uid=tuple(table["uid"].to_pylist()),
+            uid=parse_uids(table["uid"].to_pylist()),
             document=column["document"],
             head=column["head"],
             tail=column["tail"],
@@ -129,12 +175,12 @@ class Neighbours:
         return cls(row=table["row"].to_numpy(), near=near, similarity=similarity)
 
 
-def read_others(path: Path, uids: tuple[str, ...]) -> Mapping[str, Floats]:
+def read_others(path: Path, uids: Uids) -> Mapping[str, Floats]:
     """The noise by other scorers ``[N]``; none where the file is not there, or is of other labels."""
     if not path.exists():
         return {}
     table = _table(path, None)
-    if table["uid"].to_pylist() != list(uids):
+    if table["uid"].to_pylist() != format_uids(uids):
         return {}
     return {name: table[name].to_numpy() for name in table.column_names if name != "uid"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from finecl.artifacts.files import write_arrow
+from finecl.artifacts.files import replacing, write_arrow, write_text
 from finecl.artifacts.provenance import digest, fingerprint
 from finecl.corpus.entity_table import Entities
 from finecl.corpus.relation_names import read_relation_names
@@ -53,15 +52,11 @@ class Corpus:
             FormatError: a document is not sound, or there is none.
         """
         rows = DocumentRows(documents, source, on_empty)
-        unfinished = path.with_name(f".{path.stem}.{os.getpid()}.arrow")
         note = _note(path)
-        unfinished.unlink(missing_ok=True)  # a run that was killed may have left it
-        write_arrow(unfinished, rows.chunks, columns())
-        note.unlink(missing_ok=True)  # no moment may pair the new documents with the old fingerprint
-        unfinished.replace(path)
-        unfinished = note.with_name(f".{note.name}.{os.getpid()}")
-        unfinished.write_text(json.dumps({"content": rows.content.hexdigest()}), encoding="utf-8")
-        unfinished.replace(note)
+        with replacing(path) as temporary:
+            write_arrow(temporary, rows.chunks, columns())
+            note.unlink(missing_ok=True)  # the new documents are never paired with the old fingerprint
+        write_text(note, json.dumps({"content": rows.content.hexdigest()}))
         return cls._open(path, rows.content.hexdigest(), no_relation, names)
 
     @classmethod

@@ -32,8 +32,8 @@ class Training:
 
     ``difficulty`` [D] sorts the documents of every epoch, easiest first. Trainings with the same ``random_stage``
     (default: ``stage``) have the same data order and dropout, so that they can be compared.
-    ``observe`` is called with each training pass of this rank. ``state_dict`` returns the other state of a checkpoint, as
-    arrays and a record; ``load_state_dict`` restores it.
+    ``observe`` is called with each training pass of this rank. ``state_dict`` returns the other state of a checkpoint,
+    as arrays and a record; ``load_state_dict`` restores it.
     """
 
     extractor: Any

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from finecl.artifacts.files import read_json, write_json
+from finecl.artifacts.files import read_json, replacing, write_json
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import FineCLError, FormatError, SettingsError, StoppedError
 from finecl.inference.relation_extractor import RelationExtractor
@@ -166,11 +166,10 @@ def to_parquet(lines: Path, path: Path) -> None:
     names = ("document", "title", *Triple.__dataclass_fields__)
     kinds = numbers | dict.fromkeys(("score", "probability"), pa.float64())
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in names])
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with pq.ParquetWriter(unfinished, schema) as writer, lines.open(encoding="utf-8") as stream:
-            while some := [json.loads(line) for line in islice(stream, _LINES)]:
-                writer.write_table(pa.Table.from_pylist(some, schema=schema))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema) as writer,
+        lines.open(encoding="utf-8") as stream,
+    ):
+        while some := [json.loads(line) for line in islice(stream, _LINES)]:
+            writer.write_table(pa.Table.from_pylist(some, schema=schema))

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from finecl import registry as plugins
 from finecl.artifacts.files import read_json, write_json
 from finecl.artifacts.provenance import environment, fingerprint
+from finecl.artifacts.scores_table import format_uids
 from finecl.config.resolve import from_dict
 from finecl.config.schema import Settings
 from finecl.distributed import process_group
@@ -135,7 +136,7 @@ class Run:
         try:
             numbers = work()
         except NotFiniteError as error:
-            write_json(self.directory / OFFENDING, {"stage": stage, "uids": error.uids})
+            write_json(self.directory / OFFENDING, {"stage": stage, "uids": format_uids(error.uids)})
             raise
         except SafetensorError as error:  # also of a full disk
             raise ModelError(f"{stage}: a safetensors file could not be read or written: {error}") from error

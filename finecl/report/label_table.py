@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from scipy.stats import rankdata
 
-from finecl.artifacts.scores_table import Neighbours, Scores
+from finecl.artifacts.scores_table import Neighbours, Scores, format_uids
 from finecl.corpus.excerpts import Excerpt, excerpt
 from finecl.review.sampling import DRAWN, drawn
 from finecl.types import Floats, Ints
@@ -49,7 +49,7 @@ def label_table(
         "total": len(share),
         "relations": [corpus.names.get(relation, relation) for relation in scores.relations],
         "ids": list(scores.relations),
-        "uid": [scores.uid[row] for row in rows.tolist()],
+        "uid": format_uids(scores.uid[rows]),
         "relation": scores.relation[rows].tolist(),
         "noise": _thousandths(share[rows]),
         "weight": [round(weight, 4) for weight in scores.weight[rows].tolist()],

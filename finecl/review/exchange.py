@@ -31,7 +31,7 @@ CONFIG = """<View>
 class Task:
     """One label to be judged. ``name`` is a readable name of ``relation``; ``verdict`` is what is known already."""
 
-    uid: str
+    uid: int
     drawn: str
     title: str
     head: str
@@ -52,6 +52,7 @@ def write_jsonl(tasks: Sequence[Task], path: Path) -> None:
 
 def _row(task: Task) -> dict[str, Any]:
     row = {key: value for key, value in asdict(task).items() if key not in ("excerpt", *_TO_FILL_IN)}
+    row["uid"] = f"{task.uid:016x}"
     row["noise"] = task.noise if task.noise < float("inf") else "inf"
     spans = {"head_spans": task.excerpt.head, "tail_spans": task.excerpt.tail}
     return {**row, "text": task.excerpt.text, **spans, **{key: getattr(task, key) for key in _TO_FILL_IN}}
@@ -106,7 +107,7 @@ def read_answers(path: Path, relations: Mapping[str, str]) -> tuple[list[Verdict
     return found, open_
 
 
-_Answer = tuple[str, str, Any, str | None, str]
+_Answer = tuple[str, int, Any, str | None, str]
 """Where it stands, uid, verdict, truth, and why the label was shown."""
 
 
@@ -138,8 +139,10 @@ def _label_studio(path: Path, text: str) -> Iterator[_Answer]:
         yield place, _uid(data, place), choices[0] if choices else None, truth or None, str(data.get("drawn") or "")
 
 
-def _uid(row: Any, place: str) -> str:
+def _uid(row: Any, place: str) -> int:
     uid = row.get("uid") if isinstance(row, dict) else None
-    if not isinstance(uid, str):
-        raise FormatError(f"{place}: uid: expected that of a label, got {uid!r:.40}; keep it as it was exported")
-    return uid
+    try:
+        return int(str(uid), 16)
+    except ValueError:
+        expected = "the uid of a label (hexadecimal)"
+        raise FormatError(f"{place}: uid: expected {expected}, got {uid!r:.40}; leave it as exported") from None

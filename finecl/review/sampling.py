@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from finecl.numerics.ragged import rank_within
-from finecl.types import Bools, Floats, Ints
+from finecl.types import Bools, Floats, Ints, Uids
 
 DRAWN = ("", "random", "noisiest")
 """Why a label is to be judged, by the number that ``drawn`` gives."""
 
 
 def drawn(
-    uids: Sequence[str],
+    uids: Uids,
     noise: Floats,
     relation: Ints,
     judged: Bools,
@@ -33,7 +31,7 @@ def drawn(
     """
     found = np.zeros(len(uids), dtype=np.int64)
     # By hash, so that ties of noise are in no order of documents.
-    order = np.argsort(np.array([int(uid, 16) for uid in uids], dtype=np.uint64), kind="stable")
+    order = np.argsort(uids, kind="stable")
     found[order[:random]] = 1
     rest = order[random:]
     rest = rest[~judged[rest]]

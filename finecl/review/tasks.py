@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def tasks(
     scores: Scores,
     corpus: Corpus,
-    said: Mapping[str, Verdict],
+    said: Mapping[int, Verdict],
     *,
     top: int,
     random: int,
@@ -31,8 +31,9 @@ def tasks(
     A label that is drawn at random now and was judged for another reason comes along with its verdict: left out, it
     would be missing in the estimate, and those are the noisy ones.
     """
-    judged = np.array([uid in said for uid in scores.uid], dtype=np.bool_)
-    counted = np.array([uid in said and said[uid].drawn == "random" for uid in scores.uid], dtype=np.bool_)
+    uids = scores.uid.tolist()
+    judged = np.array([uid in said for uid in uids], dtype=np.bool_)
+    counted = np.array([uid in said and said[uid].drawn == "random" for uid in uids], dtype=np.bool_)
     why = drawn(scores.uid, scores.noise, scores.relation, judged, top=top, random=random, most=most)
     rows = np.flatnonzero((why > 0) & ~counted)
     rows = rows[np.lexsort((-scores.noise[rows], why[rows]))]
@@ -40,9 +41,9 @@ def tasks(
     for row in rows.tolist():
         document = corpus.document(int(scores.document[row]))
         head, tail = int(scores.head[row]), int(scores.tail[row])
-        relation, verdict = scores.relations[scores.relation[row]], said.get(scores.uid[row])
+        relation, verdict = scores.relations[scores.relation[row]], said.get(uids[row])
         task = Task(
-            uid=scores.uid[row],
+            uid=uids[row],
             drawn=DRAWN[why[row]],
             title=document.title,
             head=document.entities[head].mentions[0].name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from finecl.artifacts.files import write_text
 from finecl.errors import FormatError
-from finecl.types import Floats
+from finecl.types import Floats, Uids
 
 VERDICTS = "verdicts.jsonl"
 
@@ -22,30 +22,31 @@ VERDICTS = "verdicts.jsonl"
 class Verdict:
     """One answer. ``truth`` is what the text states, if it was said; ``drawn`` why the label was shown (``DRAWN``)."""
 
-    uid: str
+    uid: int
     verdict: Literal["right", "wrong"]
     truth: str | None = None
     drawn: str = ""
 
 
-def read_verdicts(run: Path) -> dict[str, Verdict]:
+def read_verdicts(run: Path) -> dict[int, Verdict]:
     """The verdicts that were imported into a run, by uid; none if there is no such file.
 
     Raises:
         FormatError: the file was changed by other hands and cannot be read.
     """
     path = run / VERDICTS
-    found: dict[str, Verdict] = {}
+    found: dict[int, Verdict] = {}
     try:
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            verdict = Verdict(**json.loads(line))
+            row = json.loads(line)
+            verdict = Verdict(**row | {"uid": int(row["uid"], 16)})
             found[verdict.uid] = verdict
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise FormatError(f"{path}: expected the verdicts that `finecl review import` writes, got: {error}") from None
     return found
 
 
-def add_verdicts(run: Path, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+def add_verdicts(run: Path, verdicts: Iterable[Verdict]) -> dict[int, Verdict]:
     """Adds verdicts to those of a run and returns all; of two on one label the later counts.
 
     A label that was drawn at random stays one that was, whatever later file it comes from.
@@ -55,15 +56,15 @@ def add_verdicts(run: Path, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
         earlier = found.get(verdict.uid)
         random = "random" in (verdict.drawn, earlier.drawn if earlier else "")
         found[verdict.uid] = Verdict(**asdict(verdict) | ({"drawn": "random"} if random else {}))
-    rows = [json.dumps(asdict(verdict), ensure_ascii=False) + "\n" for _, verdict in sorted(found.items())]
-    write_text(run / VERDICTS, "".join(rows))
+    rows = [asdict(verdict) | {"uid": f"{uid:016x}"} for uid, verdict in sorted(found.items())]
+    write_text(run / VERDICTS, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return found
 
 
-def judged(uids: Sequence[str], verdicts: Mapping[str, Verdict]) -> npt.NDArray[np.object_]:
+def judged(uids: Uids, verdicts: Mapping[int, Verdict]) -> npt.NDArray[np.object_]:
     """The verdict on each label ``[N]``: "right", "wrong" or None."""
     found = np.full(len(uids), None, dtype=object)
-    for row, uid in enumerate(uids) if verdicts else ():
+    for row, uid in enumerate(uids.tolist()) if verdicts else ():
         if uid in verdicts:
             found[row] = verdicts[uid].verdict
     return found

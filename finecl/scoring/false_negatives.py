@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finecl.artifacts.files import write_parquet
 from finecl.distributed.process_group import current
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import predict_logits
@@ -51,12 +51,7 @@ class FalseNegatives:
             "relation": names[self.relation].tolist(),
             "title": [titles[d] for d in self.document.tolist()],
         }
-        path, unfinished = directory / FALSE_NEGATIVES, directory / f".{FALSE_NEGATIVES}"
-        try:
-            pq.write_table(pa.table(table), unfinished)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_parquet(directory / FALSE_NEGATIVES, table)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class NotFiniteError(TrainingError):
             f"{stage}: the loss is {value}; lower {stage.split()[0]}.learning_rate or use model.precision = 'float32'. "
             f"{len(uids)} instances were in that batch"
         )
-        self.uids = [f"{uid:016x}" for uid in np.unique(uids)]
+        self.uids: Uids = np.unique(uids)
 
 
 def check_finite(stage: str, losses: Sequence[tuple[float, Uids]], ranks: Ranks) -> None:

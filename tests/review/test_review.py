@@ -15,17 +15,18 @@ from finecl.errors import FormatError
 from finecl.review.exchange import CONFIG, Task, read_answers, write_jsonl, write_label_studio
 from finecl.review.sampling import DRAWN, drawn
 from finecl.review.verdicts import Verdict, add_verdicts, apply_verdicts, estimate, judged, read_verdicts
+from finecl.types import Uids
 
 RELATIONS = {"place of birth": "P19", "P19": "P19", "P20": "P20", "no_relation": "no_relation"}
 
 
-def uids(count: int) -> list[str]:
-    return [f"{uid:016x}" for uid in np.random.default_rng(0).integers(0, 2**63, count).tolist()]
+def uids(count: int) -> Uids:
+    return np.random.default_rng(0).integers(0, 2**63, count).astype(np.uint64)
 
 
 def task(number: int = 0, **changed: Any) -> Task:
     given: dict[str, Any] = {
-        "uid": f"{number:016x}", "drawn": "random", "title": "T", "head": "Ada", "relation": "P19",
+        "uid": number, "drawn": "random", "title": "T", "head": "Ada", "relation": "P19",
         "name": "place of birth", "tail": "Rom", "noise": 0.5, "weight": 1.5,
         "excerpt": Excerpt(text="Ada saw Rom .", head=((0, 3),), tail=((8, 11),)),
     }  # fmt: skip
@@ -63,11 +64,11 @@ def test_judged_labels_make_way_for_the_next_of_the_noisiest_but_stay_in_the_ran
 
 def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Path) -> None:
     assert read_verdicts(tmp_path) == {}
-    add_verdicts(tmp_path, [Verdict(uid="b", verdict="right", drawn="random"), Verdict(uid="a", verdict="wrong")])
-    found = add_verdicts(tmp_path, [Verdict(uid="b", verdict="wrong", truth="P20"), Verdict(uid="c", verdict="right")])
-    assert found["b"] == Verdict(uid="b", verdict="wrong", truth="P20", drawn="random")
+    add_verdicts(tmp_path, [Verdict(uid=0xB, verdict="right", drawn="random"), Verdict(uid=0xA, verdict="wrong")])
+    found = add_verdicts(tmp_path, [Verdict(uid=0xB, verdict="wrong", truth="P20"), Verdict(uid=0xC, verdict="right")])
+    assert found[0xB] == Verdict(uid=0xB, verdict="wrong", truth="P20", drawn="random")
     assert read_verdicts(tmp_path) == found
-    assert [v.uid for v in read_verdicts(tmp_path).values()] == ["a", "b", "c"]
+    assert [v.uid for v in read_verdicts(tmp_path).values()] == [0xA, 0xB, 0xC]
     (tmp_path / "verdicts.jsonl").write_text('{"uid": "a"}\n')
     with pytest.raises(FormatError, match="expected the verdicts that `finecl review import` writes"):
         read_verdicts(tmp_path)
@@ -75,8 +76,8 @@ def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Pa
 
 def test_a_wrong_label_is_dropped_and_a_right_one_weighs_most() -> None:
     noise, weights = np.array([1, 2, 3, math.inf], dtype=np.float32), np.array([4, 3, 2, 0.5], dtype=np.float32)
-    names = ["a", "b", "c", "d"]
-    said = judged(names, {"b": Verdict(uid="b", verdict="wrong"), "d": Verdict(uid="d", verdict="right")})
+    names = np.array([0xA, 0xB, 0xC, 0xD], dtype=np.uint64)
+    said = judged(names, {0xB: Verdict(uid=0xB, verdict="wrong"), 0xD: Verdict(uid=0xD, verdict="right")})
     assert said.tolist() == [None, "wrong", None, "right"]
     new_noise, new_weights = apply_verdicts(noise, weights, said)
     assert new_noise.tolist() == [1, math.inf, 3, 1]
@@ -87,9 +88,9 @@ def test_a_wrong_label_is_dropped_and_a_right_one_weighs_most() -> None:
 
 
 def test_only_labels_drawn_at_random_tell_how_many_are_right() -> None:
-    said = [Verdict(uid=str(n), verdict="right" if n < 60 else "wrong", drawn="random") for n in range(100)]
-    said += [Verdict(uid=f"n{n}", verdict="right" if n < 5 else "wrong", drawn="noisiest") for n in range(50)]
-    said += [Verdict(uid="picked", verdict="wrong")]
+    said = [Verdict(uid=n, verdict="right" if n < 60 else "wrong", drawn="random") for n in range(100)]
+    said += [Verdict(uid=1000 + n, verdict="right" if n < 5 else "wrong", drawn="noisiest") for n in range(50)]
+    said += [Verdict(uid=5000, verdict="wrong")]
     found = estimate(said)
     assert (found.judged, found.random, found.noisiest) == (151, 100, 50)
     assert found.accuracy == 0.6
@@ -99,7 +100,7 @@ def test_only_labels_drawn_at_random_tell_how_many_are_right() -> None:
     assert found.low == pytest.approx((centre - half) / (1 + z * z / n))
     assert found.high == pytest.approx((centre + half) / (1 + z * z / n))
     assert found.noisiest_right == 0.1
-    assert estimate([Verdict(uid="a", verdict="right")]).accuracy is None
+    assert estimate([Verdict(uid=0xA, verdict="right")]).accuracy is None
 
 
 def test_lines_go_out_and_come_back_with_verdicts(tmp_path: Path) -> None:
@@ -119,8 +120,8 @@ def test_lines_go_out_and_come_back_with_verdicts(tmp_path: Path) -> None:
     found, left = read_answers(path, RELATIONS)
     assert left == 1
     assert found == [
-        Verdict(uid="0" * 16, verdict="wrong", truth="P19", drawn="random"),
-        Verdict(uid=f"{1:016x}", verdict="right", drawn="noisiest"),
+        Verdict(uid=0, verdict="wrong", truth="P19", drawn="random"),
+        Verdict(uid=1, verdict="right", drawn="noisiest"),
     ]
 
 
@@ -140,7 +141,7 @@ def test_label_studio_goes_out_and_comes_back_with_verdicts(tmp_path: Path) -> N
     tasks[1]["annotations"] = [{"was_cancelled": True, "result": []}, {"result": answer}]
     path.write_text(json.dumps(tasks))
     assert read_answers(path, RELATIONS) == (
-        [Verdict(uid=f"{1:016x}", verdict="wrong", truth="P20", drawn="random")],
+        [Verdict(uid=1, verdict="wrong", truth="P20", drawn="random")],
         1,
     )
 
@@ -150,7 +151,7 @@ def test_label_studio_goes_out_and_comes_back_with_verdicts(tmp_path: Path) -> N
     [
         ('{"uid": "a", "verdict": "yes"}', "line 1: verdict: expected right, wrong or null, got 'yes'"),
         ('\n{"uid": "a", "verdict": "wrong", "truth": "P99"}', "line 2: truth: expected a relation of the run or null"),
-        ('{"verdict": "wrong"}', "line 1: uid: expected that of a label, got None"),
+        ('{"verdict": "wrong"}', "line 1: uid: expected the uid of a label (hexadecimal), got None"),
         ("{", "line 1: expected a JSON object"),
         ("[1]", "task 0: expected a task with data, got 1"),
         ("[", "expected Label Studio's JSON export"),

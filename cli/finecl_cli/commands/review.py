@@ -84,7 +84,7 @@ def import_(run: Path, verdicts: tuple[Path, ...], as_json: bool, quiet: bool) -
     opened = Run.open(run)
     _scores_of(run)
     corpora = opened.context.corpora
-    known = {f"{uid:016x}" for uid in opened.context.labelled("silver").instances.uid.tolist()}
+    known = set(opened.context.labelled("silver").instances.uid.tolist())
     none = corpora.silver.no_relation
     relations = {corpora.names.get(r, r): r for r in corpora.relations} | {r: r for r in corpora.relations}
     relations |= {none: none, "no relation": none}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from finecl.artifacts.files import read_json, write_json
+from finecl.artifacts.files import read_json, replacing, write_json
 from finecl.corpus.schema import LabelUids
 from finecl.data.distant.labelling import GraphFact, Labelling
 from finecl.errors import FormatError
@@ -89,26 +90,22 @@ class _Facts:
         self._path = path
         self._rows: list[tuple[Any, ...]] = []
         self._writer: Any = None
+        self._file = ExitStack()
 
     def __enter__(self) -> _Facts:
         if self._path:
             import pyarrow.parquet as pq
 
-            self._unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-            self._writer = pq.ParquetWriter(self._unfinished, _schema())
+            temporary = self._file.enter_context(replacing(self._path))
+            self._writer = self._file.enter_context(pq.ParquetWriter(temporary, _schema()))
         return self
 
-    def __exit__(self, kind: object, error: object, at: object) -> None:
-        if not self._path:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is not None or not self._path:
+            self._file.__exit__(kind, error, at)
             return
-        try:
-            if error is None:
-                self._flush()
-            self._writer.close()
-            if error is None:
-                self._unfinished.replace(self._path)
-        finally:
-            self._unfinished.unlink(missing_ok=True)
+        with self._file:
+            self._flush()
 
     def add(self, document: Document, facts: list[GraphFact | None], uids: list[str], number: int) -> None:
         """One row a label."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from finecl import registry as plugins
+from finecl.artifacts.files import replacing
 from finecl.errors import ModelError, SettingsError
 from finecl.inference.loading import find_extractor, model_settings
 from finecl.inference.onnx.backend import FINGERPRINT, PAD
@@ -97,12 +97,8 @@ def export(name: str | Path, output: Path, *, variant: str = "pretrained") -> di
     program = _exported(PaddedExtractor(extractor), config["extractor"])
     program.model.metadata_props[FINGERPRINT] = str(config["fingerprint"])
     program.model.metadata_props[PAD] = str(extractor.encoder.config.pad_token_id)
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        program.save(unfinished, external_data=False)
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(output) as temporary:
+        program.save(temporary, external_data=False)
     opset = program.model.opset_imports[""]
     return {"output": str(output), "megabytes": output.stat().st_size / 1e6, "opset": opset}
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -14,8 +12,9 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from finecl.artifacts.files import cache_directory
+from finecl.artifacts.files import cache_directory, replacing
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.scores_table import find_rows
 from finecl.corpus.entity_table import TypeMatched
 from finecl.distributed.process_group import current
 from finecl.errors import PluginError
@@ -23,7 +22,6 @@ from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import pair_vectors, predict_logits
 from finecl.models.extractor import build_extractor
-from finecl.numerics.ragged import find
 from finecl.pipeline.context import Context
 from finecl.pipeline.stages.extractors import made_from, plain_extractor
 from finecl.scoring.false_negatives import FalseNegatives
@@ -158,7 +156,7 @@ def _cached(context: Context, need: EvidenceKind, make: Callable[[], Floats]) ->
     if not context.ranks.broadcast(path.exists()):
         made = make()
         if context.ranks.main:
-            with _replacing(path) as unfinished, unfinished.open("wb") as file:
+            with replacing(path) as temporary, temporary.open("wb") as file:
                 np.save(file, made)
         context.ranks.barrier()
     mapped: Floats = np.load(path, mmap_mode="r")
@@ -167,25 +165,11 @@ def _cached(context: Context, need: EvidenceKind, make: Callable[[], Floats]) ->
 
 def _places(instances: Instances, whole: Instances) -> Ints:
     """Where each instance of a corpus's reading stands among all its instances."""
-    order = np.argsort(whole.uid)
-    uids, wanted = (u.view(np.int64) ^ np.int64(-(2**63)) for u in (whole.uid[order], instances.uid))
-    return order[find(uids, wanted)]
+    return find_rows(whole.uid, instances.uid)
 
 
 def _path(context: Context, need: EvidenceKind, suffix: str) -> Path:
     return cache_directory() / "evidence" / f"{evidence_fingerprint(context, need)}-{need}{suffix}"
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A name to write to, which becomes ``path`` if all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _save(run: ProxyRun, path: Path) -> None:
@@ -193,8 +177,8 @@ def _save(run: ProxyRun, path: Path) -> None:
     arrays = {f"{m}.{name}": column for m, d in modes.items() if d for name, column in d.columns().items()}
     arrays |= {f"false_negatives.{name}": column for name, column in run.false_negatives.columns().items()}
     seconds = {k: getattr(run, k) for k in ("train_seconds", "record_seconds", "epoch_pass_seconds")}
-    with _replacing(path) as unfinished:
-        save_file(arrays, unfinished, metadata={"seconds": json.dumps(seconds)})
+    with replacing(path) as temporary:
+        save_file(arrays, temporary, metadata={"seconds": json.dumps(seconds)})
 
 
 def _load(path: Path) -> ProxyRun:

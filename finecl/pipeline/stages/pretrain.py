@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.scores_table import read_weights
 from finecl.models.pretrained import save_encoder
 from finecl.pipeline.context import Context
-from finecl.pipeline.stages.score import read_weights, score_fingerprint
+from finecl.pipeline.stages.score import SCORES, score_fingerprint
 from finecl.pretraining.contrast_groups import SilverData
 from finecl.pretraining.loop import PretrainLog, pretrain
 from finecl.pretraining.step_plan import MLM, PretrainingTask
@@ -43,7 +44,7 @@ def pretrain_stage(context: Context) -> dict[str, Any]:
         save_encoder(encoder, tokenizer, context.directory / ENCODER, write=context.ranks.main)
         return {"steps": 0, "tokens": 0}
     silver = context.labelled("silver", context.method.text)
-    run = pretraining(context, tokenizer, read_weights(context.directory, silver.instances))
+    run = pretraining(context, tokenizer, read_weights(context.directory / SCORES, silver.instances.uid))
     checkpoints = context.checkpoints("pretrain", pretrain_fingerprint(context))
     log = pretrain(encoder, run, context.listener, checkpoints)
     save_encoder(encoder, tokenizer, context.directory / ENCODER, write=context.ranks.main)

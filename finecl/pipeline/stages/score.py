@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.scores_table import write_scores
 from finecl.corpus.entity_table import type_only_accuracy
-from finecl.errors import PluginError
 from finecl.metrics import noise_scores
 from finecl.pipeline.context import Context, effective_sample_size
 from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, gather, needs
@@ -34,7 +32,7 @@ def score_fingerprint(context: Context) -> str:
     code += [context.code_of("scorer", method.scorer)] if method.scorer else []
     silver = (context.corpora.silver.fingerprint, context.corpora.relations)
     made = (silver, [evidence_fingerprint(context, need) for need in needs(context)], chosen, code)
-    verdicts = {uid: verdict.verdict for uid, verdict in read_verdicts(context.directory).items()}
+    verdicts = [(uid, verdict.verdict) for uid, verdict in sorted(read_verdicts(context.directory).items())]
     return fingerprint(*made, verdicts) if verdicts else fingerprint(*made)
 
 
@@ -52,8 +50,7 @@ def score(context: Context) -> dict[str, Any]:
         record |= {"scorer_settings": {k: v for k, v in vars(scorer).items() if not k.startswith("_")}}
     weights = checked_weights(context.method.weighting, weighting.weigh(noise), noise)
     found_noise, said = noise, read_verdicts(context.directory)
-    uids = [f"{uid:016x}" for uid in instances.uid.tolist()]
-    verdicts = judged(uids, said)
+    verdicts = judged(instances.uid, said)
     noise, weights = apply_verdicts(noise, weights, verdicts)
     truth = context.corpora.silver.truths(instances.relations)
     record |= {"review": estimate(said.values()).to_dict()} if said else {}
@@ -70,7 +67,9 @@ def score(context: Context) -> dict[str, Any]:
             run.false_negatives.write(context.directory, instances.relations, context.corpora.silver.titles)
         if near:
             write_neighbours(context.directory, near)
-            write_comparison(context.directory, uids, other_scorers(context, instances, evidence, needs(context)))
+            write_comparison(
+                context.directory, instances.uid, other_scorers(context, instances, evidence, needs(context))
+            )
         _write(context, instances, noise, weights, evidence, verdicts)
     return record
 
@@ -84,22 +83,6 @@ def _shortcut(context: Context, instances: Instances) -> float | None:
             "wrong labels alike; consider proxy.no_relation=type-matched and proxy.mentions=type"
         )
     return found
-
-
-def read_weights(run: Path, instances: Instances) -> Floats:
-    """The weights in ``scores.parquet`` for these instances, found by uid ``[N]``.
-
-    Raises:
-        PluginError: an instance has no score.
-    """
-    table = pq.read_table(run / SCORES, columns=["uid", "weight"])
-    uids = np.array([int(uid, 16) for uid in table["uid"].to_pylist()], dtype=np.uint64)
-    order = np.argsort(uids)
-    at = np.minimum(np.searchsorted(uids, instances.uid, sorter=order), len(uids) - 1)
-    if not (uids[order[at]] == instances.uid).all():
-        raise PluginError(f"{run / SCORES}: some silver instances have no score there; run `finecl score` again")
-    weights: Floats = table["weight"].to_numpy()[order[at]].astype(np.float32)
-    return weights
 
 
 def _proxy_record(run: ProxyRun) -> dict[str, Any]:
@@ -149,7 +132,6 @@ def _write(
     titles = corpus.titles
     names = np.array(instances.relations, dtype=object)
     columns: dict[str, Any] = {
-        "uid": [f"{uid:016x}" for uid in instances.uid.tolist()],
         "document": instances.document,
         "title": [titles[d] for d in instances.document.tolist()],
         "head": instances.head,
@@ -164,13 +146,7 @@ def _write(
     for mode, dynamics in (("batch", evidence.batch), ("epoch", evidence.epoch)):
         columns[f"learned_{mode}"] = first_epoch(dynamics.correct) if dynamics else np.zeros(len(instances), dtype=int)
     columns |= _summaries(evidence.batch or evidence.epoch, len(instances))
-    path = context.directory / SCORES
-    unfinished = path.with_name(f".{SCORES}")
-    try:
-        pq.write_table(pa.table(columns), unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_scores(context.directory / SCORES, instances.uid, columns)
 
 
 def _summaries(dynamics: Dynamics | None, count: int) -> dict[str, Any]:

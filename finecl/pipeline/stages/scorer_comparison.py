@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from finecl.artifacts.files import write_parquet
+from finecl.artifacts.scores_table import write_scores
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import pair_vectors
 from finecl.metrics import dense_ranks
 from finecl.numerics.ragged import find
 from finecl.pipeline.context import Context
 from finecl.registry import Part
-from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints, Uids
 
 SCORERS, NEIGHBOURS = "scorers.parquet", "neighbours.parquet"
 _ASKED, _AMONG, _NEAREST = 2_000, 20_000, 5  # bound what neighbours cost, whatever the size of the corpus
@@ -85,20 +85,11 @@ def _nearest(asked_QH: Floats, among_CH: Floats, pair_Q: Ints, pair_C: Ints) -> 
     return near, similarity
 
 
-def write_comparison(directory: Path, uids: list[str], noises: Mapping[str, Floats]) -> None:
+def write_comparison(directory: Path, uids: Uids, noises: Mapping[str, Floats]) -> None:
     """Writes ``scorers.parquet``: a uid and a column for each scorer."""
-    _write(directory / SCORERS, {"uid": uids, **noises})
+    write_scores(directory / SCORERS, uids, noises)
 
 
 def write_neighbours(directory: Path, found: Mapping[str, Any]) -> None:
     """Writes ``neighbours.parquet``; see ``nearest_labels``."""
-    _write(directory / NEIGHBOURS, {name: list(column) for name, column in found.items()})
-
-
-def _write(path: Path, columns: Mapping[str, Any]) -> None:
-    unfinished = path.with_name(f".{path.name}")
-    try:
-        pq.write_table(pa.table(dict(columns)), unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_parquet(directory / NEIGHBOURS, {name: list(column) for name, column in found.items()})
