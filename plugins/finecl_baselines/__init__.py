@@ -1,4 +1,4 @@
-"""What contrastive pre-training must be better than: the plain encoder, and more of its own pre-training."""
+"""Baselines of contrastive pre-training: the unchanged encoder, and continued masked language modelling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def methods() -> Methods:
-    """Pre-training without contrast, and none at all."""
+    """Returns pre-training without contrast, and no pre-training."""
     from finecl.types import Method
 
     return {

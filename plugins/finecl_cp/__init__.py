@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def objectives() -> Objectives:
-    """CP's contrast of relations."""
+    """Returns CP's relation contrast."""
     from finecl_cp.relation_contrast import RelationContrast
 
     return {"relation-contrast": RelationContrast}
@@ -20,7 +20,7 @@ def objectives() -> Objectives:
 
 @hookimpl
 def methods() -> Methods:
-    """CP as its release trains it."""
+    """Returns CP as trained in its release."""
     from finecl.types import Method
 
     return {
@@ -30,7 +30,7 @@ def methods() -> Methods:
             objectives=((1.0, "relation-contrast"),),
             text="marked-sentences",
             blanking=0.7,
-            summary="sentences of one relation close together, seven mentions in ten blanked",
+            summary="contrast of sentences by relation, 70% of the mentions replaced by a blank",
             citation="Peng et al. Learning from Context or Names? An Empirical Study on Neural Relation Extraction. "
             "EMNLP 2020.",
         )

@@ -1,4 +1,4 @@
-"""CP's contrast: sentences of one relation are close together, those of others apart."""
+"""CP's objective: pulls sentences of one relation together and pushes other relations away."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RelationContrast:
-    """NT-Xent over relations (Peng et al. 2020, section 3.2, as their release computes it with
-    pytorch-metric-learning): all rows of the anchor's relation are its positives, all rows of other relations its
-    negatives. Each positive's term holds its own numerator and the anchor's negatives, not the other positives.
+    """NT-Xent over relations (Peng et al. 2020, section 3.2).
 
-    The vectors are compared by cosine, with ``temperature``; the papers' formula has neither, the release both.
-    ``negatives``: at most so many an anchor, drawn without replacement; None, as in CP, takes all of the group.
-    ``weight_negatives``: whether a negative's weight counts too, as in FineCL; without weights it changes nothing.
+    All rows of the anchor's relation are positives, all rows of other relations negatives. The denominator of a
+    positive's term has this positive and the anchor's negatives, not the other positives, as in their release, which
+    uses pytorch-metric-learning.
+
+    The similarity is cosine divided by ``temperature``; the paper's formula has neither, the release has both.
+    ``negatives``: maximum per anchor, sampled without replacement; None, as in CP, uses all of the group.
+    ``weight_negatives``: whether to apply the weights of negatives too, as in FineCL; no effect if all weights are 1.
     """
 
     temperature: float = 0.05
@@ -30,44 +32,47 @@ class RelationContrast:
 
     @property
     def anchors(self) -> Unit:
-        """Labelled pairs."""
+        """Labelled entity pairs."""
         return "pair"
 
     @property
     def candidates(self) -> Unit:
-        """Labelled pairs, and pairs without a relation as negatives."""
+        """Labelled entity pairs, and pairs without a relation as negatives."""
         return "pair"
 
     @property
     def draw(self) -> BatchSampling:
-        """Two sentences of one relation at a time."""
+        """Samples two sentences of one relation at a time."""
         return "relation-pairs"
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
-        """All rows of the relation but those of the anchor's own entity pair are positives, the others negatives."""
-        pair = _Same(anchors, candidates)
+        """Selects all rows of the anchor's relation as positives and of other relations as negatives.
+
+        Rows of the anchor's own entity pair are neither.
+        """
+        same_pair = _SameEntityPair(anchors, candidates)
         labelled = anchors.relation != NO_RELATION
         positive_AP = same_key(np.where(labelled, anchors.relation, -2), candidates.relation)
         row_A = np.arange(len(anchors))[:, None]
-        own = pair(row_A, np.maximum(positive_AP, 0))
-        positive_AP = np.where((positive_AP >= 0) & ~own, positive_AP, -1)
+        itself_AP = same_pair(row_A, np.maximum(positive_AP, 0))
+        positive_AP = np.where((positive_AP >= 0) & ~itself_AP, positive_AP, -1)
 
         def allowed(anchor: Ints, candidate: Ints) -> Bools:
             other: Bools = anchors.relation[anchor] != candidates.relation[candidate]
-            return other & ~pair(anchor, candidate)
+            return other & ~same_pair(anchor, candidate)
 
         return Pairs.drawn(positive_AP, len(candidates), self.negatives, allowed, generator)
 
     def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
-        """NT-Xent summed over (anchor, positive) pairs, each times its anchor's weight."""
+        """Computes NT-Xent summed over (anchor, positive) pairs, each times its anchor's weight."""
         from finecl.losses import weighted_info_nce
 
         weight_C = candidates.weight if self.weight_negatives else np.ones(len(candidates), dtype=np.float32)
         return weighted_info_nce(x_AH, y_CH, pairs, anchors.weight, weight_C, temperature=self.temperature)
 
 
-class _Same:
-    """Whether two rows are labels of one entity pair of one document."""
+class _SameEntityPair:
+    """Tests whether two rows are labels of the same entity pair of one document."""
 
     def __init__(self, anchors: RowColumns, candidates: RowColumns) -> None:
         self._anchors, self._candidates = anchors, candidates
@@ -76,5 +81,5 @@ class _Same:
         same = np.bool_(True)
         for name in ("document", "head", "tail"):
             same = same & (getattr(self._anchors, name)[anchor] == getattr(self._candidates, name)[candidate])
-        found: Bools = np.asarray(same, dtype=np.bool_)
-        return found
+        result: Bools = np.asarray(same, dtype=np.bool_)
+        return result

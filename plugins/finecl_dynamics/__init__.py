@@ -1,4 +1,4 @@
-"""Noise scorers that read a whole training rather than its first success, scores from a file, and more weightings."""
+"""Noise scorers on the proxy's whole training dynamics, neighbours and files, ensembles, and further weightings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def noise_scorers() -> Scorers:
-    """Readings of the recorded dynamics, of neighbours and of held-out predictions, several together, or a file's."""
+    """Returns scorers on training dynamics, neighbours, held-out predictions and files, and their ensemble."""
     from finecl_dynamics.confident_learning import ConfidentLearning
     from finecl_dynamics.ensemble import Ensemble
     from finecl_dynamics.neighbours import Neighbours
@@ -34,7 +34,7 @@ def noise_scorers() -> Scorers:
 
 @hookimpl
 def weightings() -> Weightings:
-    """From noise to weight by value, by rank, by whole steps, or all or nothing."""
+    """Returns weightings by noise value, rank, integer steps or a threshold."""
     from finecl_dynamics.weights import Confident, Hard, Linear, Rank, StepDecay
 
     return {"linear": Linear, "confidence": Confident, "hard": Hard, "rank": Rank, "step-decay": StepDecay}

@@ -1,4 +1,4 @@
-"""What the scorers share, and what the weightings share."""
+"""Base classes of the scorers and the weightings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from finecl_dynamics.ranks import Doubles, fair_shares
 
 @dataclass(frozen=True, kw_only=True)
 class DynamicsScorer(ABC):
-    """What the scorers share: which epochs they read, and how they treat relations.
+    """Selects the epochs to read and optionally normalises noise within each relation.
 
-    ``mode``: the predictions of the training passes ("batch") or of a pass at each epoch's end ("epoch").
-    ``epochs``: only so many first epochs are read; None reads all.
-    ``fair``: noise is its rank share among the instances of its relation, within (0, 1), so that a relation is not
-    called noise for being rare or hard. What was never shown keeps +inf and is ranked nowhere.
+    ``mode``: the predictions of the training passes ("batch") or of an evaluation pass after each epoch ("epoch").
+    ``epochs``: number of first epochs to read; None reads all.
+    ``fair``: replaces noise by its rank share among the instances of the same relation, within (0, 1), so that rare or
+    hard relations do not get higher noise. Instances that were never shown keep +inf and are not ranked.
     """
 
     mode: DynamicsMode = "batch"
@@ -32,7 +32,7 @@ class DynamicsScorer(ABC):
             raise SettingsError(f"scorer.epochs: expected at least 1, or none for all, got {self.epochs}")
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
-        """The noise of each instance ``[N]``, +inf for what was shown in none of the epochs.
+        """Returns the noise of each instance ``[N]``; +inf for instances that no epoch showed.
 
         Raises:
             TrainingError: the dynamics of this mode were not recorded.
@@ -49,39 +49,39 @@ class DynamicsScorer(ABC):
 
     @abstractmethod
     def noise(self, dynamics: Dynamics, shown_EN: Bools) -> Doubles:
-        """The noise of each instance ``[N]``; of what was never shown, anything but NaN."""
+        """Computes the noise of each instance ``[N]``; any value but NaN for instances that were never shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights(ABC):
-    """What the weightings share. ``no_relation``: the weight of a pair without a silver label."""
+    """Checks and casts weights. ``no_relation``: the weight of a pair without a silver label."""
 
     no_relation: float = 1.0
 
     def __post_init__(self) -> None:
-        check("no_relation", self.no_relation, 0.0, math.inf)
+        check_range("no_relation", self.no_relation, 0.0, math.inf)
 
     @property
     def unscored(self) -> float:
-        """The weight of a pair with no silver label."""
+        """Weight of a pair without a silver label."""
         return self.no_relation
 
     def weigh(self, noise: Floats) -> Floats:
-        """One weight an instance ``[N]``, float32."""
+        """Returns one weight per instance ``[N]``, float32."""
         return self.curve(noise).astype(np.float32)
 
     @abstractmethod
     def curve(self, noise: Floats) -> Doubles:
-        """One weight an instance ``[N]``, never rising with noise."""
+        """Computes one weight per instance ``[N]``, non-increasing in noise."""
 
 
-def check(name: str, value: float, least: float, most: float, *, above: bool = False) -> None:
-    """Passes a finite setting from ``least`` to ``most``; ``above`` leaves ``least`` itself out.
+def check_range(name: str, value: float, least: float, most: float, *, exclusive: bool = False) -> None:
+    """Checks that a setting is finite and in [least, most], or in (least, most] if ``exclusive``.
 
     Raises:
-        SettingsError: names the setting, its limits and what came.
+        SettingsError: the setting is outside; names it, its range and its value.
     """
-    if least <= value <= most and math.isfinite(value) and not (above and value == least):
+    if least <= value <= most and math.isfinite(value) and not (exclusive and value == least):
         return
-    begin = f"{'above' if above else 'from'} {least:g}"
-    raise SettingsError(f"weighting.{name}: expected a finite number {begin} to {most:g}, got {value}")
+    limits = f"{'>' if exclusive else '>='} {least:g}" + (f" and <= {most:g}" if math.isfinite(most) else "")
+    raise SettingsError(f"weighting.{name}: expected a finite number {limits}, got {value}")

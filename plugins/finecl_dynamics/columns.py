@@ -1,4 +1,4 @@
-"""The uids and scores of a table, and what is wrong with it."""
+"""Reads and checks the columns of a table with one row per instance: uids, scores and flags."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from finecl.types import Bools, Floats, Uids
 if TYPE_CHECKING:
     import polars as pl
 
-KINDS = (".csv", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".jsonl", ".parquet")
 _UID = r"^[0-9a-fA-F]{16}$"
-_NAMED = 3  # uids that a message names
+_MAX_LISTED = 3  # uids in a message
 
 
-def read(path: str, columns: tuple[str, ...]) -> pl.DataFrame:
-    """The table in a file, every column of a CSV file as text.
+def read_table(path: str, columns: tuple[str, ...]) -> pl.DataFrame:
+    """Reads a table from a file; the columns of a CSV file are text.
 
     Raises:
-        FormatError: it cannot be read, or lacks one of the columns.
+        FormatError: the file cannot be read, or lacks one of the columns.
     """
     import polars as pl
 
@@ -34,78 +34,79 @@ def read(path: str, columns: tuple[str, ...]) -> pl.DataFrame:
     try:
         table: pl.DataFrame = readers[Path(path).suffix]()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise fault(path, f"a readable table, got {_shown(error)}") from None
+        raise table_error(path, f"a readable table, got {_quoted(error)}") from None
     for name in columns:
         if name not in table.columns:
-            raise fault(path, f"a column '{name}', got {_shown(', '.join(table.columns))}")
+            raise table_error(path, f"a column '{name}', got {_quoted(', '.join(table.columns))}")
     return table
 
 
-def uids(path: str, column: pl.Series) -> Uids:
-    """The uids of all rows, as numbers.
+def read_uids(path: str, column: pl.Series) -> Uids:
+    """Returns the uids of all rows, as numbers.
 
     Raises:
-        FormatError: one is not text of 16 hex digits, or stands there twice.
+        FormatError: a uid is not text of 16 hex digits, or occurs twice.
     """
     import polars as pl
 
     if column.dtype != pl.String:
-        raise fault(path, f"uids that are text of 16 hex digits, got {column.dtype}")
-    _no_row(path, ~column.str.contains(_UID).fill_null(False), column, "a uid of 16 hex digits")
+        raise table_error(path, f"uids that are text of 16 hex digits, got {column.dtype}")
+    _check_rows(path, ~column.str.contains(_UID).fill_null(False), column, "a uid of 16 hex digits")
     numbers = np.frombuffer(bytes.fromhex("".join(column.to_list())), dtype=">u8").astype(np.uint64)
-    found, counts = np.unique(numbers, return_counts=True)
+    distinct, counts = np.unique(numbers, return_counts=True)
     if (counts > 1).any():
-        raise fault(path, f"one row a uid, got several for {named(found[counts > 1])}")
+        raise table_error(path, f"one row per uid, got several for {listed(distinct[counts > 1])}")
     return numbers
 
 
-def scores(path: str, column: pl.Series) -> Floats:
-    """The scores of all rows; what exceeds float32 is infinite.
+def read_scores(path: str, column: pl.Series) -> Floats:
+    """Returns the scores of all rows; values beyond float32 become infinite.
 
     Raises:
-        FormatError: one is missing, NaN or no number.
+        FormatError: a score is missing, NaN or not a number.
     """
     import polars as pl
 
     if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Null)):
-        raise fault(path, f"numbers as '{column.name}', got {column.dtype}")
+        raise table_error(path, f"numbers as '{column.name}', got {column.dtype}")
     numbers = column.cast(pl.Float64, strict=False).fill_nan(None)
-    _no_row(path, numbers.is_null(), column, f"a number as '{column.name}'")
+    _check_rows(path, numbers.is_null(), column, f"a number as '{column.name}'")
     with np.errstate(over="ignore"):
         return numbers.to_numpy().astype(np.float32)
 
 
-def flags(path: str, column: pl.Series) -> Bools:
-    """Yes or no of all rows: booleans, 0 and 1, or the words true and false.
+def read_flags(path: str, column: pl.Series) -> Bools:
+    """Returns the booleans of all rows, written as booleans, 0 and 1, or the words true and false.
 
     Raises:
-        FormatError: one is none of these.
+        FormatError: a value is none of these.
     """
     import polars as pl
 
     words = column.cast(pl.String, strict=False).str.strip_chars().str.to_lowercase()
     yes, no = words.is_in(["true", "1"]), words.is_in(["false", "0"])
-    _no_row(path, ~(yes | no).fill_null(False), column, f"true or false as '{column.name}'")
+    _check_rows(path, ~(yes | no).fill_null(False), column, f"true or false as '{column.name}'")
     return yes.to_numpy().astype(np.bool_)
 
 
-def named(uids: Uids) -> str:
-    """The first few uids, and how many more there are."""
-    names = ", ".join(f"{uid:016x}" for uid in uids[:_NAMED].tolist())
-    return f"{names} and {len(uids) - _NAMED:,} more" if len(uids) > _NAMED else names
+def listed(uids: Uids) -> str:
+    """Returns the first uids as text, and the number of the others."""
+    names = ", ".join(f"{uid:016x}" for uid in uids[:_MAX_LISTED].tolist())
+    return f"{names} and {len(uids) - _MAX_LISTED:,} more" if len(uids) > _MAX_LISTED else names
 
 
-def fault(path: str, what: str) -> FormatError:
-    """The error that says what was expected and what came."""
+def table_error(path: str, what: str) -> FormatError:
+    """Returns the FormatError of a table; ``what`` is "EXPECTED, got ACTUAL"."""
     return FormatError(f"{path}: expected {what}; correct the table")
 
 
-def _no_row(path: str, wrong: pl.Series, column: pl.Series, expected: str) -> None:
+def _check_rows(path: str, wrong: pl.Series, column: pl.Series, expected: str) -> None:
+    """Raises FormatError for the first wrong row."""
     if wrong.any():
         row = int(wrong.arg_max() or 0)
-        raise fault(path, f"{expected} in row {row + 1}, got {_shown(column[row])}")
+        raise table_error(path, f"{expected} in row {row + 1}, got {_quoted(column[row])}")
 
 
-def _shown(value: Any) -> str:
-    """A value in a message: one line, and not a long one."""
+def _quoted(value: Any) -> str:
+    """Returns a value for a message: quoted, on one line, at most 150 characters."""
     return "none" if value is None else f"'{' '.join(str(value).split())[:150]}'"

@@ -1,4 +1,4 @@
-"""Confident learning: labels that a model which has not seen them doubts (Northcutt et al., JAIR 2021)."""
+"""Confident learning: label quality from out-of-sample predictions (Northcutt et al., JAIR 2021)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from finecl.types import Evidence, EvidenceKind, Floats, Instances
 class ConfidentLearning:
     """Noise = 1 - cleanlab's label quality, from the probabilities of proxies that did not train on the document.
 
-    ``method``: cleanlab's score. ``adjust``: probabilities are first lessened by each relation's mean confidence, as
-    confident learning's thresholds do; cleanlab does not combine that with "confidence_weighted_entropy".
-    Of a pair of several labels each is judged against the relations that the pair does not carry.
-    Needs the extra ``cleanlab``, and ``proxy.folds`` trainings of the proxy.
+    ``method``: cleanlab's score. ``adjust``: first subtracts each relation's mean confidence from the probabilities, as
+    confident learning's thresholds do; cleanlab does not support this with "confidence_weighted_entropy".
+    For a pair with several labels, each label competes only with relations that the pair does not have.
+    Requires the extra ``cleanlab``, and ``proxy.folds`` trainings of the proxy.
     """
 
     needs: ClassVar[tuple[EvidenceKind, ...]] = ("held-out",)
@@ -27,7 +27,7 @@ class ConfidentLearning:
     adjust: bool = False
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
-        """1 - quality ``[N]``, in [0, 1]; +inf for what no proxy was asked about.
+        """Returns 1 - quality ``[N]``, in [0, 1]; +inf for instances without a prediction.
 
         Raises:
             PluginError: cleanlab is not installed.
@@ -35,7 +35,7 @@ class ConfidentLearning:
         try:
             from cleanlab.rank import get_label_quality_scores
         except ImportError:
-            raise PluginError("scorer 'confident-learning' needs cleanlab: pip install 'finecl[cleanlab]'") from None
+            raise PluginError("scorer 'confident-learning' requires cleanlab: pip install 'finecl[cleanlab]'") from None
         logits_NR = np.asarray(evidence.array("held-out"), dtype=np.float64)
         noise = np.full(len(instances), np.inf, dtype=np.float32)
         shown = np.flatnonzero(~np.isnan(logits_NR).any(axis=1))
@@ -49,12 +49,12 @@ class ConfidentLearning:
 
 
 def _probabilities(logits_NR: np.ndarray, instances: Instances, shown: np.ndarray) -> np.ndarray:
-    """Softmax over each label and what its pair does not carry ``[N, R]``."""
-    carried = np.zeros((int(instances.pair.max()) + 1, logits_NR.shape[1]), dtype=np.bool_)
-    carried[instances.pair, instances.relation] = True
-    others = carried[instances.pair[shown]]
-    others[np.arange(len(shown)), instances.relation[shown]] = False
-    logits_NR = np.where(others, -np.inf, logits_NR)
+    """Computes the softmax over each label and the relations that its pair does not have ``[N, R]``."""
+    labels = np.zeros((int(instances.pair.max()) + 1, logits_NR.shape[1]), dtype=np.bool_)
+    labels[instances.pair, instances.relation] = True
+    other_labels = labels[instances.pair[shown]]
+    other_labels[np.arange(len(shown)), instances.relation[shown]] = False
+    logits_NR = np.where(other_labels, -np.inf, logits_NR)
     shifted = np.exp(logits_NR - logits_NR.max(axis=1, keepdims=True))
     probabilities: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
     return probabilities

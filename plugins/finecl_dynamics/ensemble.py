@@ -1,4 +1,4 @@
-"""Several scorers as one: by the mean of their ranks, or weighed by a few labels that someone has judged."""
+"""Combines several scorers, by the mean of their ranks or by a regression on a few verified labels."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ MEMBERS = ("learning-order", *_DYNAMICS, *_OTHERS)
 class Ensemble:
     """Noise = the mean rank share over the scorers ``of``; with ``gold``, a logistic regression on their rank shares.
 
-    ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false), for some instances: the
-    regression is fitted on those and predicts the probability that a label is wrong.
-    ``of``: from learning-order, small-loss, area-under-margin, confidence, variability, forgetting, knn,
-    confident-learning and softmax-confidence; what they need is made. Names joined by "+" count as one scorer, by the
-    mean of their rank shares: scorers that say nearly the same need no weight each, which few gold labels would not
-    tell.
-    ``mode``: which dynamics they read. ``k``: the neighbours of knn.
+    ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false) for a subset of the
+    instances; the regression is fitted on them and predicts the probability that a label is wrong.
+    ``of``: any of learning-order, small-loss, area-under-margin, confidence, variability, forgetting, knn,
+    confident-learning and softmax-confidence; the engine computes the evidence they require. Names joined by "+" count
+    as one scorer with the mean of their rank shares: use it for correlated scorers, whose separate weights a few gold
+    labels cannot determine.
+    ``mode``: the dynamics to read. ``k``: the number of neighbours of knn.
     """
 
     of: tuple[str, ...] = ("learning-order", "small-loss", "area-under-margin", "confidence", "knn")
@@ -49,21 +49,21 @@ class Ensemble:
     gold: str | None = None
 
     def __post_init__(self) -> None:
-        strange = [name for name in self._names() if name not in MEMBERS]
-        if strange or not self.of:
-            got = f"'{strange[0]}'" if strange else "none"
+        unknown = [name for name in self._names() if name not in MEMBERS]
+        if unknown or not self.of:
+            got = f"'{unknown[0]}'" if unknown else "none"
             raise SettingsError(f"scorer.of: expected names from {', '.join(MEMBERS)}, got {got}")
 
     @property
     def needs(self) -> tuple[EvidenceKind, ...]:
-        """What its members need."""
+        """Kinds of evidence that the members require."""
         return tuple(sorted({_OTHERS.get(name, "dynamics") for name in self._names()}))
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
-        """The mean rank share, or the probability of a wrong label ``[N]``, in [0, 1].
+        """Returns the mean rank share, or the probability of a wrong label ``[N]``, in [0, 1].
 
         Raises:
-            FormatError: the table of gold labels cannot be read, or its labels are all of one kind.
+            FormatError: the table of gold labels cannot be read, or its labels are all right or all wrong.
         """
         ranked = {name: rank_shares(self._member(name, instances, evidence)) for name in self._names()}
         groups = [[ranked[name] for name in group.split("+")] for group in self.of]
@@ -71,7 +71,7 @@ class Ensemble:
         if self.gold is None:
             mean: Floats = shares.mean(axis=1).astype(np.float32)
             return mean
-        return self._stacked(self.gold, instances, shares).astype(np.float32)
+        return self._regression(self.gold, instances, shares).astype(np.float32)
 
     def _names(self) -> list[str]:
         return [name for group in self.of for name in group.split("+")]
@@ -80,30 +80,31 @@ class Ensemble:
         if name == "learning-order":
             order = first_epoch(evidence.dynamics(self.mode).correct)
             return np.where(order > 0, order, np.inf).astype(np.float32)
-        if name == "softmax-confidence":  # as finecl_wcl has it; plugins do not import each other
+        if name == "softmax-confidence":  # repeats finecl_wcl's scorer, since plugins do not import each other
             return 1.0 - _confidence(evidence.array("gold"), instances.relation)
         others: dict[str, NoiseScorer] = {"knn": Neighbours(k=self.k), "confident-learning": ConfidentLearning()}
         return (others.get(name) or _DYNAMICS[name](mode=self.mode)).score(instances, evidence)
 
-    def _stacked(self, path: str, instances: Instances, shares: Doubles) -> Doubles:
+    def _regression(self, path: str, instances: Instances, shares: Doubles) -> Doubles:
         from sklearn.linear_model import LogisticRegression
 
-        table = columns.read(path, ("uid", "wrong"))
-        uids, wrong = columns.uids(path, table["uid"]), columns.flags(path, table["wrong"])
+        table = columns.read_table(path, ("uid", "wrong"))
+        uids, wrong = columns.read_uids(path, table["uid"]), columns.read_flags(path, table["wrong"])
         order = np.argsort(instances.uid)
         at = np.minimum(np.searchsorted(instances.uid, uids, sorter=order), len(order) - 1)
         known = instances.uid[order[at]] == uids
-        row, answer = order[at[known]], wrong[known]
-        if len(np.unique(answer)) < 2:
-            raise columns.fault(path, f"right and wrong labels among these instances, got {len(answer)} of one kind")
-        fitted = LogisticRegression(max_iter=1000).fit(shares[row], answer)
-        probability: Doubles = fitted.predict_proba(shares)[:, 1]
+        row, target = order[at[known]], wrong[known]
+        if len(np.unique(target)) < 2:
+            actual = f"{len(target)} of one kind"
+            raise columns.table_error(path, f"both right and wrong labels of the run's instances, got {actual}")
+        model = LogisticRegression(max_iter=1000).fit(shares[row], target)
+        probability: Doubles = model.predict_proba(shares)[:, 1]
         return probability
 
 
 def _confidence(logits_NR: Floats, relation: Ints) -> Floats:
-    """The softmax probability of each label ``[N]``; -inf where the pair was not shown."""
+    """Computes the softmax probability of each label ``[N]``; -inf for pairs without a prediction."""
     logits = np.asarray(logits_NR, dtype=np.float64)
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found = (shifted / shifted.sum(axis=1, keepdims=True))[np.arange(len(relation)), relation]
-    return np.where(np.isnan(found), -np.inf, found).astype(np.float32)
+    probability = (shifted / shifted.sum(axis=1, keepdims=True))[np.arange(len(relation)), relation]
+    return np.where(np.isnan(probability), -np.inf, probability).astype(np.float32)

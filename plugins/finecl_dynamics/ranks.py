@@ -1,4 +1,4 @@
-"""Noise as its rank: among all instances, or among those of its relation."""
+"""Rank normalisation of noise, over all instances or within each relation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Doubles = npt.NDArray[np.float64]
 
 
 def rank_shares(noise: Floats) -> Doubles:
-    """The share of instances that are cleaner than each, those as clean counting half ``[N]``: within (0, 1).
+    """Computes the share of instances that are cleaner than each, equally clean ones counting half ``[N]``, in (0, 1).
 
-    Equal noise has equal shares; +inf is a noise like others, the highest. The mean over all is 1/2.
+    Equal noise has equal shares; +inf ranks highest. The mean over all instances is 1/2.
     """
     _, inverse, counts = np.unique(noise, return_inverse=True, return_counts=True)
     shares: Doubles = ((np.cumsum(counts) - counts / 2) / max(1, len(noise)))[inverse]
@@ -21,7 +21,7 @@ def rank_shares(noise: Floats) -> Doubles:
 
 
 def fair_shares(noise: Floats, relation: Ints) -> Doubles:
-    """Rank shares among the instances of the same relation ``[N]``; 1/2 for the only one of its relation."""
+    """Computes rank shares among the instances of the same relation ``[N]``; 1/2 for a relation's only instance."""
     shares = np.empty(len(noise), dtype=np.float64)
     order = np.argsort(relation, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(relation[order])) + 1):

@@ -1,4 +1,4 @@
-"""Scorers that read every epoch of the proxy's training. All skip the epochs in which an instance was not shown."""
+"""Scorers on all epochs of the proxy's training; each skips the epochs that did not show an instance."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from finecl_dynamics.ranks import Doubles
 class SmallLoss(DynamicsScorer):
     """Noise = the mean loss over epochs, in nats: a network fits clean labels first.
 
-    Huang et al., O2U-Net, ICCV 2019, without its cyclical learning rate and its centring of every epoch.
+    Huang et al., O2U-Net, ICCV 2019, without its cyclical learning rate and without centring each epoch.
     """
 
     def noise(self, dynamics: Dynamics, shown_EN: Bools) -> Doubles:
-        """Mean loss ``[N]``, in nats, >= 0."""
+        """Computes the mean loss ``[N]``, in nats, >= 0."""
         return _mean(dynamics.loss, shown_EN)
 
 
@@ -27,11 +27,11 @@ class SmallLoss(DynamicsScorer):
 class AreaUnderMargin(DynamicsScorer):
     """Noise = minus the mean margin over epochs, in logits (Pleiss et al., NeurIPS 2020).
 
-    Without the threshold samples by which they cut: where to cut is the weighting's concern.
+    Without their threshold samples: the weighting sets the threshold.
     """
 
     def noise(self, dynamics: Dynamics, shown_EN: Bools) -> Doubles:
-        """Minus the area under the margin ``[N]``, in logits; below 0 where the label leads on average."""
+        """Computes minus the area under the margin ``[N]``, in logits; negative if the label leads on average."""
         return -_mean(dynamics.margin, shown_EN)
 
 
@@ -40,7 +40,7 @@ class Confidence(DynamicsScorer):
     """Noise = 1 - the mean probability of the label over epochs (data maps, Swayamdipta et al., EMNLP 2020)."""
 
     def noise(self, dynamics: Dynamics, shown_EN: Bools) -> Doubles:
-        """1 - mean confidence ``[N]``, in [0, 1]."""
+        """Computes 1 - mean confidence ``[N]``, in [0, 1]."""
         return 1.0 - _mean(dynamics.confidence, shown_EN)
 
 
@@ -48,12 +48,12 @@ class Confidence(DynamicsScorer):
 class Variability(DynamicsScorer):
     """Noise = the standard deviation of the label's probability over epochs (Swayamdipta et al., EMNLP 2020).
 
-    It finds what is ambiguous. A wrong label that is never believed varies little, so that this alone does not find
-    it: in data maps such a label is one of low ``confidence`` and low variability.
+    Detects ambiguous labels. A wrong label whose probability stays low varies little, so this scorer alone does not
+    detect it: in data maps such a label has low ``confidence`` and low variability.
     """
 
     def noise(self, dynamics: Dynamics, shown_EN: Bools) -> Doubles:
-        """Standard deviation of the confidence ``[N]``, in [0, 1/2], over the epochs as a population."""
+        """Computes the population standard deviation of the confidence over epochs ``[N]``, in [0, 1/2]."""
         mean = _mean(dynamics.confidence, shown_EN)
         squares = np.zeros(len(mean), dtype=np.float64)
         for confidence, shown in zip(dynamics.confidence, shown_EN, strict=True):
@@ -64,13 +64,13 @@ class Variability(DynamicsScorer):
 
 @dataclass(frozen=True, kw_only=True)
 class Forgetting(DynamicsScorer):
-    """Noise = how often a label that was right is wrong when next shown; +inf if it never was right.
+    """Noise = the number of times that a correct prediction is wrong when next shown; +inf if it was never correct.
 
-    Toneva et al., ICLR 2019, who too sort what was never learned after all that was.
+    Toneva et al., ICLR 2019, who also rank unlearned instances last.
     """
 
     def noise(self, dynamics: Dynamics, shown_EN: Bools) -> Doubles:
-        """Forgetting events ``[N]``: 0, 1, ..., or +inf."""
+        """Counts forgetting events ``[N]``: 0, 1, ..., or +inf."""
         before = np.zeros(shown_EN.shape[1], dtype=np.bool_)
         events = np.zeros(len(before), dtype=np.float64)
         for correct, shown in zip(dynamics.correct, shown_EN, strict=True):
@@ -80,7 +80,7 @@ class Forgetting(DynamicsScorer):
 
 
 def _mean(column_EN: Floats, shown_EN: Bools) -> Doubles:
-    """The mean over the epochs that were shown ``[N]``, 0 where none was; an epoch at a time, to spare memory."""
+    """Computes the mean over the epochs that showed an instance ``[N]``, 0 if none did; by epoch to save memory."""
     total = np.zeros(column_EN.shape[1], dtype=np.float64)
     for row, shown in zip(column_EN, shown_EN, strict=True):
         total += np.where(shown, row, 0.0)

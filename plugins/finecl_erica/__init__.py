@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def objectives() -> Objectives:
-    """The two discriminations."""
+    """Returns entity discrimination and relation discrimination."""
     from finecl_erica.entity_discrimination import EntityDiscrimination
     from finecl_erica.relation_discrimination import RelationDiscrimination
 
@@ -21,7 +21,7 @@ def objectives() -> Objectives:
 
 @hookimpl
 def methods() -> Methods:
-    """ERICA: every silver label counts the same."""
+    """Returns ERICA, which weights all silver labels equally."""
     from finecl.types import Method
 
     return {
@@ -29,7 +29,7 @@ def methods() -> Methods:
             scorer=None,
             weighting="uniform",
             objectives=((1.0, "entity-discrimination"), (1.0, "relation-discrimination")),
-            summary="the two discriminations, every silver label counts the same",
+            summary="entity and relation discrimination, all silver labels weighted equally",
             citation="Qin et al. ERICA: Improving Entity and Relation Understanding for Pre-trained Language "
             "Models via Contrastive Learning. ACL 2021.",
         )

@@ -1,4 +1,4 @@
-"""Entity discrimination: given a relation and a head entity in front of the text, find the tail."""
+"""Entity discrimination: find the tail for a query (relation and head entity) prepended to the text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EntityDiscrimination:
-    """ERICA's L_ED: the head of a queried document is close to the tail, far from its other entities.
+    """ERICA's L_ED: pulls the queried head towards its tail, away from the document's other entities.
 
-    ``other_tails``: entities that also stand in this relation to the head are left out ("ignore", as the authors
-    say) or used as negatives ("negative", as their code does).
-    ``count_tail_twice``: the released code lets the true tail stand among the negatives too, so the loss cannot
-    fall below ln 2.
+    ``other_tails``: entities that also have this relation with the head are excluded ("ignore", as in the paper) or
+    used as negatives ("negative", as in the released code).
+    ``count_tail_twice``: counts the true tail among the negatives too, as the released code does; the loss is then at
+    least ln 2.
     """
 
     temperature: float = 0.05
@@ -29,21 +29,21 @@ class EntityDiscrimination:
 
     @property
     def anchors(self) -> Unit:
-        """The queried heads: one a document."""
+        """Queried heads, one per document."""
         return "query"
 
     @property
     def candidates(self) -> Unit:
-        """The entities of the queried documents."""
+        """Entities of the queried documents."""
         return "entity"
 
     @property
     def draw(self) -> BatchSampling:
-        """Whole documents."""
+        """Samples documents uniformly."""
         return "documents"
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
-        """The tail is positive; the other entities of the document are negative, but for the head."""
+        """Selects the tail as positive and the document's other entities except the head as negatives."""
         same_AC = anchors.document[:, None] == candidates.document[None, :]
         is_tail_AC = same_AC & (anchors.tail[:, None] == candidates.head[None, :])
         is_head_AC = same_AC & (anchors.head[:, None] == candidates.head[None, :])
@@ -54,7 +54,7 @@ class EntityDiscrimination:
         return Pairs.from_masks(is_tail_AC, negative_AC, None, generator)
 
     def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
-        """InfoNCE, unweighted: FineCL leaves entity discrimination as ERICA has it."""
+        """Computes unweighted InfoNCE: FineCL adopts ERICA's entity discrimination without weights."""
         from finecl.losses import weighted_info_nce
 
         one_A, one_C = (np.ones(len(table), dtype=np.float32) for table in (anchors, candidates))

@@ -1,4 +1,4 @@
-"""Extractors: encoder + relation head. Each serves as stage 1's proxy and as stage 3's model."""
+"""Extractors: encoder plus relation head, used as the proxy of stage 1 and as the model of stage 3."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def extractors() -> Extractors:
-    """The extractors of this package."""
+    """Returns the extractors of this package."""
     from finecl_extractors.adaptive import Adaptive
     from finecl_extractors.bilinear import Bilinear
     from finecl_extractors.markers import Markers

@@ -12,11 +12,13 @@ from finecl_extractors.heads import PairBilinear
 
 
 class Bilinear(nn.Module):
-    """Entity -> Linear(H, ``projection``), joined with a ``distance``-wide embedding of where the other one stands,
-    then a bilinear form of head and tail.
+    """Projected entities with an embedding of their distance, and a bilinear form of head and tail.
 
-    ERICA projects every token and means afterwards, which is the same: both are linear.
-    ``loss``: "bce" scores each relation on its own (the release), "ce" lets them compete (the papers' text).
+    Entity -> Linear(H, ``projection``), concatenated with a ``distance``-wide embedding of the distance to the other
+    entity, then ``nn.Bilinear``.
+
+    ERICA projects each token before averaging, which is equivalent: both are linear.
+    ``loss``: "bce" is binary cross-entropy per relation (the release), "ce" softmax over relations (the papers' text).
 
     *Shape:* logits [P, R]; the last of the R relations is no-relation.
     """
@@ -37,14 +39,14 @@ class Bilinear(nn.Module):
         self._competing = loss == "ce"
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits ``[P, R]`` of the asked pairs."""
+        """Computes logits ``[P, R]`` of the candidate pairs."""
         logits: Tensor = self.pairs(self.project(self.encoder.entities(self.encoder(batch), batch)), batch)
         return logits
 
     def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
-        """The loss summed over pairs."""
+        """Computes the loss summed over pairs."""
         return (label_cross_entropy if self._competing else label_binary_cross_entropy)(logits_PR, labels_PR)
 
     def scores(self, logits_PR: Tensor) -> Tensor:
-        """Probabilities ``[P, R - 1]`` of the relations."""
+        """Computes probabilities ``[P, R - 1]`` of the relations."""
         return (logits_PR.softmax(dim=1) if self._competing else logits_PR.sigmoid())[:, :-1]

@@ -1,4 +1,4 @@
-"""SSAN (Xu et al., AAAI 2021): every layer's attention knows which tokens belong to one entity, or to one sentence."""
+"""SSAN (Xu et al., AAAI 2021): attention biased by whether tokens share an entity and a sentence, in each layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from finecl_extractors.heads import PairBilinear, member_entities
 
 NONE = -1
 STRUCTURES = ("intra+coref", "intra+relate", "intraNE", "inter+coref", "inter+relate")
-"""What a token of an entity may be to another token: in its sentence or not, of its entity, of another, of none."""
+"""Structures of a token pair whose first token is of an entity: same sentence (intra) or not; the second token of the
+same entity (coref), another (relate) or none (NE)."""
 
 
 class SSAN(nn.Module):
@@ -22,8 +23,8 @@ class SSAN(nn.Module):
 
     ``structure``: "biaffine" adds q_i' A_t k_j + b_t to the score of tokens i and j in structure t, "decomposed" adds
     q_i . u_t + v_t . k_j + b_t, before the division by the square root of the head's width (section 3). An entity is
-    the mean over all its tokens, each through a linear layer and ReLU. The release's loss is a mean within each
-    document first; here all pairs count the same. Its embeddings of entity types and mentions are left out.
+    the mean over all its tokens after a linear layer and ReLU. The release first averages the loss within each
+    document; here all pairs have equal weight. The release's embeddings of entity types and mentions are omitted.
 
     *Shape:* logits [P, R]; the last of the R relations is no-relation.
     """
@@ -43,12 +44,12 @@ class SSAN(nn.Module):
         self._competing = loss == "ce"
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits ``[P, R]`` of the asked pairs."""
+        """Computes logits ``[P, R]`` of the candidate pairs."""
         structures = structures_of(batch)
 
         def bias(layer: int, document: int, q: Tensor, k: Tensor) -> Tensor:
-            added: Tensor = self.layers[layer](q, k, structures[document])
-            return added
+            scores: Tensor = self.layers[layer](q, k, structures[document])
+            return scores
 
         states_TH = self.encoder.with_attention_bias(batch, bias)
         entities_VI = token_means(torch.relu(self.project(states_TH.float())), batch)
@@ -56,16 +57,16 @@ class SSAN(nn.Module):
         return logits
 
     def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
-        """The loss summed over pairs."""
+        """Computes the loss summed over pairs."""
         return (label_cross_entropy if self._competing else label_binary_cross_entropy)(logits_PR, labels_PR)
 
     def scores(self, logits_PR: Tensor) -> Tensor:
-        """Probabilities ``[P, R - 1]`` of the relations."""
+        """Computes probabilities ``[P, R - 1]`` of the relations."""
         return (logits_PR.softmax(dim=1) if self._competing else logits_PR.sigmoid())[:, :-1]
 
 
 class Biaffine(nn.Module):
-    """A matrix ``[heads, width, width]`` and a number for each head, of each structure."""
+    """Attention bias with a matrix ``[heads, width, width]`` and a scalar per head, for each structure."""
 
     def __init__(self, heads: int, width: int) -> None:
         super().__init__()
@@ -76,17 +77,17 @@ class Biaffine(nn.Module):
                 nn.init.xavier_uniform_(matrix.data)
 
     def forward(self, q: Tensor, k: Tensor, structure_LL: Tensor) -> Tensor:
-        """What is added to the scores ``[heads, L, L]``."""
-        added = q.new_zeros(len(q), *structure_LL.shape)
+        """Computes the bias of the attention scores ``[heads, L, L]``."""
+        bias = q.new_zeros(len(q), *structure_LL.shape)
         for number in range(len(STRUCTURES)):
             term = torch.bmm(torch.bmm(q, self.matrix[number].to(q.dtype)), k.transpose(1, 2))
             term = term + self.bias[number].to(q.dtype)[:, None, None]
-            added = added + term * (structure_LL == number)
-        return added
+            bias = bias + term * (structure_LL == number)
+        return bias
 
 
 class Decomposed(nn.Module):
-    """Two vectors ``[heads, width]`` and a number for each head, of each structure."""
+    """Attention bias with two vectors ``[heads, width]`` and a scalar per head, for each structure."""
 
     def __init__(self, heads: int, width: int) -> None:
         super().__init__()
@@ -95,25 +96,25 @@ class Decomposed(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(STRUCTURES), heads))
 
     def forward(self, q: Tensor, k: Tensor, structure_LL: Tensor) -> Tensor:
-        """What is added to the scores ``[heads, L, L]``."""
-        added = q.new_zeros(len(q), *structure_LL.shape)
+        """Computes the bias of the attention scores ``[heads, L, L]``."""
+        bias = q.new_zeros(len(q), *structure_LL.shape)
         for number in range(len(STRUCTURES)):
             left = torch.einsum("hld,hd->hl", q, self.of_query[number].to(q.dtype))
             right = torch.einsum("hld,hd->hl", k, self.of_key[number].to(k.dtype))
             term = left[:, :, None] + right[:, None, :] + self.bias[number].to(q.dtype)[:, None, None]
-            added = added + term * (structure_LL == number)
-        return added
+            bias = bias + term * (structure_LL == number)
+        return bias
 
 
 def structures_of(batch: Batch) -> list[Tensor]:
-    """For each document what every token is to every other ``[L, L]``: a number into ``STRUCTURES``, or ``NONE``.
+    """Returns, per document, the structure of each token pair ``[L, L]``: an index into ``STRUCTURES``, or ``NONE``.
 
-    Only tokens of an entity are something to others. A token of several entities is the last one's, as in the release.
+    Only rows of entity tokens have structures. A token of several entities belongs to the last one, as in the release.
     """
     owner = member_entities(batch)
     entity_T = torch.full((len(batch.sentence_T),), NONE, device=owner.device)
     entity_T = entity_T.scatter_reduce(0, batch.member_M, owner, "amax")
-    found = []
+    structures = []
     for entity, sentence in zip(
         *(torch.split(column, list(batch.lengths)) for column in (entity_T, batch.sentence_T)), strict=True
     ):
@@ -122,12 +123,12 @@ def structures_of(batch: Batch) -> list[Tensor]:
         other_is_entity = (entity != NONE)[None, :].expand_as(coref)
         structure = torch.where(same_sentence, torch.where(coref, 0, 1), torch.where(coref, 3, 4))
         structure = torch.where(other_is_entity, structure, torch.where(same_sentence, 2, NONE))
-        found.append(torch.where((entity != NONE)[:, None], structure, NONE))
-    return found
+        structures.append(torch.where((entity != NONE)[:, None], structure, NONE))
+    return structures
 
 
 def token_means(states_TH: Tensor, batch: Batch) -> Tensor:
-    """Entities ``[V, H]``: the mean over all tokens of all their mentions."""
+    """Computes entities ``[V, H]``: the mean over all tokens of all their mentions."""
     owner = member_entities(batch)
     member_MH = F.embedding(batch.member_M, states_TH)
     sums = states_TH.new_zeros(len(batch.offset_V), states_TH.shape[1]).index_add(0, owner, member_MH)

@@ -1,4 +1,4 @@
-"""DocRED's baselines, which read words alone (Yao et al., ACL 2019): a convolution, and a bidirectional LSTM."""
+"""DocRED's baselines on word embeddings, without an encoder (Yao et al., ACL 2019): CNN and BiLSTM."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from finecl_extractors.heads import PairBilinear, mean_entities
 
 
 class Words(nn.Module):
-    """What both baselines share: embeddings of sub-words, the layer that reads them, and a bilinear form of pairs.
+    """Base class of both baselines: sub-word embeddings, a layer ``reader`` over them, and a bilinear form of pairs.
 
-    The baselines' embeddings of entity types and of which mentions belong together are left out: the vocabulary is
-    the encoder's, whose text has neither. The encoder itself is not run.
+    The baselines' embeddings of entity types and coreference are omitted: the vocabulary is the encoder's, whose input
+    has neither. The encoder itself is not run.
 
     *Shape:* logits [P, R]; the last of the R relations is no-relation.
     """
 
     reads_encoder = False
     initial = ("embeddings",)
-    """Settings that only say how the weights begin: a saved extractor has its own."""
+    """Settings that only initialise the weights; a saved extractor does not need them."""
 
     def __init__(
         self, encoder: TextEncoder, relations: int, reader: nn.Module, *, width: int, hidden: int, dropout: float,
@@ -44,7 +44,7 @@ class Words(nn.Module):
         self._competing = competing
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits ``[P, R]`` of the asked pairs."""
+        """Computes logits ``[P, R]`` of the candidate pairs."""
         documents = torch.split(self.dropout(self.words(batch.input_ids[0])), list(batch.lengths))
         states_TH = self.dropout(self.reader(documents))
         entities_VH = mean_entities(torch.relu(self.project(states_TH)), batch)
@@ -52,18 +52,18 @@ class Words(nn.Module):
         return logits
 
     def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
-        """The loss summed over pairs."""
+        """Computes the loss summed over pairs."""
         return (label_cross_entropy if self._competing else label_binary_cross_entropy)(logits_PR, labels_PR)
 
     def scores(self, logits_PR: Tensor) -> Tensor:
-        """Probabilities ``[P, R - 1]`` of the relations."""
+        """Computes probabilities ``[P, R - 1]`` of the relations."""
         return (logits_PR.softmax(dim=1) if self._competing else logits_PR.sigmoid())[:, :-1]
 
 
 class CNN(Words):
-    """A convolution over sub-words, as wide as ``window``, then the pairs (DocRED's "CNN").
+    """A convolution over windows of ``window`` sub-words, then the bilinear form of pairs (DocRED's "CNN").
 
-    ``embeddings``: a text file of words and their vectors, as GloVe's, of width ``width``; None begins at random.
+    ``embeddings``: a text file of words and their vectors of width ``width``, such as GloVe's; None is random.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class CNN(Words):
 
 
 class BiLSTM(Words):
-    """A bidirectional LSTM over sub-words, then the pairs (DocRED's "BiLSTM").
+    """A bidirectional LSTM over sub-words, then the bilinear form of pairs (DocRED's "BiLSTM").
 
-    ``hidden`` is the width of each direction, and of the entities after the projection; DocRED's release has 200.
-    ``embeddings``: a text file of words and their vectors, as GloVe's, of width ``width``; None begins at random.
+    ``hidden``: width of each direction, and of the projected entities; DocRED's release uses 200.
+    ``embeddings``: a text file of words and their vectors of width ``width``, such as GloVe's; None is random.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class BiLSTM(Words):
 
 
 class Convolution(nn.Module):
-    """States ``[T, hidden]`` of documents, none of which sees another: what lies outside one is zeros."""
+    """Computes states ``[T, hidden]``, separately for each document with zero padding."""
 
     def __init__(self, width: int, hidden: int, window: int) -> None:
         super().__init__()
@@ -102,14 +102,14 @@ class Convolution(nn.Module):
         self.convolve = nn.Conv1d(width, hidden, window, padding="same")
 
     def forward(self, documents: tuple[Tensor, ...]) -> Tensor:
-        """States of all tokens, document after document."""
+        """Returns the states of all tokens, document after document."""
         padded_DWL = pad_sequence(list(documents), batch_first=True).transpose(1, 2)
         states_DLH = torch.relu(self.convolve(padded_DWL)).transpose(1, 2)
         return torch.cat([states[: len(d)] for states, d in zip(states_DLH, documents, strict=True)])
 
 
 class Recurrence(nn.Module):
-    """States ``[T, 2 hidden]`` of documents, forwards and backwards."""
+    """Computes states ``[T, 2 hidden]`` of each document with a bidirectional LSTM."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class Recurrence(nn.Module):
         self.recur = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
 
     def forward(self, documents: tuple[Tensor, ...]) -> Tensor:
-        """States of all tokens, document after document."""
+        """Returns the states of all tokens, document after document."""
         lengths = torch.tensor([len(d) for d in documents])
         packed = pack_padded_sequence(
             pad_sequence(list(documents), batch_first=True), lengths, batch_first=True, enforce_sorted=False
@@ -127,21 +127,21 @@ class Recurrence(nn.Module):
 
 
 def read_embeddings(words: nn.Embedding, vocabulary: object, path: Path) -> int:
-    """Puts the vectors of a text file in the places of the sub-words that are whole words; how many there were.
+    """Copies the vectors of a text file to the sub-words that are whole words; returns the number of copied vectors.
 
-    A line is a word and its numbers, with spaces between, as in GloVe's files, some of whose words hold spaces
-    themselves; a first line of two numbers, as in word2vec's, is passed over. Marks of the tokenizer (##, G with dot,
-    lower one eighth block) are not part of a word.
+    A line is a word and its numbers, separated by spaces, as in GloVe's files, where a word may contain spaces; a first
+    line of two numbers, as in word2vec's files, is skipped. The tokenizer's marks (##, G with dot, lower one eighth
+    block) are removed from sub-words before comparison.
 
     Raises:
-        ModelError: the file cannot be read, or a line has another number of numbers.
+        ModelError: the file cannot be read, or a line does not have ``width`` numbers.
     """
     assert isinstance(vocabulary, list | tuple)
     width = words.embedding_dim
-    places: dict[str, list[int]] = {}
+    rows: dict[str, list[int]] = {}
     for number, word in enumerate(vocabulary):
-        places.setdefault(word.removeprefix("##").lstrip("\u0120\u2581").lower(), []).append(number)
-    found = 0
+        rows.setdefault(word.removeprefix("##").lstrip("\u0120\u2581").lower(), []).append(number)
+    copied = 0
     try:
         with path.open(encoding="utf-8") as file, torch.no_grad():
             for line, text in enumerate(file, start=1):
@@ -150,14 +150,14 @@ def read_embeddings(words: nn.Embedding, vocabulary: object, path: Path) -> int:
                     continue
                 word, numbers = " ".join(parts[:-width]), parts[-width:]
                 if not word or (len(parts) > width + 1 and _is_number(parts[-width - 1])):
-                    wanted, came = f"a word and {width} numbers (extractor.width)", f"{len(parts)} columns"
-                    raise ModelError(f"{path}: line {line}: expected {wanted}, got {came}; set extractor.width")
-                for place in places.get(word.lower(), ()):
-                    words.weight[place] = torch.tensor([float(value) for value in numbers])
-                    found += 1
+                    expected, actual = f"a word and {width} numbers (extractor.width)", f"{len(parts)} columns"
+                    raise ModelError(f"{path}: line {line}: expected {expected}, got {actual}; set extractor.width")
+                for row in rows.get(word.lower(), ()):
+                    words.weight[row] = torch.tensor([float(value) for value in numbers])
+                    copied += 1
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: expected words and their vectors as text, got '{error}'; check the file") from None
-    return found
+    return copied
 
 
 def _is_number(text: str) -> bool:

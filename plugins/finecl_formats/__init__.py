@@ -1,4 +1,4 @@
-"""The file formats of relation extraction, a module each; finecl's own are ``jsonl`` and ``parquet``."""
+"""File formats of relation extraction, one module each; finecl's own are ``jsonl`` and ``parquet``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def formats() -> Formats:
-    """Document-level, sentence-level and annotation formats, plain text, and data sets of Hugging Face."""
+    """Returns document-level, sentence-level and annotation formats, plain text, and Hugging Face data sets."""
     from finecl_formats.brat import Brat
     from finecl_formats.doccano import Doccano
     from finecl_formats.docred import DocRED

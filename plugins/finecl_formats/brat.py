@@ -1,14 +1,14 @@
-"""brat's standoff annotations (Stenetorp et al. 2012): a folder of ``NAME.txt`` with ``NAME.ann`` beside it.
+"""brat's standoff annotations (Stenetorp et al. 2012): a folder of pairs ``NAME.txt`` and ``NAME.ann``.
 
-Of an annotation file these lines are read; others, such as events and attributes, are passed over::
+These lines of an annotation file are read; others, such as events and attributes, are ignored::
 
     T1<tab>Person 0 5<tab>Marie            a span: type, characters [start, end), text
-    T2<tab>Person 0 5;9 14<tab>Marie Curie a span in pieces: from the first to the last character
+    T2<tab>Person 0 5;9 14<tab>Marie Curie a span in pieces: read from the first to the last character
     R1<tab>born_in Arg1:T1 Arg2:T3         a relation, its head first
-    *<tab>Equiv T1 T2                      spans that name one entity
+    *<tab>Equiv T1 T2                      spans of one entity
     N1<tab>Reference T1 Wikidata:Q7186<tab>Marie Curie   the entity's id
 
-A line of the text is a sentence. Documents come in the order of the files' names, which are their titles.
+Each line of the text is a sentence. Documents are sorted by file name; the file's name is the title.
 """
 
 from __future__ import annotations
@@ -21,61 +21,62 @@ from pathlib import Path
 
 from finecl.errors import FormatError
 from finecl.types import Document
-from finecl_formats.annotated import Annotations, Marked, annotations_of
+from finecl_formats.annotated import Annotations, MarkedSpan, to_annotations
 from finecl_formats.files import replacing_folder
-from finecl_formats.folders import holds, read_text, text_files, titles
-from finecl_formats.held import check_held, place_of, refusal
-from finecl_formats.lines import read_text_lines
+from finecl_formats.folders import checked_titles, has_file, read_text, text_files
+from finecl_formats.json_values import Value, shortened
+from finecl_formats.lossless import check_lossless, document_place, refusal
 from finecl_formats.records import Records
-from finecl_formats.values import Value, shown
+from finecl_formats.text_lines import read_text_lines
 
 _SPAN = re.compile(r"(T\S+)\t(\S+) (\d+(?: \d+;\d+)* \d+)\t(.*)")
 _RELATION = re.compile(r"(R\S+)\t(\S+) Arg1:(\S+) Arg2:(\S+)\s*")
 _REFERENCE = re.compile(r"(N\S+)\tReference (\S+) [^\s:]+:(\S+)(\t.*)?")
-_KNOWN = {"T": "T1<tab>Type 0 5<tab>text", "R": "R1<tab>Type Arg1:T1 Arg2:T2", "*": "*<tab>Equiv T1 T2"}
-_KNOWN["N"] = "N1<tab>Reference T1 Wikidata:Q1<tab>name"
+_SYNTAX = {"T": "T1<tab>Type 0 5<tab>text", "R": "R1<tab>Type Arg1:T1 Arg2:T2", "*": "*<tab>Equiv T1 T2"}
+_SYNTAX["N"] = "N1<tab>Reference T1 Wikidata:Q1<tab>name"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brat(Records):
-    """A folder of texts with spans, relations, equivalences and references; the type ``untyped`` stands for none."""
+    """A folder of texts with spans, relations, equivalences and references. ``untyped``: the type that means none."""
 
     untyped: str = "Entity"
 
     def recognises(self, path: Path) -> bool:
-        """Whether it is a folder with annotation files."""
-        return holds(path, ".ann")
+        """Returns whether the path is a folder with annotation files."""
+        return has_file(path, ".ann")
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The texts, by name."""
+        """Yields the annotation files, sorted by name."""
         for file in text_files(path, ".ann"):
             yield Value(file, str(file))
 
     def document(self, record: Value) -> Document:
-        """A text and its annotations."""
+        """Converts a text and its annotations to a document."""
         file: Path = record.content
         lines = [(place, line) for place, line in read_text_lines(file) if line]
         return self._document(file.stem, read_text(file.with_suffix(".txt")), lines, record.place)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Writes two files a document.
+        """Writes two files per document.
 
         Raises:
-            FormatError: the folder is in use, or a document has what brat has no lines for.
+            FormatError: the folder is not empty, or a document has data that brat has no line for.
         """
-        placed = ((place_of(path, number, document), document) for number, document in enumerate(documents, start=1))
+        placed = ((document_place(path, n, document), document) for n, document in enumerate(documents, start=1))
         with replacing_folder(path) as folder:
-            for place, document in titles(placed, "brat"):
+            for place, document in checked_titles(placed, "brat"):
                 _refuse_spaces(document, place)
                 text, lines = self._to_lines(document)
                 placed_lines = [(place, line) for line in lines]
-                check_held(document, partial(self._document, document.title, text, placed_lines, place), place, "brat")
+                read = partial(self._document, document.title, text, placed_lines, place)
+                check_lossless(document, read, place, "brat")
                 (folder / f"{document.title}.txt").write_bytes(text.encode())
                 (folder / f"{document.title}.ann").write_bytes("".join(f"{line}\n" for line in lines).encode())
 
     def _document(self, title: str, text: str, lines: Iterable[tuple[str, str]], place: str) -> Document:
-        marked: dict[str, Marked] = {}
-        same: list[tuple[str, str]] = []
+        marked: dict[str, MarkedSpan] = {}
+        coreferent: list[tuple[str, str]] = []
         relations: list[tuple[str, str, str]] = []
         for at, line in lines:
             if line[0] == "T":
@@ -87,40 +88,40 @@ class Brat(Records):
                 _, name, identity, _ = _parsed(_REFERENCE, line, at)
                 if name not in marked:
                     raise FormatError(
-                        f"{at}: expected a reference of a span above, got '{shown(name)}'; correct the line"
+                        f"{at}: expected a reference to a span above, got '{shortened(name)}'; correct the line"
                     )
                 marked[name] = replace(marked[name], id=identity)
             elif line.startswith("*\tEquiv "):
                 first, *others = line.split()[2:] or [""]
-                same.extend((first, other) for other in others)
-        return Annotations(text=text, marked=marked, same=same, relations=relations).document(title, place)
+                coreferent.extend((first, other) for other in others)
+        return Annotations(text=text, marked=marked, coreferent=coreferent, relations=relations).document(title, place)
 
-    def _mark(self, line: str, text: str, marked: dict[str, Marked], place: str) -> None:
+    def _mark(self, line: str, text: str, marked: dict[str, MarkedSpan], place: str) -> None:
         name, kind, span, covered = _parsed(_SPAN, line, place)
         if name in marked:
-            raise FormatError(f"{place}: expected a name of its own, got '{name}' again; rename the span")
+            raise FormatError(f"{place}: expected a unique name, got '{name}' again; rename the span")
         numbers = span.replace(";", " ").split()
         if any(len(number) > 9 for number in numbers):
-            raise FormatError(f"{place}: expected characters of the text, got '{shown(span)}'; correct the line")
+            raise FormatError(f"{place}: expected characters of the text, got '{shortened(span)}'; correct the line")
         start, end = int(numbers[0]), int(numbers[-1])
         in_text = text[start:end].replace("\r", " ").replace("\n", " ")
         if len(numbers) == 2 and start < end <= len(text) and covered.strip() != in_text.strip():
-            came = f"'{shown(covered)}'; was the text changed?"
-            raise FormatError(f"{place}: expected '{shown(in_text)}', the characters [{start}, {end}), got {came}")
-        marked[name] = Marked(start=start, end=end, type=None if kind == self.untyped else kind)
+            expected = f"'{shortened(in_text)}', the characters [{start}, {end})"
+            raise FormatError(f"{place}: expected {expected}, got '{shortened(covered)}'; was the text changed?")
+        marked[name] = MarkedSpan(start=start, end=end, type=None if kind == self.untyped else kind)
 
     def _to_lines(self, document: Document) -> tuple[str, list[str]]:
-        annotations, names = annotations_of(document)
+        annotations, names = to_annotations(document)
         text = annotations.text
         lines = [
             f"T{name}\t{self.untyped if m.type is None else m.type} {m.start} {m.end}\t{text[m.start : m.end]}"
             for name, m in annotations.marked.items()
         ]
         lines += [f"*\tEquiv {' '.join(f'T{name}' for name in group)}" for group in names if len(group) > 1]
-        known = [(e, group) for e, group in zip(document.entities, names, strict=True) if e.id is not None]
+        with_id = [(e, group) for e, group in zip(document.entities, names, strict=True) if e.id is not None]
         lines += [
             f"N{number}\tReference T{group[0]} Wikidata:{entity.id}\t{entity.mentions[0].name}"
-            for number, (entity, group) in enumerate(known, start=1)
+            for number, (entity, group) in enumerate(with_id, start=1)
         ]
         lines += [
             f"R{number}\t{relation} Arg1:T{head} Arg2:T{tail}"
@@ -134,11 +135,11 @@ def _refuse_spaces(document: Document, place: str) -> None:
     ids = [entity.id for entity in document.entities]
     for name in (*kinds, *ids, *(label.relation for label in document.labels)):
         if name is not None and name.split() != [name]:
-            raise refusal(place, "brat", f"'{shown(name)}' as a type, relation or id: these have no white space")
+            raise refusal(place, "brat", f"'{shortened(name)}' as a type, relation or id: these have no white space")
 
 
 def _parsed(pattern: re.Pattern[str], line: str, place: str) -> tuple[str, ...]:
-    found = pattern.fullmatch(line)
-    if not found:
-        raise FormatError(f"{place}: expected {_KNOWN[line[0]]}, got '{shown(line)}'; correct the line")
-    return found.groups()
+    match = pattern.fullmatch(line)
+    if not match:
+        raise FormatError(f"{place}: expected {_SYNTAX[line[0]]}, got '{shortened(line)}'; correct the line")
+    return match.groups()

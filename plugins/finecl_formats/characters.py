@@ -1,8 +1,8 @@
-"""Text with character spans, as words with word spans, and back.
+"""Conversion of texts with character spans to words with word spans, and back.
 
-Words are what white space separates; a span begins and ends a word, so "in Warsaw." with "Warsaw" marked is
-``in | Warsaw | .``. A line is a sentence, unless a span goes over its end. Written back, words are joined by spaces and
-sentences by line ends, so that what is read again is the same.
+White space separates words, and so do the ends of a span: "in Warsaw." with "Warsaw" marked is ``in | Warsaw | .``. A
+line is a sentence, unless a span crosses its end. The way back joins words by spaces and sentences by line ends, so
+that the result converts to the same words again.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from itertools import pairwise
 from finecl.errors import FormatError
 from finecl.types import Document, Mention
 
-_BLACK = re.compile(r"\S+")
+_NON_SPACE = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
 class Span:
-    """Words ``[start, end)`` of a sentence."""
+    """The words ``[start, end)`` of a sentence."""
 
     sentence: int
     start: int
@@ -29,31 +29,31 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Words:
-    """Sentences of words, and the spans that were asked for, in their order."""
+class WordSpans:
+    """Sentences of words, and the requested spans in their order."""
 
     sentences: tuple[tuple[str, ...], ...]
     spans: tuple[Span, ...]
 
     def name(self, span: Span) -> str:
-        """The words of a span."""
+        """Returns the words of a span."""
         return " ".join(self.sentences[span.sentence][span.start : span.end])
 
     def mention(self, number: int, type: str | None = None) -> Mention:
-        """The span of this number as a mention that is named by its words."""
+        """Returns the numbered span as a mention; its name is its words."""
         span = self.spans[number]
         return Mention(sentence=span.sentence, start=span.start, end=span.end, name=self.name(span), type=type)
 
 
-def to_words(text: str, spans: Sequence[tuple[int, int]], place: str) -> Words:
-    """Words and word spans of a text with character spans ``[start, end)``; white space at their ends is passed over.
+def text_to_words(text: str, spans: Sequence[tuple[int, int]], place: str) -> WordSpans:
+    """Splits a text with character spans ``[start, end)`` into words; strips white space at the spans' ends.
 
     Raises:
         FormatError: a span is reversed, empty or outside the text.
     """
     trimmed = [_trimmed(text, start, end, f"{place}, span {number}") for number, (start, end) in enumerate(spans)]
     cuts = sorted({at for span in trimmed for at in span})
-    pieces = [piece for match in _BLACK.finditer(text) for piece in _cut(match.start(), match.end(), cuts)]
+    pieces = [piece for match in _NON_SPACE.finditer(text) for piece in _cut(match.start(), match.end(), cuts)]
     starts = [start for start, _ in pieces]
     first = [bisect_right(starts, start) - 1 for start, _ in trimmed]
     last = [bisect_right(starts, end - 1) - 1 for _, end in trimmed]
@@ -61,7 +61,7 @@ def to_words(text: str, spans: Sequence[tuple[int, int]], place: str) -> Words:
     sentence_of, begin = _sentences(text, pieces, joined)
     words = [text[start:end] for start, end in pieces]
     ends = [*begin[1:], len(words)][: len(begin)]
-    return Words(
+    return WordSpans(
         sentences=tuple(tuple(words[a:b]) for a, b in zip(begin, ends, strict=True)),
         spans=tuple(
             Span(sentence_of[a], a - begin[sentence_of[a]], b + 1 - begin[sentence_of[a]])
@@ -89,7 +89,7 @@ def _cut(start: int, end: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _sentences(text: str, pieces: Sequence[tuple[int, int]], joined: set[int]) -> tuple[list[int], list[int]]:
-    """The sentence of every word, and the first word of every sentence."""
+    """Returns the sentence of each word, and the first word of each sentence."""
     sentence_of: list[int] = []
     begin = [0] if pieces else []
     for number, (start, _) in enumerate(pieces):
@@ -99,8 +99,8 @@ def _sentences(text: str, pieces: Sequence[tuple[int, int]], joined: set[int]) -
     return sentence_of, begin
 
 
-def to_characters(document: Document) -> tuple[str, list[list[tuple[int, int]]]]:
-    """The text of a document, and the character span of every mention of every entity."""
+def document_to_text(document: Document) -> tuple[str, list[list[tuple[int, int]]]]:
+    """Returns the text of a document, and the character spans of the mentions of each entity."""
     offsets: list[list[int]] = []
     lines: list[str] = []
     at = 0
@@ -111,7 +111,7 @@ def to_characters(document: Document) -> tuple[str, list[list[tuple[int, int]]]]
             at += len(word) + 1
         offsets.append(starts)
         lines.append(" ".join(sentence))
-        at += not sentence  # an empty line has its end too
+        at += not sentence  # the line end of an empty line
     text = "\n".join(lines)
     spans = [[_characters(mention, document, offsets) for mention in entity.mentions] for entity in document.entities]
     return text, spans

@@ -1,4 +1,4 @@
-"""DocRED's JSON (Yao et al. 2019), which Re-DocRED (Tan et al. 2022) and most document-level sets use."""
+"""DocRED's JSON (Yao et al. 2019), also used by Re-DocRED (Tan et al. 2022) and most document-level data sets."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from typing import Any
 
 from finecl.errors import FormatError
 from finecl.types import Document, Label, Mention
-from finecl_formats.files import beginning, replacing_array
-from finecl_formats.held import place_of
+from finecl_formats.files import first_bytes, replacing_array
 from finecl_formats.json_array import read_array
+from finecl_formats.json_values import Value
+from finecl_formats.lossless import document_place
 from finecl_formats.records import Records
 from finecl_formats.rows import LabelKeys, read_document
-from finecl_formats.values import Value
 
 _KEYS = LabelKeys(head="h", tail="t", relation="r")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DocRED(Records):
-    """One list of documents: title, sents, vertexSet, and labels with h, t, r and evidence where there are any."""
+    """One list of documents: title, sents, vertexSet, and optional labels with h, t, r and evidence."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file begins with a list of objects that have sentences or entities."""
-        start = beginning(path)
+        """Returns whether the file begins with a list of objects that have sentences or entities."""
+        start = first_bytes(path)
         return start[:1] == b"[" and start[1:].lstrip()[:1] == b"{" and (b'"vertexSet"' in start or b'"sents"' in start)
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The members of the list."""
+        """Yields the members of the list."""
         return read_array(path)
 
     def document(self, record: Value) -> Document:
-        """The document of a member; fields that DocRED does not have, such as Re-DocRED's, are passed over."""
+        """Converts a member to a document; ignores fields that DocRED lacks, such as Re-DocRED's."""
         return read_document(record, _KEYS)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes the documents.
 
         Raises:
-            FormatError: a document has entity ids or truths, which DocRED has no fields for.
+            FormatError: a document has entity ids or true relations (``truth``), which DocRED has no fields for.
         """
         with replacing_array(path) as add:
             for number, document in enumerate(documents, start=1):
-                _refuse(document, place_of(path, number, document))
+                _refuse_extra_fields(document, document_place(path, number, document))
                 add(json.dumps(_to_row(document), ensure_ascii=False).encode())
 
 
-def _refuse(document: Document, where: str) -> None:
-    cure = "remove it (--drop), or write jsonl or parquet"
+def _refuse_extra_fields(document: Document, where: str) -> None:
+    advice = "remove it (--drop), or write jsonl or parquet"
     for number, entity in enumerate(document.entities):
         if entity.id is not None:
-            raise FormatError(f"{where}, entity {number}, id: expected none in DocRED, got '{entity.id}'; {cure}")
+            raise FormatError(f"{where}, entity {number}, id: expected none in DocRED, got '{entity.id}'; {advice}")
     for number, label in enumerate(document.labels):
         if label.truth is not None:
-            raise FormatError(f"{where}, label {number}, truth: expected none in DocRED, got '{label.truth}'; {cure}")
+            raise FormatError(f"{where}, label {number}, truth: expected none in DocRED, got '{label.truth}'; {advice}")
 
 
 def _to_row(document: Document) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files opened with clear complaints, and written whole or not at all."""
+"""Opening files with clear errors, and atomic writes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import BinaryIO
 
 from finecl.errors import FormatError
 
-_BEGINNING = 65536  # bytes that suffice to recognise a format
+_FIRST_BYTES = 65536  # enough to recognise a format
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """The file, open for reading.
+def open_binary(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file for reading in binary mode.
 
     Raises:
-        FormatError: there is no such file, it is a directory, or it may not be read.
+        FormatError: the file does not exist, is a directory, or is not readable.
     """
     try:
         stream = path.open("rb")
@@ -31,7 +31,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name to write under; the file takes the place of ``path`` when all went well, and vanishes otherwise.
+    """Yields a temporary path to write to; renames it to ``path`` on success and deletes it on failure.
 
     Raises:
         FormatError: the file cannot be written, or a text is not Unicode.
@@ -43,15 +43,15 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise FormatError(f"{path}: expected to write here, got '{error.strerror}'; check the folder") from None
     except UnicodeEncodeError as error:  # half a surrogate pair
-        came = ascii(error.object[error.start])
-        raise FormatError(f"{path}: expected Unicode text, got {came} in a document; remove that character") from None
+        actual = ascii(error.object[error.start])
+        raise FormatError(f"{path}: expected Unicode text, got {actual} in a document; remove that character") from None
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_array(path: Path) -> Iterator[Callable[[bytes], None]]:
-    """A function that adds one member to a JSON array, which takes the place of ``path``; see ``replacing``."""
+    """Yields a function that appends one member to a JSON array written to ``path``; see ``replacing``."""
     opening = b"[\n"
     with replacing(path) as unfinished, unfinished.open("wb") as stream:
 
@@ -66,7 +66,7 @@ def replacing_array(path: Path) -> Iterator[Callable[[bytes], None]]:
 
 @contextmanager
 def replacing_lines(path: Path) -> Iterator[Callable[[bytes], None]]:
-    """A function that adds one line to a file that takes the place of ``path``; see ``replacing``."""
+    """Yields a function that appends one line to the file written to ``path``; see ``replacing``."""
     with replacing(path) as unfinished, unfinished.open("wb") as stream:
 
         def add(line: bytes) -> None:
@@ -77,10 +77,10 @@ def replacing_lines(path: Path) -> Iterator[Callable[[bytes], None]]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """A new folder to write files in; it becomes ``path`` when all went well, and vanishes otherwise.
+    """Yields a temporary folder to write to; renames it to ``path`` on success and deletes it on failure.
 
     Raises:
-        FormatError: ``path`` is there and not empty, or cannot be written.
+        FormatError: ``path`` exists and is not empty, or cannot be written.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -94,16 +94,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise FormatError(f"{path}: expected to write here, got '{error.strerror}'; check the folder") from None
     except UnicodeEncodeError as error:  # half a surrogate pair
-        came = ascii(error.object[error.start])
-        raise FormatError(f"{path}: expected Unicode text, got {came} in a document; remove that character") from None
+        actual = ascii(error.object[error.start])
+        raise FormatError(f"{path}: expected Unicode text, got {actual} in a document; remove that character") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def beginning(path: Path) -> bytes:
-    """The first bytes of a file without white space before them; nothing if it cannot be read."""
+def first_bytes(path: Path) -> bytes:
+    """Returns the first bytes of a file without a byte order mark and leading white space; empty if unreadable."""
     try:
         with path.open("rb") as stream:
-            return stream.read(_BEGINNING).removeprefix(b"\xef\xbb\xbf").lstrip()
+            return stream.read(_FIRST_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
     except OSError:
         return b""

@@ -1,4 +1,4 @@
-"""Folders with one text file a document, whose titles are the names of the files."""
+"""Helpers of formats that store each document in its own file; the file's name is the title."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pathlib import Path
 
 from finecl.errors import FormatError
 from finecl.types import Document
-from finecl_formats.files import opened
-from finecl_formats.held import refusal
-from finecl_formats.lines import decoded
-from finecl_formats.values import shown
+from finecl_formats.files import open_binary
+from finecl_formats.json_values import shortened
+from finecl_formats.lossless import refusal
+from finecl_formats.text_lines import decode_utf8
 
-_LONGEST = 200  # bytes of a file's name that every file system holds
+_LONGEST = 200  # bytes of a file name that all common file systems support
 _TITLE = re.compile(r"[^/\\\0.][^/\\\0]*")
 
 
 def text_files(path: Path, suffix: str) -> list[Path]:
-    """The files of a folder whose names end so, by name.
+    """Returns the files of a folder that end in ``suffix``, sorted by name.
 
     Raises:
-        FormatError: there is no such folder, or none such in it.
+        FormatError: the folder does not exist or has no such file.
     """
     try:
-        found = sorted(file for file in path.iterdir() if file.name.endswith(suffix) and not file.name.startswith("."))
+        files = sorted(file for file in path.iterdir() if file.name.endswith(suffix) and not file.name.startswith("."))
     except OSError as error:
         raise FormatError(f"{path}: expected a folder of texts, got '{error.strerror}'; check the path") from None
-    if not found:
+    if not files:
         raise FormatError(f"{path}: expected files *{suffix} in this folder, got none; check the path")
-    return found
+    return files
 
 
-def holds(path: Path, suffix: str) -> bool:
-    """Whether a folder holds such a file."""
+def has_file(path: Path, suffix: str) -> bool:
+    """Returns whether a folder has a file that ends in ``suffix``."""
     try:
         return path.is_dir() and next(path.glob(f"[!.]*{suffix}"), None) is not None
     except OSError:
@@ -41,27 +41,27 @@ def holds(path: Path, suffix: str) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, line ends as they are.
+    """Returns the text of a file, with its line ends unchanged.
 
     Raises:
-        FormatError: it cannot be read, or is not UTF-8.
+        FormatError: the file cannot be read, or is not UTF-8.
     """
-    with opened(path) as stream:
-        return decoded(stream.read(), str(path))
+    with open_binary(path) as stream:
+        return decode_utf8(stream.read(), str(path))
 
 
-def titles(documents: Iterator[tuple[str, Document]], format: str) -> Iterator[tuple[str, Document]]:
-    """Places and documents whose titles can be names of files, each of its own.
+def checked_titles(documents: Iterator[tuple[str, Document]], format: str) -> Iterator[tuple[str, Document]]:
+    """Yields places and documents; checks that the titles are distinct, valid file names.
 
     Raises:
-        FormatError: a title cannot, or comes again.
+        FormatError: a title is not a valid file name, or occurs twice.
     """
     seen: set[str] = set()
     for place, document in documents:
         title = document.title
         if not _TITLE.fullmatch(title) or len(title.encode()) > _LONGEST:
-            raise refusal(place, format, f"the title '{shown(title)}', which names no file")
+            raise refusal(place, format, f"the title '{shortened(title)}', which is not a valid file name")
         if title.casefold() in seen:
-            raise refusal(place, format, f"the title '{shown(title)}' a second time")
+            raise refusal(place, format, f"the title '{shortened(title)}' a second time")
         seen.add(title.casefold())
         yield place, document

@@ -1,9 +1,9 @@
-"""Any data set of the library ``datasets``: a folder of ``save_to_disk``, or a name on the Hugging Face hub.
+"""Data sets of the library ``datasets``: a folder written by ``save_to_disk``, or a name on the Hugging Face hub.
 
-Rows are read by their columns: ``sents`` and ``vertexSet`` as DocRED's or finecl's own; ``subj_start`` as TACRED's;
-``h`` and ``t`` as OpenNRE's; ``tokenized_text`` as GLiREL's; ``sentence`` with <e1> and <e2> as SemEval's. Labels
-that are stored as numbers are read by the names that the data set has for them. Of a data set with several splits
-one is named after a colon: ``owner/name:train``, ``folder:train``. Written are finecl's own columns.
+The columns decide how rows are read: ``sents`` and ``vertexSet`` as DocRED's or finecl's own; ``subj_start`` as
+TACRED's; ``h`` and ``t`` as OpenNRE's; ``tokenized_text`` as GLiREL's; ``sentence`` with <e1> and <e2> as SemEval's.
+Labels stored as numbers (``ClassLabel``) are converted to their names. To read one of several splits, name it after
+a colon: ``owner/name:train``, ``folder:train``. Writes finecl's own columns.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from finecl.types import Document
 from finecl_formats.docred import DocRED
 from finecl_formats.files import replacing_folder
 from finecl_formats.glirel import GLiREL
+from finecl_formats.json_values import Value, shortened
 from finecl_formats.jsonl import JSONLines
 from finecl_formats.opennre import OpenNRE
 from finecl_formats.parquet import Parquet
 from finecl_formats.records import Records
 from finecl_formats.semeval import SemEval
 from finecl_formats.tacred import TACRED
-from finecl_formats.values import Value, shown
 
 _SAVED = ("state.json", "dataset_dict.json")
 _READERS: tuple[tuple[tuple[str, ...], Records], ...] = (
@@ -43,32 +43,32 @@ class HuggingFace(Records):
     """A data set on disk (save_to_disk) or on the hub, read by its columns."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether it is a folder that ``datasets`` has saved."""
+        """Returns whether the path is a folder written by ``save_to_disk``."""
         try:
             folder = _folder_and_split(path)[0]
             return any((folder / name).is_file() for name in _SAVED)
-        except OSError:  # a name that is too long for any file
+        except OSError:  # a name too long for a file
             return False
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The rows.
+        """Yields the rows.
 
         Raises:
-            FormatError: there is no such data set, it has several splits, or its columns are not known.
+            FormatError: the data set does not exist, has several splits, or has unknown columns.
         """
         dataset = _one_split(_loaded(path), path)
         kind = next((n for n, (names, _) in enumerate(_READERS) if set(names) <= set(dataset.column_names)), None)
         if kind is None:
             known = " | ".join(" and ".join(names) for names, _ in _READERS)
-            came = shown(", ".join(dataset.column_names), 200)
-            raise FormatError(f"{path}: expected the columns {known}, got {came}; rename the columns")
+            actual = shortened(", ".join(dataset.column_names), 200)
+            raise FormatError(f"{path}: expected the columns {known}, got {actual}; rename the columns")
         names = {name: f.names for name, f in dataset.features.items() if type(f).__name__ == "ClassLabel"}
         for number, row in enumerate(dataset, start=1):
             named = {name: texts[row[name]] for name, texts in names.items() if (row[name] or 0) >= 0}
             yield Value({"kind": kind, "number": number, "row": row | named}, f"{path}: row {number}")
 
     def document(self, record: Value) -> Document:
-        """The document of a row."""
+        """Converts a row to a document."""
         reader: Records
         reader, row = _READERS[record.content["kind"]][1], dict(record.content["row"])
         if isinstance(reader, SemEval):
@@ -88,7 +88,7 @@ class HuggingFace(Records):
         """Writes a folder that ``datasets.load_from_disk`` reads.
 
         Raises:
-            FormatError: the folder is in use or cannot be written.
+            FormatError: the folder is not empty or cannot be written.
         """
         import datasets
 
@@ -113,7 +113,7 @@ def _folder_and_split(path: Path) -> tuple[Path, str]:
 
 
 def _loaded(path: Path) -> Any:
-    """The data set, from a folder or from the hub.
+    """Loads a data set from a folder or from the hub.
 
     Raises:
         FormatError: it cannot be loaded.
@@ -123,21 +123,22 @@ def _loaded(path: Path) -> Any:
     try:
         folder, split = _folder_and_split(path)
         with _quiet():
-            found = datasets.load_from_disk(str(folder)) if folder.is_dir() else datasets.load_dataset(str(folder))
-    except Exception as error:  # whatever the library, the network or Arrow raise
-        came = shown(f"{type(error).__name__}: {error}", 120)
-        what = f"expected a data set of Hugging Face's library, got '{came}'"
+            loaded = datasets.load_from_disk(str(folder)) if folder.is_dir() else datasets.load_dataset(str(folder))
+    except Exception as error:  # the library, the network and Arrow raise many types
+        actual = shortened(f"{type(error).__name__}: {error}", 120)
+        what = f"expected a data set of Hugging Face's library, got '{actual}'"
         raise FormatError(f"{path}: {what}; check the folder, the name or the network") from None
     if not split:
-        return found
-    if split not in _splits(found):
-        raise FormatError(f"{path}: expected one of the splits {', '.join(_splits(found))}, got '{shown(split)}'")
-    return found[split]
+        return loaded
+    if split not in _splits(loaded):
+        known = ", ".join(_splits(loaded))
+        raise FormatError(f"{path}: expected one of the splits {known}, got '{shortened(split)}'; name one of them")
+    return loaded[split]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the library's own progress bars."""
+    """Disables the library's progress bars."""
     import datasets
 
     shown_before = datasets.is_progress_bar_enabled()
@@ -149,19 +150,19 @@ def _quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _splits(found: Any) -> list[str]:
-    return list(found) if isinstance(found, Mapping) else []
+def _splits(loaded: Any) -> list[str]:
+    return list(loaded) if isinstance(loaded, Mapping) else []
 
 
-def _one_split(found: Any, path: Path) -> Any:
-    splits = _splits(found)
+def _one_split(loaded: Any, path: Path) -> Any:
+    splits = _splits(loaded)
     if len(splits) > 1:
         raise FormatError(f"{path}: expected one split, got {', '.join(splits)}; name one: {path}:{splits[0]}")
-    return found[splits[0]] if splits else found
+    return loaded[splits[0]] if splits else loaded
 
 
 def _as_list(labels: Any) -> list[Any]:
-    """Labels as a list of objects; the hub's DocRED keeps them as an object of lists."""
+    """Returns labels as a list of objects; the hub's DocRED stores them as an object of lists."""
     if isinstance(labels, Mapping):
         return [dict(zip(labels, values, strict=True)) for values in zip(*labels.values(), strict=True)]
     return list(labels or [])

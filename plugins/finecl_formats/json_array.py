@@ -1,4 +1,4 @@
-"""The members of one large JSON array, or of the arrays of one object, without holding them all."""
+"""Streaming reader of one large JSON array, or of an object of arrays, in constant memory."""
 
 from __future__ import annotations
 
@@ -9,79 +9,79 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from finecl.errors import FormatError
-from finecl_formats.files import opened
-from finecl_formats.lines import refuse_constant
-from finecl_formats.values import Value, shown
+from finecl_formats.files import open_binary
+from finecl_formats.json_values import Value, shortened
+from finecl_formats.text_lines import reject_constant
 
 _PIECE = 1 << 18
 _SPACE = " \t\r\n"
-_LONGEST_LITERAL = 16  # characters of a word, number or escape that a piece may cut
+_LONGEST_LITERAL = 16  # characters of a keyword, number or escape that the end of a piece may cut
 
 
 def read_array(path: Path, what: str = "document") -> Iterator[Value]:
-    """Every member of the array that the file holds, and its place: line and number, from 1.
+    """Yields each member of the array in the file, with its line and number (from 1) as its place.
 
     Raises:
-        FormatError: not UTF-8, not JSON, cut off, or not an array; names line and column.
+        FormatError: not UTF-8, not JSON, truncated, or not an array; names line and column.
     """
-    with opened(path) as stream:
+    with open_binary(path) as stream:
         text = _Text(path, stream)
         if text.peek() != "[":
-            raise text.fault("a list of documents, which begins with '['", text.seen())
+            raise text.error("a list of documents, which begins with '['", text.next_character())
         for number, (line, value) in enumerate(_members(text), start=1):
             yield Value(value, f"{path}: line {line}, {what} {number}")
         text.end()
 
 
 def read_arrays(path: Path) -> Iterator[tuple[str, Value]]:
-    """Every member of every array of the object that the file holds, with the key of its array.
+    """Yields each member of each array of the object in the file, with the key of its array.
 
     Raises:
-        FormatError: as of ``read_array``.
+        FormatError: as in ``read_array``.
     """
-    with opened(path) as stream:
+    with open_binary(path) as stream:
         text = _Text(path, stream)
         if text.peek() != "{":
-            raise text.fault("an object of lists, which begins with '{'", text.seen())
-        sign = text.after("{", "}")
-        while sign != "}":
+            raise text.error("an object of lists, which begins with '{'", text.next_character())
+        delimiter = text.after("{", "}")
+        while delimiter != "}":
             key = text.value()
             if not isinstance(key, str) or text.peek() != ":":
-                raise text.fault("a name and ':'", text.seen())
+                raise text.error("a name and ':'", text.next_character())
             text.at += 1
             if text.peek() != "[":
-                raise text.fault(f"a list under '{shown(key)}'", text.seen())
+                raise text.error(f"a list under '{shortened(key)}'", text.next_character())
             for number, (line, value) in enumerate(_members(text), start=1):
-                yield key, Value(value, f"{path}: line {line}, {shown(key)}, document {number}")
-            sign = text.separator("}")
+                yield key, Value(value, f"{path}: line {line}, {shortened(key)}, document {number}")
+            delimiter = text.separator("}")
         text.end()
 
 
 def _members(text: _Text) -> Iterator[tuple[int, Any]]:
-    """Lines and values of the members of the array that begins here, up to and with its closing bracket."""
-    sign = text.after("[", "]")
-    while sign != "]":
+    """Yields line and value of each member of the array that begins here; consumes its closing bracket."""
+    delimiter = text.after("[", "]")
+    while delimiter != "]":
         text.peek()
         line = text.line()
         yield line, text.value()
-        sign = text.separator("]")
+        delimiter = text.separator("]")
 
 
 class _Text:
-    """A file's text, of which only what is needed next is held; ``at`` is the place that is read next."""
+    """A buffered window of a file's text; ``at`` is the read position within it."""
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         self.at = 0
         self._path, self._stream = path, stream
         self._text = ""
-        self._lines = 1  # the line and column, counted from 1, of the start of what is held
+        self._lines = 1  # the line and column, counted from 1, of the start of the buffer
         self._column = 1
         self._bytes = 0
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        self._json = json.JSONDecoder(parse_constant=refuse_constant)
+        self._json = json.JSONDecoder(parse_constant=reject_constant)
 
     def peek(self) -> str:
-        """The next character that is not white space; empty at the end."""
+        """Returns the next character that is not white space; empty at the end of the file."""
         while True:
             while self.at < len(self._text) and self._text[self.at] in _SPACE:
                 self.at += 1
@@ -89,7 +89,7 @@ class _Text:
                 return self._text[self.at : self.at + 1]
 
     def after(self, opening: str, closing: str) -> str:
-        """Passes the opening bracket; the closing one if it follows at once, which is passed too."""
+        """Consumes the opening bracket, and the closing one if it follows; returns the last one consumed."""
         self.at += len(opening)
         if self.peek() != closing:
             return opening
@@ -97,58 +97,58 @@ class _Text:
         return closing
 
     def separator(self, closing: str) -> str:
-        """Passes ',' or the closing bracket, and says which."""
-        sign = self.peek()
-        if sign not in (",", closing) or not sign:
-            raise self.fault(f"',' or '{closing}' after a document", self.seen())
+        """Consumes ',' or the closing bracket and returns it."""
+        character = self.peek()
+        if character not in (",", closing) or not character:
+            raise self.error(f"',' or '{closing}' after a document", self.next_character())
         self.at += 1
-        return sign
+        return character
 
     def end(self) -> None:
-        """Passes if nothing is left."""
+        """Raises FormatError unless the end of the file is reached."""
         if self.peek():
-            raise self.fault("the end of the file", self.seen())
+            raise self.error("the end of the file", self.next_character())
 
     def line(self) -> int:
-        """The line of the place that is read next, from 1."""
+        """Returns the line of the read position, from 1."""
         return self._place(self.at)[0]
 
-    def seen(self) -> str:
-        """The next character as messages show it."""
+    def next_character(self) -> str:
+        """Returns the next character as shown in messages."""
         character = self.peek()
         return f"'{character}'" if character else "the end of the file"
 
     def value(self) -> Any:
-        """The next value."""
+        """Decodes and returns the next value."""
         self.peek()
         while True:
             start = self.at
             try:
                 value, end = self._json.raw_decode(self._text, self.at)
             except json.JSONDecodeError as error:
-                # Only what stands at the end of the piece may be right in the light of the next one.
+                # An error at the end of the buffer may vanish with more text; any other is final.
                 at_end = error.msg.startswith("Unterminated") or error.pos > len(self._text) - _LONGEST_LITERAL
                 if not at_end or not self._more():
-                    self.at = error.pos if not at_end else error.pos - start  # what stood before has been let go
-                    raise self.fault("JSON", f"'{error.msg}'; is the file truncated?") from None
+                    self.at = error.pos if not at_end else error.pos - start  # _more() dropped the text before start
+                    raise self.error("JSON", f"'{error.msg}'; is the file truncated?") from None
             except RecursionError:
-                raise self.fault("a document", "brackets nested too deeply") from None
+                raise self.error("a document", "brackets nested too deeply") from None
             except ValueError as error:  # NaN, or a number of thousands of digits
-                raise self.fault("JSON", f"'{str(error).partition(';')[0]}'") from None
+                raise self.error("JSON", f"'{str(error).partition(';')[0]}'") from None
             else:
-                # What ends where the piece ends may go on in the next: 12|34.
+                # A number at the end of the buffer may continue in the next piece: 12|34.
                 if end < len(self._text) or not self._more():
                     self.at = end
                     return value
 
-    def fault(self, expected: str, came: str) -> FormatError:
-        """The complaint that something else was expected at this place."""
+    def error(self, expected: str, actual: str) -> FormatError:
+        """Returns the FormatError that ``expected`` was expected at the read position."""
         line, column = self._place(self.at)
-        cure = "" if "?" in came else "; correct the file"
-        return FormatError(f"{self._path}: line {line}, column {column}: expected {expected}, got {came}{cure}")
+        advice = "" if "?" in actual else "; correct the file"
+        return FormatError(f"{self._path}: line {line}, column {column}: expected {expected}, got {actual}{advice}")
 
     def _more(self) -> bool:
-        """Reads as much again as is held, so that a long value is not tried often; False at the end of the file."""
+        """Doubles the buffer, so that a long value is decoded few times; False at the end of the file."""
         self._lines, self._column = self._place(self.at)
         self._text, self.at = self._text[self.at :], 0
         piece = self._stream.read(max(_PIECE, len(self._text)))
@@ -156,8 +156,8 @@ class _Text:
         try:
             self._text += self._decoder.decode(piece, final=not piece)
         except UnicodeDecodeError as error:
-            came = f"byte {error.object[error.start]:#04x} at byte {self._bytes - pending + error.start}"
-            raise FormatError(f"{self._path}: expected UTF-8, got {came}; save the file as UTF-8") from None
+            actual = f"byte {error.object[error.start]:#04x} at byte {self._bytes - pending + error.start}"
+            raise FormatError(f"{self._path}: expected UTF-8, got {actual}; save the file as UTF-8") from None
         self._bytes += len(piece)
         return bool(piece)
 

@@ -1,4 +1,4 @@
-"""finecl's own columns, one JSON object a line."""
+"""finecl's own columns as JSON Lines."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from pathlib import Path
 
 from finecl.errors import FormatError
 from finecl.types import Document
-from finecl_formats.files import beginning, replacing_lines
-from finecl_formats.lines import read_lines
+from finecl_formats.files import first_bytes, replacing_lines
+from finecl_formats.json_values import Value
 from finecl_formats.records import Records
 from finecl_formats.rows import LabelKeys, read_document, to_row
-from finecl_formats.values import Value
+from finecl_formats.text_lines import read_json_lines
 
 
 @dataclass(frozen=True, kw_only=True)
 class JSONLines(Records):
-    """One document a line: title, sents, vertexSet, and if known labels (head, tail, relation) and entity_ids."""
+    """One document a line: title, sents, vertexSet, optional labels (head, tail, relation) and entity_ids."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file begins with an object that has sentences."""
-        start = beginning(path)
+        """Returns whether the file begins with an object that has sentences."""
+        start = first_bytes(path)
         return start.startswith(b"{") and b'"sents"' in start
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The lines; empty ones are passed over."""
-        return read_lines(path)
+        """Yields the lines; skips empty ones."""
+        return read_json_lines(path)
 
     def document(self, record: Value) -> Document:
-        """The document of a line; fields that are not known are passed over."""
+        """Converts a line to a document; ignores unknown fields."""
         return read_document(record, LabelKeys())
 
     def write(self, documents: Iterable[Document], path: Path) -> None:

@@ -1,10 +1,10 @@
 """Label Studio's JSON export of named entities and relations.
 
-A list of tasks. A task has ``data`` with the text and ``annotations``, of which the first that was not cancelled is
-read; its ``result`` holds regions (``id``, ``type`` "labels", ``value`` with ``start``, ``end`` and ``labels``;
+A list of tasks. A task has ``data`` with the text and ``annotations``; only the first one that was not cancelled is
+read. Its ``result`` lists regions (``id``, ``type`` "labels", ``value`` with ``start``, ``end`` and ``labels``;
 characters, the end exclusive) and relations (``type`` "relation", ``from_id``, ``to_id``, ``direction``,
-``labels``). A relation labelled "coreference" says that two regions name one entity. The title is ``data.title``,
-else the task's ``id``.
+``labels``). A relation labelled "coreference" joins two regions of one entity. The title is ``data.title``, else the
+task's ``id``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 
 from finecl.errors import FormatError
 from finecl.types import Document
-from finecl_formats.annotated import Annotations, Marked, annotations_of
-from finecl_formats.files import beginning, replacing_array
-from finecl_formats.held import check_held, place_of
+from finecl_formats.annotated import Annotations, MarkedSpan, to_annotations
+from finecl_formats.files import first_bytes, replacing_array
 from finecl_formats.json_array import read_array
+from finecl_formats.json_values import Value
+from finecl_formats.lossless import check_lossless, document_place
 from finecl_formats.records import Records
-from finecl_formats.values import Value
 
 _REGIONS = ("labels", "hypertextlabels")
 _FROM = {"from_name": "label", "to_name": "text"}  # the names of the two tags in Label Studio's own template
@@ -31,23 +31,23 @@ _FROM = {"from_name": "label", "to_name": "text"}  # the names of the two tags i
 
 @dataclass(frozen=True, kw_only=True)
 class LabelStudio(Records):
-    """A list of tasks with regions and relations. ``text``: the field of a task's data that holds the text."""
+    """A list of tasks with regions and relations. ``text``: the field of a task's data that contains the text."""
 
     text: str = "text"
     coreference: str = "coreference"
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file begins with a list of tasks."""
-        start = beginning(path)
-        listed = start[:1] == b"[" and start[1:].lstrip()[:1] == b"{"
-        return listed and b'"data"' in start and b'"annotations"' in start and b'"sents"' not in start
+        """Returns whether the file begins with a list of tasks."""
+        start = first_bytes(path)
+        is_list = start[:1] == b"[" and start[1:].lstrip()[:1] == b"{"
+        return is_list and b'"data"' in start and b'"annotations"' in start and b'"sents"' not in start
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The tasks."""
+        """Yields the tasks."""
         return read_array(path, "task")
 
     def document(self, record: Value) -> Document:
-        """The text of a task with what the first annotation says."""
+        """Converts a task and its first annotation to a document."""
         data = record.field("data")
         title, number = data.optional("title"), record.optional("id")
         text = data.field(self.text).text()
@@ -58,42 +58,42 @@ class LabelStudio(Records):
         """Writes the tasks, numbered from 1.
 
         Raises:
-            FormatError: a document has what Label Studio has no fields for.
+            FormatError: a document has data that Label Studio has no field for.
         """
         with replacing_array(path) as add:
             for number, document in enumerate(documents, start=1):
-                place = place_of(path, number, document)
+                place = document_place(path, number, document)
                 row = self._to_row(document, number)
-                check_held(document, partial(self.document, Value(row, place)), place, "Label Studio")
+                check_lossless(document, partial(self.document, Value(row, place)), place, "Label Studio")
                 add(json.dumps(row, ensure_ascii=False).encode())
 
     def _annotations(self, text: str, annotations: Value) -> Annotations:
-        marked: dict[str, Marked] = {}
-        same: list[tuple[str, str]] = []
+        marked: dict[str, MarkedSpan] = {}
+        coreferent: list[tuple[str, str]] = []
         relations: list[tuple[str, str, str]] = []
-        kept = [item for item in annotations.items("annotation") if not item.content_of("was_cancelled")]
-        for item in kept[0].field("result").items("result") if kept else ():
+        valid = [item for item in annotations.items("annotation") if not item.content_of("was_cancelled")]
+        for item in valid[0].field("result").items("result") if valid else ():
             kind = item.field("type").text()
             if kind in _REGIONS:
                 identity = item.field("id")
                 if identity.text() in marked:
-                    raise identity.fault("an id of its own")
+                    raise identity.error("a unique id")
                 marked[identity.text()] = _region(item.field("value"), text)
             elif kind == "relation":
                 for head, tail, relation in _links(item):
                     if relation == self.coreference:
-                        same.append((head, tail))
+                        coreferent.append((head, tail))
                     else:
                         relations.append((head, tail, relation))
-        return Annotations(text=text, marked=marked, same=same, relations=relations)
+        return Annotations(text=text, marked=marked, coreferent=coreferent, relations=relations)
 
     def _to_row(self, document: Document, number: int) -> dict[str, Any]:
-        annotations, _ = annotations_of(document)
+        annotations, _ = to_annotations(document)
         result: list[dict[str, Any]] = [
             _FROM | {"id": name, "type": "labels", "value": _value(marked, annotations.text)}
             for name, marked in annotations.marked.items()
         ]
-        links = [(one, other, self.coreference) for one, other in annotations.same]
+        links = [(one, other, self.coreference) for one, other in annotations.coreferent]
         for head, tail, relation in [*links, *annotations.relations]:
             ends = {"from_id": head, "to_id": tail, "direction": "right"}
             result.append({"type": "relation", **ends, "labels": [relation]})
@@ -101,13 +101,13 @@ class LabelStudio(Records):
         return {"id": number, "data": data, "annotations": [{"result": result}]}
 
 
-def _region(value: Value, text: str) -> Marked:
+def _region(value: Value, text: str) -> MarkedSpan:
     start, end = value.field("start").number(), value.field("end").number()
     labels, named = value.optional("labels") or value.optional("hypertextlabels"), value.optional("text")
     if named and 0 <= start < end <= len(text) and text[start:end] != named.text():
-        raise named.fault(f"the characters [{start}, {end}) of the text, '{text[start:end][:40]}'")
+        raise named.error(f"the characters [{start}, {end}) of the text, '{text[start:end][:40]}'")
     kinds = labels.texts() if labels else ()
-    return Marked(start=start, end=end, type=kinds[0] if kinds else None)
+    return MarkedSpan(start=start, end=end, type=kinds[0] if kinds else None)
 
 
 def _links(item: Value) -> Iterator[tuple[str, str, str]]:
@@ -118,7 +118,7 @@ def _links(item: Value) -> Iterator[tuple[str, str, str]]:
         raise FormatError(f"{item.place}, labels: expected the relation, got none; label the link or remove it")
     towards = direction.text() if direction else "right"
     if direction and towards not in ("right", "left", "bi"):
-        raise direction.fault("right, left or bi")
+        raise direction.error("right, left or bi")
     for name in names:
         if towards in ("right", "bi"):
             yield head, tail, name
@@ -126,6 +126,6 @@ def _links(item: Value) -> Iterator[tuple[str, str, str]]:
             yield tail, head, name
 
 
-def _value(marked: Marked, text: str) -> dict[str, Any]:
+def _value(marked: MarkedSpan, text: str) -> dict[str, Any]:
     labels = [] if marked.type is None else [marked.type]
     return {"start": marked.start, "end": marked.end, "text": text[marked.start : marked.end], "labels": labels}

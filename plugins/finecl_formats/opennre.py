@@ -1,8 +1,8 @@
 """The JSONL of OpenNRE (Han et al. 2019) and CP (Peng et al. 2020): Wiki80, and the sentence-level sets of CP.
 
-One object a line: ``token`` (words) or ``text``, ``h`` and ``t`` with ``name``, ``pos`` and if known ``id`` and
-``type``, and ``relation``. ``pos`` is half-open: words where there is ``token``, characters where there is ``text``.
-``id`` of the object is finecl's own addition; without it the title is a hash of the content.
+One object a line: ``token`` (words) or ``text``; ``h`` and ``t`` with ``name``, ``pos`` and optional ``id`` and
+``type``; and ``relation``. ``pos`` is half-open and counts words of ``token``, or characters of ``text``. The ``id``
+of the object is finecl's extension; without it the title is a hash of the content.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Mention
-from finecl_formats.characters import to_words
-from finecl_formats.files import beginning, replacing_lines
-from finecl_formats.held import check_held, place_of
-from finecl_formats.lines import read_lines
+from finecl_formats.characters import text_to_words
+from finecl_formats.files import first_bytes, replacing_lines
+from finecl_formats.json_values import Value
+from finecl_formats.lossless import check_lossless, document_place
 from finecl_formats.records import Records
-from finecl_formats.sentences import check_sentence, check_words, given_title, sentence_document, words_mention
-from finecl_formats.values import Value
+from finecl_formats.sentences import check_sentence, check_words, id_field, sentence_document, words_mention
+from finecl_formats.text_lines import read_json_lines
 
 _SIDES = ("h", "t")
 
@@ -32,34 +32,34 @@ class OpenNRE(Records):
     """One sentence a line: token or text, h and t with name, id and half-open pos, and relation."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file begins with an object that has head, tail, relation and a text."""
-        start = beginning(path).partition(b"\n")[0]
-        asked = (b'"h"', b'"t"', b'"relation"')
-        return start.startswith(b"{") and all(name in start for name in asked) and _has_text(start)
+        """Returns whether the file begins with an object that has head, tail, relation and a text."""
+        start = first_bytes(path).partition(b"\n")[0]
+        required = (b'"h"', b'"t"', b'"relation"')
+        return start.startswith(b"{") and all(name in start for name in required) and _has_text(start)
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The lines; empty ones are passed over."""
-        return read_lines(path)
+        """Yields the lines; skips empty ones."""
+        return read_json_lines(path)
 
     def document(self, record: Value) -> Document:
-        """The sentence of a line."""
-        given = record.optional("id")
+        """Converts a line to a document of one sentence."""
+        identity = record.optional("id")
         relation = record.field("relation").text()
-        sentences, head, tail = _of_text(record) if record.optional("token") is None else _of_words(record)
-        return sentence_document(given.text() if given else "", sentences, head, tail, relation)
+        sentences, head, tail = _from_text(record) if record.optional("token") is None else _from_words(record)
+        return sentence_document(identity.text() if identity else "", sentences, head, tail, relation)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Writes the sentences, with words.
+        """Writes the sentences, as words.
 
         Raises:
-            FormatError: a document is no sentence with one label, or has what the format has no fields for.
+            FormatError: a document is not one sentence with one label, or has data that the format has no field for.
         """
         with replacing_lines(path) as add:
             for number, document in enumerate(documents, start=1):
-                place = place_of(path, number, document)
+                place = document_place(path, number, document)
                 check_sentence(document, place, "OpenNRE")
                 row = _to_row(document)
-                check_held(document, partial(self.document, Value(row, place)), place, "OpenNRE")
+                check_lossless(document, partial(self.document, Value(row, place)), place, "OpenNRE")
                 add(json.dumps(row, ensure_ascii=False).encode())
 
 
@@ -67,7 +67,7 @@ def _has_text(start: bytes) -> bool:
     return b'"token"' in start or b'"text"' in start
 
 
-def _of_words(record: Value) -> tuple[tuple[tuple[str, ...], ...], Entity, Entity]:
+def _from_words(record: Value) -> tuple[tuple[tuple[str, ...], ...], Entity, Entity]:
     words = record.field("token").texts()
     mentions = []
     for side in _SIDES:
@@ -79,9 +79,9 @@ def _of_words(record: Value) -> tuple[tuple[tuple[str, ...], ...], Entity, Entit
     return (words,), head, tail
 
 
-def _of_text(record: Value) -> tuple[tuple[tuple[str, ...], ...], Entity, Entity]:
+def _from_text(record: Value) -> tuple[tuple[tuple[str, ...], ...], Entity, Entity]:
     spans = [record.field(side).field("pos").span() for side in _SIDES]
-    words = to_words(record.field("text").text(), spans, f"{record.place}, pos of h and t")
+    words = text_to_words(record.field("text").text(), spans, f"{record.place}, pos of h and t")
     head, tail = (_entity(record.field(side), words.mention(n)) for n, side in enumerate(_SIDES))
     return words.sentences, head, tail
 
@@ -95,7 +95,7 @@ def _entity(value: Value, mention: Mention) -> Entity:
 def _to_row(document: Document) -> dict[str, Any]:
     sides = {side: _side(entity) for side, entity in zip(_SIDES, document.entities, strict=True)}
     words = list(document.sentences[0])
-    return given_title(document) | {"token": words, **sides, "relation": document.labels[0].relation}
+    return id_field(document) | {"token": words, **sides, "relation": document.labels[0].relation}
 
 
 def _side(entity: Entity) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""finecl's own columns as Parquet, which ``datasets.load_dataset("parquet", ...)`` reads too."""
+"""finecl's own columns as Parquet; ``datasets.load_dataset("parquet", ...)`` reads it too."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from finecl.errors import FormatError
 from finecl.types import Document
-from finecl_formats.files import beginning, opened, replacing
+from finecl_formats.files import first_bytes, open_binary, replacing
+from finecl_formats.json_values import Value, shortened
 from finecl_formats.records import Records
 from finecl_formats.rows import LabelKeys, read_document, to_row
-from finecl_formats.values import Value, shown
 
 _MAGIC = b"PAR1"
-_CHUNK = 256  # documents that are held in memory
+_CHUNK = 256  # documents in memory at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,33 +24,33 @@ class Parquet(Records):
     """One document a row, with the columns of the format ``jsonl``."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file begins as Parquet does."""
-        return beginning(path).startswith(_MAGIC)
+        """Returns whether the file begins with Parquet's magic bytes."""
+        return first_bytes(path).startswith(_MAGIC)
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The rows.
+        """Yields the rows.
 
         Raises:
-            FormatError: the file is not Parquet, or cut off.
+            FormatError: the file is not Parquet, or truncated.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         number = 0
-        with opened(path) as stream:
+        with open_binary(path) as stream:
             try:
                 for batch in pq.ParquetFile(stream).iter_batches(_CHUNK):
                     for row in batch.to_pylist():
                         number += 1
                         yield Value(row, f"{path}: row {number}")
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                came = shown(str(error), 200)
+                actual = shortened(str(error), 200)
                 raise FormatError(
-                    f"{path}: expected Parquet after row {number}, got '{came}'; is it truncated?"
+                    f"{path}: expected Parquet after row {number}, got '{actual}'; is it truncated?"
                 ) from None
 
     def document(self, record: Value) -> Document:
-        """The document of a row; columns that are not known are passed over."""
+        """Converts a row to a document; ignores unknown columns."""
         return read_document(record, LabelKeys())
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
@@ -72,7 +72,7 @@ class Parquet(Records):
                 try:
                     writer.write_batch(pa.RecordBatch.from_pylist(chunk, schema=_schema()))
                 except pa.ArrowException as error:
-                    raise FormatError(f"{path}: expected sound documents, got '{error}'; check them first") from None
+                    raise FormatError(f"{path}: expected valid documents, got '{error}'; check them first") from None
 
 
 def _schema() -> Any:

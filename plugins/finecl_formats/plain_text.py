@@ -1,8 +1,7 @@
-"""Plain text: a folder of ``NAME.txt``, or one such file; documents without entities, to be labelled.
+"""Plain text: a folder of ``NAME.txt``, or one such file; documents without entities, for distant labelling.
 
-Words are runs of letters and digits (with the points, hyphens and apostrophes inside them) and single other
-characters. A sentence ends at a line's end, and after ``.``, ``!`` or ``?`` where white space and no small letter
-follows.
+A word is a run of letters and digits (with points, hyphens and apostrophes inside it) or one other character. A
+sentence ends at the end of a line, and after ``.``, ``!`` or ``?`` and white space if no lower-case letter follows.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from pathlib import Path
 from finecl.errors import FormatError
 from finecl.types import Document
 from finecl_formats.files import replacing_folder
-from finecl_formats.folders import holds, read_text, text_files, titles
-from finecl_formats.held import check_held, place_of, refusal
+from finecl_formats.folders import checked_titles, has_file, read_text, text_files
+from finecl_formats.json_values import Value
+from finecl_formats.lossless import check_lossless, document_place, refusal
 from finecl_formats.records import Records
-from finecl_formats.values import Value
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
 _ENDS = (".", "!", "?", "。", "！", "？")
@@ -31,31 +30,31 @@ class PlainText(Records):
     """A folder of texts, or one text, without entities."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether it is a folder with texts and without annotations; a single file must be named ``text``."""
-        return holds(path, ".txt") and not holds(path, ".ann")
+        """Returns whether the path is a folder with texts and no annotations; a single file needs the format's name."""
+        return has_file(path, ".txt") and not has_file(path, ".ann")
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The files, by name."""
+        """Yields the files, sorted by name."""
         for file in text_files(path, ".txt") if path.is_dir() else [path]:
             yield Value(file, str(file))
 
     def document(self, record: Value) -> Document:
-        """The words of a file."""
+        """Splits a file into sentences and words."""
         return _document(record.content.stem, read_text(record.content))
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Writes one file a document.
+        """Writes one file per document.
 
         Raises:
-            FormatError: the folder is in use, or a document has entities or words of another kind.
+            FormatError: the folder is not empty, or a document has entities or would be split into other words.
         """
-        placed = ((place_of(path, number, document), document) for number, document in enumerate(documents, start=1))
+        placed = ((document_place(path, n, document), document) for n, document in enumerate(documents, start=1))
         with replacing_folder(path) as folder:
-            for place, document in titles(placed, "plain text"):
+            for place, document in checked_titles(placed, "plain text"):
                 if document.entities:
                     raise refusal(place, "plain text", "entities")
                 text = "\n".join(" ".join(sentence) for sentence in document.sentences)
-                check_held(document, partial(_document, document.title, text), place, "plain text")
+                check_lossless(document, partial(_document, document.title, text), place, "plain text")
                 (folder / f"{document.title}.txt").write_bytes(text.encode())
 
 
@@ -66,10 +65,10 @@ def _document(title: str, text: str) -> Document:
 
 def _sentences(line: str) -> Iterator[list[str]]:
     words: list[str] = []
-    found = list(_WORD.finditer(line))
-    for number, match in enumerate(found):
+    matches = list(_WORD.finditer(line))
+    for number, match in enumerate(matches):
         words.append(match[0])
-        if number + 1 < len(found) and match[0] in _ENDS and _ends_here(line, words, match.end()):
+        if number + 1 < len(matches) and match[0] in _ENDS and _ends_here(line, words, match.end()):
             yield words
             words = []
     if words:

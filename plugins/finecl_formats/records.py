@@ -1,4 +1,4 @@
-"""Files of records, each of which is one document: read on after a fault, or stopped at the first."""
+"""Base class of the formats whose files are sequences of records, one document each."""
 
 from __future__ import annotations
 
@@ -9,69 +9,67 @@ from typing import ClassVar, TypeAlias
 
 from finecl.errors import FormatError
 from finecl.types import Document
-from finecl_formats.values import Value, shown
+from finecl_formats.json_values import Value, shortened
 
-Scanned: TypeAlias = tuple[str, Document | FormatError]
-"""Where a record stands, and its document or what is wrong with it."""
+ScanResult: TypeAlias = tuple[str, Document | FormatError]
+"""The location of a record, and its document or the error."""
 
 
 class Records(ABC):
-    """What formats share whose documents can be read one without the other.
+    """Reads documents that do not depend on each other.
 
-    ``unique``: the format asks that no two documents of a file have the same title (its id).
+    ``unique``: the format requires unique titles (its ids) within a file.
     """
 
     unique: ClassVar[bool] = False
 
     @abstractmethod
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The records of a file; a fault in the place of one that cannot be parsed.
+        """Yields the records of a file; an error in the place of a record that cannot be parsed.
 
         Raises:
-            FormatError: nothing after this place can be read.
+            FormatError: the rest of the file cannot be read.
         """
 
     @abstractmethod
     def document(self, record: Value) -> Document:
-        """The document of a record.
+        """Converts a record to a document.
 
         Raises:
             FormatError: a field is missing or of the wrong type.
         """
 
     def read(self, path: Path) -> Iterator[Document]:
-        """The documents, up to the first fault.
+        """Yields the documents up to the first error.
 
         Raises:
             FormatError: the file cannot be read, or a record is not a document.
         """
-        for _, found in self.scan(path):
-            if isinstance(found, FormatError):
-                raise found
-            yield found
+        for _, result in self.scan(path):
+            if isinstance(result, FormatError):
+                raise result
+            yield result
 
-    def scan(self, path: Path) -> Iterator[Scanned]:
-        """The documents with their places, and faults in the place of what is none; goes on as long as it can."""
+    def scan(self, path: Path) -> Iterator[ScanResult]:
+        """Yields the location of each record with its document or its error; continues after an error if it can."""
         titles: dict[str, str] = {}
         try:
             for record in self.records(path):
                 if isinstance(record, FormatError):
                     yield str(path), record
                     continue
-                yield self._scanned(record, titles)
+                yield self._scan_record(record, titles)
         except FormatError as error:
             yield str(path), error
 
-    def _scanned(self, record: Value, titles: dict[str, str]) -> Scanned:
+    def _scan_record(self, record: Value, titles: dict[str, str]) -> ScanResult:
         try:
-            found = self.document(record)
+            document = self.document(record)
         except FormatError as error:
             return record.place, error
         if self.unique:
-            first = titles.setdefault(found.title, record.place)
+            first = titles.setdefault(document.title, record.place)
             if first != record.place:
-                came = f"'{shown(found.title)}' again, first at {first.partition(': ')[2]}"
-                return record.place, FormatError(
-                    f"{record.place}, id: expected an id of its own, got {came}; rename it"
-                )
-        return f"{record.place} ('{shown(found.title)}')", found
+                actual = f"'{shortened(document.title)}' again, first at {first.partition(': ')[2]}"
+                return record.place, FormatError(f"{record.place}, id: expected a unique id, got {actual}; rename it")
+        return f"{record.place} ('{shortened(document.title)}')", document

@@ -1,4 +1,4 @@
-"""Documents as the nested objects that DocRED made customary, under its label names or finecl's."""
+"""Conversion between documents and DocRED-like nested objects, with DocRED's or finecl's label keys."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from finecl.types import Document, Entity, Label, Mention
-from finecl_formats.values import Value, shown
+from finecl_formats.json_values import Value, shortened
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelKeys:
-    """What the fields of a label are called."""
+    """Names of the fields of a label."""
 
     head: str = "head"
     tail: str = "tail"
@@ -19,13 +19,13 @@ class LabelKeys:
 
 
 def read_document(value: Value, keys: LabelKeys) -> Document:
-    """The document in an object; fields that are not known are passed over.
+    """Converts an object to a document; ignores unknown fields.
 
     Raises:
         FormatError: a field is missing or of the wrong type.
     """
     title = value.field("title").text()
-    value = Value(value.content, f"{value.place} ('{shown(title)}')")
+    value = Value(value.content, f"{value.place} ('{shortened(title)}')")
     sentences = tuple(sentence.texts() for sentence in value.field("sents").items())
     vertices = [_mentions(vertex) for vertex in value.field("vertexSet").items("entity")]
     ids = _entity_ids(value, len(vertices))
@@ -33,7 +33,7 @@ def read_document(value: Value, keys: LabelKeys) -> Document:
     return Document(
         title=title,
         sentences=sentences,
-        entities=tuple(Entity(mentions=found, id=identity) for found, identity in zip(vertices, ids, strict=True)),
+        entities=tuple(Entity(mentions=group, id=identity) for group, identity in zip(vertices, ids, strict=True)),
         labels=tuple(_label(label, keys) for label in labels.items("label")) if labels else (),
     )
 
@@ -55,13 +55,13 @@ def _mention(value: Value) -> Mention:
 
 
 def _entity_ids(value: Value, entities: int) -> list[str | None]:
-    ids = value.optional("entity_ids")
-    if ids is None:
+    column = value.optional("entity_ids")
+    if column is None:
         return [None] * entities
-    found = [None if item.content is None else item.text() for item in ids.items()]
-    if len(found) != entities:
-        raise ids.fault(f"an id or null for each of the {entities} entities")
-    return found
+    ids = [None if item.content is None else item.text() for item in column.items()]
+    if len(ids) != entities:
+        raise column.error(f"an id or null for each of the {entities} entities")
+    return ids
 
 
 def _label(value: Value, keys: LabelKeys) -> Label:
@@ -76,7 +76,7 @@ def _label(value: Value, keys: LabelKeys) -> Label:
 
 
 def to_row(document: Document) -> dict[str, Any]:
-    """The document under finecl's names; every field is there, null where it is not known."""
+    """Converts a document to an object with finecl's keys; writes every field, null if unknown."""
     return {
         "title": document.title,
         "sents": [list(sentence) for sentence in document.sentences],

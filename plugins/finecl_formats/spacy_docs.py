@@ -1,9 +1,9 @@
 """spaCy's DocBin (``.spacy``) with named entities and relations; needs the extra ``finecl[spacy]``.
 
-Relations are where spaCy's own tutorial for a relation extractor keeps them: the extension ``doc._.rel``, a
-dictionary of ``{(first word of head, first word of tail): {relation: score}}``, of which scores of at least 0.5 are
-read. Mentions are ``doc.ents``; span groups called ``coref_clusters_*`` say which of them name one entity;
-``ent.kb_id_`` is the entity's id. The title is ``doc.user_data["title"]``, else the document's number.
+Relations are stored as in spaCy's relation-extraction tutorial: the extension ``doc._.rel`` is a dictionary
+``{(first word of head, first word of tail): {relation: score}}``, of which scores of at least 0.5 are read. Mentions
+are ``doc.ents``; a span group named ``coref_clusters_*`` lists the mentions of one entity; ``ent.kb_id_`` is the
+entity's id. The title is ``doc.user_data["title"]``, else the document's number.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import Any
 
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Label, Mention
-from finecl_formats.files import opened, replacing
-from finecl_formats.held import check_held, place_of, refusal
+from finecl_formats.files import open_binary, replacing
+from finecl_formats.json_values import Value, shortened
+from finecl_formats.lossless import check_lossless, document_place, refusal
 from finecl_formats.records import Records
-from finecl_formats.values import Value, shown
 
 _CLUSTERS = "coref_clusters"
-_SURE = 0.5
+_MIN_SCORE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpacyDocs(Records):
-    """spaCy's DocBin: doc.ents, doc._.rel as of spaCy's relation tutorial, and coref_clusters_* as entities."""
+    """spaCy's DocBin: doc.ents, doc._.rel as in spaCy's relation tutorial, and coref_clusters_* as entities."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file is compressed as a DocBin is, and begins with its attributes."""
+        """Returns whether the file is compressed like a DocBin and begins with its attributes."""
         try:
             with path.open("rb") as stream:
                 start = stream.read(4096)
@@ -40,42 +40,42 @@ class SpacyDocs(Records):
             return False
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The documents of the file.
+        """Yields the spaCy documents of the file.
 
         Raises:
-            FormatError: spaCy is not installed, or the file is no DocBin.
+            FormatError: spaCy is not installed, or the file is not a DocBin.
         """
         spacy, tokens = _spacy(path)
-        with opened(path) as stream:
+        with open_binary(path) as stream:
             content = stream.read()
         try:
-            found = list(tokens.DocBin().from_bytes(content).get_docs(spacy.blank("xx").vocab))
-        except Exception as error:  # whatever zlib, msgpack and numpy raise
-            came = shown(f"{type(error).__name__}: {error}", 120)
-            raise FormatError(f"{path}: expected spaCy's DocBin, got '{came}'; is it truncated?") from None
-        for number, doc in enumerate(found, start=1):
+            docs = list(tokens.DocBin().from_bytes(content).get_docs(spacy.blank("xx").vocab))
+        except Exception as error:  # zlib, msgpack and numpy raise many types
+            actual = shortened(f"{type(error).__name__}: {error}", 120)
+            raise FormatError(f"{path}: expected spaCy's DocBin, got '{actual}'; is it truncated?") from None
+        for number, doc in enumerate(docs, start=1):
             yield Value(doc, f"{path}: document {number}")
 
     def document(self, record: Value) -> Document:
-        """The words, entities and relations of a spaCy document."""
+        """Converts a spaCy document."""
         return _document(record.content, record.place)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Writes the documents, which are held in memory until then.
+        """Writes the documents; collects them in memory first.
 
         Raises:
-            FormatError: spaCy is not installed, or a document has what spaCy has no place for.
+            FormatError: spaCy is not installed, or a document has data that spaCy cannot store.
         """
         spacy, tokens = _spacy(path)
         vocabulary = spacy.blank("xx").vocab
         with replacing(path) as unfinished:
-            kept = tokens.DocBin(store_user_data=True)
+            docbin = tokens.DocBin(store_user_data=True)
             for number, document in enumerate(documents, start=1):
-                place = place_of(path, number, document)
+                place = document_place(path, number, document)
                 doc = _to_spacy(document, vocabulary, tokens, place)
-                check_held(document, partial(_document, doc, place), place, "spaCy")
-                kept.add(doc)
-            unfinished.write_bytes(kept.to_bytes())
+                check_lossless(document, partial(_document, doc, place), place, "spaCy")
+                docbin.add(doc)
+            unfinished.write_bytes(docbin.to_bytes())
 
 
 def _spacy(path: Path) -> tuple[Any, Any]:
@@ -83,7 +83,7 @@ def _spacy(path: Path) -> tuple[Any, Any]:
         import spacy
         from spacy import tokens
     except ImportError:
-        what = "expected spaCy to be installed, which files of this format need, got none; pip install 'finecl[spacy]'"
+        what = "expected spaCy, which this format requires, got no such package; pip install 'finecl[spacy]'"
         raise FormatError(f"{path}: {what}") from None
     if not tokens.Doc.has_extension("rel"):
         tokens.Doc.set_extension("rel", default={})
@@ -124,14 +124,14 @@ def _mention(span: Any, sentence: int, starts: list[int]) -> Mention:
 
 
 def _labels(doc: Any, number_of: dict[int, int], place: str) -> Iterator[Label]:
-    claims: dict[tuple[int, int, str], None] = {}
+    triples: dict[tuple[int, int, str], None] = {}
     for pair, scores in doc._.rel.items():
         for word in pair:
             if word not in number_of:
                 raise FormatError(f"{place}, rel: expected the first words of entities, got {word}; correct doc._.rel")
         head, tail = (number_of[word] for word in pair)
-        claims |= {(head, tail, name): None for name, score in scores.items() if score >= _SURE}
-    for head, tail, relation in claims:
+        triples |= {(head, tail, name): None for name, score in scores.items() if score >= _MIN_SCORE}
+    for head, tail, relation in triples:
         yield Label(head=head, tail=tail, relation=relation)
 
 

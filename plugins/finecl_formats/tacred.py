@@ -1,8 +1,8 @@
 """TACRED's JSON (Zhang et al. 2017; also TACREV and Re-TACRED): a list of sentences with subject and object.
 
-One object a sentence: ``id``, ``relation`` ("no_relation" where there is none), ``token``, ``subj_start``,
-``subj_end``, ``obj_start``, ``obj_end`` (words, counted from 0, the end *inclusive*), ``subj_type``, ``obj_type``.
-Other fields, such as ``docid`` and ``stanford_pos``, are passed over.
+One object per sentence: ``id``, ``relation`` ("no_relation" for none), ``token``, ``subj_start``, ``subj_end``,
+``obj_start``, ``obj_end`` (word indices from 0, the end *inclusive*), ``subj_type``, ``obj_type``. Other fields, such
+as ``docid`` and ``stanford_pos``, are ignored.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 
 from finecl.errors import FormatError
 from finecl.types import Document, Entity
-from finecl_formats.files import beginning, replacing_array
-from finecl_formats.held import check_held, place_of
+from finecl_formats.files import first_bytes, replacing_array
 from finecl_formats.json_array import read_array
+from finecl_formats.json_values import Value
+from finecl_formats.lossless import check_lossless, document_place
 from finecl_formats.records import Records
 from finecl_formats.sentences import check_sentence, check_words, sentence_document, words_mention
-from finecl_formats.values import Value
 
 _SIDES = ("subj", "obj")
 
@@ -33,16 +33,16 @@ class TACRED(Records):
     unique: ClassVar[bool] = True
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file begins with a list of objects that have a subject."""
-        start = beginning(path)
+        """Returns whether the file begins with a list of objects that have a subject."""
+        start = first_bytes(path)
         return start[:1] == b"[" and start[1:].lstrip()[:1] == b"{" and b'"subj_start"' in start
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """The members of the list."""
+        """Yields the members of the list."""
         return read_array(path)
 
     def document(self, record: Value) -> Document:
-        """The sentence of a member."""
+        """Converts a member to a document of one sentence."""
         title, words = record.field("id").text(), record.field("token").texts()
         head, tail = (_entity(record, side, words) for side in _SIDES)
         return sentence_document(title, [words], head, tail, record.field("relation").text())
@@ -51,14 +51,14 @@ class TACRED(Records):
         """Writes the sentences.
 
         Raises:
-            FormatError: a document is no sentence with one label, or has what TACRED has no fields for.
+            FormatError: a document is not one sentence with one label, or has data that TACRED has no field for.
         """
         with replacing_array(path) as add:
             for number, document in enumerate(documents, start=1):
-                place = place_of(path, number, document)
+                place = document_place(path, number, document)
                 check_sentence(document, place, "TACRED")
                 row = _to_row(document)
-                check_held(document, partial(self.document, Value(row, place)), place, "TACRED")
+                check_lossless(document, partial(self.document, Value(row, place)), place, "TACRED")
                 add(json.dumps(row, ensure_ascii=False).encode())
 
 

@@ -1,4 +1,4 @@
-"""FineCL (Hogan, Li and Shang, EMNLP 2022): what a model learns first is likely labelled right."""
+"""FineCL (Hogan, Li and Shang, EMNLP 2022): labels that a model learns early are likely correct."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def noise_scorers() -> Scorers:
-    """Learning order."""
+    """Returns learning order."""
     from finecl_learning_order.scorer import LearningOrder
 
     return {"learning-order": LearningOrder}
@@ -20,7 +20,7 @@ def noise_scorers() -> Scorers:
 
 @hookimpl
 def weightings() -> Weightings:
-    """The paper's exponential weighting, and the one that weighs nothing."""
+    """Returns the paper's exponential weighting and the uniform weighting."""
     from finecl_learning_order.exponential import Exponential, Uniform
 
     return {"exp": Exponential, "uniform": Uniform}
@@ -28,7 +28,7 @@ def weightings() -> Weightings:
 
 @hookimpl
 def methods() -> Methods:
-    """FineCL as the paper describes it."""
+    """Returns FineCL as described in the paper."""
     from finecl.types import Method
 
     return {
@@ -36,7 +36,7 @@ def methods() -> Methods:
             scorer="learning-order",
             weighting="exp",
             objectives=((1.0, "entity-discrimination"), (1.0, "relation-discrimination")),
-            summary="learning-order weights on ERICA's two discriminations",
+            summary="learning-order weights on ERICA's entity and relation discrimination",
             citation="Hogan, Li and Shang. Fine-grained Contrastive Learning for Relation Extraction. EMNLP 2022.",
         )
     }

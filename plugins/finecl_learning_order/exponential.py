@@ -1,4 +1,4 @@
-"""From noise to weight."""
+"""Weightings of FineCL and ERICA: exponential in the noise, and uniform."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from finecl.types import Floats
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential:
-    """Weight = alpha^((max - k) / (max - min)) of noise k (paper, section 3.3): alpha for the cleanest, 1 for the
-    noisiest. Where all are equally noisy nothing is known, and every weight is 1.
+    """Weight = alpha^((max - k) / (max - min)) of noise k (paper, section 3.3).
 
-    ``clamp``: noise of at least this much counts as ``max``; the release has 5 on epochs counted from 0, while
-    max - min stays that of all (row 13 of docs/fidelity.md). None, the paper's k = 15, does not clamp.
-    ``unlearned``: noise of +inf weighs as ``max`` does (the paper: the last subset), or is dropped (the release).
-    ``no_relation``: the exponent of a pair without a silver label; the paper gives it no weight of its own, the
-    release has 0.5.
+    The cleanest instance gets alpha, the noisiest 1. If all noise is equal, every weight is 1.
+    ``clamp``: noise of at least this value gets the weight of ``max``; max - min remains that of all noise. The release
+    uses 5 with epochs counted from 0 (row 13 of docs/fidelity.md). None, the paper's k = 15, does not clamp.
+    ``unlearned``: noise of +inf gets the weight of ``max`` ("last", the paper) or 0 ("drop", the release).
+    ``no_relation``: the exponent for a pair without a silver label; the paper specifies no such weight, the release
+    uses 0.5.
     """
 
     alpha: float = math.e
@@ -31,18 +31,18 @@ class Exponential:
 
     @property
     def unscored(self) -> float:
-        """The weight of a pair with no silver label."""
+        """Weight of a pair without a silver label."""
         return float(self.alpha**self.no_relation)
 
     def weigh(self, noise: Floats) -> Floats:
-        """One weight an instance ``[N]``, in [1, alpha], or 0 for dropped ones."""
+        """Returns one weight per instance ``[N]``, in [1, alpha], or 0 for dropped instances."""
         exponent = self._exponent(noise.astype(np.float64))
         clamped = exponent if self.clamp is None else np.where(noise >= self.clamp, 0.0, exponent)
         dropped = np.isposinf(noise) & (self.unlearned == "drop")
         return np.where(dropped, 0.0, self.alpha**clamped).astype(np.float32)
 
     def _exponent(self, noise: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """(max - k) / (max - min), in [0, 1]; with one order only, whether it was learned is all that is known."""
+        """Computes (max - k) / (max - min); if all finite noise is equal: 1 for finite noise beside +inf, else 0."""
         finite = noise[np.isfinite(noise)]
         unlearned = np.isposinf(noise)
         if not len(finite) or finite.min() == finite.max():
@@ -54,13 +54,13 @@ class Exponential:
 
 @dataclass(frozen=True, kw_only=True)
 class Uniform:
-    """Every weight is 1: with it FineCL is ERICA."""
+    """Every weight is 1: turns FineCL into ERICA."""
 
     @property
     def unscored(self) -> float:
-        """The weight of a pair with no silver label."""
+        """Weight of a pair without a silver label."""
         return 1.0
 
     def weigh(self, noise: Floats) -> Floats:
-        """Ones ``[N]``."""
+        """Returns ones ``[N]``."""
         return np.ones(len(noise), dtype=np.float32)

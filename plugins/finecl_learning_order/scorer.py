@@ -1,4 +1,4 @@
-"""Learning order: the first epoch in which the proxy predicts an instance's label."""
+"""Learning order: the first epoch in which the proxy predicts an instance's label correctly."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ class LearningOrder:
 
     Paper, section 3.1, Algorithms 1 (``mode="batch"``) and 2 (``"epoch"``).
 
-    ``epochs``: only so many recorded epochs count (the paper's k; best at 15).
-    ``floor``: at least this share of every relation's instances counts as learned (the paper's P): where fewer
-    were, unlearned ones are drawn into random epochs. The paper does not say into which; its release lacks the step.
-    ``multi_label``: "any" looks at every label of a pair in every epoch; "sample" at one drawn label of it, which
-    must be the arg-max over everything, as the release does.
+    ``epochs``: number of recorded epochs to use (the paper's k; best at 15).
+    ``floor``: minimum share of each relation's instances that count as learned (the paper's P). If fewer were learned,
+    randomly chosen unlearned instances are assigned random epochs; the paper does not specify the epochs, and its
+    release lacks this step.
+    ``multi_label``: "any" checks every label of a pair in each epoch; "sample" checks one random label, which must be
+    the arg-max over all relations, as in the release.
     """
 
     mode: DynamicsMode = "batch"
@@ -30,27 +31,29 @@ class LearningOrder:
     seed: int = 0
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
-        """The epoch in which each instance was learned ``[N]``."""
+        """Returns the epoch in which each instance was learned ``[N]``."""
         dynamics = evidence.dynamics(self.mode)
         correct_EN = (
-            dynamics.correct if self.multi_label == "any" else dynamics.top & self._drawn(instances, len(dynamics.top))
+            dynamics.correct
+            if self.multi_label == "any"
+            else dynamics.top & self._sampled(instances, len(dynamics.top))
         )
         first = first_epoch(correct_EN[: self.epochs])
         order = np.where(first > 0, first, np.inf).astype(np.float32)
-        return self._lifted(order, instances.relation, min(self.epochs, len(correct_EN)))
+        return self._apply_floor(order, instances.relation, min(self.epochs, len(correct_EN)))
 
-    def _drawn(self, instances: Instances, epochs: int) -> Bools:
-        """One instance of each pair in each epoch ``[E, N]``."""
-        drawn = np.zeros((epochs, len(instances)), dtype=np.bool_)
+    def _sampled(self, instances: Instances, epochs: int) -> Bools:
+        """Samples one instance of each pair in each epoch ``[E, N]``."""
+        sampled = np.zeros((epochs, len(instances)), dtype=np.bool_)
         generator = np.random.default_rng(self.seed)
         for epoch in range(epochs):
             shuffled = generator.permutation(len(instances))
             _, first = np.unique(instances.pair[shuffled], return_index=True)
-            drawn[epoch, shuffled[first]] = True
-        return drawn
+            sampled[epoch, shuffled[first]] = True
+        return sampled
 
-    def _lifted(self, order: Floats, relation: Ints, epochs: int) -> Floats:
-        """Draws unlearned instances of relations that are learned too rarely into random epochs."""
+    def _apply_floor(self, order: Floats, relation: Ints, epochs: int) -> Floats:
+        """Assigns random epochs to unlearned instances of relations whose learned share is below the floor."""
         generator = np.random.default_rng(self.seed)
         order = order.copy()
         for code in np.unique(relation):
@@ -58,6 +61,6 @@ class LearningOrder:
             unlearned = members[np.isinf(order[members])]
             missing = int(np.ceil(self.floor * len(members))) - (len(members) - len(unlearned))
             if missing > 0:
-                drawn = generator.choice(unlearned, missing, replace=False)
-                order[drawn] = generator.integers(1, epochs + 1, missing)
+                chosen = generator.choice(unlearned, missing, replace=False)
+                order[chosen] = generator.integers(1, epochs + 1, missing)
         return order

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def objectives() -> Objectives:
-    """Whether two sentences speak of the same entity pair."""
+    """Returns matching the blanks."""
     from finecl_mtb.matching import Matching
 
     return {"matching-the-blanks": Matching}
@@ -20,7 +20,7 @@ def objectives() -> Objectives:
 
 @hookimpl
 def methods() -> Methods:
-    """MTB with the blanking of its paper."""
+    """Returns MTB with the blanking probability of its paper."""
     from finecl.types import Method
 
     return {
@@ -30,7 +30,7 @@ def methods() -> Methods:
             objectives=((1.0, "matching-the-blanks"),),
             text="marked-sentences",
             blanking=0.7,
-            summary="sentences of one entity pair match, those that share one entity do not",
+            summary="sentences of one entity pair match, sentences that share one entity do not",
             citation="Soares et al. Matching the Blanks: Distributional Similarity for Relation Learning. ACL 2019.",
         )
     }

@@ -19,11 +19,12 @@ class Matching:
 
         sum over matching pairs of -log sigmoid(x . y), plus sum over others of -log sigmoid(-x . y)
 
-    The vectors are not normalised and there is no temperature, as in Peng et al.'s release. A pair counts once, each
-    of the two terms with the weight of its first sentence.
+    Without normalisation and temperature, as in Peng et al.'s release. Each unordered pair of sentences counts once,
+    with the weight of its first sentence.
 
-    ``negatives``: "hard" pairs share exactly one entity; "uniform" ones are any two sentences of different pairs.
-    ``ratio``: negatives for each positive, as far as there are so many.
+    ``negatives``: "hard" pairs share exactly one entity; "uniform" pairs are any two sentences of different entity
+    pairs.
+    ``ratio``: negatives per positive, if enough exist.
     """
 
     negatives: Literal["hard", "uniform"] = "hard"
@@ -41,19 +42,19 @@ class Matching:
 
     @property
     def draw(self) -> BatchSampling:
-        """Two sentences of one entity pair at a time, and as many that share one entity."""
+        """Samples two sentences of one entity pair at a time, and as many that share one entity."""
         return "entity-pairs"
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
-        """Each unordered pair of rows stands once, with its lesser row as the anchor."""
+        """Selects each unordered pair of rows once; the row with the smaller number is the anchor."""
         row, head, tail = _sentences(anchors)
         _, pair = np.unique(np.stack([head, tail]), axis=1, return_inverse=True)
         same = same_key(pair.ravel(), pair.ravel())
-        first, place = np.nonzero(same > np.arange(len(row))[:, None])
-        second = same[first, place]
-        wanted = round(self.ratio * len(first))
-        draw = sharing_one if self.negatives == "hard" else _different
-        one, other = draw(head, tail, wanted, generator)
+        first, column = np.nonzero(same > np.arange(len(row))[:, None])
+        second = same[first, column]
+        count = round(self.ratio * len(first))
+        sample = sharing_one if self.negatives == "hard" else _different
+        one, other = sample(head, tail, count, generator)
         return Pairs(
             positive_AP=padded(row[first], row[second], len(anchors)),
             negative_AK=padded(row[one], row[other], len(anchors)),
@@ -61,7 +62,7 @@ class Matching:
         )
 
     def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
-        """Binary cross-entropy, summed over positive and negative pairs."""
+        """Computes binary cross-entropy summed over positive and negative pairs."""
         import torch
         from torch.nn import functional as F
 
@@ -72,28 +73,28 @@ class Matching:
             weight_A = torch.from_numpy(anchors.weight).to(x_AH.device, torch.float32)
             total = (x_AH.sum() + y_CH.sum()) * 0.0
             for rows, sign in ((pairs.positive_AP, 1.0), (pairs.negative_AK, -1.0)):
-                there = torch.from_numpy(np.ascontiguousarray(rows)).to(x_AH.device)
-                (product_AK,) = products(x_AH, y_CH, there.clamp_min(0))
-                term_AK = F.softplus(-sign * product_AK) * (there >= 0)
+                row_AK = torch.from_numpy(np.ascontiguousarray(rows)).to(x_AH.device)
+                (product_AK,) = products(x_AH, y_CH, row_AK.clamp_min(0))
+                term_AK = F.softplus(-sign * product_AK) * (row_AK >= 0)
                 total = total + (term_AK * weight_A[:, None]).sum()
         return LossSum(total=total, terms=pairs.terms)
 
 
 def _sentences(table: RowColumns) -> tuple[Ints, Ints, Ints]:
-    """The first row of each entity pair of each document whose entities are known, and the keys of both."""
+    """Returns the first row of each entity pair whose entities have keys, per document, and its head and tail keys."""
     known = np.flatnonzero((table.head_key != 0) & (table.tail_key != 0))
-    place = np.stack([table.document[known], table.head[known], table.tail[known]])
-    _, first = np.unique(place, axis=1, return_index=True)
+    pair = np.stack([table.document[known], table.head[known], table.tail[known]])
+    _, first = np.unique(pair, axis=1, return_index=True)
     row = known[np.sort(first)]
     return row, table.head_key[row], table.tail_key[row]
 
 
 def _different(head: Ints, tail: Ints, count: int, generator: Generator) -> tuple[Ints, Ints]:
-    """At most ``count`` different pairs of rows that do not stand for the same entity pair."""
+    """Samples at most ``count`` distinct pairs of rows with different entity pairs."""
     if len(head) < 2:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    drawn = np.sort(generator.integers(0, len(head), (2 * count + 16, 2)), axis=1)
-    one, other = drawn[:, 0], drawn[:, 1]
-    kept = np.unique(drawn[(head[one] != head[other]) | (tail[one] != tail[other])], axis=0)
-    chosen = kept[generator.permutation(len(kept))[:count]]
+    sampled = np.sort(generator.integers(0, len(head), (2 * count + 16, 2)), axis=1)
+    one, other = sampled[:, 0], sampled[:, 1]
+    distinct = np.unique(sampled[(head[one] != head[other]) | (tail[one] != tail[other])], axis=0)
+    chosen = distinct[generator.permutation(len(distinct))[:count]]
     return chosen[:, 0], chosen[:, 1]

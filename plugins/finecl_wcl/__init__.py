@@ -1,4 +1,4 @@
-"""WCL (Wan et al., Findings of EACL 2023): what a model trained on gold believes of a silver label is its weight."""
+"""WCL (Wan et al., Findings of EACL 2023): weights silver labels by the confidence of a model trained on gold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def noise_scorers() -> Scorers:
-    """The confidence of an extractor that was trained on gold."""
+    """Returns the confidence of an extractor trained on gold labels."""
     from finecl_wcl.confidence import SoftmaxConfidence
 
     return {"softmax-confidence": SoftmaxConfidence}
@@ -20,7 +20,7 @@ def noise_scorers() -> Scorers:
 
 @hookimpl
 def methods() -> Methods:
-    """WCL on CP's objective, as its paper has it, and on ERICA's, as FineCL's authors compare it."""
+    """Returns WCL on CP's objective, as in its paper, and on ERICA's, as in FineCL's comparison."""
     from finecl.types import Method
 
     citation = (
@@ -34,7 +34,7 @@ def methods() -> Methods:
             objectives=((1.0, "relation-contrast"),),
             text="marked-sentences",
             blanking=0.7,
-            summary="CP with the confidence of a model trained on gold as weights of anchors",
+            summary="CP with anchors weighted by the confidence of a model trained on gold",
             citation=citation,
             settings={"objective.relation-contrast.weight_negatives": False},
         ),
@@ -42,7 +42,7 @@ def methods() -> Methods:
             scorer="softmax-confidence",
             weighting="confidence",
             objectives=((1.0, "entity-discrimination"), (1.0, "relation-discrimination")),
-            summary="ERICA with the confidence of a model trained on gold as weights",
+            summary="ERICA weighted by the confidence of a model trained on gold",
             citation=citation,
             settings={"weighting.confidence.scale": "exp"},
         ),

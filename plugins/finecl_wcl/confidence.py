@@ -1,4 +1,4 @@
-"""WCL's scorer: how sure an extractor trained on gold is of a silver label."""
+"""WCL's scorer: confidence of an extractor trained on gold labels in a silver label."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy.typing as npt
 from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints
 
 Doubles = npt.NDArray[np.float64]
-_AT_ONCE = 2**16  # instances
+_CHUNK = 2**16  # instances
 
 
 @dataclass(frozen=True, kw_only=True)
 class SoftmaxConfidence:
-    """Noise = 1 - confidence of an extractor that was trained on gold labels only; +inf where it saw no such pair.
+    """Noise = 1 - confidence of an extractor trained on gold labels only; +inf for pairs without a prediction.
 
-    ``of``: the probability of the silver "label", or the greatest of all, the "argmax", as FineCL's re-implementation
-    has it: that is high where the extractor is sure, of whatever relation.
-    ``head``: "softmax" over all relations and no-relation, or the "sigmoid" of each, which suits extractors trained
-    with ``loss = "bce"``.
+    ``of``: the probability of the silver label ("label"), or the maximum over all relations ("argmax"), as in FineCL's
+    re-implementation, which is high for any confident prediction, even of another relation.
+    ``head``: "softmax" over all relations and no-relation, or the "sigmoid" of each, for extractors trained with
+    ``loss = "bce"``.
     """
 
     needs: ClassVar[tuple[EvidenceKind, ...]] = ("gold",)
@@ -30,13 +30,13 @@ class SoftmaxConfidence:
     head: Literal["softmax", "sigmoid"] = "softmax"
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
-        """1 - confidence ``[N]``, in [0, 1], or +inf."""
+        """Returns 1 - confidence ``[N]``, in [0, 1], or +inf."""
         logits_NR = evidence.array("gold")
         noise = np.empty(len(instances), dtype=np.float32)
-        for begin in range(0, len(instances), _AT_ONCE):
-            some = slice(begin, begin + _AT_ONCE)
-            noise[some] = 1.0 - self._confidence(
-                np.asarray(logits_NR[some], dtype=np.float64), instances.relation[some]
+        for begin in range(0, len(instances), _CHUNK):
+            chunk = slice(begin, begin + _CHUNK)
+            noise[chunk] = 1.0 - self._confidence(
+                np.asarray(logits_NR[chunk], dtype=np.float64), instances.relation[chunk]
             )
         noise[np.isnan(noise)] = np.inf
         return noise

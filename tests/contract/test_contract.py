@@ -1,4 +1,4 @@
-"""Every registered part keeps the contract; and the contract finds what is wrong with faulty ones."""
+"""Every registered part meets the contract, and the contract's checks detect faulty parts."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def parts(kind: str) -> list[Any]:
     return [pytest.param(part, id=name) for name, part in BUILT_IN.parts(kind).items()]
 
 
-def needed(part: Part, directory: Path) -> dict[str, Any]:
-    """The settings without which a part does nothing: the scorer ``file`` must have a file."""
+def required_settings(part: Part, directory: Path) -> dict[str, Any]:
+    """Returns the settings that a part cannot do without: the scorer ``file`` requires a file."""
     if (part.kind, part.name) != ("scorer", "file"):
         return {}
     uids = [uid for count in (1, 40) for uid in samples.instances(count).uid.tolist()]
@@ -60,7 +60,7 @@ def needed(part: Part, directory: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("part", [p for kind in CHECKS if kind != "format" for p in parts(kind)])
 def test_every_registered_part_keeps_the_contract(part: Part, tmp_path: Path) -> None:
-    CHECKS[part.kind](part.factory, **needed(part, tmp_path))
+    CHECKS[part.kind](part.factory, **required_settings(part, tmp_path))
 
 
 @pytest.mark.parametrize("part", parts("format"))
@@ -70,22 +70,22 @@ def test_every_registered_format_keeps_the_contract(part: Part) -> None:
 
 @pytest.mark.parametrize("part", [p for kind in CHECKS for p in parts(kind)])
 def test_every_choice_of_a_registered_part_keeps_it_too(part: Part, tmp_path: Path) -> None:
-    """Settings that are a choice or a switch, one value after another."""
+    """Checks each value of the settings that are a Literal or a bool."""
     for name, parameter in part.settings.items():
         choices = getattr(parameter.annotation, "__args__", ()) if "Literal" in str(parameter.annotation) else ()
         for value in (True, False) if parameter.annotation is bool else choices:
-            CHECKS[part.kind](part.factory, **needed(part, tmp_path), **{name: value})
+            CHECKS[part.kind](part.factory, **required_settings(part, tmp_path), **{name: value})
 
 
 def test_methods_name_parts_that_exist_and_settings_that_these_have() -> None:
     for part in BUILT_IN.parts("method").values():
         method = part.factory
-        chosen = [("weighting", method.weighting), *(("objective", name) for _, name in method.objectives)]
-        chosen += [("scorer", method.scorer)] if method.scorer else []
-        for kind, name in chosen:
+        parts_of_method = [("weighting", method.weighting), *(("objective", name) for _, name in method.objectives)]
+        parts_of_method += [("scorer", method.scorer)] if method.scorer else []
+        for kind, name in parts_of_method:
             prefix = f"{kind}.{name}."
-            own = {k.removeprefix(prefix): v for k, v in method.settings.items() if k.startswith(prefix)}
-            BUILT_IN.create(kind, name, own)
+            values = {k.removeprefix(prefix): v for k, v in method.settings.items() if k.startswith(prefix)}
+            BUILT_IN.create(kind, name, values)
 
 
 def test_settings_are_passed_on() -> None:
@@ -94,7 +94,7 @@ def test_settings_are_passed_on() -> None:
         check_weighting(Exponential, alpha=0.5)
 
 
-# ------------------------------------------------- faulty parts, each with the one sentence that must be said
+# ------------------------------------------------- faulty parts, each with the expected sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,16 +175,16 @@ def test_faulty_scorers(factory: Any, sentence: str) -> None:
 
 
 def breach(check: Callable[..., None], factory: Any, sentence: str) -> None:
-    """The check says this one sentence, on one line."""
+    """Asserts that the check fails with this sentence, on one line."""
     with pytest.raises(AssertionError, match=sentence) as caught:
         check(factory)
     assert "\n" not in str(caught.value)
 
 
 def weighting(name: str, weigh: Callable[[Floats], Any], unscored: Any = 1.0) -> type:
-    """A weighting that weighs like this."""
-    own = {"weigh": lambda self, noise: weigh(noise), "unscored": property(lambda self: unscored)}
-    return type(name, (), {"__init__": lambda self: None, **own})
+    """Creates a weighting class with this function and this ``unscored``."""
+    members = {"weigh": lambda self, noise: weigh(noise), "unscored": property(lambda self: unscored)}
+    return type(name, (), {"__init__": lambda self: None, **members})
 
 
 def ones(noise: Floats) -> Floats:
@@ -216,48 +216,48 @@ def test_faulty_weightings(factory: Any, sentence: str) -> None:
 
 
 class Faulty(RelationDiscrimination):
-    """Relation discrimination with a twist in its pairs or its loss."""
+    """Relation discrimination with a fault in its pairs or its loss."""
 
-    twist: str = ""
+    fault: str = ""
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
-        if self.twist == "restless":
+        if self.fault == "restless":
             generator = np.random.default_rng()
-        sound = super().pairs(anchors, candidates, generator)
-        bent = {
-            "outside": lambda: replace(sound, negative_AK=sound.negative_AK + len(candidates)),
-            "rows": lambda: replace(sound, positive_AP=sound.positive_AP[1:]),
-            "narrow": lambda: replace(sound, positive_AP=sound.positive_AP.astype(np.int32)),
-            "repeated": lambda: replace(sound, negative_AK=np.repeat(sound.negative_AK, 2, axis=1)),
-            "terms": lambda: replace(sound, terms=sound.terms + 1),
-            "none": lambda: Pairs.contrastive(np.full_like(sound.positive_AP, -1), sound.negative_AK),
-            "tuple": lambda: (sound.positive_AP, sound.negative_AK),
+        correct = super().pairs(anchors, candidates, generator)
+        faults = {
+            "outside": lambda: replace(correct, negative_AK=correct.negative_AK + len(candidates)),
+            "rows": lambda: replace(correct, positive_AP=correct.positive_AP[1:]),
+            "narrow": lambda: replace(correct, positive_AP=correct.positive_AP.astype(np.int32)),
+            "repeated": lambda: replace(correct, negative_AK=np.repeat(correct.negative_AK, 2, axis=1)),
+            "terms": lambda: replace(correct, terms=correct.terms + 1),
+            "none": lambda: Pairs.contrastive(np.full_like(correct.positive_AP, -1), correct.negative_AK),
+            "tuple": lambda: (correct.positive_AP, correct.negative_AK),
         }
-        bend: Callable[[], Any] = bent.get(self.twist, lambda: sound)
-        return bend()  # type: ignore[no-any-return]
+        apply: Callable[[], Any] = faults.get(self.fault, lambda: correct)
+        return apply()  # type: ignore[no-any-return]
 
     def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
-        counted = replace(pairs, terms=pairs.terms - 1) if self.twist == "terms" else pairs
-        if self.twist == "scaled":
+        used_pairs = replace(pairs, terms=pairs.terms - 1) if self.fault == "terms" else pairs
+        if self.fault == "scaled":
             x_AH *= 2
-        sound = super().loss(x_AH, y_CH, counted, anchors, candidates)
-        bent = {
-            "mean": lambda: replace(sound, total=sound.total / max(1, sound.terms)),
-            "detached": lambda: replace(sound, total=sound.total.detach()),
-            "half": lambda: replace(sound, total=sound.total.bfloat16()),
-            "infinite": lambda: replace(sound, total=sound.total / 0),
-            "vector": lambda: replace(sound, total=sound.total[None]),
-            "constant": lambda: replace(sound, total=sound.total + 1),
-            "flat": lambda: replace(sound, total=sound.total * 0),
-            "bare": lambda: sound.total,
-            "bad gradient": lambda: replace(sound, total=sound.total + (x_AH * 0).square().sum().sqrt()),
+        correct = super().loss(x_AH, y_CH, used_pairs, anchors, candidates)
+        faults = {
+            "mean": lambda: replace(correct, total=correct.total / max(1, correct.terms)),
+            "detached": lambda: replace(correct, total=correct.total.detach()),
+            "half": lambda: replace(correct, total=correct.total.bfloat16()),
+            "infinite": lambda: replace(correct, total=correct.total / 0),
+            "vector": lambda: replace(correct, total=correct.total[None]),
+            "constant": lambda: replace(correct, total=correct.total + 1),
+            "flat": lambda: replace(correct, total=correct.total * 0),
+            "bare": lambda: correct.total,
+            "bad gradient": lambda: replace(correct, total=correct.total + (x_AH * 0).square().sum().sqrt()),
         }
-        bend: Callable[[], Any] = bent.get(self.twist, lambda: sound)
-        return bend()  # type: ignore[no-any-return]
+        apply: Callable[[], Any] = faults.get(self.fault, lambda: correct)
+        return apply()  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
-    ("twist", "sentence"),
+    ("fault", "sentence"),
     [
         ("restless", "the same input must give the same output"),
         ("outside", "negative_AK must hold numbers of the 20 candidates, or -1"),
@@ -279,8 +279,8 @@ class Faulty(RelationDiscrimination):
         ("bad gradient", "the gradient must be finite"),
     ],
 )
-def test_faulty_objectives(twist: str, sentence: str) -> None:
-    breach(check_objective, type("Bent", (Faulty,), {"twist": twist}), f"Bent: {sentence}")
+def test_faulty_objectives(fault: str, sentence: str) -> None:
+    breach(check_objective, type("Faulty", (Faulty,), {"fault": fault}), f"Faulty: {sentence}")
 
 
 class Elsewhere(EntityDiscrimination):
@@ -297,8 +297,8 @@ class Haphazard(EntityDiscrimination):
 
 class NeverNothing(EntityDiscrimination):
     def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
-        sound = super().loss(x_AH, y_CH, pairs, anchors, candidates)
-        return sound if sound.terms else replace(sound, terms=1)
+        correct = super().loss(x_AH, y_CH, pairs, anchors, candidates)
+        return correct if correct.terms else replace(correct, terms=1)
 
 
 @pytest.mark.parametrize(
@@ -313,38 +313,38 @@ def test_faulty_views(factory: Any, sentence: str) -> None:
     breach(check_objective, factory, sentence)
 
 
-class Bent(Bilinear):
-    """The bilinear extractor with a twist."""
+class FaultyExtractor(Bilinear):
+    """The bilinear extractor with a fault."""
 
-    twist: str = ""
+    fault: str = ""
 
     def __init__(self, encoder: Any, relations: int, *, loss: Literal["ce", "bce"] = "bce") -> None:
-        super().__init__(encoder, relations + (self.twist == "wide"), projection=8, distance=2, loss=loss)
-        if self.twist == "homeless":
+        super().__init__(encoder, relations + (self.fault == "wide"), projection=8, distance=2, loss=loss)
+        if self.fault == "homeless":
             self.encoder = None  # type: ignore[assignment]
 
     def forward(self, batch: Batch) -> Tensor:
         logits = super().forward(batch)
-        if self.twist == "sees all":
+        if self.fault == "sees all":
             logits = logits - logits.mean()
-        if self.twist == "restless":
+        if self.fault == "restless":
             logits = logits + torch.rand(())
-        if self.twist == "meddler":
+        if self.fault == "meddler":
             batch.share_M.mul_(2)
-        return {"nan": logits * torch.nan, "frozen": logits.detach().requires_grad_()}.get(self.twist, logits)
+        return {"nan": logits * torch.nan, "frozen": logits.detach().requires_grad_()}.get(self.fault, logits)
 
     def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
-        sound = super().loss(logits_PR, labels_PR)
-        if self.twist == "mean":
-            return replace(sound, total=sound.total / sound.terms)
-        return replace(sound, terms=sound.terms - 1) if self.twist == "miscount" else sound
+        correct = super().loss(logits_PR, labels_PR)
+        if self.fault == "mean":
+            return replace(correct, total=correct.total / correct.terms)
+        return replace(correct, terms=correct.terms - 1) if self.fault == "miscount" else correct
 
     def scores(self, logits_PR: Tensor) -> Tensor:
-        return logits_PR.sigmoid() if self.twist == "scores" else super().scores(logits_PR)
+        return logits_PR.sigmoid() if self.fault == "scores" else super().scores(logits_PR)
 
 
 @pytest.mark.parametrize(
-    ("twist", "sentence"),
+    ("fault", "sentence"),
     [
         ("homeless", "must keep its encoder as the attribute 'encoder'"),
         ("wide", r"logits must have the shape \(18, 4\), got \(18, 5\)"),
@@ -358,8 +358,8 @@ class Bent(Bilinear):
         ("scores", r"scores must have the shape \(18, 3\), got \(18, 4\)"),
     ],
 )
-def test_faulty_extractors(twist: str, sentence: str) -> None:
-    breach(check_extractor, type("Twisted", (Bent,), {"twist": twist}), f"Twisted: {sentence}")
+def test_faulty_extractors(fault: str, sentence: str) -> None:
+    breach(check_extractor, type("Faulty", (FaultyExtractor,), {"fault": fault}), f"Faulty: {sentence}")
 
 
 def test_an_extractor_that_is_no_module() -> None:

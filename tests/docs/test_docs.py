@@ -229,5 +229,5 @@ def test_the_example_of_a_test_passes(examples: Registry) -> None:
     (block,) = [b for b in blocks(WRITING_A_PLUGIN) if "def test_pair_rarity" in b.text]
     space: dict[str, Any] = {}
     exec(block.text, space)
-    space["test_pair_rarity_keeps_its_promises"]()
+    space["test_pair_rarity_meets_the_contract"]()
     assert importlib.import_module("finecl_pair_rarity").PairRarity().prior == 1.0

@@ -89,10 +89,10 @@ def test_built_in_plugins_pass_their_own_check(finecl: Finecl) -> None:
 def test_names_and_places_that_cannot_be_are_refused(tmp_path: Path, finecl: Finecl) -> None:
     for name in ("Bad", "two words", "-x", "a--b", "9lives"):
         told = finecl("plugins", "new", "--kind", "scorer", "--directory", tmp_path, "--", name)
-        assert "expected a name of small letters" in told.complaint()
+        assert "expected a name of lower-case letters" in told.complaint()
     scaffolded(finecl, tmp_path, "mine", "scorer")
     again = finecl("plugins", "new", "mine", "--kind", "scorer", "--directory", tmp_path)
-    assert "expected nothing at this place" in again.complaint()
+    assert "expected a new folder, got an existing path" in again.complaint()
 
 
 def test_a_scaffolded_plugin_is_changed_built_installed_and_used(

@@ -1,4 +1,4 @@
-"""CP pairs all rows of a relation, and its loss is NT-Xent as its release computes it."""
+"""CP's positives are all rows of a relation, and its loss equals the NT-Xent of its release."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tests.helpers.oracles import Row
 
 @st.composite
 def sentences(draw: st.DrawFn) -> list[Row]:
-    """Marked sentences: one pair each, most with one label, some with two and some with none."""
+    """Marked sentences with one entity pair each, which has no, one or two labels."""
     kinds = draw(st.lists(st.sets(st.integers(0, 3), max_size=2), min_size=1, max_size=12))
     return [(d, 0, 1, relation) for d, kind in enumerate(kinds) for relation in (sorted(kind) or [NO_RELATION])]
 
 
 def positives(rows: list[Row], anchor: int) -> set[int]:
-    own = rows[anchor]
-    alike = {c for c, row in enumerate(rows) if row[3] == own[3] and row[:3] != own[:3]}
-    return alike if own[3] != NO_RELATION else set()
+    query = rows[anchor]
+    same = {c for c, row in enumerate(rows) if row[3] == query[3] and row[:3] != query[:3]}
+    return same if query[3] != NO_RELATION else set()
 
 
 def negatives(rows: list[Row], anchor: int) -> set[int]:
-    own = rows[anchor]
-    return {c for c, row in enumerate(rows) if row[3] != own[3] and row[:3] != own[:3]}
+    query = rows[anchor]
+    return {c for c, row in enumerate(rows) if row[3] != query[3] and row[:3] != query[:3]}
 
 
 @given(sentences())
@@ -50,15 +50,15 @@ def test_the_loss_is_the_sum_of_a_double_loop(rows: list[Row], seed: int) -> Non
     x = torch.from_numpy(rng.normal(size=(len(rows), 6))).float()
     objective = RelationContrast(temperature=0.2)
     pairs = objective.pairs(table, table, rng)
-    own = [sorted(positives(rows, a)) for a in range(len(rows))]
+    same = [sorted(positives(rows, a)) for a in range(len(rows))]
     others = [sorted(negatives(rows, a)) for a in range(len(rows))]
     weights = table.weight.tolist()
-    total, terms = oracles.weighted_info_nce(x, x, own, others, weights, weights, 0.2)
-    found = objective.loss(x, x, pairs, table, table)
-    assert found.terms == terms
-    assert found.total.item() == pytest.approx(total.item(), abs=1e-4, rel=1e-5)
+    total, terms = oracles.weighted_info_nce(x, x, same, others, weights, weights, 0.2)
+    loss = objective.loss(x, x, pairs, table, table)
+    assert loss.terms == terms
+    assert loss.total.item() == pytest.approx(total.item(), abs=1e-4, rel=1e-5)
     unweighted = RelationContrast(temperature=0.2, weight_negatives=False).loss(x, x, pairs, table, table)
-    total, _ = oracles.weighted_info_nce(x, x, own, others, weights, [1.0] * len(rows), 0.2)
+    total, _ = oracles.weighted_info_nce(x, x, same, others, weights, [1.0] * len(rows), 0.2)
     assert unweighted.total.item() == pytest.approx(total.item(), abs=1e-4, rel=1e-5)
 
 
@@ -77,4 +77,4 @@ def test_with_all_weights_one_it_is_the_nt_xent_of_the_release(relations: list[i
 def test_negatives_may_be_limited() -> None:
     table = tiny.table([(d, 0, 1, d % 3) for d in range(30)])
     pairs = RelationContrast(negatives=4).pairs(table, table, np.random.default_rng(0))
-    assert all(len(found) == 4 for found in tiny.chosen(pairs.negative_AK))
+    assert all(len(chosen) == 4 for chosen in tiny.chosen(pairs.negative_AK))

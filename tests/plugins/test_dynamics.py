@@ -1,4 +1,4 @@
-"""Scorers of the whole training equal plain loops over epochs; weights fall as they say; tables are read or refused."""
+"""Dynamics scorers equal plain loops over epochs; weightings follow their formulas; tables are read or refused."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ SCORERS = pytest.mark.parametrize("scorer", SLOWLY, ids=lambda scorer: scorer.__
 def slowly(scorer: type[DynamicsScorer], dynamics: Dynamics, epochs: int | None) -> list[float]:
     name, formula = SLOWLY[scorer]
     column, loss = getattr(dynamics, name).tolist(), dynamics.loss.tolist()
-    found = []
+    noise = []
     for instance in range(len(loss[0])):
-        read = range(len(loss) if epochs is None else min(epochs, len(loss)))
-        shown = [column[epoch][instance] for epoch in read if loss[epoch][instance] < math.inf]
-        found.append(formula(shown) if shown else math.inf)
-    return found
+        epochs_read = range(len(loss) if epochs is None else min(epochs, len(loss)))
+        shown = [column[epoch][instance] for epoch in epochs_read if loss[epoch][instance] < math.inf]
+        noise.append(formula(shown) if shown else math.inf)
+    return noise
 
 
 @SCORERS
@@ -113,9 +113,9 @@ def test_each_scorer_equals_a_plain_loop(
     scorer: type[DynamicsScorer], training: tuple[Dynamics, Ints], epochs: int | None
 ) -> None:
     dynamics, relation = training
-    found = scorer(epochs=epochs).score(instances_of(relation), Evidence(batch=dynamics))
-    assert found.dtype == np.float32
-    assert found.tolist() == pytest.approx(slowly(scorer, dynamics, epochs), rel=1e-5, abs=1e-5)
+    noise = scorer(epochs=epochs).score(instances_of(relation), Evidence(batch=dynamics))
+    assert noise.dtype == np.float32
+    assert noise.tolist() == pytest.approx(slowly(scorer, dynamics, epochs), rel=1e-5, abs=1e-5)
 
 
 @SCORERS
@@ -124,28 +124,28 @@ def test_fair_noise_is_the_share_of_the_relation_that_is_cleaner(
     scorer: type[DynamicsScorer], training: tuple[Dynamics, Ints], epochs: int | None
 ) -> None:
     dynamics, relation = training
-    given_ = instances_of(relation), Evidence(batch=dynamics)
-    plain = scorer(epochs=epochs).score(*given_).tolist()
-    fair = scorer(epochs=epochs, fair=True).score(*given_).tolist()
+    inputs = instances_of(relation), Evidence(batch=dynamics)
+    plain = scorer(epochs=epochs).score(*inputs).tolist()
+    fair = scorer(epochs=epochs, fair=True).score(*inputs).tolist()
     shown = [min(losses) < math.inf for losses in dynamics.loss[:epochs].T.tolist()]
-    for one, noise in enumerate(plain):
-        others = [n for n, r, seen in zip(plain, relation, shown, strict=True) if seen and r == relation[one]]
+    for instance, noise in enumerate(plain):
+        others = [n for n, r, s in zip(plain, relation, shown, strict=True) if s and r == relation[instance]]
         cleaner, equal = sum(n < noise for n in others), sum(n == noise for n in others)
-        expected = (cleaner + equal / 2) / len(others) if shown[one] else math.inf
-        assert fair[one] == pytest.approx(expected)
+        expected = (cleaner + equal / 2) / len(others) if shown[instance] else math.inf
+        assert fair[instance] == pytest.approx(expected)
 
 
 @SCORERS
 def test_the_mode_chooses_the_evidence_and_must_have_been_recorded(scorer: type[DynamicsScorer]) -> None:
     rng = np.random.default_rng(3)
     instances = instances_of(np.zeros(8, dtype=np.int64))
-    one, other = (_random(rng, 5, 8) for _ in range(2))
-    evidence = Evidence(batch=one, epoch=other)
+    batch, epoch = (_random(rng, 5, 8) for _ in range(2))
+    evidence = Evidence(batch=batch, epoch=epoch)
     by_mode = [scorer(mode="batch").score(instances, evidence), scorer(mode="epoch").score(instances, evidence)]
     assert by_mode[0].tolist() != by_mode[1].tolist()
-    assert by_mode[1].tolist() == scorer().score(instances, Evidence(batch=other)).tolist()
+    assert by_mode[1].tolist() == scorer().score(instances, Evidence(batch=epoch)).tolist()
     with pytest.raises(TrainingError, match="no epoch-based dynamics: run with"):
-        scorer(mode="epoch").score(instances, Evidence(batch=one))
+        scorer(mode="epoch").score(instances, Evidence(batch=batch))
 
 
 def _random(rng: np.random.Generator, epochs: int, count: int) -> Dynamics:
@@ -155,22 +155,22 @@ def _random(rng: np.random.Generator, epochs: int, count: int) -> Dynamics:
 
 
 def test_what_is_learned_late_or_never_is_noisier_and_a_wavering_label_varies_and_is_forgotten() -> None:
-    """Clean, wavering and wrong, each as data maps draw them."""
+    """One clean, one wavering and one wrong label, with the dynamics that data maps describe."""
     margin = np.array([[3, 3, -3], [4, -3, -3], [4, 3, -4], [4, -3, -4]], dtype=np.float32)
     loss = np.log1p(np.exp(-margin))
     dynamics = Dynamics(correct=margin > 0, top=margin > 0, confidence=np.exp(-loss), margin=margin, loss=loss)
-    given_ = instances_of(np.zeros(3, dtype=np.int64)), Evidence(batch=dynamics)
+    inputs = instances_of(np.zeros(3, dtype=np.int64)), Evidence(batch=dynamics)
     for scorer in (SmallLoss, AreaUnderMargin, Confidence):
-        clean, wavering, wrong = scorer().score(*given_).tolist()
+        clean, wavering, wrong = scorer().score(*inputs).tolist()
         assert clean < wavering < wrong
-    assert AreaUnderMargin().score(*given_).tolist() == [-3.75, 0.0, 3.5]
-    assert Forgetting().score(*given_).tolist() == [0.0, 2.0, math.inf]
-    varied = Variability().score(*given_).tolist()
+    assert AreaUnderMargin().score(*inputs).tolist() == [-3.75, 0.0, 3.5]
+    assert Forgetting().score(*inputs).tolist() == [0.0, 2.0, math.inf]
+    varied = Variability().score(*inputs).tolist()
     assert max(varied[0], varied[2]) < 0.1 < 0.4 < varied[1] < 0.5
 
 
 def test_an_epoch_in_which_a_label_was_not_shown_is_no_forgetting_and_hides_none() -> None:
-    """Right, not shown, wrong: forgotten once. Right, not shown, right: never."""
+    """Correct, not shown, wrong: one forgetting event. Correct, not shown, correct: none."""
     correct = np.array([[True, True], [False, False], [False, True]])
     loss = np.array([[1, 1], [np.inf, np.inf], [1, 1]], dtype=np.float32)
     blank = np.zeros(loss.shape, dtype=np.float32)
@@ -180,14 +180,14 @@ def test_an_epoch_in_which_a_label_was_not_shown_is_no_forgetting_and_hides_none
 
 
 def test_fairness_does_not_call_a_rare_relation_noise_for_being_rare() -> None:
-    """Every label of the rare relation has a higher loss than any of the common one; one of each is wrong."""
+    """Each label of the rare relation has a higher loss than all of the common one; one label of each is wrong."""
     loss = np.array([[0.1, 0.2, 0.3, 0.9, 2.0, 2.1, 4.0]], dtype=np.float32)
     rare = np.array([0, 0, 0, 0, 1, 1, 1])
     zeros = np.zeros(loss.shape, dtype=np.float32)
     dynamics = Dynamics(correct=zeros > 0, top=zeros > 0, confidence=zeros, margin=zeros, loss=loss)
-    given_ = instances_of(rare), Evidence(batch=dynamics)
-    assert np.argsort(-SmallLoss().score(*given_))[:3].tolist() == [6, 5, 4]
-    assert set(np.argsort(-SmallLoss(fair=True).score(*given_))[:2].tolist()) == {3, 6}
+    inputs = instances_of(rare), Evidence(batch=dynamics)
+    assert np.argsort(-SmallLoss().score(*inputs))[:3].tolist() == [6, 5, 4]
+    assert set(np.argsort(-SmallLoss(fair=True).score(*inputs))[:2].tolist()) == {3, 6}
 
 
 @given(hnp.arrays(np.float32, st.integers(0, 20), elements=st.sampled_from([-1.0, 0.0, 2.5, math.inf])))
@@ -208,7 +208,7 @@ NAMED_UIDS = "0000000000000007, 00000000000000ab, 1e10000000000000"
 
 
 def write(path: Path, rows: list[tuple[Any, Any]], columns: tuple[str, str] = ("uid", "score")) -> str:
-    """A table of these rows in the format that the name asks for."""
+    """Writes a table in the format of the file's suffix."""
     if path.suffix == ".csv":
         path.write_text("".join(f"{a},{b}\n" for a, b in [columns, *rows]))
     elif path.suffix == ".jsonl":
@@ -222,56 +222,56 @@ def rows(scores: Sequence[Any] = SCORES) -> list[tuple[Any, Any]]:
     return [(f"{uid:016x}", score) for uid, score in zip(UIDS, scores, strict=True)]
 
 
-def of(path: str, wanted: Sequence[int] = UIDS, **settings: Any) -> list[float]:
-    instances = instances_of(np.zeros(len(wanted), dtype=np.int64), wanted)
+def file_scores(path: str, uids: Sequence[int] = UIDS, **settings: Any) -> list[float]:
+    instances = instances_of(np.zeros(len(uids), dtype=np.int64), uids)
     noise = File(path=path, **settings).score(instances, Evidence())
     assert noise.dtype == np.float32
-    found: list[float] = noise.tolist()
-    return found
+    scores: list[float] = noise.tolist()
+    return scores
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_scores_of_a_file_are_found_by_uid(tmp_path: Path, kind: str) -> None:
     finite = [0.5, -3.25, 1e6, 12.0]
     path = write(tmp_path / f"scores.{kind}", rows(finite))
-    assert of(path) == finite
-    assert of(path, UIDS[::-1]) == finite[::-1]
-    assert of(path, [UIDS[1], UIDS[3], UIDS[1]]) == [-3.25, 12.0, -3.25]  # other rows are passed over
-    assert of(path, fair=True) == [0.375, 0.125, 0.875, 0.625]
+    assert file_scores(path) == finite
+    assert file_scores(path, UIDS[::-1]) == finite[::-1]
+    assert file_scores(path, [UIDS[1], UIDS[3], UIDS[1]]) == [-3.25, 12.0, -3.25]  # other rows are ignored
+    assert file_scores(path, fair=True) == [0.375, 0.125, 0.875, 0.625]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_infinite_scores_are_taken_in_json_as_text(tmp_path: Path, kind: str) -> None:
     scores = ["inf" if kind == "jsonl" and score == math.inf else score for score in SCORES]
-    assert of(write(tmp_path / f"scores.{kind}", rows(scores))) == SCORES
+    assert file_scores(write(tmp_path / f"scores.{kind}", rows(scores))) == SCORES
 
 
 def test_scores_beyond_float32_are_infinite(tmp_path: Path) -> None:
-    assert of(write(tmp_path / "scores.csv", rows([1e300, 2, -1e300, 3]))) == [math.inf, 2.0, -math.inf, 3.0]
+    assert file_scores(write(tmp_path / "scores.csv", rows([1e300, 2, -1e300, 3]))) == [math.inf, 2.0, -math.inf, 3.0]
 
 
 def test_another_column_may_hold_the_scores_and_uids_may_be_in_capitals(tmp_path: Path) -> None:
     capitals = [(uid.upper(), score) for uid, score in rows()]
     path = write(tmp_path / "scores.parquet", capitals, ("uid", "noise"))
-    assert of(path, column="noise") == SCORES
+    assert file_scores(path, column="noise") == SCORES
     with pytest.raises(FormatError, match=r"expected a column 'score', got 'uid, noise'; correct the table"):
-        of(path)
+        file_scores(path)
 
 
-def refused(tmp_path: Path, found: list[tuple[Any, Any]], sentence: str, kind: str = "csv") -> None:
-    path = write(tmp_path / f"scores.{kind}", found)
+def refused(tmp_path: Path, table: list[tuple[Any, Any]], sentence: str, kind: str = "csv") -> None:
+    path = write(tmp_path / f"scores.{kind}", table)
     with pytest.raises(FormatError, match=re.escape(f"{path}: ") + sentence) as caught:
-        of(path)
+        file_scores(path)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_and_repeated_uids_are_named(tmp_path: Path) -> None:
-    one = r"expected a score for each of 4 instances, got none for 1e10000000000000; correct"
-    refused(tmp_path, [row for row in rows() if row[0] != "1e10000000000000"], one)
+    sentence = r"expected a score for each of 4 instances, got none for 1e10000000000000; correct"
+    refused(tmp_path, [row for row in rows() if row[0] != "1e10000000000000"], sentence)
     refused(tmp_path, [("00000000000000cd", 1)], f"expected a score .*, got none for {NAMED_UIDS} and 1 more; correct")
-    refused(tmp_path, [*rows(), rows()[3]], "expected one row a uid, got several for 0000000000000007; correct")
+    refused(tmp_path, [*rows(), rows()[3]], "expected one row per uid, got several for 0000000000000007; correct")
     same = [(uid.upper(), score) for uid, score in rows()]
-    refused(tmp_path, [*rows(), *same], f"expected one row a uid, got several for {NAMED_UIDS} and 1 more; correct")
+    refused(tmp_path, [*rows(), *same], f"expected one row per uid, got several for {NAMED_UIDS} and 1 more; correct")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_columns_of_another_type_are_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "scores.parquet")
     pq.write_table(pa.table({"uid": pa.array(UIDS, pa.uint64()), "score": [s for _, s in numbers]}), path)
     with pytest.raises(FormatError, match="expected uids that are text of 16 hex digits, got UInt64"):
-        of(path)
+        file_scores(path)
     refused(tmp_path, rows([True, False, True, True]), "expected numbers as 'score', got Boolean", "parquet")
 
 
@@ -309,7 +309,7 @@ def test_a_broken_file_is_named_in_one_line(tmp_path: Path, kind: str, content: 
     path = tmp_path / f"scores.{kind}"
     path.write_bytes(content)
     with pytest.raises(FormatError, match=re.escape(f"{path}: expected ")) as caught:
-        of(str(path))
+        file_scores(str(path))
     assert "\n" not in str(caught.value)
 
 
@@ -372,10 +372,10 @@ def test_the_table_of_weights(weighting: Weights, noise: list[float], weights: l
 
 
 @given(hnp.arrays(np.float32, 100, elements=st.floats(0, 1, width=32), unique=True), st.integers(1, 100))
-def test_hard_keeps_the_cleanest_share_of_distinct_noise(noise: Floats, kept: int) -> None:
-    weights = Hard(share=kept / 100).weigh(noise)
-    assert Counter(weights.tolist()) == Counter([1.0] * kept + [0.0] * (100 - kept))
-    assert noise[weights == 1].max() == np.sort(noise)[kept - 1]
+def test_hard_keeps_the_cleanest_share_of_distinct_noise(noise: Floats, count: int) -> None:
+    weights = Hard(share=count / 100).weigh(noise)
+    assert Counter(weights.tolist()) == Counter([1.0] * count + [0.0] * (100 - count))
+    assert noise[weights == 1].max() == np.sort(noise)[count - 1]
 
 
 @given(trainings())
@@ -407,13 +407,13 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("scorer", "small-loss", {"fair": "perhaps"}, "expected bool, got 'perhaps'"),
     ("scorer", "file", {}, "scorer.path: expected a table with the columns uid and score, got none"),
     ("scorer", "file", {"path": "a.txt"}, "expected a name that ends in .csv, .jsonl, .parquet, got 'a.txt'"),
-    ("scorer", "file", {"path": "nowhere.csv"}, "scorer.path: expected a file, found none at 'nowhere.csv'"),
-    ("weighting", "linear", {"least": 1.5}, "weighting.least: expected a finite number from 0 to 1, got 1.5"),
-    ("weighting", "hard", {"share": 0}, "weighting.share: expected a finite number above 0 to 1, got 0"),
-    ("weighting", "hard", {"share": "nan"}, "weighting.share: expected a finite number above 0 to 1, got nan"),
-    ("weighting", "step-decay", {"decay": 1.01}, "weighting.decay: expected a finite number above 0 to 1, got 1.01"),
-    ("weighting", "rank", {"no_relation": -1}, "weighting.no_relation: expected a finite number from 0 to inf, got -1"),
-    ("weighting", "confidence", {"no_relation": "inf"}, "expected a finite number from 0 to inf, got inf"),
+    ("scorer", "file", {"path": "nowhere.csv"}, "scorer.path: expected a file, got 'nowhere.csv', which does"),
+    ("weighting", "linear", {"least": 1.5}, "weighting.least: expected a finite number >= 0 and <= 1, got 1.5"),
+    ("weighting", "hard", {"share": 0}, "weighting.share: expected a finite number > 0 and <= 1, got 0"),
+    ("weighting", "hard", {"share": "nan"}, "weighting.share: expected a finite number > 0 and <= 1, got nan"),
+    ("weighting", "step-decay", {"decay": 1.01}, "weighting.decay: expected a finite number > 0 and <= 1, got 1.01"),
+    ("weighting", "rank", {"no_relation": -1}, "weighting.no_relation: expected a finite number >= 0, got -1"),
+    ("weighting", "confidence", {"no_relation": "inf"}, "expected a finite number >= 0, got inf"),
 ]
 
 
@@ -428,33 +428,36 @@ def test_bad_settings_are_one_line(kind: str, name: str, settings: dict[str, Any
 
 
 def test_knn_is_the_weighted_share_of_a_double_loop() -> None:
-    made = samples.instances(30)
+    instances = samples.instances(30)
     vectors = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)
-    first = {int(p): i for i, p in reversed(list(enumerate(made.pair.tolist())))}
-    vectors = vectors[[first[p] for p in made.pair.tolist()]]  # the labels of a pair share its vector
-    carried = {p: {r for q, r in zip(made.pair.tolist(), made.relation.tolist(), strict=True) if q == p} for p in first}
+    first = {int(p): i for i, p in reversed(list(enumerate(instances.pair.tolist())))}
+    vectors = vectors[[first[p] for p in instances.pair.tolist()]]  # the labels of a pair share its vector
+    labels = {
+        p: {r for q, r in zip(instances.pair.tolist(), instances.relation.tolist(), strict=True) if q == p}
+        for p in first
+    }
     expected = []
-    for pair, relation, x in zip(made.pair.tolist(), made.relation.tolist(), vectors, strict=True):
+    for pair, relation, x in zip(instances.pair.tolist(), instances.relation.tolist(), vectors, strict=True):
         near = []
         for other, i in first.items():
             y = vectors[i]
             cosine = float(x @ y / np.sqrt((x @ x) * (y @ y)))
             if other != pair:
-                near.append((cosine, relation in carried[other]))
+                near.append((cosine, relation in labels[other]))
         near = sorted(near, reverse=True)[:5]
         weights = [max(c, 1e-6) for c, _ in near]
         agreed = sum(w for w, (_, agrees) in zip(weights, near, strict=True) if agrees)
         expected.append(1 - agreed / sum(weights))
-    noise = Neighbours(k=5).score(made, Evidence(representations=vectors))
+    noise = Neighbours(k=5).score(instances, Evidence(representations=vectors))
     assert noise.tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_knn_does_not_know_what_was_not_read() -> None:
-    made = samples.instances(8)
+    instances = samples.instances(8)
     vectors = np.ones((8, 3), dtype=np.float32)
-    vectors[made.pair == made.pair[-1]] = np.nan
-    noise = Neighbours().score(made, Evidence(representations=vectors))
-    assert np.isinf(noise).tolist() == (made.pair == made.pair[-1]).tolist()
+    vectors[instances.pair == instances.pair[-1]] = np.nan
+    noise = Neighbours().score(instances, Evidence(representations=vectors))
+    assert np.isinf(noise).tolist() == (instances.pair == instances.pair[-1]).tolist()
 
 
 def test_confident_learning_is_cleanlab_on_pairs_of_one_label() -> None:
@@ -462,17 +465,17 @@ def test_confident_learning_is_cleanlab_on_pairs_of_one_label() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (40, 5)).astype(np.float32)
     relation = np.arange(40) % 4
-    made = Instances(**{**vars(samples.instances(40)), "relation": relation, "pair": np.arange(40)})
+    instances = Instances(**{**vars(samples.instances(40)), "relation": relation, "pair": np.arange(40)})
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):
         quality = rank.get_label_quality_scores(relation, probabilities, method=method)
-        noise = ConfidentLearning(method=method).score(made, Evidence(held_out=logits))
+        noise = ConfidentLearning(method=method).score(instances, Evidence(held_out=logits))
         assert noise.tolist() == pytest.approx((1 - quality).tolist(), abs=1e-5)
 
 
 def test_confident_learning_lets_the_labels_of_a_pair_not_compete() -> None:
     pytest.importorskip("cleanlab.rank", reason="the extra cleanlab is not installed")
-    two = Instances(
+    instances = Instances(
         **{
             **vars(samples.instances(2)),
             "relation": np.array([0, 1]),
@@ -481,47 +484,51 @@ def test_confident_learning_lets_the_labels_of_a_pair_not_compete() -> None:
         }
     )
     logits = np.array([[3.0, 3.0, 0.0]] * 2, dtype=np.float32)
-    noise = ConfidentLearning(method="self_confidence").score(two, Evidence(held_out=logits))
+    noise = ConfidentLearning(method="self_confidence").score(instances, Evidence(held_out=logits))
     assert noise.tolist() == pytest.approx([1 / (1 + math.e**3)] * 2, abs=1e-6)
 
 
 def test_an_ensemble_is_the_mean_rank_of_its_members() -> None:
-    made, found = samples.instances(40), samples.evidence(40)
+    instances, evidence = samples.instances(40), samples.evidence(40)
     members = ("small-loss", "forgetting", "knn")
-    noises = [SmallLoss().score(made, found), Forgetting().score(made, found), Neighbours(k=20).score(made, found)]
+    noises = [
+        SmallLoss().score(instances, evidence),
+        Forgetting().score(instances, evidence),
+        Neighbours(k=20).score(instances, evidence),
+    ]
     expected = np.mean([rank_shares(noise) for noise in noises], axis=0)
-    assert Ensemble(of=members).score(made, found).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+    assert Ensemble(of=members).score(instances, evidence).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
 
 
 def test_joined_members_of_an_ensemble_count_as_one() -> None:
-    made, found = samples.instances(40), samples.evidence(40)
+    instances, evidence = samples.instances(40), samples.evidence(40)
     first, second, third = (
-        rank_shares(scorer.score(made, found)) for scorer in (SmallLoss(), Forgetting(), Neighbours(k=20))
+        rank_shares(scorer.score(instances, evidence)) for scorer in (SmallLoss(), Forgetting(), Neighbours(k=20))
     )
     joined = Ensemble(of=("small-loss+forgetting", "knn"))
     assert joined.needs == ("dynamics", "representations")
     expected = (first + second) / 4 + third / 2
-    assert joined.score(made, found).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+    assert joined.score(instances, evidence).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
 
 
 def test_a_stack_learns_from_the_labels_it_is_given(tmp_path: Path) -> None:
-    made, found = samples.instances(200), samples.evidence(200)
-    wrong = AreaUnderMargin().score(made, found) > np.random.default_rng(0).normal(0, 0.2, 200)
-    rows = [(f"{uid:016x}", bool(w)) for uid, w in zip(made.uid[:60].tolist(), wrong[:60].tolist(), strict=True)]
+    instances, evidence = samples.instances(200), samples.evidence(200)
+    wrong = AreaUnderMargin().score(instances, evidence) > np.random.default_rng(0).normal(0, 0.2, 200)
+    rows = [(f"{uid:016x}", bool(w)) for uid, w in zip(instances.uid[:60].tolist(), wrong[:60].tolist(), strict=True)]
     table = tmp_path / "gold.csv"
     table.write_text("uid,wrong\n" + "\n".join(f"{uid},{str(w).lower()}" for uid, w in rows))
-    noise = Ensemble(gold=str(table)).score(made, found)
-    plain = Ensemble().score(made, found)
+    noise = Ensemble(gold=str(table)).score(instances, evidence)
+    plain = Ensemble().score(instances, evidence)
     rest = slice(60, None)
     stacked, mean = (roc_auc_score(wrong[rest], n[rest]) for n in (noise, plain))
     assert stacked > mean
     assert stacked > 0.9
     table.write_text("uid,wrong\n" + "\n".join(f"{uid},true" for uid, _ in rows))
-    with pytest.raises(FormatError, match="expected right and wrong labels among these instances, got 60 of one kind"):
-        Ensemble(gold=str(table)).score(made, found)
+    with pytest.raises(FormatError, match="expected both right and wrong labels of the run's instances, got 60 of"):
+        Ensemble(gold=str(table)).score(instances, evidence)
     table.write_text("uid,wrong\n" + rows[0][0] + ",maybe\n")
     with pytest.raises(FormatError, match="expected true or false as 'wrong' in row 1, got 'maybe'"):
-        Ensemble(gold=str(table)).score(made, found)
+        Ensemble(gold=str(table)).score(instances, evidence)
 
 
 def test_members_of_an_ensemble_are_known() -> None:

@@ -1,4 +1,4 @@
-"""ERICA's objectives pair what their equations say, and their losses equal plain loops."""
+"""ERICA's objectives select the pairs of their equations, and their losses equal plain loops."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 @st.composite
 def pair_rows(draw: st.DrawFn) -> list[Row]:
-    """Rows of the view of pairs: labels, several of one pair among them, and pairs without a label."""
+    """Rows of entity pairs: with one or several labels, and without a label."""
     entity = st.integers(0, 3)
     pair = st.tuples(st.integers(0, 2), entity, entity).filter(lambda row: row[1] != row[2])
     pairs = draw(st.lists(pair, unique=True, min_size=1, max_size=12))
     kinds = st.sets(st.integers(0, 2), max_size=2)
     rows: list[Row] = []
-    for one in pairs:
+    for entity_pair in pairs:
         relations = sorted(draw(kinds)) or [NO_RELATION]
-        rows += [(*one, relation) for relation in relations]
+        rows += [(*entity_pair, relation) for relation in relations]
     return rows
 
 
-def related(rows: list[Row], objective: RelationDiscrimination, seed: int = 0) -> tuple[RowColumns, Pairs]:
+def pairs_of(rows: list[Row], objective: RelationDiscrimination, seed: int = 0) -> tuple[RowColumns, Pairs]:
     table = tiny.table(rows)
     return table, objective.pairs(table, table, generator(seed))
 
 
 @given(pair_rows(), st.integers(0, 99))
 def test_positives_are_mutual_of_one_relation_and_all_but_an_odd_one(rows: list[Row], seed: int) -> None:
-    _, pairs = related(rows, RelationDiscrimination(), seed)
+    _, pairs = pairs_of(rows, RelationDiscrimination(), seed)
     positives = tiny.chosen(pairs.positive_AP)
     for anchor, mates in enumerate(positives):
         assert len(mates) <= 1
@@ -52,16 +52,16 @@ def test_positives_are_mutual_of_one_relation_and_all_but_an_odd_one(rows: list[
             assert positives[mate] == {anchor}
             assert oracles.may_be_compared(rows[anchor], rows[mate])
     for relation in {row[3] for row in rows} - {NO_RELATION}:
-        mine = [n for n, row in enumerate(rows) if row[3] == relation]
-        comparable = all(oracles.may_be_compared(rows[a], rows[b]) for a in mine for b in mine if a != b)
-        alone = [n for n in mine if not positives[n]]
-        if comparable:  # nothing is lost to the exclusion rule: only an odd one is left over
-            assert len(alone) == len(mine) % 2
+        members = [n for n, row in enumerate(rows) if row[3] == relation]
+        comparable = all(oracles.may_be_compared(rows[a], rows[b]) for a in members for b in members if a != b)
+        unpaired = [n for n in members if not positives[n]]
+        if comparable:  # the exclusion rule removes no pair: at most one row has no partner
+            assert len(unpaired) == len(members) % 2
 
 
 @given(pair_rows(), st.integers(0, 99))
 def test_negatives_are_all_comparable_rows_of_other_relations(rows: list[Row], seed: int) -> None:
-    _, pairs = related(rows, RelationDiscrimination(negatives=None), seed)
+    _, pairs = pairs_of(rows, RelationDiscrimination(negatives=None), seed)
     for anchor, negatives in enumerate(tiny.chosen(pairs.negative_AK)):
         paired = (pairs.positive_AP[anchor] >= 0).any()
         assert negatives == (oracles.relation_negatives(rows, anchor) if paired else set())
@@ -69,7 +69,7 @@ def test_negatives_are_all_comparable_rows_of_other_relations(rows: list[Row], s
 
 def test_an_odd_one_and_pairs_without_a_relation_are_negatives_only() -> None:
     rows = [(d, 0, 1, 0) for d in range(3)] + [(3, 0, 1, 1), (4, 0, 1, 1), (5, 0, 1, NO_RELATION)]
-    _, pairs = related(rows, RelationDiscrimination())
+    _, pairs = pairs_of(rows, RelationDiscrimination())
     anchors = {a for a, mates in enumerate(tiny.chosen(pairs.positive_AP)) if mates}
     odd = ({0, 1, 2} - anchors).pop()
     assert anchors == {0, 1, 2, 3, 4} - {odd}
@@ -81,16 +81,16 @@ def test_rows_of_one_document_that_share_head_or_tail_are_neither() -> None:
     rows = [(0, 0, 1, 0), (0, 0, 2, 1), (0, 3, 1, 1), (0, 1, 0, 1), (1, 0, 1, 1), (1, 2, 3, 0)]
     table = tiny.table(rows)
     pairs = RelationDiscrimination().pairs(table, table, generator())
-    # Row 0's mate is row 5. Row 1 shares its head, row 2 its tail; rows 3 and 4 only look alike.
+    # Row 0's partner is row 5. Row 1 has the same head, row 2 the same tail; rows 3 and 4 share neither.
     assert tiny.chosen(pairs.positive_AP)[0] == {5}
     assert tiny.chosen(pairs.negative_AK)[0] == {3, 4}
-    lost = tiny.table([(0, 0, 1, 0), (0, 0, 2, 0), (1, 0, 1, 1)])
-    assert RelationDiscrimination().pairs(lost, lost, generator()).terms == 0  # partners that share a head
+    shared = tiny.table([(0, 0, 1, 0), (0, 0, 2, 0), (1, 0, 1, 1)])
+    assert RelationDiscrimination().pairs(shared, shared, generator()).terms == 0  # partners with the same head
 
 
 def test_a_pair_of_two_labels_is_not_its_own_negative_nor_that_of_its_relations() -> None:
     rows = [(0, 0, 1, 0), (0, 0, 1, 1), (1, 0, 1, 0), (2, 0, 1, 1), (3, 0, 1, 2)]
-    _, pairs = related(rows, RelationDiscrimination())
+    _, pairs = pairs_of(rows, RelationDiscrimination())
     negatives = tiny.chosen(pairs.negative_AK)
     assert negatives[0] == {3, 4}  # not row 1, its own other label
     assert negatives[2] == {3, 4}  # nor is row 1 one of row 2: its pair carries relation 0 too
@@ -105,12 +105,12 @@ def test_at_most_64_negatives_without_replacement_and_drawn_by_seed() -> None:
     assert draws[0] == draws[1] != draws[2]
     assert len(set(draws[0])) == len(draws[0]) == 64
     assert set(draws[0]) <= set(range(2, 202))
-    seen = np.zeros(202)
+    counts = np.zeros(202)
     for seed in range(150):
-        seen[RelationDiscrimination(negatives=20).pairs(table, table, generator(seed)).negative_AK[0]] += 1
-    assert abs(seen[2:].mean() - 15) < 1e-9
-    assert seen[2:].max() < 15 + 5 * math.sqrt(15)
-    assert seen[2:].min() > 0
+        counts[RelationDiscrimination(negatives=20).pairs(table, table, generator(seed)).negative_AK[0]] += 1
+    assert abs(counts[2:].mean() - 15) < 1e-9
+    assert counts[2:].max() < 15 + 5 * math.sqrt(15)
+    assert counts[2:].min() > 0
 
 
 def test_the_pairing_is_drawn_not_fixed() -> None:
@@ -127,8 +127,8 @@ def test_no_rows_are_no_terms() -> None:
     for objective in (RelationDiscrimination(), EntityDiscrimination()):
         pairs = objective.pairs(table, table, generator())
         x, y = (torch.zeros(0, 4, requires_grad=True) for _ in range(2))
-        found = objective.loss(x, y, pairs, table, table)
-        assert (found.terms, found.total.item()) == (0, 0.0)
+        loss = objective.loss(x, y, pairs, table, table)
+        assert (loss.terms, loss.total.item()) == (0, 0.0)
 
 
 @given(pair_rows(), st.integers(0, 2**32))
@@ -139,19 +139,19 @@ def test_relation_discrimination_equals_the_loop(rows: list[Row], seed: int) -> 
     objective = RelationDiscrimination(temperature=0.1, negatives=None)
     pairs = objective.pairs(table, table, rng)
     x = torch.tensor(rng.normal(size=(len(rows), 6)).astype(np.float32))
-    mine, plain = (x.clone().requires_grad_() for _ in range(2))
-    found = objective.loss(mine, mine, pairs, table, table)
-    torch.autograd.backward(found.total)
+    actual, plain = (x.clone().requires_grad_() for _ in range(2))
+    loss = objective.loss(actual, actual, pairs, table, table)
+    torch.autograd.backward(loss.total)
     positives = [sorted(row) for row in tiny.chosen(pairs.positive_AP)]
     negatives = [sorted(oracles.relation_negatives(rows, a)) for a in range(len(rows))]
-    given_weights = table.weight.tolist()
-    total, terms = oracles.weighted_info_nce(plain, plain, positives, negatives, given_weights, given_weights, 0.1)
+    float_weights = table.weight.tolist()
+    total, terms = oracles.weighted_info_nce(plain, plain, positives, negatives, float_weights, float_weights, 0.1)
     torch.autograd.backward(total)
-    assert found.terms == pairs.terms == terms
-    assert found.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)
-    assert mine.grad is not None
+    assert loss.terms == pairs.terms == terms
+    assert loss.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)
+    assert actual.grad is not None
     assert plain.grad is not None
-    torch.testing.assert_close(mine.grad, plain.grad, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(actual.grad, plain.grad, rtol=1e-3, atol=1e-4)
 
 
 # ------------------------------------------------- entity discrimination
@@ -159,48 +159,48 @@ def test_relation_discrimination_equals_the_loop(rows: list[Row], seed: int) -> 
 
 @st.composite
 def queries(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
-    """One queried head a document, and the entities of all documents; a tail may be out of reach."""
-    asked: list[Row] = []
+    """One queried head per document, and the entities of all documents; a tail may be missing (truncated)."""
+    query_rows: list[Row] = []
     entities: list[Row] = []
     for document in range(draw(st.integers(1, 3))):
         count = draw(st.integers(2, 5))
         head, tail = draw(st.permutations(range(count)))[:2]
         others = draw(st.sets(st.integers(0, count - 1), max_size=2)) - {head}
-        reach = draw(st.sets(st.integers(0, count - 1))) | {head}
+        visible = draw(st.sets(st.integers(0, count - 1))) | {head}
         relation = draw(st.integers(0, 2))
-        asked.append((document, head, tail, relation))
+        query_rows.append((document, head, tail, relation))
         entities += [
-            (document, e, -1, relation if e in {tail, *others} else NO_RELATION) for e in range(count) if e in reach
+            (document, e, -1, relation if e in {tail, *others} else NO_RELATION) for e in range(count) if e in visible
         ]
-    return asked, entities
+    return query_rows, entities
 
 
 @given(queries(), st.booleans(), st.sampled_from(["ignore", "negative"]), st.integers(0, 2**32))
 def test_entity_discrimination_equals_the_loop(
     case: tuple[list[Row], list[Row]], twice: bool, other_tails: str, seed: int
 ) -> None:
-    asked, entities = case
+    query_rows, entities = case
     objective = EntityDiscrimination(temperature=0.1, count_tail_twice=twice, other_tails=other_tails)  # type: ignore[arg-type]
     rng = generator(seed)
-    anchors = tiny.table(asked, rng.uniform(1, 3, len(asked)).tolist())  # weights are not used: ERICA has none
+    anchors = tiny.table(query_rows, rng.uniform(1, 3, len(query_rows)).tolist())  # the objective ignores weights
     candidates = tiny.table(entities)
     pairs = objective.pairs(anchors, candidates, rng)
-    how = {"count_tail_twice": twice, "ignore_other_tails": other_tails == "ignore"}
-    expected = [oracles.entity_pairs(query, entities, **how) for query in asked]
+    options = {"count_tail_twice": twice, "ignore_other_tails": other_tails == "ignore"}
+    expected = [oracles.entity_pairs(query, entities, **options) for query in query_rows]
     assert tiny.chosen(pairs.positive_AP) == [positives for positives, _ in expected]
     assert tiny.chosen(pairs.negative_AK) == [negatives for _, negatives in expected]
 
-    x, y = (torch.tensor(rng.normal(size=(len(rows), 6)).astype(np.float32)) for rows in (asked, entities))
-    mine, plain = ([t.clone().requires_grad_() for t in (x, y)] for _ in range(2))
-    found = objective.loss(mine[0], mine[1], pairs, anchors, candidates)
-    torch.autograd.backward(found.total)
+    x, y = (torch.tensor(rng.normal(size=(len(rows), 6)).astype(np.float32)) for rows in (query_rows, entities))
+    actual, plain = ([t.clone().requires_grad_() for t in (x, y)] for _ in range(2))
+    loss = objective.loss(actual[0], actual[1], pairs, anchors, candidates)
+    torch.autograd.backward(loss.total)
     chosen = [[sorted(side) for side in column] for column in zip(*expected, strict=True)]
-    ones = [1.0] * len(asked), [1.0] * len(entities)
+    ones = [1.0] * len(query_rows), [1.0] * len(entities)
     total, terms = oracles.weighted_info_nce(plain[0], plain[1], chosen[0], chosen[1], *ones, 0.1)
     torch.autograd.backward(total)
-    assert found.terms == pairs.terms == terms
-    assert found.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)
-    for tensor, other in zip(mine, plain, strict=True):
+    assert loss.terms == pairs.terms == terms
+    assert loss.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)
+    for tensor, other in zip(actual, plain, strict=True):
         assert tensor.grad is not None
         assert other.grad is not None
         torch.testing.assert_close(tensor.grad, other.grad, rtol=1e-3, atol=1e-4)
@@ -208,13 +208,13 @@ def test_entity_discrimination_equals_the_loop(
 
 def facts_1_7(*, twice: bool) -> float:
     """The vectors of facts.md 1.7 as one queried head, its tail and three other entities."""
-    asked = tiny.table([(0, 0, 1, 0)])
+    query = tiny.table([(0, 0, 1, 0)])
     entities = tiny.table([(0, 0, -1, NO_RELATION), (0, 1, -1, 0), *((0, e, -1, NO_RELATION) for e in (2, 3, 4))])
     x = torch.tensor([[1.0, 0.2, 0.0]])
     y = torch.tensor([[1.0, 0.2, 0.0], [0.9, 0.3, 0.1], [0.2, 1.0, 0.0], [0.5, 0.5, 0.7], [0.95, 0.1, 0.3]])
     objective = EntityDiscrimination(count_tail_twice=twice)
-    pairs = objective.pairs(asked, entities, generator())
-    return objective.loss(x, y, pairs, asked, entities).total.item()
+    pairs = objective.pairs(query, entities, generator())
+    return objective.loss(x, y, pairs, query, entities).total.item()
 
 
 def test_the_test_vectors_of_the_facts() -> None:

@@ -1,4 +1,4 @@
-"""The bilinear extractor is what ERICA's code computes, and learns."""
+"""The bilinear extractor equals ERICA's code, and learns."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.helpers import tiny
 SMALL: dict[str, Any] = {"projection": 8, "distance": 3}
 
 
-def made(load_tiny: LoadTiny, directory: Path, **settings: Any) -> tuple[Bilinear, ExtractionDataset]:
+def build(load_tiny: LoadTiny, directory: Path, **settings: Any) -> tuple[Bilinear, ExtractionDataset]:
     encoder, tokenizer = load_tiny()
     data = tiny.labelled(tiny.documents(8), tokenizer, directory)
     return Bilinear(encoder, data.relations, **SMALL | settings).eval(), data
 
 
 def bucket(distance: int) -> int:
-    """0; 1; 2-3; 4-7; ...; from 256 on, with the sign of the distance."""
+    """Buckets 0; 1; 2-3; 4-7; ...; >= 256, with the sign of the distance."""
     size = abs(distance)
     number = 0 if size == 0 else min(int(math.log2(size)) + 1, 9)
     return number if distance > 0 else -number
@@ -44,8 +44,8 @@ def test_distances_fall_into_signed_powers_of_two() -> None:
 
 
 def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    """ERICA projects every token before the means; the extractor projects the means."""
-    extractor, data = made(load_tiny, tmp_path)
+    """ERICA projects each token before averaging; the extractor projects the averages."""
+    extractor, data = build(load_tiny, tmp_path)
     q = extraction_batch(extractor, data, np.array([0, 3, 5]), negatives=None, seed=0, epoch=0)
     with torch.no_grad():
         logits = extractor(q.batch)
@@ -58,14 +58,15 @@ def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_p
             sides = []
             for entity in (int(q.asked.head_P[p]), int(q.asked.tail_P[p])):
                 document = int(q.asked.document_P[p])
-                mine = np.flatnonzero((owner == document) & (rows.entity == entity))
-                spans = [projected[begins[document] + rows.start[m] : begins[document] + rows.end[m]] for m in mine]
-                sides.append((torch.stack([s.mean(dim=0) for s in spans]).mean(dim=0), int(rows.start[mine].min())))
+                mentions = np.flatnonzero((owner == document) & (rows.entity == entity))
+                starts, ends = begins[document] + rows.start, begins[document] + rows.end
+                means = [projected[starts[m] : ends[m]].mean(dim=0) for m in mentions]
+                sides.append((torch.stack(means).mean(dim=0), int(rows.start[mentions].min())))
             (head, head_at), (tail, tail_at) = sides
-            apart = extractor.pairs.distance(
+            distances = extractor.pairs.distance(
                 torch.tensor([10 + bucket(head_at - tail_at), 10 - bucket(head_at - tail_at)])
             )
-            h, t = torch.cat([head, apart[0]]), torch.cat([tail, apart[1]])
+            h, t = torch.cat([head, distances[0]]), torch.cat([tail, distances[1]])
             form = extractor.pairs.bilinear
             expected = torch.stack([h @ weight @ t for weight in form.weight]) + form.bias
             torch.testing.assert_close(logits[p], expected, rtol=1e-4, atol=1e-5)
@@ -73,7 +74,7 @@ def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_p
 
 
 def test_labels_are_multi_hot_and_pairs_without_one_are_no_relation(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    extractor, data = made(load_tiny, tmp_path)
+    extractor, data = build(load_tiny, tmp_path)
     q = extraction_batch(extractor, data, np.arange(8), negatives=None, seed=0, epoch=0)
     i = data.instances
     labels = set(zip(*(c.tolist() for c in (i.document, i.head, i.tail, i.relation)), strict=True))
@@ -86,19 +87,19 @@ def test_labels_are_multi_hot_and_pairs_without_one_are_no_relation(load_tiny: L
 
 
 def test_the_answers_of_a_document_do_not_depend_on_the_pass(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    extractor, data = made(load_tiny, tmp_path)
+    extractor, data = build(load_tiny, tmp_path)
 
-    def by_pair(max_tokens: int) -> dict[tuple[int, int, int], torch.Tensor]:
-        found: dict[tuple[int, int, int], torch.Tensor] = {}
-        for documents, asked, logits, _ in predict_logits(
+    def logits_by_pair(max_tokens: int) -> dict[tuple[int, int, int], torch.Tensor]:
+        by_pair: dict[tuple[int, int, int], torch.Tensor] = {}
+        for documents, candidates, logits, _ in predict_logits(
             extractor, data, np.arange(8), max_tokens=max_tokens, every_pair=True
         ):
-            numbers = documents[asked.document_P].tolist()
-            pairs = zip(numbers, asked.head_P.tolist(), asked.tail_P.tolist(), strict=True)
-            found |= dict(zip(pairs, logits, strict=True))
-        return found
+            numbers = documents[candidates.document_P].tolist()
+            pairs = zip(numbers, candidates.head_P.tolist(), candidates.tail_P.tolist(), strict=True)
+            by_pair |= dict(zip(pairs, logits, strict=True))
+        return by_pair
 
-    together, alone = by_pair(10_000), by_pair(1)
+    together, alone = logits_by_pair(10_000), logits_by_pair(1)
     assert together.keys() == alone.keys()
     assert len(together) == sum(n * (n - 1) for n in data.tokens.entities.tolist())
     for pair, row in together.items():
@@ -109,7 +110,7 @@ def test_the_answers_of_a_document_do_not_depend_on_the_pass(load_tiny: LoadTiny
 def test_scores_are_probabilities_of_the_relations(
     load_tiny: LoadTiny, tmp_path: Path, loss: str, total: float | None
 ) -> None:
-    extractor, data = made(load_tiny, tmp_path, loss=loss)
+    extractor, data = build(load_tiny, tmp_path, loss=loss)
     logits = torch.randn(5, data.relations)
     scores = extractor.scores(logits)
     assert scores.shape == (5, data.relations - 1)
@@ -123,16 +124,16 @@ def test_scores_are_probabilities_of_the_relations(
 @pytest.mark.parametrize("loss", ["ce", "bce"])
 def test_it_learns_its_training_labels(load_tiny: LoadTiny, tmp_path: Path, loss: str) -> None:
     torch.manual_seed(0)
-    extractor, data = made(load_tiny, tmp_path, loss=loss)
+    extractor, data = build(load_tiny, tmp_path, loss=loss)
     settings = ProxySettings(num_train_epochs=25, batch_size=8, learning_rate=1e-2, warmup_steps=0)
     losses: list[float] = []
 
-    class Ear(Listener):
+    class LossRecorder(Listener):
         def advance(self, amount: int, figures: str = "") -> None:
             losses.append(float(figures.split()[-1]))
 
     for _ in Training(
-        extractor=extractor, data=data, settings=settings, stage="proxy", seed=0, listener=Ear()
+        extractor=extractor, data=data, settings=settings, stage="proxy", seed=0, listener=LossRecorder()
     ).epochs():
         pass
     assert len(losses) == 25
@@ -141,8 +142,8 @@ def test_it_learns_its_training_labels(load_tiny: LoadTiny, tmp_path: Path, loss
 
 def test_gradients_and_loss_of_a_step_do_not_depend_on_max_tokens(load_tiny: LoadTiny, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    extractor, data = made(load_tiny, tmp_path)
-    found: list[tuple[float, int, dict[str, torch.Tensor]]] = []
+    extractor, data = build(load_tiny, tmp_path)
+    steps: list[tuple[float, int, dict[str, torch.Tensor]]] = []
     passes: list[int] = []
     for max_tokens in (10_000, 100, 1):
         passes.clear()
@@ -154,13 +155,13 @@ def test_gradients_and_loss_of_a_step_do_not_depend_on_max_tokens(load_tiny: Loa
             stage="proxy",
             seed=0,
             listener=Listener(),
-            observe=lambda *seen: passes.append(seen[0]),
+            observe=lambda *arguments: passes.append(arguments[0]),
         )
         loss = training._step(Parallel(extractor, Ranks()), np.arange(8), 0, 0)
-        found.append((loss, len(passes), {n: p.grad for n, p in extractor.named_parameters() if p.grad is not None}))
+        steps.append((loss, len(passes), {n: p.grad for n, p in extractor.named_parameters() if p.grad is not None}))
         extractor.zero_grad()
-    assert found[0][1] == 1 < found[1][1] < found[2][1] == 8
-    for loss, _, gradients in found[1:]:
-        assert loss == pytest.approx(found[0][0], rel=1e-5)
+    assert steps[0][1] == 1 < steps[1][1] < steps[2][1] == 8
+    for loss, _, gradients in steps[1:]:
+        assert loss == pytest.approx(steps[0][0], rel=1e-5)
         for name, gradient in gradients.items():
-            torch.testing.assert_close(gradient, found[0][2][name], rtol=1e-4, atol=1e-5, msg=name)
+            torch.testing.assert_close(gradient, steps[0][2][name], rtol=1e-4, atol=1e-5, msg=name)

@@ -1,4 +1,4 @@
-"""The file formats: what is written is read again, and a broken file is named with place and field."""
+"""File formats: round trips, and errors of broken files that name location and field."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = st.text(min_size=1, max_size=8).filter(str.strip)
 
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
-    """Sound documents, with anything that Unicode has to offer for words."""
+    """Valid documents whose words are arbitrary Unicode."""
     sentences = draw(st.lists(st.lists(WORDS, min_size=1, max_size=5), min_size=1, max_size=3))
 
     @st.composite
@@ -48,11 +48,11 @@ def documents(draw: st.DrawFn) -> Document:
         )
     )
     pairs = [(head, tail) for head in range(len(entities)) for tail in range(len(entities)) if head != tail]
-    claims = draw(st.lists(st.tuples(st.sampled_from(pairs), NAMES), unique=True, max_size=4)) if pairs else []
+    triples = draw(st.lists(st.tuples(st.sampled_from(pairs), NAMES), unique=True, max_size=4)) if pairs else []
     evidence = st.lists(st.integers(0, len(sentences) - 1), max_size=2).map(tuple)
     labels = [
         Label(head=head, tail=tail, relation=relation, evidence=draw(evidence), truth=draw(st.none() | NAMES))
-        for (head, tail), relation in claims
+        for (head, tail), relation in triples
     ]
     return Document(
         title=draw(st.text(max_size=8)),
@@ -62,7 +62,7 @@ def documents(draw: st.DrawFn) -> Document:
     )
 
 
-def as_docred_holds(document: Document) -> Document:
+def without_ids_and_truths(document: Document) -> Document:
     return replace(
         document,
         entities=tuple(replace(entity, id=None) for entity in document.entities),
@@ -93,8 +93,8 @@ def write(path: Path, text: str | bytes) -> Path:
     return path
 
 
-def fault(format: Format, path: Path) -> str:
-    """The one line that is shown of a broken file."""
+def read_error(format: Format, path: Path) -> str:
+    """Returns the one-line error of a broken file, without its path."""
     with pytest.raises(FormatError) as caught:
         list(format.read(path))
     message = str(caught.value)
@@ -103,7 +103,7 @@ def fault(format: Format, path: Path) -> str:
     return message.removeprefix(f"{path}: ")
 
 
-# ---------------------------------------------------------------- what is written is read again
+# ---------------------------------------------------------------- round trips
 
 
 @settings(deadline=None, max_examples=60)
@@ -112,7 +112,7 @@ def fault(format: Format, path: Path) -> str:
 def test_round_trip(tmp_path_factory: pytest.TempPathFactory, format: Format, written: list[Document]) -> None:
     path = tmp_path_factory.getbasetemp() / "round-trip"
     if isinstance(format, DocRED):
-        written = [as_docred_holds(document) for document in written]
+        written = [without_ids_and_truths(document) for document in written]
     for document in written:
         check_document(document, "generated")
     format.write(iter(written), path)
@@ -184,13 +184,13 @@ def test_an_empty_list_holds_no_documents(tmp_path: Path) -> None:
     assert list(DocRED().read(write(tmp_path / "d.json", " [ ] \n"))) == []
 
 
-# ---------------------------------------------------------------- what cannot be read
+# ---------------------------------------------------------------- read errors
 
 
 @pytest.mark.parametrize("format", ALL)
 def test_a_missing_file_or_a_directory_is_named(tmp_path: Path, format: Format) -> None:
-    assert "expected a readable file, got 'No such file" in fault(format, tmp_path / "nowhere")
-    assert "expected a readable file, got 'Is a directory'" in fault(format, tmp_path)
+    assert "expected a readable file, got 'No such file" in read_error(format, tmp_path / "nowhere")
+    assert "expected a readable file, got 'Is a directory'" in read_error(format, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_missing_file_or_a_directory_is_named(tmp_path: Path, format: Format) 
     ],
 )
 def test_a_broken_docred_file_is_named_with_its_place(tmp_path: Path, text: str | bytes, message: str) -> None:
-    assert message.replace('"', "'") in fault(DocRED(), write(tmp_path / "d.json", text)).replace('"', "'")
+    assert message.replace('"', "'") in read_error(DocRED(), write(tmp_path / "d.json", text)).replace('"', "'")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_what_follows_a_document_is_checked(
 ) -> None:
     monkeypatch.setattr(json_array, "_PIECE", piece)
     path = write(tmp_path / "d.json", f"[\n{json.dumps(DOCRED)}\n{tail}")
-    assert fault(DocRED(), path).startswith(message)
+    assert read_error(DocRED(), path).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_what_follows_a_document_is_checked(
 def test_a_broken_line_is_named(tmp_path: Path, line: bytes, message: str) -> None:
     JSONLines().write([PLAIN], tmp_path / "d.jsonl")
     path = write(tmp_path / "d.jsonl", (tmp_path / "d.jsonl").read_bytes() + line)
-    assert fault(JSONLines(), path).startswith(message)
+    assert read_error(JSONLines(), path).startswith(message)
 
 
 def without(field: str) -> Callable[[dict[str, Any]], object]:
@@ -306,17 +306,17 @@ def test_a_wrong_field_is_named(tmp_path: Path, spoil: Callable[[dict[str, Any]]
     row = json.loads(json.dumps(DOCRED))
     spoil(row)
     path = write(tmp_path / "d.json", json.dumps([DOCRED, row]))
-    assert fault(DocRED(), path).startswith("line 1, document 2" + message)
+    assert read_error(DocRED(), path).startswith("line 1, document 2" + message)
 
 
 def test_a_long_value_is_shown_in_part(tmp_path: Path) -> None:
     path = write(tmp_path / "d.json", json.dumps([DOCRED | {"sents": "x" * 1000}]))
-    assert len(fault(DocRED(), path)) < 150
+    assert len(read_error(DocRED(), path)) < 150
 
 
 def test_labels_under_other_names_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "d.jsonl", json.dumps(DOCRED))
-    assert "label 0: expected the field 'head', got h, t, r, evidence; add it or name another format" in fault(
+    assert "label 0: expected the field 'head', got h, t, r, evidence; add it or name another format" in read_error(
         JSONLines(), path
     )
 
@@ -324,8 +324,8 @@ def test_labels_under_other_names_are_named(tmp_path: Path) -> None:
 def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
     Parquet().write([PLAIN], tmp_path / "d.parquet")
     path = write(tmp_path / "d.parquet", (tmp_path / "d.parquet").read_bytes()[:-20])
-    assert fault(Parquet(), path).startswith("expected Parquet after row 0, got ")
-    assert fault(Parquet(), write(tmp_path / "e.parquet", "text")).startswith("expected Parquet after row 0, got ")
+    assert read_error(Parquet(), path).startswith("expected Parquet after row 0, got ")
+    assert read_error(Parquet(), write(tmp_path / "e.parquet", "text")).startswith("expected Parquet after row 0, got ")
 
 
 def test_a_missing_or_other_column_is_named(tmp_path: Path) -> None:
@@ -334,12 +334,12 @@ def test_a_missing_or_other_column_is_named(tmp_path: Path) -> None:
 
     path = tmp_path / "d.parquet"
     pq.write_table(pa.table({"title": ["a"], "text": ["b"]}), path)
-    assert fault(Parquet(), path).startswith("row 1 ('a'): expected the field 'sents', got title, text")
+    assert read_error(Parquet(), path).startswith("row 1 ('a'): expected the field 'sents', got title, text")
     pq.write_table(pa.table({"title": [1]}), path)
-    assert fault(Parquet(), path).startswith("row 1, title: expected a text, got the number 1")
+    assert read_error(Parquet(), path).startswith("row 1, title: expected a text, got the number 1")
 
 
-# ---------------------------------------------------------------- what is not written
+# ---------------------------------------------------------------- write errors
 
 
 @pytest.mark.parametrize(
@@ -386,11 +386,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, format: Format)
 
 
 def test_parquet_refuses_numbers_beyond_32_bits(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"d: expected sound documents, got"):
+    with pytest.raises(FormatError, match=r"d: expected valid documents, got"):
         Parquet().write([replace(PLAIN, labels=(replace(PLAIN.labels[0], head=2**40),))], tmp_path / "d")
 
 
-# ---------------------------------------------------------------- recognising, and the hook
+# ---------------------------------------------------------------- recognition and the hook
 
 
 def test_each_format_recognises_its_own_files_only(tmp_path: Path) -> None:
@@ -418,9 +418,9 @@ def test_only_the_beginning_is_looked_at(tmp_path: Path) -> None:
 
 
 def test_the_hook_names_the_formats() -> None:
-    named = finecl_formats.formats()
-    assert {"docred": DocRED, "jsonl": JSONLines, "parquet": Parquet}.items() <= named.items()
-    assert list(named) == sorted(named)
+    formats = finecl_formats.formats()
+    assert {"docred": DocRED, "jsonl": JSONLines, "parquet": Parquet}.items() <= formats.items()
+    assert list(formats) == sorted(formats)
 
 
 # ---------------------------------------------------------------- real data

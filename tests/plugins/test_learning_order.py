@@ -1,4 +1,4 @@
-"""Learning order equals a slow re-implementation of the paper's two algorithms; the exponential weighting is f(k)."""
+"""Learning order equals a slow re-implementation of the paper's two algorithms; the weights equal the paper's f(k)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def evidence_of(correct: Bools, top: Bools | None = None, **other: Bools) -> Evi
 
 
 class Shadow:
-    """Trains again with the same seed and keeps, per instance, the first epoch with a right arg-max."""
+    """Repeats the training with the same seed and records each instance's first epoch with a correct arg-max."""
 
     def __init__(self, load_tiny: LoadTiny, directory: Path) -> None:
         self.load, self.directory = load_tiny, directory
@@ -72,8 +72,10 @@ class Shadow:
         data = tiny.labelled([d for d in tiny.documents(14, labels=3) if one_label_a_pair(d)], tokenizer, at)
         return Bilinear(encoder, data.relations, projection=16, distance=4, loss="ce"), data
 
-    def predicted(self, logits: torch.Tensor, asked: Any) -> Iterator[tuple[int, bool]]:
-        for instance, pair, relation in zip(asked.instance_I, asked.pair_I, asked.relation_I, strict=True):
+    def predicted(self, logits: torch.Tensor, candidates: Any) -> Iterator[tuple[int, bool]]:
+        for instance, pair, relation in zip(
+            candidates.instance_I, candidates.pair_I, candidates.relation_I, strict=True
+        ):
             row = logits[pair].tolist()
             yield int(instance), row.index(max(row)) == relation
 
@@ -82,20 +84,20 @@ class Shadow:
         extractor, data = self.start()
         by_batch, by_epoch = ([math.inf] * len(data.instances) for _ in range(2))
 
-        def observe(epoch: int, asked: Any, logits: torch.Tensor, _: torch.Tensor) -> None:
-            for instance, right in self.predicted(logits, asked):
-                if right and math.isinf(by_batch[instance]):
+        def observe(epoch: int, candidates: Any, logits: torch.Tensor, _: torch.Tensor) -> None:
+            for instance, correct in self.predicted(logits, candidates):
+                if correct and math.isinf(by_batch[instance]):
                     by_batch[instance] = epoch + 1
 
-        how: Any = {"stage": "proxy", "seed": 0, "listener": Listener(), "observe": observe}
-        for epoch in Training(extractor=extractor, data=data, settings=self.settings, **how).epochs():
+        options: Any = {"stage": "proxy", "seed": 0, "listener": Listener(), "observe": observe}
+        for epoch in Training(extractor=extractor, data=data, settings=self.settings, **options).epochs():
             extractor.eval()
             for number in range(len(data.tokens)):
                 q = extraction_batch(extractor, data, np.array([number]), negatives=None, seed=0, epoch=0)
                 with torch.no_grad():
                     logits = extractor(q.batch)
-                for instance, right in self.predicted(logits, q.asked):
-                    if right and math.isinf(by_epoch[instance]):
+                for instance, correct in self.predicted(logits, q.asked):
+                    if correct and math.isinf(by_epoch[instance]):
                         by_epoch[instance] = epoch + 1
         return by_batch, by_epoch
 
@@ -114,19 +116,19 @@ def test_both_orders_equal_the_slow_reimplementation(load_tiny: LoadTiny, tmp_pa
     assert LearningOrder(mode="epoch", **plain).score(data.instances, evidence).tolist() == by_epoch
     assert by_batch != by_epoch
     assert len(set(by_batch)) > 2
-    # On pairs of one label the two readings of "correct" are one.
+    # For pairs with one label the two definitions of "correct" coincide.
     assert evidence.batch is not None
     assert (evidence.batch.correct == evidence.batch.top).all()
 
 
-class Watched(Bilinear):
-    """Remembers its answers, in which mode it gave them, and its weights then."""
+class Recording(Bilinear):
+    """Records its logits, with its mode and the sum of its weights at that time."""
 
-    answers: list[tuple[torch.Tensor, bool, float]]
+    calls: list[tuple[torch.Tensor, bool, float]]
 
     def forward(self, batch: Batch) -> torch.Tensor:
         logits = super().forward(batch)
-        self.answers.append((logits.detach(), self.training, self.weights()))
+        self.calls.append((logits.detach(), self.training, self.weights()))
         return logits
 
     def weights(self) -> float:
@@ -136,41 +138,41 @@ class Watched(Bilinear):
 def test_batch_dynamics_are_seen_on_the_training_pass_itself_before_the_update(
     load_tiny: LoadTiny, tmp_path: Path
 ) -> None:
-    """Algorithm 1: the predictions that the loss is computed from; no pass of their own, dropout on."""
+    """Algorithm 1 uses the predictions that the loss is computed from: no separate pass, dropout on."""
     encoder, tokenizer = load_tiny(hidden_dropout=0.3)
     data = tiny.labelled(tiny.documents(6), tokenizer, tmp_path)
-    extractor = Watched(encoder, data.relations, projection=8, distance=2)
-    extractor.answers = []
+    extractor = Recording(encoder, data.relations, projection=8, distance=2)
+    extractor.calls = []
     settings = ProxySettings(num_train_epochs=2, batch_size=3, max_tokens=100, warmup_steps=0)
-    seen: list[torch.Tensor] = []
+    observed: list[torch.Tensor] = []
 
-    def observe(epoch: int, asked: CandidatePairs, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        answer, training, weights = extractor.answers[-1]
+    def observe(epoch: int, candidates: CandidatePairs, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        output, training, weights = extractor.calls[-1]
         assert training
-        assert torch.equal(answer, logits)
+        assert torch.equal(output, logits)
         assert weights == extractor.weights()
-        seen.append(logits)
+        observed.append(logits)
 
-    how: Any = {"stage": "proxy", "seed": 0, "listener": Listener(), "observe": observe}
-    list(Training(extractor=extractor, data=data, settings=settings, **how).epochs())
-    assert len(seen) == len(extractor.answers) > 8  # some batches take several passes
-    assert len({weights for *_, weights in extractor.answers}) == 4  # two updates an epoch, each after all its passes
+    options: Any = {"stage": "proxy", "seed": 0, "listener": Listener(), "observe": observe}
+    list(Training(extractor=extractor, data=data, settings=settings, **options).epochs())
+    assert len(observed) == len(extractor.calls) > 8  # batches of more than max_tokens take several passes
+    assert len({weights for *_, weights in extractor.calls}) == 4  # two updates an epoch, each after all its passes
 
 
 def test_recording_epochs_does_not_change_the_training(load_tiny: LoadTiny, tmp_path: Path) -> None:
     shadow = Shadow(load_tiny, tmp_path)
-    found = []
+    evidence = []
     for record in ("batch", "both"):
         extractor, data = shadow.start()
         settings = ProxySettings(**(vars(shadow.settings) | {"record": record}))
-        found.append(train_proxy(extractor, data, settings, seed=0).evidence)
-    assert found[0].batch is not None
-    assert found[1].batch is not None
-    for name, column in found[0].batch.columns().items():
-        assert (column == found[1].batch.columns()[name]).all(), name
-    assert found[0].epoch is None
+        evidence.append(train_proxy(extractor, data, settings, seed=0).evidence)
+    assert evidence[0].batch is not None
+    assert evidence[1].batch is not None
+    for name, column in evidence[0].batch.columns().items():
+        assert (column == evidence[1].batch.columns()[name]).all(), name
+    assert evidence[0].epoch is None
     with pytest.raises(TrainingError, match="no epoch-based dynamics: run with"):
-        LearningOrder(mode="epoch").score(data.instances, found[0])
+        LearningOrder(mode="epoch").score(data.instances, evidence[0])
 
 
 # ------------------------------------------------- the scorer on tables
@@ -190,9 +192,9 @@ def test_the_order_is_the_first_right_epoch_among_the_first_k(case: tuple[Bools,
     expected = [
         next((e + 1.0 for e in range(min(k, len(correct))) if correct[e, i]), math.inf) for i in range(len(relation))
     ]
-    found = LearningOrder(epochs=k, floor=0.0).score(instances_of(relation), evidence_of(correct))
-    assert found.dtype == np.float32
-    assert found.tolist() == expected
+    order = LearningOrder(epochs=k, floor=0.0).score(instances_of(relation), evidence_of(correct))
+    assert order.dtype == np.float32
+    assert order.tolist() == expected
 
 
 @given(tables(), st.integers(1, 8), st.sampled_from([0.25, 0.5, 1.0]))
@@ -206,10 +208,10 @@ def test_the_floor_lifts_every_relation_and_touches_no_learned_instance(
     assert (lifted[np.isfinite(plain)] == plain[np.isfinite(plain)]).all()
     last = min(k, len(correct))
     for code in set(relation.tolist()):
-        mine, before = lifted[relation == code], plain[relation == code]
-        learned = int(np.isfinite(mine).sum())
-        assert learned == max(math.ceil(floor * len(mine)), int(np.isfinite(before).sum()))
-        assert all(1 <= order <= last and order == int(order) for order in mine[np.isfinite(mine)].tolist())
+        after, before = lifted[relation == code], plain[relation == code]
+        learned = int(np.isfinite(after).sum())
+        assert learned == max(math.ceil(floor * len(after)), int(np.isfinite(before).sum()))
+        assert all(1 <= order <= last and order == int(order) for order in after[np.isfinite(after)].tolist())
     again = LearningOrder(epochs=k, floor=floor).score(instances, evidence)
     assert lifted.tolist() == again.tolist()
 
@@ -234,7 +236,7 @@ def test_never_right_is_infinitely_noisy_and_the_mode_chooses_the_evidence() -> 
 
 
 def test_multi_label_pairs_any_looks_at_all_labels_sample_at_one_an_epoch() -> None:
-    """Two labels of one pair outrank all others in every epoch; the arg-max is the first of them."""
+    """The two labels of one pair rank above all others in each epoch; the arg-max is the first of them."""
     instances = instances_of(np.array([0, 1, 2]), pair=np.array([0, 0, 1]))
     epochs = 40
     correct = np.ones((epochs, 3), dtype=np.bool_)
@@ -250,8 +252,8 @@ def test_multi_label_pairs_any_looks_at_all_labels_sample_at_one_an_epoch() -> N
     )
     assert np.isinf(sampled[:, 1]).all()  # drawn, but never the arg-max
     assert (sampled[:, 2] == 1).all()  # the only label of its pair is always drawn
-    drawn_at_once = (sampled[:, 0] == 1).mean()
-    assert 0.25 < drawn_at_once < 0.75  # one of two
+    drawn_in_epoch_1 = (sampled[:, 0] == 1).mean()
+    assert 0.25 < drawn_in_epoch_1 < 0.75  # one of two
     assert sampled[:, 0].max() > 2
 
 
@@ -308,7 +310,7 @@ def test_the_cleanest_weighs_alpha_and_unlearned_ones_are_last_or_dropped() -> N
 
 
 def test_with_one_epoch_what_was_learned_outweighs_what_was_not() -> None:
-    """The paper's k = 1 (its ablation of k): A_1 and the rest."""
+    """The paper's k = 1 (its ablation of k): subset A_1 and the rest."""
     noise = np.array([1, math.inf, 1], dtype=np.float32)
     assert Exponential(alpha=4.0).weigh(noise).tolist() == [4.0, 1.0, 4.0]
     nothing = np.full(2, math.inf, dtype=np.float32)

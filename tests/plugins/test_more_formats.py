@@ -1,4 +1,4 @@
-"""Every format: what it writes it reads again or refuses to write, and it says what its own documents mean."""
+"""Every format: round trips or refusals, and the meaning of the format's official files."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SENTENCE_LEVEL = ("tacred", "semeval", "opennre", "fewrel")
 FOLDERS = ("brat", "text", "hugging-face")
 
 
-def made(name: str) -> Format:
-    """The format; its test is skipped where its library is not installed."""
+def new_format(name: str) -> Format:
+    """Creates the format; skips the test if its library is not installed."""
     if name == "spacy":
         pytest.importorskip("spacy", reason="spaCy is not installed: pip install 'finecl[spacy]'")
     return FORMATS[name]()
@@ -38,12 +38,12 @@ def made(name: str) -> Format:
 
 ALL = pytest.mark.parametrize("name", FORMATS)
 
-# ---------------------------------------------------------------- documents of the shape that a format holds
+# ---------------------------------------------------------------- documents that a format can store
 
 SOLID = st.text(min_size=1, max_size=6).filter(lambda word: word.split() == [word] and not set(word) & set("<>\x00"))
 CODE = st.from_regex(r"[A-Za-z][A-Za-z_-]{0,7}", fullmatch=True)
 TITLE = st.from_regex(r"[1-9][0-9]{0,5}", fullmatch=True)
-HELD: dict[str, set[str]] = {
+FIELDS_OF: dict[str, set[str]] = {
     "brat": {"types", "ids", "several", "code"},
     "doccano": {"types", "several"},
     "docred": {"types", "several", "names", "evidence"},
@@ -62,64 +62,64 @@ HELD: dict[str, set[str]] = {
 
 
 @st.composite
-def held(draw: st.DrawFn, name: str) -> Document:
-    """A document that a format can hold: entities that do not overlap, and what ``HELD`` says of it."""
-    can = HELD[name]
+def storable(draw: st.DrawFn, name: str) -> Document:
+    """A document that a format can store: entities do not overlap and have the optional data in ``FIELDS_OF``."""
+    fields = FIELDS_OF[name]
     one = name in (*SENTENCE_LEVEL, "glirel")
     word = st.from_regex(r"[a-z]{1,5}", fullmatch=True) if name == "text" else SOLID
     lengths = draw(st.lists(st.integers(4, 7), min_size=1, max_size=1 if one else 3))
     sentences = tuple(tuple(draw(st.lists(word, min_size=n, max_size=n))) for n in lengths)
     places = [(s, at) for s, n in enumerate(lengths) for at in range(0, n - 1, 2)]
-    wanted = 0 if name == "text" else 2 if one else draw(st.integers(0, len(places)))
-    chosen = draw(st.permutations(places))[:wanted]
+    count = 0 if name == "text" else 2 if one else draw(st.integers(0, len(places)))
+    chosen = draw(st.permutations(places))[:count]
     groups = [[place] for place in (sorted(chosen) if name == "spacy" else chosen)]  # doc.ents are sorted
-    if "several" in can and len(groups) > 2:
+    if "several" in fields and len(groups) > 2:
         groups = [[*groups[0], *groups[1]], *groups[2:]]
-    text, code = st.text(min_size=1, max_size=5).filter(str.strip), CODE if "code" in can else SOLID
+    text, code = st.text(min_size=1, max_size=5).filter(str.strip), CODE if "code" in fields else SOLID
     kind = code.filter(lambda text: text != "Entity")
 
     def mention(place: tuple[int, int]) -> Mention:
         sentence, start = place
         end = draw(st.integers(start + 1, start + 2))
-        own = " ".join(sentences[sentence][start:end])
-        called = draw(text) if "names" in can and name != "fewrel" else own
+        covered = " ".join(sentences[sentence][start:end])
+        label = draw(text) if "names" in fields and name != "fewrel" else covered
         return Mention(
-            sentence=sentence, start=start, end=end, name=called, type=draw(kind) if "types" in can else None
+            sentence=sentence, start=start, end=end, name=label, type=draw(kind) if "types" in fields else None
         )
 
     entities = tuple(
-        Entity(mentions=tuple(map(mention, group)), id=draw(st.none() | code) if "ids" in can else None)
+        Entity(mentions=tuple(map(mention, group)), id=draw(st.none() | code) if "ids" in fields else None)
         for group in groups
     )
     pairs = [(h, t) for h in range(len(entities)) for t in range(len(entities)) if h != t]
-    claims = [((0, 1), draw(code))] if name in SENTENCE_LEVEL else []
-    if pairs and not claims:
-        claims = draw(st.lists(st.tuples(st.sampled_from(pairs), code), unique=True, max_size=3))
-    if name == "spacy":  # which keeps relations by pair
-        claims.sort(key=lambda claim: claim[0])
+    triples = [((0, 1), draw(code))] if name in SENTENCE_LEVEL else []
+    if pairs and not triples:
+        triples = draw(st.lists(st.tuples(st.sampled_from(pairs), code), unique=True, max_size=3))
+    if name == "spacy":  # stores relations by pair
+        triples.sort(key=lambda triple: triple[0])
     labels = tuple(
         Label(
             head=h,
             tail=t,
             relation=relation,
-            evidence=(0,) if "evidence" in can else (),
-            truth=draw(st.none() | code) if "truth" in can else None,
+            evidence=(0,) if "evidence" in fields else (),
+            truth=draw(st.none() | code) if "truth" in fields else None,
         )
-        for (h, t), relation in claims
+        for (h, t), relation in triples
     )
     return Document(title=draw(TITLE), sentences=sentences, entities=entities, labels=labels)
 
 
 def fresh(folder: Path) -> Path:
-    """A path at which nothing stands."""
+    """A path that does not exist."""
     path = folder / "written"
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return path
 
 
-def in_order(found: list[Document]) -> list[Document]:
-    """FewRel sorts documents by relation, and folders by title."""
-    return sorted(found, key=repr)
+def in_order(documents: list[Document]) -> list[Document]:
+    """Sorts documents: FewRel groups them by relation, folders sort them by title."""
+    return sorted(documents, key=repr)
 
 
 @ALL
@@ -128,8 +128,8 @@ def in_order(found: list[Document]) -> list[Document]:
 def test_what_a_format_holds_comes_back(
     tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
 ) -> None:
-    format = made(name)
-    unique = st.lists(held(name), min_size=1, max_size=3, unique_by=lambda document: document.title)
+    format = new_format(name)
+    unique = st.lists(storable(name), min_size=1, max_size=3, unique_by=lambda document: document.title)
     written, path = data.draw(unique), fresh(tmp_path_factory.getbasetemp())
     for document in written:
         check_document(document, "generated")
@@ -144,8 +144,8 @@ def test_what_a_format_holds_comes_back(
 def test_what_a_format_cannot_hold_is_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
 ) -> None:
-    """Whatever the document: it comes back as it was, or nothing is written and one line says why."""
-    format, document, path = made(name), data.draw(any_documents()), fresh(tmp_path_factory.getbasetemp())
+    """Any document survives a round trip unchanged, or nothing is written and one line says why."""
+    format, document, path = new_format(name), data.draw(any_documents()), fresh(tmp_path_factory.getbasetemp())
     refusal = ""
     try:
         format.write([document], path)
@@ -161,24 +161,24 @@ def test_what_a_format_cannot_hold_is_refused(
 
 @ALL
 def test_every_format_keeps_the_contract(name: str) -> None:
-    check_format(type(made(name)), suffix="" if name in FOLDERS else ".x")
+    check_format(type(new_format(name)), suffix="" if name in FOLDERS else ".x")
 
 
 @ALL
 def test_a_file_is_recognised_by_its_format_alone(tmp_path: Path, name: str) -> None:
     words = ("Ada", "met", "Zoe", ".")
-    kind = "PER" if name == "spacy" else None  # which has no entity without a type
+    kind = "PER" if name == "spacy" else None  # has no entity without a type
     ends = tuple(Entity(mentions=(Mention(sentence=0, start=n, end=n + 1, name=words[n], type=kind),)) for n in (0, 2))
     sentence = Document(title="1", sentences=(words,), entities=ends, labels=(Label(head=0, tail=1, relation="met"),))
     if name == "text":
         sentence = replace(sentence, entities=(), labels=())
     path = tmp_path / "d"
-    made(name).write([sentence], path)
+    new_format(name).write([sentence], path)
     assert [other for other, factory in FORMATS.items() if factory().recognises(path)] == [name]
     assert type(recognise(path, registry.load())) is FORMATS[name]
 
 
-# ---------------------------------------------------------------- what the formats mean
+# ---------------------------------------------------------------- meaning of the formats' fields
 
 WORDS = ("Marie", "Curie", "was", "born", "in", "Warsaw", ".")
 
@@ -201,8 +201,8 @@ def read(name: str, path: Path, content: str | dict[str, str]) -> list[Document]
         path.mkdir()
         for file, text in content.items():
             (path / file).write_bytes(text.encode())
-    assert made(name).recognises(path)
-    return list(made(name).read(path))
+    assert new_format(name).recognises(path)
+    return list(new_format(name).read(path))
 
 
 def test_tacred_means_what_it_says(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_doccano_means_what_it_says(tmp_path: Path) -> None:
 
 
 def test_spacy_means_what_it_says(tmp_path: Path) -> None:
-    made("spacy")
+    new_format("spacy")
     import spacy
     from spacy.tokens import Doc, DocBin, Span
 
@@ -334,7 +334,7 @@ def test_spacy_means_what_it_says(tmp_path: Path) -> None:
     doc.ents = [Span(doc, 0, 2, label="PER"), Span(doc, 5, 6, label="CITY", kb_id="Q270")]
     doc._.rel = {(0, 5): {"born_in": 1.0, "died_in": 0.1}, (5, 0): {"born_in": 0.0}}
     DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "d.spacy")
-    (document,) = made("spacy").read(tmp_path / "d.spacy")
+    (document,) = new_format("spacy").read(tmp_path / "d.spacy")
     expected = sentence("1", "born_in", types=("PER", "CITY"))
     assert document == replace(expected, entities=(expected.entities[0], replace(expected.entities[1], id="Q270")))
 
@@ -368,7 +368,7 @@ def saved(rows: list[dict[str, Any]], path: Path, **features: Any) -> Path:
 
 
 def test_hugging_face_data_sets_are_read_by_their_columns(tmp_path: Path) -> None:
-    read_from = made("hugging-face")
+    read_from = new_format("hugging-face")
     marked = {"sentence": '"<e1>Marie Curie</e1> was born in <e2>Warsaw</e2>."', "relation": 1}
     path = saved([marked], tmp_path / "semeval", relation=["Other", "Entity-Origin(e1,e2)"])
     assert list(read_from.read(path)) == [sentence("1", "Entity-Origin(e1,e2)")]
@@ -393,7 +393,7 @@ def test_a_split_of_a_hugging_face_data_set_is_named_after_a_colon(tmp_path: Pat
     datasets.DatasetDict({"train": one, "dev": datasets.concatenate_datasets([one, one])}).save_to_disk(
         str(tmp_path / "d")
     )
-    format = made("hugging-face")
+    format = new_format("hugging-face")
     assert format.recognises(tmp_path / "d")
     assert len(list(format.read(tmp_path / "d:dev"))) == 2
     with pytest.raises(FormatError, match="expected one split, got train, dev; name one: "):
@@ -404,33 +404,33 @@ def test_a_split_of_a_hugging_face_data_set_is_named_after_a_colon(tmp_path: Pat
 
 def test_a_name_that_the_hub_does_not_have_is_one_line() -> None:
     with pytest.raises(FormatError, match="nobody/nothing: expected a data set of Hugging Face's library") as caught:
-        list(made("hugging-face").read(Path("nobody/nothing")))
+        list(new_format("hugging-face").read(Path("nobody/nothing")))
     assert "\n" not in str(caught.value)
 
 
-# ---------------------------------------------------------------- what a format cannot hold
+# ---------------------------------------------------------------- refusals
 
 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("tacred", lambda d: replace(d, labels=d.labels * 2), "TACRED cannot hold 2 labels (it holds 1)"),
-        ("tacred", lambda d: replace(d, sentences=(*d.sentences, WORDS)), "TACRED cannot hold 2 sentences"),
-        ("opennre", lambda d: replace(d, entities=d.entities * 2), "OpenNRE cannot hold 4 entities (it holds 2)"),
-        ("semeval", lambda d: replace(d, title="one"), "SemEval cannot hold the title 'one', which is no number"),
-        ("semeval", lambda d: replace(d, sentences=(("Marie Curie",) * 7,)), "a word with white space or nothing in"),
-        ("brat", lambda d: replace(d, title="a/b"), "brat cannot hold the title 'a/b', which names no file"),
+        ("tacred", lambda d: replace(d, labels=d.labels * 2), "TACRED cannot store 2 labels (it needs 1)"),
+        ("tacred", lambda d: replace(d, sentences=(*d.sentences, WORDS)), "TACRED cannot store 2 sentences"),
+        ("opennre", lambda d: replace(d, entities=d.entities * 2), "OpenNRE cannot store 4 entities (it needs 2)"),
+        ("semeval", lambda d: replace(d, title="one"), "SemEval cannot store the title 'one', which is not a number"),
+        ("semeval", lambda d: replace(d, sentences=(("Marie Curie",) * 7,)), "a word that is empty or contains"),
+        ("brat", lambda d: replace(d, title="a/b"), "brat cannot store the title 'a/b', which is not a valid file"),
         ("brat", lambda d: replace(d, labels=(replace(d.labels[0], relation="born in"),)), "'born in' as a type"),
-        ("fewrel", lambda d: sentence("1", "r", types=("PER", None)), "FewRel cannot hold entity 0's type 'PER'"),
+        ("fewrel", lambda d: sentence("1", "r", types=("PER", None)), "FewRel cannot store entity 0's type 'PER'"),
         ("doccano", lambda d: replace(d, labels=(replace(d.labels[0], evidence=(0,)),)), "label 0's evidence"),
-        ("text", lambda d: d, "plain text cannot hold entities; drop it with --drop, or write jsonl or parquet"),
+        ("text", lambda d: d, "plain text cannot store entities; drop it with --drop, or write jsonl or parquet"),
     ],
 )
 def test_a_refusal_says_what_cannot_be_held(
     tmp_path: Path, name: str, change: Callable[[Document], Document], message: str
 ) -> None:
     with pytest.raises(FormatError) as caught:
-        made(name).write([change(sentence("1", "born"))], tmp_path / "d")
+        new_format(name).write([change(sentence("1", "born"))], tmp_path / "d")
     assert message in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -439,7 +439,7 @@ def test_a_folder_in_use_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "mine.txt").write_text("mine")
     with pytest.raises(FormatError, match="expected a new or empty folder to write to"):
-        made("brat").write([sentence("1", "born")], tmp_path / "d")
+        new_format("brat").write([sentence("1", "born")], tmp_path / "d")
     assert [path.name for path in tmp_path.rglob("*")] == ["d", "mine.txt"]
 
 
@@ -473,15 +473,15 @@ def test_the_sentence_level_sets_are_read_whole(
 @pytest.mark.parametrize("file", ["semeval2010_task8/TEST_FILE_FULL.TXT", "wiki80/dev.txt", "fewrel/val_wiki.json"])
 def test_the_sets_come_back_from_their_own_format(data_dir: Path, tmp_path: Path, file: str) -> None:
     format = recognise(data_dir / file, registry.load())
-    found = list(format.read(data_dir / file))
-    format.write(found, tmp_path / "d")
-    assert list(format.read(tmp_path / "d")) == found
+    documents = list(format.read(data_dir / file))
+    format.write(documents, tmp_path / "d")
+    assert list(format.read(tmp_path / "d")) == documents
 
 
 def test_the_test_set_of_semeval_has_its_direction(data_dir: Path) -> None:
     """Counts of the official release, both directions."""
-    found = made("semeval").read(data_dir / "semeval2010_task8" / "TEST_FILE_FULL.TXT")
-    counts = Counter(document.labels[0].relation for document in found)
+    documents = new_format("semeval").read(data_dir / "semeval2010_task8" / "TEST_FILE_FULL.TXT")
+    counts = Counter(document.labels[0].relation for document in documents)
     assert counts["Other"] == 454
     assert (counts["Cause-Effect(e1,e2)"], counts["Cause-Effect(e2,e1)"]) == (134, 194)
     assert (counts["Entity-Destination(e1,e2)"], counts["Entity-Destination(e2,e1)"]) == (291, 1)

@@ -1,4 +1,4 @@
-"""MTB matches sentences of one entity pair, and tells them from those that share one entity."""
+"""MTB's positives are sentences of one entity pair; its negatives are sentences that share one entity."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def table_of(keys: list[Key], weight: list[float] | None = None) -> RowColumns:
 
 
 def as_pairs(pairs: Pairs) -> tuple[list[Key], list[Key]]:
-    """The matching and the other pairs of rows, each anchor with each of its candidates."""
+    """Returns the (anchor, candidate) pairs of rows that match, and those that do not."""
     both = (pairs.positive_AP, pairs.negative_AK)
     same, other = ([(a, int(c)) for a, row in enumerate(rows) for c in row if c >= 0] for rows in both)
     return same, other
@@ -34,30 +34,32 @@ keys = st.lists(st.tuples(st.integers(1, 3), st.integers(11, 13)), min_size=1, m
 
 
 @given(keys, st.integers(0, 99))
-def test_all_sentences_of_an_entity_pair_match_once(found: list[Key], seed: int) -> None:
-    table = table_of(found)
+def test_all_sentences_of_an_entity_pair_match_once(sampled_keys: list[Key], seed: int) -> None:
+    table = table_of(sampled_keys)
     same, other = as_pairs(Matching().pairs(table, table, np.random.default_rng(seed)))
-    assert sorted(same) == [(a, b) for a, b in combinations(range(len(found)), 2) if found[a] == found[b]]
+    assert sorted(same) == [
+        (a, b) for a, b in combinations(range(len(sampled_keys)), 2) if sampled_keys[a] == sampled_keys[b]
+    ]
     assert len(other) == len(set(other)) <= len(same)
     for a, b in other:
         assert a < b
-        assert (found[a][0] == found[b][0]) != (found[a][1] == found[b][1])
+        assert (sampled_keys[a][0] == sampled_keys[b][0]) != (sampled_keys[a][1] == sampled_keys[b][1])
 
 
 @given(keys, st.integers(0, 99))
-def test_uniform_negatives_are_any_two_of_different_pairs(found: list[Key], seed: int) -> None:
-    table = table_of(found)
+def test_uniform_negatives_are_any_two_of_different_pairs(sampled_keys: list[Key], seed: int) -> None:
+    table = table_of(sampled_keys)
     pairs = Matching(negatives="uniform", ratio=2.0).pairs(table, table, np.random.default_rng(seed))
     same, other = as_pairs(pairs)
     assert len(other) == len(set(other)) <= 2 * len(same)
-    assert all(a < b and found[a] != found[b] for a, b in other)
+    assert all(a < b and sampled_keys[a] != sampled_keys[b] for a, b in other)
 
 
 def test_hard_negatives_are_found_where_there_are_any() -> None:
-    found = [(1, 11), (1, 11), (1, 12), (2, 11), (3, 13)]
+    sampled_keys = [(1, 11), (1, 11), (1, 12), (2, 11), (3, 13)]
     drawn = set()
     for seed in range(40):
-        table = table_of(found)
+        table = table_of(sampled_keys)
         _, other = as_pairs(Matching(ratio=1.0).pairs(table, table, np.random.default_rng(seed)))
         assert len(other) == 1
         drawn |= set(other)
@@ -73,13 +75,15 @@ def test_entities_that_are_not_known_match_nothing() -> None:
 
 
 @given(keys, st.integers(0, 99), st.sampled_from(["hard", "uniform"]))
-def test_the_loss_is_the_sum_of_a_double_loop(found: list[Key], seed: int, kind: Literal["hard", "uniform"]) -> None:
+def test_the_loss_is_the_sum_of_a_double_loop(
+    sampled_keys: list[Key], seed: int, kind: Literal["hard", "uniform"]
+) -> None:
     rng = np.random.default_rng(seed)
-    weight = rng.uniform(0.2, 2, len(found))
-    table = table_of(found, weight.tolist())
+    weight = rng.uniform(0.2, 2, len(sampled_keys))
+    table = table_of(sampled_keys, weight.tolist())
     objective = Matching(negatives=kind)
     pairs = objective.pairs(table, table, rng)
-    x = rng.normal(size=(len(found), 5))
+    x = rng.normal(size=(len(sampled_keys), 5))
     same, other = as_pairs(pairs)
     total = 0.0
     for matching, both in ((True, same), (False, other)):

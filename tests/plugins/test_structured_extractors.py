@@ -1,4 +1,4 @@
-"""SSAN, ATLOP and DocRED's word models are what their formulas say, pair by pair and token by token."""
+"""SSAN, ATLOP and DocRED's word models equal their formulas, evaluated pair by pair and token by token."""
 
 from __future__ import annotations
 
@@ -35,39 +35,39 @@ def read(
     load_tiny: LoadTiny, directory: Path, family: str = "bert", **settings: Any
 ) -> tuple[Any, Any, ExtractionDataset]:
     encoder, tokenizer = load_tiny(family, **settings)
-    made = [
+    documents = [
         tiny.document("one", ["Ada met Curie and Ada", "Darwin saw Ada", "so did Curie"], PEOPLE, (0, "P0", 1)),
         tiny.document("two", ["Curie left", "Darwin and Curie met Ada"], PEOPLE, (1, "P1", 2)),
     ]
-    return encoder, tokenizer, tiny.labelled(made, tokenizer, directory)
+    return encoder, tokenizer, tiny.labelled(documents, tokenizer, directory)
 
 
-def steer_by(extractor: Any, batch: Batch) -> Any:
-    """What SSAN adds to attention."""
+def attention_bias(extractor: Any, batch: Batch) -> Any:
+    """Returns the function that computes SSAN's attention bias."""
     structures = structures_of(batch)
     return lambda layer, document, q, k: extractor.layers[layer](q, k, structures[document])
 
 
-def asked(extractor: Any, data: ExtractionDataset) -> Batch:
+def all_pairs(extractor: Any, data: ExtractionDataset) -> Batch:
     return extraction_batch(extractor, data, np.arange(len(data.tokens)), negatives=None, seed=0, epoch=0).batch
 
 
-def _see(seen: dict[str, Tensor], module: nn.Module, args: Any, given: Any) -> None:
-    """Remembers what a layer of attention reads."""
-    seen["x"] = args[0] if args else given["hidden_states"]
+def _record_input(recorded: dict[str, Tensor], module: nn.Module, args: Any, kwargs: Any) -> None:
+    """Records the input of an attention layer."""
+    recorded["x"] = args[0] if args else kwargs["hidden_states"]
 
 
 # ------------------------------------------------- SSAN
 
 
 def plain_structure(batch: Batch) -> list[list[list[int]]]:
-    """The five structures, token pair by token pair, as the paper's Figure 2 defines them."""
+    """Computes the five structures for each token pair, as defined in the paper's Figure 2."""
     owner: dict[int, int] = {}
     ends = [*batch.offset_V.tolist()[1:], len(batch.member_M)]
     for entity, (begin, end) in enumerate(zip(batch.offset_V.tolist(), ends, strict=True)):
         for token in batch.member_M[begin:end].tolist():
-            owner[token] = entity  # of several the last
-    found, first = [], 0
+            owner[token] = entity  # the last of several
+    structures, first = [], 0
     for length in batch.lengths:
         rows = []
         for i in range(first, first + length):
@@ -83,14 +83,14 @@ def plain_structure(batch: Batch) -> list[list[list[int]]]:
                 else:
                     row.append(1 if near else 4)
             rows.append(row)
-        found.append(rows)
+        structures.append(rows)
         first += length
-    return found
+    return structures
 
 
 def test_structures_are_those_of_a_double_loop(load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, _, data = read(load_tiny, tmp_path)
-    batch = asked(SSAN(encoder, data.relations), data)
+    batch = all_pairs(SSAN(encoder, data.relations), data)
     structures = [s.tolist() for s in structures_of(batch)]
     assert structures == plain_structure(batch)
     assert {t for s in structures for row in s for t in row} == {-1, 0, 1, 2, 3, 4}
@@ -102,18 +102,18 @@ def test_structures_are_those_of_a_double_loop(load_tiny: LoadTiny, tmp_path: Pa
 def test_attention_is_the_formula_token_by_token(
     at: int, family: str, structure: Any, load_tiny: LoadTiny, tmp_path: Path
 ) -> None:
-    """Each layer, on what it reads: alpha = softmax((q.k + sum_t M_t * (...)) / sqrt(d))."""
+    """In each layer, on its recorded input: alpha = softmax((q.k + sum_t M_t * (...)) / sqrt(d))."""
     encoder, _, data = read(load_tiny, tmp_path, family)
     torch.manual_seed(1)
     extractor: Any = SSAN(encoder, data.relations, structure=structure).eval()
     for layer in extractor.layers:
         nn.init.normal_(layer.bias)
-    batch = asked(extractor, data)
-    seen: dict[str, Tensor] = {}
+    batch = all_pairs(extractor, data)
+    recorded: dict[str, Tensor] = {}
     module = encoder.model.base_model.encoder.layer[at].attention.self
     handles = [
-        module.register_forward_pre_hook(partial(_see, seen), with_kwargs=True),
-        module.register_forward_hook(lambda m, a, out: seen.update(out=out[0])),
+        module.register_forward_pre_hook(partial(_record_input, recorded), with_kwargs=True),
+        module.register_forward_hook(lambda m, a, out: recorded.update(out=out[0])),
     ]
     with torch.no_grad():
         extractor(batch)
@@ -121,8 +121,8 @@ def test_attention_is_the_formula_token_by_token(
         handle.remove()
     heads, width = encoder.attention_shape[1:]
     with torch.no_grad():
-        q, k, v = ((part(seen["x"][0])).view(-1, heads, width) for part in (module.query, module.key, module.value))
-    own, first = extractor.layers[at], 0
+        q, k, v = ((part(recorded["x"][0])).view(-1, heads, width) for part in (module.query, module.key, module.value))
+    layer, first = extractor.layers[at], 0
     for length, rows in zip(batch.lengths, plain_structure(batch), strict=True):
         for i in range(length):
             for h in range(heads):
@@ -130,15 +130,15 @@ def test_attention_is_the_formula_token_by_token(
                 for j in range(length):
                     score, t = q[first + i, h] @ k[first + j, h], rows[i][j]
                     if t >= 0 and structure == "biaffine":
-                        score = score + q[first + i, h] @ own.matrix[t, h] @ k[first + j, h] + own.bias[t, h]
+                        score = score + q[first + i, h] @ layer.matrix[t, h] @ k[first + j, h] + layer.bias[t, h]
                     elif t >= 0:
-                        score = score + q[first + i, h] @ own.of_query[t, h] + own.of_key[t, h] @ k[first + j, h]
-                        score = score + own.bias[t, h]
+                        score = score + q[first + i, h] @ layer.of_query[t, h] + layer.of_key[t, h] @ k[first + j, h]
+                        score = score + layer.bias[t, h]
                     scores.append(score / math.sqrt(width))
                 alpha = torch.stack(scores).softmax(dim=0)
                 expected = (alpha[:, None] * v[first : first + length, h]).sum(dim=0)
-                got = seen["out"].reshape(-1, heads, width)[first + i, h]
-                assert torch.allclose(got, expected, atol=1e-5)
+                actual = recorded["out"].reshape(-1, heads, width)[first + i, h]
+                assert torch.allclose(actual, expected, atol=1e-5)
         first += length
 
 
@@ -146,11 +146,11 @@ def test_attention_is_the_formula_token_by_token(
 def test_every_part_of_ssan_learns(structure: Any, load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, _, data = read(load_tiny, tmp_path)
     extractor: Any = SSAN(encoder, data.relations, structure=structure, dropout=0.0)
-    logits = extractor(asked(extractor, data))
+    logits = extractor(all_pairs(extractor, data))
     (logits**2).sum().backward()
     for name, weight in extractor.layers.named_parameters():
         assert weight.grad is not None, name
-        assert (weight.grad.flatten(1) != 0).any(dim=1).all(), name  # of every structure
+        assert (weight.grad.flatten(1) != 0).any(dim=1).all(), name  # for each structure
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
@@ -160,17 +160,17 @@ def test_without_structure_it_is_the_plain_encoder(family: str, load_tiny: LoadT
         extractor = SSAN(encoder, data.relations).eval()
         for parameter in extractor.layers.parameters():
             nn.init.zeros_(parameter)
-        batch = asked(extractor, data)
+        batch = all_pairs(extractor, data)
         with torch.no_grad():
             plain = encoder(batch)
-            steered = encoder.with_attention_bias(batch, steer_by(extractor, batch))
-        assert torch.allclose(plain, steered, atol=1e-5)
-        assert torch.allclose(encoder(batch), plain, atol=1e-6)  # the usual attention is back
+            biased = encoder.with_attention_bias(batch, attention_bias(extractor, batch))
+        assert torch.allclose(plain, biased, atol=1e-5)
+        assert torch.allclose(encoder(batch), plain, atol=1e-6)  # the bias is removed afterwards
 
 
 def test_entities_are_means_over_all_their_tokens(load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, _, data = read(load_tiny, tmp_path)
-    batch = asked(SSAN(encoder, data.relations), data)
+    batch = all_pairs(SSAN(encoder, data.relations), data)
     states = torch.randn(sum(batch.lengths), 5)
     ends = [*batch.offset_V.tolist()[1:], len(batch.member_M)]
     for entity, (begin, end) in enumerate(zip(batch.offset_V.tolist(), ends, strict=True)):
@@ -183,7 +183,7 @@ def test_attention_cannot_be_steered_when_it_is_computed_twice(load_tiny: LoadTi
     encoder, _, data = read(load_tiny, tmp_path, gradient_checkpointing=True)
     extractor = SSAN(encoder, data.relations)
     with pytest.raises(ModelError, match=r"leave out model\.gradient_checkpointing"):
-        extractor(asked(extractor, data))
+        extractor(all_pairs(extractor, data))
 
 
 def test_the_width_of_adaptive_is_a_multiple_of_its_block(load_tiny: LoadTiny, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_saved_word_model_does_not_need_the_vectors_that_it_began_with(load_ti
 def test_modernbert_is_refused(load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, _, data = read(load_tiny, tmp_path, "modernbert")
     extractor = SSAN(encoder, data.relations)
-    batch = asked(extractor, data)
+    batch = all_pairs(extractor, data)
     with pytest.raises(ModelError, match="in BERT and RoBERTa models only"):
         extractor(batch)
 
@@ -218,15 +218,15 @@ def test_modernbert_is_refused(load_tiny: LoadTiny, tmp_path: Path) -> None:
 def test_adaptive_logits_are_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, _, data = read(load_tiny, tmp_path)
     extractor = Adaptive(encoder, data.relations, width=8, block=4).eval()
-    batch = asked(extractor, data)
+    batch = all_pairs(extractor, data)
     heads, width = encoder.attention_shape[1:]
     last = encoder.model.base_model.encoder.layer[-1].attention.self
-    seen: dict[str, Tensor] = {}
-    handle = last.register_forward_pre_hook(partial(_see, seen), with_kwargs=True)
+    recorded: dict[str, Tensor] = {}
+    handle = last.register_forward_pre_hook(partial(_record_input, recorded), with_kwargs=True)
     with torch.no_grad():
         logits = extractor(batch)
         states = encoder(batch)
-        q, k = (part(seen["x"][0]).view(-1, heads, width) for part in (last.query, last.key))
+        q, k = (part(recorded["x"][0]).view(-1, heads, width) for part in (last.query, last.key))
     handle.remove()
     ends = [*batch.offset_V.tolist()[1:], len(batch.member_M)]
     spans = list(zip(batch.offset_V.tolist(), ends, strict=True))
@@ -259,15 +259,15 @@ def test_the_adaptive_threshold_loss_is_its_two_parts() -> None:
     logits = torch.randn(6, 4, generator=rng)
     labels = torch.tensor([[1, 0, 0, 0], [0, 0, 0, 1], [1, 1, 0, 0], [0, 0, 0, 1], [1, 1, 1, 0], [0, 1, 0, 0.0]])
     total = 0.0
-    for row, carried in zip(logits.tolist(), labels.tolist(), strict=True):
-        own = [r for r in range(3) if carried[r]]
-        others = [r for r in range(3) if not carried[r]]
-        for r in own:
-            total -= math.log(math.exp(row[r]) / sum(math.exp(row[s]) for s in [*own, 3]))
+    for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
+        positive = [r for r in range(3) if label[r]]
+        others = [r for r in range(3) if not label[r]]
+        for r in positive:
+            total -= math.log(math.exp(row[r]) / sum(math.exp(row[s]) for s in [*positive, 3]))
         total -= math.log(math.exp(row[3]) / sum(math.exp(row[s]) for s in [*others, 3]))
-    found = Adaptive.loss(None, logits, labels)  # type: ignore[arg-type]
-    assert found.total.item() == pytest.approx(total, rel=1e-5)
-    assert found.terms == 6
+    loss = Adaptive.loss(None, logits, labels)  # type: ignore[arg-type]
+    assert loss.total.item() == pytest.approx(total, rel=1e-5)
+    assert loss.terms == 6
 
 
 # ------------------------------------------------- words
@@ -326,11 +326,11 @@ def test_each_learns_and_is_the_same_when_it_is_loaded(name: str, load_tiny: Loa
     small = {"adaptive": {"width": 16, "block": 4}, "cnn": {"width": 16}, "bilstm": {"width": 16}}.get(name, {})
     torch.manual_seed(0)
     extractor = build_extractor(plugins, name, dict(small), encoder, data.relations)
-    before = extractor.loss(*_judged(extractor, data)).total.item()
+    before = extractor.loss(*_logits_and_labels(extractor, data)).total.item()
     settings = FinetuneSettings(num_train_epochs=12, batch_size=4, learning_rate=3e-3, negatives=1.0)
     train_on(extractor, data, settings, stage="test", seed=0)
     extractor.eval()
-    assert extractor.loss(*_judged(extractor, data)).total.item() < 0.7 * before
+    assert extractor.loss(*_logits_and_labels(extractor, data)).total.item() < 0.7 * before
     card = {"extractor": name, "settings": small, "relations": list(data.instances.relations), "threshold": 0.0}
     save_extractor(extractor, tokenizer, card, tmp_path / "saved")
     saved = load_extractor(tmp_path / "saved", plugins, ModelSettings(precision="float32", device="cpu"))
@@ -338,7 +338,7 @@ def test_each_learns_and_is_the_same_when_it_is_loaded(name: str, load_tiny: Loa
     assert np.allclose(score_pairs(extractor, data).scores_PR, same, atol=1e-5)
 
 
-def _judged(extractor: Any, data: ExtractionDataset) -> tuple[Tensor, Tensor]:
+def _logits_and_labels(extractor: Any, data: ExtractionDataset) -> tuple[Tensor, Tensor]:
     q = extraction_batch(extractor, data, np.arange(len(data.tokens)), negatives=None, seed=0, epoch=0)
     with torch.no_grad():
         return extractor(q.batch), q.labels_PR

@@ -1,4 +1,4 @@
-"""WCL's scorer reads off what an extractor trained on gold believes."""
+"""WCL's scorer is 1 - the probability that an extractor trained on gold assigns."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ RELATION = [0, 1, 0]
 
 
 def instances() -> Instances:
-    made = samples.instances(3)
-    return Instances(**{**vars(made), "relation": np.array(RELATION)})
+    return Instances(**{**vars(samples.instances(3)), "relation": np.array(RELATION)})
 
 
 def softmax(row: list[float]) -> list[float]:
@@ -32,11 +31,11 @@ def sigmoid(row: list[float]) -> list[float]:
 
 @pytest.mark.parametrize(("head", "probabilities"), [("softmax", softmax), ("sigmoid", sigmoid)])
 def test_noise_is_one_minus_the_confidence(head: str, probabilities: object) -> None:
-    given = Evidence(gold=np.array(LOGITS, dtype=np.float32))
+    evidence = Evidence(gold=np.array(LOGITS, dtype=np.float32))
     rows = [probabilities(row) for row in LOGITS]  # type: ignore[operator]
-    of_label = SoftmaxConfidence(head=head).score(instances(), given)  # type: ignore[arg-type]
+    of_label = SoftmaxConfidence(head=head).score(instances(), evidence)  # type: ignore[arg-type]
     assert of_label.tolist() == pytest.approx([1 - row[r] for row, r in zip(rows, RELATION, strict=True)], abs=1e-6)
-    of_best = SoftmaxConfidence(head=head, of="argmax").score(instances(), given)  # type: ignore[arg-type]
+    of_best = SoftmaxConfidence(head=head, of="argmax").score(instances(), evidence)  # type: ignore[arg-type]
     assert of_best.tolist() == pytest.approx([1 - max(row) for row in rows], abs=1e-6)
 
 

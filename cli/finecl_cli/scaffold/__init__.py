@@ -1,4 +1,4 @@
-"""A new plugin as an installable package with a passing test: ``finecl plugins new``."""
+"""Templates of ``finecl plugins new``: a plugin as an installable package with a passing test."""
 
 from __future__ import annotations
 
@@ -18,38 +18,36 @@ def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
     """Writes ``directory/finecl-NAME/`` and returns its files: pyproject.toml, README.md, the module and its test.
 
     Raises:
-        SettingsError: the name cannot be one of a part and a package, or there is something at that place already.
+        SettingsError: the name is not valid for a part and a package, or the folder exists.
     """
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise SettingsError(
-            f"expected a name of small letters, digits and single hyphens, as pair-rarity, got '{name}'"
+            f"expected a name of lower-case letters, digits and single hyphens, such as pair-rarity, got '{name}'"
         )
-    at = directory / f"finecl-{name}"
-    if at.exists():
-        raise SettingsError(
-            f"{at}: expected nothing at this place, found something; choose another name or --directory"
-        )
+    root = directory / f"finecl-{name}"
+    if root.exists():
+        raise SettingsError(f"{root}: expected a new folder, got an existing path; choose another name or --directory")
     package = f"finecl_{name.replace('-', '_')}"
-    words = {
+    variables = {
         "name": name,
         "kind": kind,
         "package": package,
         "part": "".join(word.capitalize() for word in name.split("-")),
     }
     contents = {
-        at / "pyproject.toml": _filled("pyproject.toml", words),
-        at / "README.md": _filled("README.md", words),
-        at / package / "__init__.py": _filled(f"{kind}.py", words),
-        at / "tests" / f"test_{words['package']}.py": _filled(f"test_{kind}.py", words),
+        root / "pyproject.toml": _rendered("pyproject.toml", variables),
+        root / "README.md": _rendered("README.md", variables),
+        root / package / "__init__.py": _rendered(f"{kind}.py", variables),
+        root / "tests" / f"test_{package}.py": _rendered(f"test_{kind}.py", variables),
     }
     if kind == "extractor":
-        contents[at / package / "model.py"] = _filled("extractor_model.py", words)
+        contents[root / package / "model.py"] = _rendered("extractor_model.py", variables)
     for path, text in contents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return list(contents)
 
 
-def _filled(template: str, words: dict[str, str]) -> str:
+def _rendered(template: str, variables: dict[str, str]) -> str:
     text = (files("finecl_cli.scaffold") / f"{template}.txt").read_text(encoding="utf-8")
-    return Template(text).substitute(words)
+    return Template(text).substitute(variables)

@@ -1,4 +1,4 @@
-"""JSON objects, one a line, and text lines."""
+"""Readers of JSON Lines and of text lines."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from pathlib import Path
 from typing import Any
 
 from finecl.errors import FormatError
-from finecl_formats.files import opened
-from finecl_formats.values import Value
+from finecl_formats.files import open_binary
+from finecl_formats.json_values import Value
 
 
-def refuse_constant(name: str) -> Any:
-    """NaN and Infinity are no JSON, though Python reads them."""
-    raise ValueError(f"{name} is no JSON")
+def reject_constant(name: str) -> Any:
+    """Rejects NaN and Infinity, which are not JSON although Python reads them."""
+    raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=reject_constant)
 
 
-def read_lines(path: Path) -> Iterator[Value | FormatError]:
-    """The value of every line; a fault in the place of one that is no JSON; empty lines are passed over.
+def read_json_lines(path: Path) -> Iterator[Value | FormatError]:
+    """Yields the value of each line, or the error if the line is not JSON; skips empty lines.
 
     Raises:
         FormatError: the file cannot be read.
     """
-    with opened(path) as stream:
+    with open_binary(path) as stream:
         for number, line in enumerate(stream, start=1):
             if line.strip():
                 yield _parse(line, f"{path}: line {number}")
 
 
 def read_text_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines of a text file without their ends, whichever these are, and the place of each.
+    r"""Yields place and text of each line of a text file, without its line end (\n or \r\n).
 
     Raises:
         FormatError: the file cannot be read, or is not UTF-8.
     """
-    with opened(path) as stream:
+    with open_binary(path) as stream:
         for number, line in enumerate(stream, start=1):
             place = f"{path}: line {number}"
-            yield place, decoded(line, place).rstrip("\r\n")
+            yield place, decode_utf8(line, place).rstrip("\r\n")
 
 
-def decoded(content: bytes, place: str) -> str:
-    """Bytes as text.
+def decode_utf8(content: bytes, place: str) -> str:
+    """Decodes bytes as UTF-8.
 
     Raises:
         FormatError: they are not UTF-8.
@@ -53,14 +53,14 @@ def decoded(content: bytes, place: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        came = f"byte {content[error.start]:#04x}"
-        message = f"{place}, column {error.start + 1}: expected UTF-8, got {came}; save the file as UTF-8"
+        actual = f"byte {content[error.start]:#04x}"
+        message = f"{place}, column {error.start + 1}: expected UTF-8, got {actual}; save the file as UTF-8"
     raise FormatError(message)
 
 
 def _parse(line: bytes, place: str) -> Value | FormatError:
     try:
-        return Value(_DECODER.decode(decoded(line, place)), place)
+        return Value(_DECODER.decode(decode_utf8(line, place)), place)
     except FormatError as error:
         return error
     except json.JSONDecodeError as error:
