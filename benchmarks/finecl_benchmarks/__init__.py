@@ -1,1 +1,1 @@
-"""Measurements of finecl: each command writes one JSON record under ``benchmarks/results/``."""
+"""Benchmarks of finecl; with ``--keep`` each command writes one JSON record to ``benchmarks/results/``."""

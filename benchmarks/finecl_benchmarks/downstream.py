@@ -1,4 +1,4 @@
-"""A downstream task, run: an encoder fine-tuned on a fraction of the training data, and its metric on the test data."""
+"""Runs downstream tasks: fine-tunes an encoder on a fraction of the training data and evaluates it on test data."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ from finecl.tokens.marked_sentences import MarkedSentences
 from finecl.tokens.token_table import TokenizedCorpus
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl_benchmarks.few_shot import episode_scores
-from finecl_benchmarks.peak import peak_gigabytes, reset_peak
+from finecl_benchmarks.peak_memory import peak_gigabytes, reset_peak
 from finecl_benchmarks.task_files import Task
 
-_SPLIT_SEED = 42  # of the development set that is held out: the same for all seeds of a task
+_SPLIT_SEED = 42  # of the held-out dev and test sets: the same for all seeds of a task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """The corpora of a task. ``whole`` is all of its training data, of which ``train`` is a fraction."""
+    """Corpora of a task. ``whole`` is all of its training data, ``train`` the fraction to train on."""
 
     whole: Corpus
     train: Corpus
@@ -55,7 +55,7 @@ class Splits:
 
     @property
     def relations(self) -> tuple[str, ...]:
-        """All relations of all splits, sorted."""
+        """Relations of all splits, sorted."""
         return tuple(sorted({*self.whole.relations, *self.dev.relations, *self.test.relations}))
 
 
@@ -68,10 +68,10 @@ def run_task(
     overrides: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
 ) -> dict[str, Any]:
-    """Fine-tunes the encoder ``model`` (a name, or a run's ``encoder/``) and evaluates it; the record of that.
+    """Fine-tunes the encoder ``model`` (a name, or a run's ``encoder/``), evaluates it and returns the record.
 
     Raises:
-        SettingsError: a file of the task is not there, or a setting is not known.
+        SettingsError: a file of the task does not exist, or a setting is unknown.
     """
     registry, listener, began = plugins.load(), listener or Listener(), time.perf_counter()
     reset_peak()
@@ -80,7 +80,7 @@ def run_task(
         numbers = episode_scores(task, settings, registry)
     else:
         splits = read_splits(task, fraction, seed, settings, registry)
-        numbers = _finetuned(task, splits, settings, registry, listener)
+        numbers = _finetune_and_evaluate(task, splits, settings, registry, listener)
     return {
         "benchmark": "task",
         "task": task.name,
@@ -99,11 +99,11 @@ def run_task(
 
 
 def task_settings(task: Task, model: str, fraction: float, seed: int, overrides: Mapping[str, Any]) -> Settings:
-    """The settings by which a task is fine-tuned: its own, those of the fraction, and ``overrides``; later ones win."""
-    chosen = {**task.settings, **task.by_fraction.get(f"{fraction:g}", {}), **overrides}
+    """Returns the task's settings, overridden by those of the fraction and then by ``overrides``."""
+    merged = {**task.settings, **task.by_fraction.get(f"{fraction:g}", {}), **overrides}
     return resolve(
         overrides={
-            **chosen,
+            **merged,
             "data.test": str(task.path("test" if "test" in task.data else "train")),
             "model.name": model,
             "seed": seed,
@@ -112,44 +112,45 @@ def task_settings(task: Task, model: str, fraction: float, seed: int, overrides:
 
 
 def read_splits(task: Task, fraction: float, seed: int, settings: Settings, registry: Registry) -> Splits:
-    """The task's corpora; the fraction of train is stratified and depends on the seed."""
-    wanted = {"format": task.data.get("format", "auto"), "no_relation": task.data.get("no_relation", "no_relation")}
-    data = type(settings.data)(**wanted, without_entities="skip")
-    found = {s: read_corpus(task.path(s), data, registry) for s in ("train", "dev", "test") if s in task.data}
-    train = found["train"]
-    if "test" not in found:
+    """Reads the task's corpora; the fraction of train is stratified by relation and depends on the seed."""
+    fields = {"format": task.data.get("format", "auto"), "no_relation": task.data.get("no_relation", "no_relation")}
+    data = type(settings.data)(**fields, without_entities="skip")
+    splits = {s: read_corpus(task.path(s), data, registry) for s in ("train", "dev", "test") if s in task.data}
+    train = splits["train"]
+    if "test" not in splits:
         share = float(task.data["test_share"])
         parts = random_shares(len(train), {"train": 1 - share, "test": share}, _SPLIT_SEED)
-        found["test"], train = train.select(parts["test"]), train.select(parts["train"])
-    if "dev" not in found:
+        splits["test"], train = train.select(parts["test"]), train.select(parts["train"])
+    if "dev" not in splits:
         share = float(task.data["dev_share"])
         parts = random_shares(len(train), {"train": 1 - share, "dev": share}, _SPLIT_SEED)
-        found["dev"], train = train.select(parts["dev"]), train.select(parts["train"])
-    some = train if fraction == 100 else train.select(low_resource(train.documents(), fraction / 100, seed))
-    return Splits(whole=train, train=some, dev=found["dev"], test=found["test"])
+        splits["dev"], train = train.select(parts["dev"]), train.select(parts["train"])
+    sampled = train if fraction == 100 else train.select(low_resource(train.documents(), fraction / 100, seed))
+    return Splits(whole=train, train=sampled, dev=splits["dev"], test=splits["test"])
 
 
-def _finetuned(
+def _finetune_and_evaluate(
     task: Task, splits: Splits, settings: Settings, registry: Registry, listener: Listener
 ) -> dict[str, Any]:
-    chosen, relations = settings.finetune, splits.relations
-    marked = getattr(registry.part("extractor", chosen.extractor).factory, "text", "documents") == "marked-sentences"
+    """Fine-tunes an extractor and returns the metrics of the task on its test documents, with counts and speed."""
+    tuning, relations = settings.finetune, splits.relations
+    marked = getattr(registry.part("extractor", tuning.extractor).factory, "text", "documents") == "marked-sentences"
     encoder, tokenizer, _ = load_encoder(settings.model, seed=settings.seed, markers=marked)
     train, dev, test = (
-        labelled(c, tokenizer, relations, marked=marked) for c in (splits.train, splits.dev, splits.test)
+        extraction_dataset(c, tokenizer, relations, marked=marked) for c in (splits.train, splits.dev, splits.test)
     )
-    own = {"loss": chosen.loss, **settings.extractor}
-    extractor = build_extractor(registry, chosen.extractor, own, encoder, train.relations)
+    head_settings = {"loss": tuning.loss, **settings.extractor}
+    extractor = build_extractor(registry, tuning.extractor, head_settings, encoder, train.relations)
     began = time.perf_counter()
-    found = finetune(extractor, train, dev, chosen, seed=settings.seed, stage=task.name, listener=listener)
+    finetuned = finetune(extractor, train, dev, tuning, seed=settings.seed, stage=task.name, listener=listener)
     seconds = time.perf_counter() - began
-    scored = score_pairs(extractor, test, max_tokens=chosen.max_tokens)
-    numbers = _EVALUATE[task.metric](scored, test, splits, found)
-    tokens = int(train.tokens.lengths.sum()) * chosen.num_train_epochs
+    scored = score_pairs(extractor, test, max_tokens=tuning.max_tokens)
+    numbers = _EVALUATE[task.metric](scored, test, splits, finetuned)
+    tokens = int(train.tokens.lengths.sum()) * tuning.num_train_epochs
     return numbers | {
-        "dev_f1": found.dev_f1,
-        "epoch": found.epoch,
-        "threshold": found.threshold,
+        "dev_f1": finetuned.dev_f1,
+        "epoch": finetuned.epoch,
+        "threshold": finetuned.threshold,
         "train_documents": len(splits.train),
         "train_instances": len(train.instances),
         "test_documents": len(splits.test),
@@ -158,10 +159,10 @@ def _finetuned(
     }
 
 
-def labelled(
+def extraction_dataset(
     corpus: Corpus, tokenizer: DocumentTokenizer, relations: tuple[str, ...], *, marked: bool
 ) -> ExtractionDataset:
-    """A corpus as an extractor meets it."""
+    """Tokenises a corpus for an extractor: documents, or marked sentences if ``marked``."""
     instances = corpus.instances(relations)
     if not marked:
         return ExtractionDataset(tokens=TokenizedCorpus.of(corpus, tokenizer, cache_directory()), instances=instances)
@@ -169,16 +170,16 @@ def labelled(
     return ExtractionDataset(tokens=sentences, instances=sentences.instances(instances))
 
 
-def answered(
+def predicted_relations(
     scored: PairScores, test: ExtractionDataset, corpus: Corpus, threshold: float
 ) -> dict[tuple[int, int, int], str]:
-    """The relation that is predicted for each labelled pair (document, head, tail), the surest one if several are;
-    what is not predicted to have one has the corpus's no-relation label.
+    """Returns the predicted relation of each labelled pair (document, head, tail): the most confident one above the
+    threshold, or the corpus's no-relation label.
     """
     best: dict[tuple[int, int, int], str] = {}
     placed = scored.placed(test.tokens)
     row, relation = np.nonzero(scored.predicted(threshold))
-    order = np.argsort(scored.scores_PR[row, relation], kind="stable")  # the surest last
+    order = np.argsort(scored.scores_PR[row, relation], kind="stable")  # the most confident last
     for p, r in zip(row[order].tolist(), relation[order].tolist(), strict=True):
         pair = int(placed.document[p]), int(placed.head[p]), int(placed.tail[p])
         best[pair] = test.instances.relations[r]
@@ -190,10 +191,10 @@ def answered(
 
 
 def _sentences(
-    scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned
+    scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned
 ) -> tuple[list[str], list[str], list[str]]:
-    """Titles, predictions and gold labels of the test sentences."""
-    predicted = answered(scored, test, splits.test, found.threshold)
+    """Returns titles, predictions and gold labels of the test sentences."""
+    predicted = predicted_relations(scored, test, splits.test, finetuned.threshold)
     titles, answers, gold = [], [], []
     for number, document in enumerate(splits.test.documents()):
         label = document.labels[0]
@@ -203,8 +204,8 @@ def _sentences(
     return titles, answers, gold
 
 
-def _semeval(scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scored, test, splits, found)
+def _semeval(scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
+    titles, answers, gold = _sentences(scored, test, splits, finetuned)
     scores = semeval_scores(dict(zip(titles, answers, strict=True)), dict(zip(titles, gold, strict=True)))
     return {
         "official_macro_f1": scores.official.macro_f1,
@@ -216,35 +217,35 @@ def _semeval(scored: PairScores, test: ExtractionDataset, splits: Splits, found:
 
 
 def outcomes_of(titles: Sequence[str], answers: Sequence[str], gold: Sequence[str]) -> dict[str, Any]:
-    """What was answered to each test sentence, for tests of significance: labels by number, and their names."""
+    """Returns the predictions and gold labels of the test sentences as label numbers, for significance tests."""
     labels = sorted({*answers, *gold})
     number = {label: n for n, label in enumerate(labels)}
     return {"labels": labels, "answers": [number[a] for a in answers], "gold": [number[g] for g in gold]}
 
 
-def _accuracy(scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scored, test, splits, found)
+def _accuracy(scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
+    titles, answers, gold = _sentences(scored, test, splits, finetuned)
     scores = sentence_scores(answers, gold, no_relation=splits.test.no_relation)
-    found_scores = {"accuracy": scores.accuracy, "micro_f1": scores.micro.f1, "macro_f1": scores.macro_f1}
-    return found_scores | {"outcomes": outcomes_of(titles, answers, gold)}
+    metrics = {"accuracy": scores.accuracy, "micro_f1": scores.micro.f1, "macro_f1": scores.macro_f1}
+    return metrics | {"outcomes": outcomes_of(titles, answers, gold)}
 
 
-def _tacred(scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scored, test, splits, found)
+def _tacred(scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
+    titles, answers, gold = _sentences(scored, test, splits, finetuned)
     return asdict(tacred_scores(answers, gold)) | {"outcomes": outcomes_of(titles, answers, gold)}
 
 
-def _docred(scored: PairScores, test: ExtractionDataset, splits: Splits, found: Finetuned) -> dict[str, Any]:
+def _docred(scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
     gold, corpus = list(splits.test.documents()), splits.test
-    facts = scored.placed(test.tokens).facts(found.threshold, corpus.titles, test.instances.relations)
-    # Whatever the fraction, Ign F1 leaves out the facts of all training data, as CodaLab does (facts 4.1).
+    facts = scored.placed(test.tokens).facts(finetuned.threshold, corpus.titles, test.instances.relations)
+    # Ign F1 excludes the facts of all training data whatever the fraction, as CodaLab does (facts.md 4.1).
     known = docred_facts_in_train(splits.whole.documents())
     scores = docred_scores(facts, gold, known, no_relation=corpus.no_relation)
     auc = precision_recall_auc(scored.scores_PR.ravel(), scored.correct(test).ravel(), len(test.instances))
     macro = macro_scores(facts, gold, no_relation=corpus.no_relation)
-    found_scores = asdict(scores) | {"auc": auc, "macro_f1": macro.macro, "weighted_macro_f1": macro.weighted_macro}
+    metrics = asdict(scores) | {"auc": auc, "macro_f1": macro.macro, "weighted_macro_f1": macro.weighted_macro}
     counts = counts_by_document(facts, gold, no_relation=corpus.no_relation)
-    return found_scores | {"outcomes": {"counts": counts.tolist()}}
+    return metrics | {"outcomes": {"counts": counts.tolist()}}
 
 
 _EVALUATE: Mapping[str, Callable[[PairScores, ExtractionDataset, Splits, Finetuned], dict[str, Any]]] = {

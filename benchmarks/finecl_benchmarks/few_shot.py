@@ -1,4 +1,4 @@
-"""N-way K-shot episodes: an encoder as it is, and the nearest mean of a few sentences of each relation."""
+"""N-way K-shot episodes: classifies by the nearest class mean of an encoder's vectors, without training."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from finecl_benchmarks.task_files import Task
 
 
 def episode_scores(task: Task, settings: Settings, registry: Registry) -> dict[str, Any]:
-    """Accuracy of each number of ways and shots, and their mean; nothing is trained.
+    """Computes the accuracy for each number of ways and shots, and their mean; trains nothing.
 
-    The vector of a sentence is [head; tail] by the states of its start markers.
+    The vector of a sentence is [head; tail], the states at the start markers.
     """
     data = type(settings.data)(format=task.data.get("format", "auto"))
     corpus: Corpus = read_corpus(task.path("test"), data, registry)
@@ -31,27 +31,28 @@ def episode_scores(task: Task, settings: Settings, registry: Registry) -> dict[s
     sentences = MarkedSentences.of(corpus, tokenizer, cache_directory())
     instances = sentences.instances(corpus.instances(corpus.relations))
     vectors = pair_vectors(encoder, ExtractionDataset(tokens=sentences, instances=instances))
-    read = ~np.isnan(vectors).any(axis=1)
-    given = vectors[read], instances.relation[read]
-    found = {
+    readable = ~np.isnan(vectors).any(axis=1)
+    sentences_and_relations = vectors[readable], instances.relation[readable]
+    accuracies = {
         f"{ways}-way {shots}-shot": few_shot_accuracy(
-            *given, ways=ways, shots=shots, episodes=task.episodes["count"], seed=settings.seed
+            *sentences_and_relations, ways=ways, shots=shots, episodes=task.episodes["count"], seed=settings.seed
         )
         for ways in task.episodes["ways"]
         for shots in task.episodes["shots"]
     }
-    return {"accuracy": float(np.mean(list(found.values()))), "episodes": found, "sentences": int(read.sum())}
+    mean = float(np.mean(list(accuracies.values())))
+    return {"accuracy": mean, "episodes": accuracies, "sentences": int(readable.sum())}
 
 
 def few_shot_accuracy(vectors: Floats, relation: Ints, *, ways: int, shots: int, episodes: int, seed: int) -> float:
-    """The share of queries whose relation has the nearest mean (cosine) of ``shots`` sentences, among ``ways``.
+    """Returns the accuracy of the nearest mean (cosine) of ``shots`` sentences, pair_filter ``ways`` relations.
 
-    Each episode draws relations, ``shots`` sentences of each and one query of one of them.
+    Each episode samples ``ways`` relations, ``shots`` sentences of each, and one query of one of them.
 
     *Shape:* ``vectors`` [N, H], ``relation`` [N].
 
     Raises:
-        SettingsError: there are too few relations or sentences.
+        SettingsError: too few relations have enough sentences.
     """
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     members = [np.flatnonzero(relation == code) for code in np.unique(relation)]
@@ -59,12 +60,12 @@ def few_shot_accuracy(vectors: Floats, relation: Ints, *, ways: int, shots: int,
     if len(members) < ways:
         raise SettingsError(f"expected {ways} relations of more than {shots} sentences, got {len(members)}")
     generator = np.random.default_rng([seed, ways, shots])
-    right = 0
+    correct = 0
     for _ in range(episodes):
-        chosen = generator.choice(len(members), ways, replace=False)
-        drawn = [generator.choice(members[c], shots + 1, replace=False) for c in chosen]
-        means = np.stack([unit[rows[:-1]].mean(axis=0) for rows in drawn])
+        classes = generator.choice(len(members), ways, replace=False)
+        sampled = [generator.choice(members[c], shots + 1, replace=False) for c in classes]
+        means = np.stack([unit[rows[:-1]].mean(axis=0) for rows in sampled])
         means /= np.linalg.norm(means, axis=1, keepdims=True)
-        asked = int(generator.integers(ways))
-        right += int((means @ unit[drawn[asked][-1]]).argmax() == asked)
-    return right / episodes
+        target = int(generator.integers(ways))
+        correct += int((means @ unit[sampled[target][-1]]).argmax() == target)
+    return correct / episodes

@@ -1,4 +1,4 @@
-"""What the grids of a suite may vary: the kinds of cells, their axes, and the values that stand on them."""
+"""Grids of a suite: the kinds of experiments, the axes that each kind may vary, and the checks of their values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = {
     "trimmed-documents": {"methods", "parts", "seeds"},
     "difficult": {"methods", "seeds"},
 }
-"""Kinds of cells, and what a grid of each may vary; ``finecl_benchmarks.cells`` does them."""
+"""Kinds of experiments and the fields of their grids; ``finecl_benchmarks.experiments`` runs them."""
 _DEFAULTS: Mapping[str, list[Any]] = {"methods": ["all"], "fractions": [100], "seeds": [42]}
 _NEEDED = {
     "task": ("tasks",),
@@ -34,10 +34,10 @@ _NO_AXES = {"kind", "needs"}
 
 
 def axes_of(place: str, grid: Mapping[str, Any], registry: Registry) -> dict[str, list[Any]]:
-    """The values of a grid by what they vary ("method", "seed", ...), with defaults for what it does not name.
+    """Returns the values of each axis of a grid ("method", "seed", ...), with defaults for missing axes.
 
     Raises:
-        SettingsError: a field is missing, unknown, or has a value that does not fit; the message names it.
+        SettingsError: a field is missing or unknown, or its value is invalid; the message names the field.
     """
     kind = grid.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
@@ -46,54 +46,55 @@ def axes_of(place: str, grid: Mapping[str, Any], registry: Registry) -> dict[str
     for name in _NEEDED.get(kind, ()):
         if name not in grid:
             raise SettingsError(f"{place}: expected the field '{name}' for the kind '{kind}', found none; add it")
-    given = {**grid, **{name: values for name, values in _DEFAULTS.items() if name in KINDS[kind] and name not in grid}}
+    defaults = {name: values for name, values in _DEFAULTS.items() if name in KINDS[kind] and name not in grid}
+    fields = {**grid, **defaults}
     if kind == "noise":
-        _check_noise(place, given)
+        _check_noise(place, fields)
     return {
         name.removesuffix("s"): _values(place, name, values, registry)
-        for name, values in given.items()
+        for name, values in fields.items()
         if name not in _NO_AXES
     }
 
 
 def _check_noise(place: str, grid: Mapping[str, Any]) -> None:
-    """The built-in corpus has its own noise; anything else is made noisy, so it must be said how."""
-    own = grid["data"] == ["demo"]
+    """Checks that noise and rates are set for Wiki80 and not for the built-in corpus, which has its own noise."""
+    has_own_noise = grid["data"] == ["demo"]
     for name in ("noise", "rates"):
-        if (name in grid) == own:
+        if (name in grid) == has_own_noise:
             raise SettingsError(
-                f"{place}, {name}: expected noise and rates for 'wiki80', and neither for 'demo', whose own labels are "
-                "wrong; give each a grid of its own"
+                f"{place}, {name}: expected noise and rates for 'wiki80', and neither for 'demo', which has its own "
+                "noise; use one grid for each"
             )
 
 
 def _values(place: str, name: str, values: Any, registry: Registry) -> list[Any]:
     if not isinstance(values, list) or not values:
         raise SettingsError(f"{place}, {name}: expected a list of values, got {values!r}")
-    chosen: list[Any] = list(registry.parts("method")) if name == "methods" and values == ["all"] else values
-    for value in chosen:
+    expanded: list[Any] = list(registry.parts("method")) if name == "methods" and values == ["all"] else values
+    for value in expanded:
         if name in _CHECKS and not _CHECKS[name][1](value):
             raise SettingsError(f"{place}, {name}: expected {_CHECKS[name][0]}, got {value!r}")
         if name == "methods":
-            registry.part("method", value)  # an unknown one is told, with the nearest
+            registry.part("method", value)  # raises for an unknown method
         if name == "tasks":
             read_task(value)
-    return chosen
+    return expanded
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "methods": ("names of methods", lambda v: isinstance(v, str)),
-    "tasks": ("names of tasks, or TOML files", lambda v: isinstance(v, str)),
+    "tasks": ("names of tasks or TOML files", lambda v: isinstance(v, str)),
     "pairs": ("pairs of variants' names", lambda v: isinstance(v, list) and len(v) == 2),
-    "seeds": ("whole numbers", lambda v: _number(v) and isinstance(v, int)),
-    "fractions": ("per cents above 0, at most 100", lambda v: _number(v) and 0 < v <= 100),
-    "rates": ("shares between 0 and 1", lambda v: _number(v) and 0 < v < 1),
+    "seeds": ("whole numbers", lambda v: _is_number(v) and isinstance(v, int)),
+    "fractions": ("percentages above 0 and at most 100", lambda v: _is_number(v) and 0 < v <= 100),
+    "rates": ("shares between 0 and 1", lambda v: _is_number(v) and 0 < v < 1),
     "noise": (f"kinds of noise, of {', '.join(NOISE)}", lambda v: v in NOISE),
     "data": ("demo or wiki80", lambda v: v in ("demo", "wiki80")),
     "parts": (f"parts, of {', '.join(PARTS)}", lambda v: v in PARTS),
 }
-"""What is expected of a value, in words and as a test."""
+"""Checks of the values: a description for error messages, and a predicate."""

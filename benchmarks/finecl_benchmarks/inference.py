@@ -1,12 +1,12 @@
-"""Documents a second from text to triples, against the bare encoder on the same rows, sorted by length alike.
+"""Measures documents per second from text to triples, against the bare encoder on the same length-sorted batches.
 
     python -m finecl_benchmarks.inference --keep
 
-The documents are Re-DocRED's dev and test ones (below FINECL_DATA), the extractor is a bilinear head that was never
-trained: its threshold is such that about as many triples come out as there are gold labels. What is measured is what
-``RelationExtractor`` does to documents in memory: tokenising, packing, encoding, scoring all pairs and making triples.
-The bare encoder is given its batches ready-made. Both take turns, a piece of the documents each, so that they meet the
-same machine; the ratio is that of all pieces of a round.
+The documents are Re-DocRED's dev and test sets (below FINECL_DATA). The extractor has an untrained bilinear head, whose
+threshold is set so that it predicts about as many triples as there are gold labels. The measured time of
+``RelationExtractor`` includes tokenising, packing, encoding, scoring all pairs and building triples; the bare encoder
+gets prepared batches. Both alternate on chunks of the documents, so that they run under the same machine load; the
+ratio is taken over all chunks of a round.
 """
 
 from __future__ import annotations
@@ -41,44 +41,44 @@ from finecl.tokens.packing import pack
 from finecl.types import Batch, Document
 from finecl_benchmarks.record import RESULTS
 
-GOAL = 0.7
-_PIECE, _SEED = 250, 42
+GOAL = 0.7  # share of the bare encoder's rate
+_CHUNK, _SEED = 250, 42
 
 
 def main() -> None:
-    """Measures, prints the record and with ``--keep`` writes it."""
+    """Parses the command line, measures, prints the record and with ``--keep`` writes it."""
     parser = argparse.ArgumentParser(description="Throughput of RelationExtractor against the bare encoder.")
-    parser.add_argument("--documents", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", default="minilm")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--documents", type=int, default=1000, help="number of documents")
+    parser.add_argument("--rounds", type=int, default=3, help="number of measured rounds")
+    parser.add_argument("--model", default="minilm", help="encoder: a name or a directory")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="number of CPU threads")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/inference.json")
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    documents = list(islice(chain.from_iterable(map(read, files())), given.documents))
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    documents = list(islice(chain.from_iterable(map(read, files())), arguments.documents))
     with tempfile.TemporaryDirectory() as directory:
-        record = measure(documents, Path(directory), model=given.model, rounds=given.rounds)
-    record["settings"] |= {"threads": given.threads}
-    if given.keep:
+        record = measure(documents, Path(directory), model=arguments.model, rounds=arguments.rounds)
+    record["settings"] |= {"threads": arguments.threads}
+    if arguments.keep:
         write_json(RESULTS / "inference.json", record)
     json.dump(record, sys.stdout, indent=1)
     print()
 
 
 def files() -> list[Path]:
-    """Re-DocRED's dev and test documents."""
+    """Returns the paths of Re-DocRED's dev and test documents."""
     at = Path(os.environ.get("FINECL_DATA", "../shared/data")) / "redocred"
     return [at / "dev_revised.json", at / "test_revised.json"]
 
 
 def read(path: Path) -> DocumentFile:
-    """The documents of a file."""
+    """Opens a file of documents."""
     return DocumentFile.open(path, plugins.load())
 
 
 @dataclass(frozen=True)
-class Turn:
-    """Seconds that a piece of the documents took, and what came of it."""
+class ChunkTiming:
+    """Seconds of the extractor (``whole``) and of the bare encoder on one chunk, and the number of triples."""
 
     whole: float
     bare: float
@@ -86,31 +86,33 @@ class Turn:
 
 
 def measure(documents: Sequence[Document], directory: Path, *, model: str, rounds: int) -> dict[str, Any]:
-    """The record of one measurement; ``directory`` is for the extractor."""
+    """Measures ``rounds`` rounds and returns the record; ``directory`` is where the extractor is saved."""
     extractor = untrained(documents, directory / "extractor", model)
     encoder, _, _ = load_encoder(ModelSettings(name=str(directory / "extractor" / ENCODER)))
     encoder.eval()
-    pieces = [documents[at : at + _PIECE] for at in range(0, len(documents), _PIECE)]
-    batches = [bare_batches(extractor, encoder, piece) for piece in pieces]
-    _turn(extractor, encoder, pieces[0][:16], batches[0][:1], whole_first=True)  # kernels are chosen, memory is there
-    played = [
+    chunks = [documents[at : at + _CHUNK] for at in range(0, len(documents), _CHUNK)]
+    batches = [bare_batches(extractor, encoder, chunk) for chunk in chunks]
+    _time_chunk(extractor, encoder, chunks[0][:16], batches[0][:1], whole_first=True)  # warms up kernels and memory
+    timings = [
         [
-            _turn(extractor, encoder, piece, some, whole_first=(number + each) % 2 == 0)
-            for number, (piece, some) in enumerate(zip(pieces, batches, strict=True))
+            _time_chunk(extractor, encoder, chunk, chunk_batches, whole_first=(number + turn) % 2 == 0)
+            for number, (chunk, chunk_batches) in enumerate(zip(chunks, batches, strict=True))
         ]
-        for each in range(rounds)
+        for turn in range(rounds)
     ]
-    seconds = {name: [sum(getattr(t, name) for t in turns) for turns in played] for name in ("whole", "bare")}
-    tokens = sum(sum(batch.lengths) for some in batches for batch in some)
+    seconds = {
+        name: [sum(getattr(t, name) for t in chunk_timings) for chunk_timings in timings] for name in ("whole", "bare")
+    }
+    tokens = sum(sum(batch.lengths) for chunk_batches in batches for batch in chunk_batches)
     ratios = [bare / whole for whole, bare in zip(seconds["whole"], seconds["bare"], strict=True)]
     return {
         "benchmark": "inference",
-        "settings": {"documents": len(documents), "rounds": rounds, "model": model, "piece": _PIECE},
+        "settings": {"documents": len(documents), "rounds": rounds, "model": model, "piece": _CHUNK},
         "precision": "bf16" if encoder.precision.bf16 else "float32",
         "device": encoder.precision.device,
         "tokens": tokens,
         "pairs": sum(len(every_pair(document)) for document in documents),
-        "triples": sum(turn.triples for turn in played[0]),
+        "triples": sum(timing.triples for timing in timings[0]),
         "seconds": seconds,
         "documents_per_second": len(documents) / statistics.median(seconds["whole"]),
         "tokens_per_second": {name: tokens / statistics.median(each) for name, each in seconds.items()},
@@ -121,25 +123,25 @@ def measure(documents: Sequence[Document], directory: Path, *, model: str, round
 
 
 def untrained(documents: Sequence[Document], directory: Path, model: str) -> RelationExtractor:
-    """An extractor with a random head, by whose threshold about as many triples come out as there are labels."""
+    """Creates an extractor with a random head and a threshold that yields about as many triples as gold labels."""
     relations = sorted({label.relation for document in documents for label in document.labels})
     encoder, tokenizer, _ = load_encoder(ModelSettings(name=model))
     torch.manual_seed(_SEED)
-    made = build_extractor(plugins.load(), "bilinear", {}, encoder, len(relations) + 1)
+    extractor = build_extractor(plugins.load(), "bilinear", {}, encoder, len(relations) + 1)
     card: dict[str, Any] = {
         "extractor": "bilinear", "settings": {}, "relations": relations, "max_length": tokenizer.max_length,
         "fingerprint": "untrained", "threshold": 0.0,
     }  # fmt: skip
-    save_extractor(made, tokenizer, card, directory)
-    some = documents[:: max(1, len(documents) // 20)]
-    scores = [t.score for triples in RelationExtractor.from_pretrained(directory)(some) for t in triples]
-    labels = sum(len(document.labels) for document in some)
-    save_extractor(made, tokenizer, card | {"threshold": float(np.sort(scores)[-max(1, labels)])}, directory)
+    save_extractor(extractor, tokenizer, card, directory)
+    sample = documents[:: max(1, len(documents) // 20)]
+    scores = [t.score for triples in RelationExtractor.from_pretrained(directory)(sample) for t in triples]
+    labels = sum(len(document.labels) for document in sample)
+    save_extractor(extractor, tokenizer, card | {"threshold": float(np.sort(scores)[-max(1, labels)])}, directory)
     return RelationExtractor.from_pretrained(directory)
 
 
 def bare_batches(extractor: RelationExtractor, encoder: Any, documents: Sequence[Document]) -> list[Batch]:
-    """The same rows in the same passes as the extractor's, ready for the encoder."""
+    """Returns the extractor's batches of these documents, prepared for the encoder."""
     rows = list(document_rows(documents, [every_pair(document) for document in documents], extractor.tokenizer))
     lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
     order = np.argsort(lengths, kind="stable")
@@ -152,25 +154,25 @@ def bare_batches(extractor: RelationExtractor, encoder: Any, documents: Sequence
     ]
 
 
-def _turn(
+def _time_chunk(
     extractor: RelationExtractor,
     encoder: Any,
     documents: Sequence[Document],
     batches: Sequence[Batch],
     *,
     whole_first: bool,
-) -> Turn:
-    """One piece by both, in either order."""
+) -> ChunkTiming:
+    """Times both on one chunk, the extractor first if ``whole_first``."""
     seconds: dict[bool, float] = {}
     triples = 0
     for whole in (whole_first, not whole_first):
         began = time.perf_counter()
         if whole:
-            triples = sum(map(len, extractor.stream(documents, chunk=_PIECE)))
+            triples = sum(map(len, extractor.stream(documents, chunk=_CHUNK)))
         else:
             _encode(encoder, batches)
         seconds[whole] = time.perf_counter() - began
-    return Turn(whole=seconds[True], bare=seconds[False], triples=triples)
+    return ChunkTiming(whole=seconds[True], bare=seconds[False], triples=triples)
 
 
 @torch.inference_mode()

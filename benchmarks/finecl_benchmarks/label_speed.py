@@ -1,11 +1,11 @@
-"""Seconds and memory of distant labelling: ten million triples against a hundred thousand synthetic documents.
+"""Measures the time and memory of distant labelling: 10 million triples and 100,000 synthetic documents.
 
     python -m finecl_benchmarks.label_speed
 
-Documents have the size of DocRED's distantly labelled ones; their entities are drawn from the graph, of which some are
-far more frequent than others, and nine of their pairs are facts of the graph. What is measured is what ``finecl data
-label`` does: reading triples and documents, checking, joining, and writing documents and facts. Making the synthetic
-files is not.
+Documents have the size of DocRED's distantly labelled ones. Their entities are sampled from the graph, some far more
+often than others, and nine of their pairs are facts of the graph. The measured time is that of ``finecl data label``:
+reading triples and documents, validating, joining, and writing documents and facts. Generating the synthetic files is
+not included.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _SEED = 42
 
 
 def main() -> None:
-    """Measures, prints the record and writes it."""
+    """Parses the command line, measures, prints the record and writes it."""
     parser = argparse.ArgumentParser(description="Speed and memory of distant labelling.")
-    parser.add_argument("--documents", type=int, default=100_000)
-    parser.add_argument("--triples", type=int, default=10_000_000)
-    parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
-    os.environ["POLARS_MAX_THREADS"] = str(given.threads)
-    record = measure(given.documents, given.triples, given.threads)
+    parser.add_argument("--documents", type=int, default=100_000, help="number of documents")
+    parser.add_argument("--triples", type=int, default=10_000_000, help="number of triples")
+    parser.add_argument("--threads", type=int, default=2, help="number of threads of polars")
+    arguments = parser.parse_args()
+    os.environ["POLARS_MAX_THREADS"] = str(arguments.threads)
+    record = measure(arguments.documents, arguments.triples, arguments.threads)
     from finecl.artifacts.files import write_json
 
     write_json(RESULTS / "label-speed.json", record)
@@ -44,13 +44,16 @@ def main() -> None:
 
 
 def measure(documents: int, triples: int, threads: int) -> dict[str, Any]:
-    """The record of one measurement, in a process of its own so that its memory is only that of labelling."""
+    """Measures labelling and returns the record.
+
+    Another process generates the files, so that the peak memory is that of labelling alone.
+    """
     import subprocess
 
     from finecl.artifacts.provenance import environment
 
     with tempfile.TemporaryDirectory() as directory:
-        code = f"from finecl_benchmarks.label_speed import make; make({directory!r}, {documents}, {triples})"
+        code = f"from finecl_benchmarks.label_speed import generate; generate({directory!r}, {documents}, {triples})"
         subprocess.run([sys.executable, "-c", code], check=True)
         measured = _label(Path(directory))
     return {
@@ -74,7 +77,7 @@ def _label(directory: Path) -> dict[str, Any]:
     graph = Graph.read(directory / "triples.tsv")
     read = time.perf_counter()
     writer = registry.create("format", "jsonl", {})
-    told = label(
+    counts = label(
         source,
         Labelling(graph=graph, match="id", candidates=3),
         writer,
@@ -85,17 +88,17 @@ def _label(directory: Path) -> dict[str, Any]:
     return {
         "seconds": {"all": ended - began, "graph": read - began, "documents": ended - read},
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
-        "found": {key: value for key, value in told.to_dict().items() if isinstance(value, int)},
+        "found": {key: value for key, value in counts.to_dict().items() if isinstance(value, int)},
     }
 
 
-def make(directory: str, documents: int, triples: int) -> None:
-    """Writes the synthetic triples and documents."""
+def generate(directory: str, documents: int, triples: int) -> None:
+    """Generates the synthetic triples and documents."""
     import polars as pl
 
     generator = np.random.default_rng(_SEED)
     entities = triples // 2
-    # The square of a uniform number: low numbers, as countries in Wikidata, are far more frequent.
+    # Squared uniform numbers: entities with low numbers are far more frequent, as countries are in Wikidata.
     head, tail = ((generator.random(triples) ** 2 * entities).astype(np.int64) for _ in range(2))
     relation = generator.integers(0, _RELATIONS, triples)
     frame = pl.DataFrame({"head": head, "relation": relation, "tail": tail})
@@ -108,10 +111,10 @@ def make(directory: str, documents: int, triples: int) -> None:
 
 def _document(number: int, head: Any, tail: Any, entities: int, generator: np.random.Generator) -> dict[str, Any]:
     linked = generator.integers(0, len(head), _ENTITIES // 2)
-    known = np.unique([*head[linked], *tail[linked], *generator.integers(0, entities, 2)])[:_ENTITIES]
+    entity_numbers = np.unique([*head[linked], *tail[linked], *generator.integers(0, entities, 2)])[:_ENTITIES]
     words = generator.integers(0, 30_000, (_SENTENCES, _WORDS))
     vertices = []
-    for at, entity in enumerate(known.tolist()):
+    for at, entity in enumerate(entity_numbers.tolist()):
         sentence, start = at % _SENTENCES, 2 * (at // _SENTENCES)
         mention = {"name": f"Q{entity}", "sent_id": sentence, "pos": [start, start + 1], "type": "MISC"}
         vertices.append([mention, mention | {"pos": [start + 10, start + 11]}])
@@ -120,7 +123,7 @@ def _document(number: int, head: Any, tail: Any, entities: int, generator: np.ra
         "sents": [[f"w{word}" for word in sentence] for sentence in words.tolist()],
         "vertexSet": vertices,
         "labels": [],
-        "entity_ids": [f"Q{entity}" for entity in known.tolist()],
+        "entity_ids": [f"Q{entity}" for entity in entity_numbers.tolist()],
     }
 
 

@@ -1,9 +1,9 @@
-"""The published algorithm written plainly, as a yardstick for speed and an oracle for numbers.
+"""Naive implementation of the published algorithm: the baseline for speed and a test oracle for losses and gradients.
 
-Documents are padded to 512 tokens, the vocabulary is scored at every token, entities are pooled by a dense mapping
-of every pair over every token, and positives and negatives are found by a double loop over pairs (FineCL's release,
-``src/stage_2``: facts of its ``get_doc_batch`` and ``model.py``). Nothing is made slow on purpose: forward passes
-are transformers' own, with its fastest attention for padded batches.
+Pads documents to 512 tokens, computes vocabulary logits at every token, pools entities by a dense matrix over all
+tokens, and selects positives and negatives by a double loop over pairs, as FineCL's release does (``src/stage_2``:
+``get_doc_batch`` and ``model.py``). Nothing is slowed down on purpose: forward passes are those of transformers, with
+its fastest attention for padded batches.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _IGNORED = -100
 
 
 class NaiveEngine:
-    """One step at a time on a plain ``AutoModelForMaskedLM``.
+    """Runs pre-training steps on a plain ``AutoModelForMaskedLM``.
 
-    ``negatives``: at most so many an anchor, drawn at random; None: all.
+    ``negatives`` is the maximum number of negatives per anchor, sampled at random; None uses all.
     """
 
     def __init__(
@@ -34,17 +34,20 @@ class NaiveEngine:
         self.model, self.temperature, self.negatives, self.longest = model, temperature, negatives, longest
 
     def step(self, work: list[GroupBatch], mates: dict[int, list[int]] | None = None) -> dict[str, float]:
-        """Adds a step's gradients; returns mean losses. ``mates`` are the positives by work, if not to be drawn."""
+        """Accumulates the gradients of one step and returns the mean losses by name.
+
+        ``mates`` sets the positive of each row (by index into ``work``); None samples them.
+        """
         totals: dict[str, list[tuple[Tensor, int]]] = {}
-        for number, one in enumerate(work):
-            entities, mlm, masked = self._encode(one)
+        for number, group in enumerate(work):
+            entities, mlm, masked = self._encode(group)
             totals.setdefault("mlm", []).append((mlm, masked))
-            if "pair" in one.group.units:
+            if "pair" in group.group.units:
                 totals.setdefault("relation-discrimination", []).append(
-                    self._relations(one, entities, (mates or {}).get(number))
+                    self._relations(group, entities, (mates or {}).get(number))
                 )
             else:
-                totals.setdefault("entity-discrimination", []).append(self._entities(one, entities))
+                totals.setdefault("entity-discrimination", []).append(self._entities(group, entities))
         means = {
             name: torch.stack([total for total, _ in parts]).sum() / max(1, sum(count for _, count in parts))
             for name, parts in totals.items()
@@ -53,7 +56,7 @@ class NaiveEngine:
         return {name: float(mean.detach()) for name, mean in means.items()}
 
     def _encode(self, work: GroupBatch) -> tuple[list[list[Tensor]], Tensor, int]:
-        """Entity vectors by document, the MLM loss over all tokens, and the number of masked ones."""
+        """Returns entity vectors by document, the sum of the MLM loss, and the number of masked tokens."""
         ids, labels, attention = self._padded(work)
         out = self.model(input_ids=ids, attention_mask=attention, labels=labels, output_hidden_states=True)
         masked = int((labels != _IGNORED).sum())
@@ -77,7 +80,7 @@ class NaiveEngine:
         return ids, labels, attention
 
     def _mapping(self, work: GroupBatch) -> Tensor:
-        """How much each token counts for each entity: ``[documents, entities, longest]``, nearly all zeros."""
+        """Returns the pooling weights of tokens for entities: ``[documents, entities, longest]``, mostly zeros."""
         packed = work.group.packed
         counts = torch.bincount(torch.from_numpy(packed.document_V), minlength=len(packed.lengths))
         mapping = torch.zeros(len(packed.lengths), int(counts.max()), self.longest)
@@ -94,7 +97,7 @@ class NaiveEngine:
         return mapping
 
     def _relations(self, work: GroupBatch, entities: list[list[Tensor]], mates: list[int] | None) -> tuple[Tensor, int]:
-        """Relation discrimination by a double loop over pairs (FineCL, section 3.3)."""
+        """Computes relation discrimination by a double loop over pairs (FineCL, section 3.3): loss sum and terms."""
         table = work.group.units["pair"].table
         rows = list(
             zip(table.document.tolist(), table.head.tolist(), table.tail.tolist(), table.relation.tolist(), strict=True)
@@ -105,9 +108,9 @@ class NaiveEngine:
             dim=1,
         )
         mates = _mates(rows) if mates is None else mates
-        carried: dict[tuple[int, int, int], set[int]] = {}
+        relations_of_pair: dict[tuple[int, int, int], set[int]] = {}
         for d, h, t, r in rows:
-            carried.setdefault((d, h, t), set()).add(r)
+            relations_of_pair.setdefault((d, h, t), set()).add(r)
         total, terms = x.new_zeros(()), 0
         similarity = x @ x.T / self.temperature
         weight = table.weight.tolist()
@@ -116,7 +119,7 @@ class NaiveEngine:
                 continue
             negatives = []
             for j, (dj, hj, tj, _) in enumerate(rows):
-                if not _clash((d, h, t, r), rows[j]) and r not in carried[dj, hj, tj]:
+                if not _clash((d, h, t, r), rows[j]) and r not in relations_of_pair[dj, hj, tj]:
                     negatives.append(j)
             if self.negatives is not None and len(negatives) > self.negatives:
                 negatives = random.sample(negatives, self.negatives)
@@ -129,7 +132,7 @@ class NaiveEngine:
         return total, terms
 
     def _entities(self, work: GroupBatch, entities: list[list[Tensor]]) -> tuple[Tensor, int]:
-        """Entity discrimination by a double loop over queries and entities (ERICA, L_ED)."""
+        """Computes entity discrimination by a double loop over entities (ERICA, L_ED): loss sum and terms."""
         query, entity = work.group.units["query"].table, work.group.units["entity"].table
         places = self._places(work)
         total, terms = entities[0][0].new_zeros(()), 0
@@ -151,22 +154,22 @@ class NaiveEngine:
         return total, terms
 
     def _places(self, work: GroupBatch) -> dict[tuple[int, int], int]:
-        """Which row of its document's vectors each entity has."""
-        found: dict[tuple[int, int], int] = {}
+        """Returns the row of each (document, entity) in its document's entity vectors."""
+        places: dict[tuple[int, int], int] = {}
         seen: dict[int, int] = {}
         for d, e in zip(work.group.packed.document_V.tolist(), work.group.packed.entity_V.tolist(), strict=True):
-            found[d, e] = seen.get(d, 0)
-            seen[d] = found[d, e] + 1
-        return found
+            places[d, e] = seen.get(d, 0)
+            seen[d] = places[d, e] + 1
+        return places
 
 
 def _clash(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
-    """Rows of one document that share their head or their tail are not contrasted."""
+    """Returns whether two rows of one document share head or tail; such rows are not contrasted."""
     return one[0] == other[0] and (one[1] == other[1] or one[2] == other[2])
 
 
 def _mates(rows: list[tuple[int, int, int, int]]) -> list[int]:
-    """The rows of each relation, shuffled and paired; -1 for one left alone."""
+    """Pairs the rows of each relation at random; returns the partner of each row, -1 for none."""
     by_relation: dict[int, list[int]] = {}
     for i, (_, _, _, r) in enumerate(rows):
         if r != NO_RELATION:

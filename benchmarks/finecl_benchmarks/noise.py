@@ -1,8 +1,8 @@
-"""How well each scorer finds labels that are known to be wrong: ``finecl benchmark noise``.
+"""Evaluates noise scorers on labels that are known to be wrong: ``finecl benchmark noise``.
 
-A corpus is corrupted with known truth, one proxy is trained on it, and every registered scorer that needs no settings
-of its own is measured on the same evidence; so are third parties'. A stack of scorers is fitted on a few judged labels
-and, with all others, measured on the rest.
+Corrupts a corpus with known truth, trains one proxy on it, and measures every registered scorer that works with its
+default settings, third-party ones included, on the same evidence. A stack of scorers is fitted on a few judged labels;
+it and all other scorers are measured on the remaining labels.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from finecl.pipeline.context import Context
 from finecl.pipeline.stages.evidence_cache import gather
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.types import Bools, Evidence, EvidenceKind, Instances, first_epoch
+from finecl.types import Bools, Evidence, EvidenceKind, Floats, Instances, first_epoch
 from finecl_benchmarks.task_files import data_file
 
 STACK = "stack on {} gold labels"
@@ -42,11 +42,8 @@ STACKED = (
     "knn",
     "confident-learning",
 )
-"""What the stack takes together: all that silver labels tell. Beside it stands "softmax-confidence", which has seen
-gold ones instead.
-"""
-# A proxy for sentences: a small encoder, some minutes on two cores. Few epochs, since what is learned late is learned
-# by heart.
+"""Scorers of the stack that use silver labels only; "softmax-confidence", which is trained on gold labels, is added."""
+# Proxy for sentences: a small encoder, a few minutes on two cores. Few epochs, since labels learned late are memorised.
 SENTENCES: Mapping[str, Any] = {
     "model.max_length": 128,
     "proxy.extractor": "markers",
@@ -67,7 +64,7 @@ SENTENCES: Mapping[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is measured: the corruption of a file, and the settings of the run that scores it."""
+    """One measurement: the corruption of a file, and the settings of the run that scores it."""
 
     name: str
     file: Path | None
@@ -81,10 +78,14 @@ class Setting:
 
 
 def measure(setting: Setting, listener: Listener | None = None, gold: Path | None = None) -> dict[str, Any]:
-    """AUROC, average precision and precision at 10 % of every scorer, and the accuracy of labels by learned epoch.
+    """Measures all scorers on one corrupted corpus and returns the record.
 
-    ``gold`` is where the extractor that is trained on gold labels is kept: it serves all noise of the same data and
-    seed.
+    The record holds AUROC, average precision and precision at 10 % of each scorer, and the label accuracy by the
+    epoch in which labels were learned. ``gold`` is the directory of the extractor trained on gold labels, which all
+    noise settings of the same data and seed share.
+
+    Raises:
+        SettingsError: no label is wrong, or the truth is unknown.
     """
     registry = plugins.load()
     with tempfile.TemporaryDirectory() as directory:
@@ -94,28 +95,20 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
         truth = context.corpora.silver.truths(instances.relations)
         if truth is None or truth.all():
             raise SettingsError(f"{setting.name}: expected some wrong labels and their truth, found none")
-        if gold and "gold" in setting.needs:
-            gold.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(gold.with_suffix(".lock")):
-                gather(Context(gold, settings, registry, context.listener), ("gold",))
-        run, evidence = gather(context, setting.needs)
+        run, evidence = _gather_evidence(context, setting, gold)
         judged = np.random.default_rng(setting.seed).choice(len(truth), setting.judged, replace=False)
-        table = _judged_table(Path(directory) / "judged.csv", instances, ~truth, judged)
+        table = _write_judged(Path(directory) / "judged.csv", instances, ~truth, judged)
         scorers, skipped = _scorers(context, setting, table)
         rest = np.setdiff1d(np.arange(len(truth)), judged)
         noises = {name: scorer.score(instances, evidence) for name, scorer in scorers.items()}
     return {
         "benchmark": "noise",
         "data": {"name": setting.name, "kind": setting.kind, "rate": setting.rate, "instances": len(truth)},
-        "settings": _told(settings),
+        "settings": _recorded_settings(settings),
         "seed": setting.seed,
         "silver_accuracy": float(truth.mean()),
-        "scorers": {
-            name: asdict(noise_scores(noise, ~truth))
-            for name, noise in noises.items()
-            if name in registry.parts("scorer")
-        },
-        "on_the_rest": {name: asdict(noise_scores(noise[rest], ~truth[rest])) for name, noise in noises.items()},
+        "scorers": _metrics({name: noises[name] for name in noises if name in registry.parts("scorer")}, ~truth),
+        "on_the_rest": _metrics({name: noise[rest] for name, noise in noises.items()}, ~truth[rest]),
         "skipped": skipped,
         "label_accuracy_by_order": {mode: _by_order(evidence, mode, truth) for mode in ("batch", "epoch")},
         "proxy_train_seconds": run.train_seconds if run else None,
@@ -123,8 +116,22 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
     }
 
 
+def _gather_evidence(context: Context, setting: Setting, gold: Path | None) -> tuple[Any, Evidence]:
+    """Gathers the evidence of a setting; trains the shared extractor on gold labels first, under a lock."""
+    if gold and "gold" in setting.needs:
+        gold.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(gold.with_suffix(".lock")):
+            gather(Context(gold, context.settings, context.registry, context.listener), ("gold",))
+    return gather(context, setting.needs)
+
+
+def _metrics(noises: Mapping[str, Floats], wrong: Bools) -> dict[str, dict[str, Any]]:
+    """Computes the detection metrics of each scorer from its noise ``[N]``."""
+    return {name: asdict(noise_scores(noise, wrong)) for name, noise in noises.items()}
+
+
 def corrupted_settings(setting: Setting, directory: Path, registry: Registry) -> Settings:
-    """The settings of a run on the corrupted file, which is written into ``directory``."""
+    """Writes the corrupted file into ``directory`` and returns the settings of a run on it."""
     overrides = dict(setting.overrides) | {"seed": setting.seed}
     if setting.file is None:
         return resolve(overrides=overrides)
@@ -141,8 +148,8 @@ def corrupted_settings(setting: Setting, directory: Path, registry: Registry) ->
 
 
 def _scorers(context: Context, setting: Setting, table: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Every registered scorer with its defaults, and the stack; why the others are left out."""
-    found: dict[str, Any] = {}
+    """Creates the registered scorers with their defaults, and the stack; returns them and why others were skipped."""
+    scorers: dict[str, Any] = {}
     skipped: dict[str, str] = {}
     for name, part in context.registry.parts("scorer").items():
         try:
@@ -150,20 +157,21 @@ def _scorers(context: Context, setting: Setting, table: Path) -> tuple[dict[str,
         except SettingsError as error:
             skipped[name] = str(error)
             continue
-        lacking = set(getattr(scorer, "needs", ("dynamics",))) - set(setting.needs)
-        if lacking:
-            skipped[name] = f"needs {', '.join(sorted(lacking))}, which was not made"
+        missing = set(getattr(scorer, "needs", ("dynamics",))) - set(setting.needs)
+        if missing:
+            skipped[name] = f"needs {', '.join(sorted(missing))}, which was not computed"
         else:
-            found[name] = scorer
+            scorers[name] = scorer
     if "ensemble" in context.registry.parts("scorer"):
-        of = ["+".join(name for name in STACKED if name in found)]
-        of += ["softmax-confidence"] if "softmax-confidence" in found else []
-        stack = context.registry.create("scorer", "ensemble", {"gold": str(table), "of": tuple(of)})
-        found[STACK.format(setting.judged)] = stack
-    return found, skipped
+        members = ["+".join(name for name in STACKED if name in scorers)]
+        members += ["softmax-confidence"] if "softmax-confidence" in scorers else []
+        stack = context.registry.create("scorer", "ensemble", {"gold": str(table), "of": tuple(members)})
+        scorers[STACK.format(setting.judged)] = stack
+    return scorers, skipped
 
 
-def _judged_table(path: Path, instances: Instances, wrong: Bools, rows: Any) -> Path:
+def _write_judged(path: Path, instances: Instances, wrong: Bools, rows: Any) -> Path:
+    """Writes uid and truth of the judged labels as CSV; returns the path."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["uid", "wrong"])
@@ -172,6 +180,7 @@ def _judged_table(path: Path, instances: Instances, wrong: Bools, rows: Any) -> 
 
 
 def _by_order(evidence: Evidence, mode: str, truth: Bools) -> list[dict[str, Any]] | None:
+    """Returns number and accuracy of the labels by the epoch in which they were learned; None without dynamics."""
     dynamics = evidence.batch if mode == "batch" else evidence.epoch
     if dynamics is None:
         return None
@@ -183,7 +192,7 @@ def _by_order(evidence: Evidence, mode: str, truth: Bools) -> list[dict[str, Any
     ]
 
 
-def _told(settings: Settings) -> dict[str, Any]:
+def _recorded_settings(settings: Settings) -> dict[str, Any]:
     values = settings.to_dict()
     return {key: values[key] for key in ("model", "proxy", "extractor")} | {
         "finetune": {key: values["finetune"][key] for key in ("extractor", "num_train_epochs", "learning_rate")}
@@ -191,7 +200,7 @@ def _told(settings: Settings) -> dict[str, Any]:
 
 
 def wiki80(kind: Kind, rate: float, seed: int) -> Setting:
-    """Wiki80's 5,600 sentences of 80 relations, corrupted; the gold is its 10 % training file."""
+    """Returns the setting of Wiki80's 5,600 sentences of 80 relations, corrupted; gold is its 10 % training file."""
     return Setting(
         name="wiki80",
         file=data_file("noise", "wiki80/dev.txt"),
@@ -204,13 +213,13 @@ def wiki80(kind: Kind, rate: float, seed: int) -> Setting:
 
 
 def demo(seed: int) -> Setting:
-    """The built-in corpus: its labels are wrong because the sentence does not say them."""
+    """Returns the setting of the built-in corpus, whose wrong labels are not stated by their sentences."""
     overrides = {"proxy.folds": 3, "proxy.fold_epochs": 3}
     return Setting(name="demo", file=None, gold=None, kind=None, rate=0.5, seed=seed, overrides=overrides)
 
 
-def lines(record: Mapping[str, Any]) -> list[str]:
-    """The record as a table of text, the best AUROC first."""
+def format_record(record: Mapping[str, Any]) -> list[str]:
+    """Formats the record as a text table, sorted by AUROC; one string per line."""
     data = record["data"]
     head = f"{data['name']}, {data['kind'] or 'natural'} noise, {1 - record['silver_accuracy']:.1%} wrong labels"
     scores = record["on_the_rest"]
@@ -223,5 +232,5 @@ def lines(record: Mapping[str, Any]) -> list[str]:
             f"{scores[name]['precision_at_10_percent']:7.4f}"
             for name in order
         ),
-        *(f"{name}: left out, {why}" for name, why in record["skipped"].items()),
+        *(f"{name}: skipped, {reason}" for name, reason in record["skipped"].items()),
     ]

@@ -1,6 +1,6 @@
-"""Writes the generated blocks of the documents from registry and records: ``python -m finecl_benchmarks.readme``.
+"""Writes the generated blocks of the pages from the registry and the records: ``python -m finecl_benchmarks.readme``.
 
-With ``--check`` nothing is written, and the exit code is 1 if a block is stale.
+With ``--check`` it writes nothing and exits with code 1 if a block is stale.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from finecl import registry as plugins
 from finecl.artifacts.files import read_json
-from finecl_benchmarks import measured
+from finecl_benchmarks import readme_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -22,7 +22,7 @@ _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)"
 
 
 def main() -> None:
-    """Writes or checks the pages."""
+    """Writes the pages, or checks them with ``--check``."""
     stale = []
     for page in PAGES:
         old = (ROOT / page).read_text(encoding="utf-8")
@@ -31,12 +31,12 @@ def main() -> None:
         if "--check" not in sys.argv[1:]:
             (ROOT / page).write_text(new, encoding="utf-8")
     if stale and "--check" in sys.argv[1:]:
-        sys.exit(f"{', '.join(stale)}: stale; run python -m finecl_benchmarks.readme")
+        sys.exit(f"{', '.join(stale)}: stale blocks; run python -m finecl_benchmarks.readme")
 
 
 def generate(text: str) -> str:
-    """The text with every generated block written anew."""
-    return _BLOCK.sub(lambda found: f"{found[1]}{_BLOCKS[found['name']]()}\n{found[3]}", text)
+    """Returns the text with all generated blocks regenerated."""
+    return _BLOCK.sub(lambda match: f"{match[1]}{_BLOCKS[match['name']]()}\n{match[3]}", text)
 
 
 def _methods() -> str:
@@ -54,11 +54,11 @@ def _methods() -> str:
 def _demo() -> str:
     record = read_json(RESULTS / "demo.json")
     auroc = record["metrics"]["score"]["noise_auroc"]
-    told = f"Noise AUROC of the learning order against the truth: {auroc:.3f}."
-    return "\n".join([*_what(record), "", *_result_rows(record["metrics"]["evaluate"]), "", told])
+    summary = f"Noise AUROC of the learning order against the truth: {auroc:.3f}."
+    return "\n".join([*_setup(record), "", *_result_rows(record["metrics"]["evaluate"]), "", summary])
 
 
-def _what(record: dict[str, Any]) -> list[str]:
+def _setup(record: dict[str, Any]) -> list[str]:
     run, data = record["run"], record["run"]["data"]
     settings = run["settings"]
     proxy, pretrain, finetune = settings["proxy"], settings["pretrain"], settings["finetune"]
@@ -67,7 +67,7 @@ def _what(record: dict[str, Any]) -> list[str]:
         f"{data['train']['documents']} / {data['dev']['documents']} / {data['test']['documents']} documents; proxy "
         f"{proxy['num_train_epochs']} epochs, pre-training {pretrain['max_steps']} steps of {pretrain['batch_size']} "
         f"documents, fine-tuning {finetune['num_train_epochs']} epochs; {run['precision']}, "
-        f"{run['machine']['threads']} threads, seed {run['seed']}; {sum(record['seconds'].values()):.0f} s in all.",
+        f"{run['machine']['threads']} threads, seed {run['seed']}; {sum(record['seconds'].values()):.0f} s in total.",
     ]
 
 
@@ -91,41 +91,43 @@ def _speed() -> str:
         "packed bf16": "finecl packed, bf16",
         "cached bf16": "finecl packed, gradient cache, bf16",
     }
-    rows = ["| engine | real tokens/s (median) | over naive | peak memory |", "|---|---|---|---|"]
+    rows = ["| engine | real tokens/s (median) | speed-up over naive | peak memory |", "|---|---|---|---|"]
     for name, title in engines.items():
         rate = rates[name]["median"]
-        over = rate / rates["naive float32"]["median"]
-        rows.append(f"| {title} | {rate:,.0f} | {over:.1f}x | {memory[name]:.1f} GB |")
+        speed_up = rate / rates["naive float32"]["median"]
+        rows.append(f"| {title} | {rate:,.0f} | {speed_up:.1f}x | {memory[name]:.1f} GB |")
     return "\n".join([*rows, "", *_other_ratios(record)])
 
 
 def _other_ratios(record: dict[str, Any]) -> list[str]:
-    p = record["bf16"]
-    told = (
-        f"Beside the bare encoder on the same documents (bf16): proxy training {p['proxy_over_bare']:.0%}, fine-tuning "
-        f"{p['finetune_over_bare']:.0%}, inference {p['inference_over_bare']:.0%} of its rate. Collating takes "
-        f"{record['collate_share']:.2%} of a step; the gradient cache costs {p['cached_cost']:.0%} more time than the "
-        "same documents in one pass, the two taking turns."
+    ratios = record["bf16"]
+    engine = (
+        "Throughput relative to the bare encoder on the same documents (bf16): proxy training "
+        f"{ratios['proxy_over_bare']:.0%}, fine-tuning {ratios['finetune_over_bare']:.0%}, inference "
+        f"{ratios['inference_over_bare']:.0%}. Collating takes {record['collate_share']:.2%} of a step. The gradient "
+        f"cache takes {ratios['cached_cost']:.0%} more time than one pass over the same documents."
     )
-    theirs = record.get("contrastive_over_sentence_transformers")
-    beside = "times as fast as sentence-transformers' cached loss."
-    more = f" The contrastive core alone is {theirs:.1f} {beside}" if theirs else ""
+    speed_up = record.get("contrastive_over_sentence_transformers")
+    rival = "times as fast as sentence-transformers' cached loss."
+    contrastive = f" The contrastive step alone is {speed_up:.1f} {rival}" if speed_up else ""
     share = record["utilisation"]["bf16"]["share_of_ceiling"]
-    return [f"{told}{more} A bf16 step does {share:.0%} of what bare matrix products of its shapes reach here."]
+    utilisation = f"A bf16 step reaches {share:.0%} of the rate of bare matrix products of the same shapes."
+    return [f"{engine}{contrastive} {utilisation}"]
 
 
 def _no_record(part: str) -> str:
-    return f"No record of it is kept: `finecl benchmark speed --part {part} --keep` makes one."
+    return f"Not measured: no record. Create one with `finecl benchmark speed --part {part} --keep`."
 
 
 def _batches() -> str:
     record = read_json(RESULTS / "speed-batches.json")
     if not record:
         return _no_record("batches")
-    rows = ["| documents contrasted | real tokens/s | collating a step | peak memory |", "|---|---|---|---|"]
-    for size, found in record["batches"].items():
-        rate, collate = found["tokens_per_second"], found["collate_seconds"]
-        rows.append(f"| {size} + {size} queried | {rate:,.0f} | {collate:.2f} s | {found['peak_memory_gb']:.2f} GB |")
+    rows = ["| documents contrasted | real tokens/s | collating per step | peak memory |", "|---|---|---|---|"]
+    for size, measured in record["batches"].items():
+        rate, collate = measured["tokens_per_second"], measured["collate_seconds"]
+        memory = measured["peak_memory_gb"]
+        rows.append(f"| {size} + {size} with query | {rate:,.0f} | {collate:.2f} s | {memory:.2f} GB |")
     return "\n".join(rows)
 
 
@@ -133,20 +135,21 @@ def _corpus() -> str:
     record = read_json(RESULTS / "speed-corpus.json")
     if not record:
         return _no_record("corpus")
-    rows = ["| documents | instances | prepared in | drawing a step | peak memory |", "|---|---|---|---|---|"]
-    for found in record["thousand_documents"].values():
+    rows = ["| documents | instances | preparation | sampling per step | peak memory |", "|---|---|---|---|---|"]
+    for measured in record["thousand_documents"].values():
         rows.append(
-            f"| {found['documents']:,} | {found['instances']:,} | {found['prepare_seconds']:.0f} s | "
-            f"{found['milliseconds_a_step']:.0f} ms | {found['peak_memory_gb']:.2f} GB |"
+            f"| {measured['documents']:,} | {measured['instances']:,} | {measured['prepare_seconds']:.0f} s | "
+            f"{measured['milliseconds_a_step']:.0f} ms | {measured['peak_memory_gb']:.2f} GB |"
         )
     return "\n".join(rows)
 
 
 def _paper(steps: int = 6000, documents: int = 2 * 768, length: int = 231) -> str:
-    """What the paper's pre-training would take at the rates that were measured."""
+    """Extrapolates the days of the paper's pre-training from the measured rates."""
     record = read_json(RESULTS / "speed.json")
     tokens = steps * documents * length
-    rows = ["| encoder, machine, precision | measured real tokens/s | 6,000 steps of the paper |", "|---|---|---|"]
+    head = "| encoder, machine, precision | measured real tokens/s | the paper's 6,000 steps (extrapolated) |"
+    rows = [head, "|---|---|---|"]
     for precision in ("float32", "bf16"):
         rate = record["tokens_per_second"][f"packed {precision}"]["median"]
         machine = f"MiniLM, {record['machine']['threads']} CPU threads, {precision}"
@@ -161,21 +164,21 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "batches": _batches,
     "corpus": _corpus,
     "paper": _paper,
-    "noise": measured.noise_block,
-    "noise-40": lambda: measured.noise_block(0.4),
-    "suite-noise": lambda: measured.suite_block("noise"),
-    "order": measured.order_block,
-    "trimmed": measured.trimmed_block,
-    "shortcuts": measured.shortcuts_block,
-    "tasks": measured.tasks_block,
-    "inference": measured.inference_block,
-    "report": measured.report_block,
-    "suite-cpu": lambda: measured.suite_block("cpu"),
-    "summary-cpu": lambda: measured.summary_block("cpu"),
-    "summary-fewrel": lambda: measured.summary_block("fewrel"),
-    "suite-fewrel": lambda: measured.suite_block("fewrel"),
-    "summary-documents": lambda: measured.summary_block("documents"),
-    "suite-documents": lambda: measured.suite_block("documents"),
+    "noise": readme_blocks.noise_block,
+    "noise-40": lambda: readme_blocks.noise_block(0.4),
+    "suite-noise": lambda: readme_blocks.suite_block("noise"),
+    "order": readme_blocks.order_block,
+    "trimmed": readme_blocks.trimmed_block,
+    "shortcuts": readme_blocks.shortcuts_block,
+    "tasks": readme_blocks.tasks_block,
+    "inference": readme_blocks.inference_block,
+    "report": readme_blocks.report_block,
+    "suite-cpu": lambda: readme_blocks.suite_block("cpu"),
+    "summary-cpu": lambda: readme_blocks.summary_block("cpu"),
+    "summary-fewrel": lambda: readme_blocks.summary_block("fewrel"),
+    "suite-fewrel": lambda: readme_blocks.suite_block("fewrel"),
+    "summary-documents": lambda: readme_blocks.summary_block("documents"),
+    "suite-documents": lambda: readme_blocks.suite_block("documents"),
 }
 
 

@@ -1,9 +1,9 @@
-"""Seconds that a report of 100,000 labels takes to write, and to open from disk in headless Chromium.
+"""Measures the seconds to write a report of 100,000 labels and to open it from disk in headless Chromium.
 
     python -m finecl_benchmarks.report_speed --keep
 
-The documents are those of the built-in corpus, again and again under other titles; noise and weights are random.
-A page is open when its table of labels shows rows. Every opening is one of a browser that was just started.
+The documents are copies of the built-in corpus with distinct titles; noise and weights are random. A page counts as
+open when its table of labels shows rows. Each measurement starts a new browser.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from finecl.report.page import write_report
 from finecl.types import Instances
 from finecl_benchmarks.record import RESULTS
 
-GOAL = 3.0  # seconds
+GOAL = 3.0  # seconds to open
 
 
 def main() -> None:
-    """Measures, prints the record and with ``--keep`` writes it."""
+    """Parses the command line, measures, prints the record and with ``--keep`` writes it."""
     parser = argparse.ArgumentParser(description="Seconds to write and to open a large report.")
-    parser.add_argument("--labels", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--labels", type=int, default=100_000, help="number of labels")
+    parser.add_argument("--rounds", type=int, default=5, help="number of times to open the page")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/report.json")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        record = measure(Path(directory), given.labels, given.rounds)
-    if given.keep:
+        record = measure(Path(directory), arguments.labels, arguments.rounds)
+    if arguments.keep:
         write_json(RESULTS / "report.json", record)
     json.dump(record, sys.stdout, indent=1)
     print()
 
 
 def measure(directory: Path, labels: int, rounds: int) -> dict[str, Any]:
-    """The record of one measurement."""
+    """Writes and opens a report in ``directory`` and returns the record."""
     corpus, instances = synthetic(directory, labels)
     write_scores(directory, instances)
     began = time.perf_counter()
     page = write_report(directory, corpus)
     wrote = time.perf_counter() - began
-    seconds = [opened(page) for _ in range(rounds)]
+    seconds = [open_seconds(page) for _ in range(rounds)]
     return {
         "benchmark": "report",
         "labels": len(instances),
@@ -72,18 +72,18 @@ def measure(directory: Path, labels: int, rounds: int) -> dict[str, Any]:
 
 
 def synthetic(directory: Path, labels: int) -> tuple[Corpus, Instances]:
-    """Documents of the built-in corpus, again and again under other titles; the first so many labels are kept."""
-    some = demo_corpora(1, DemoSettings(silver=500, train=1, dev=1, test=1)).silver
-    copies = -(-labels // sum(len(document.labels) for document in some))
-    documents = (replace(d, title=f"{d.title}, copy {copy}") for copy in range(copies) for d in some)
+    """Returns copies of the built-in corpus with distinct titles, and its first ``labels`` labels."""
+    originals = demo_corpora(1, DemoSettings(silver=500, train=1, dev=1, test=1)).silver
+    copies = -(-labels // sum(len(document.labels) for document in originals))
+    documents = (replace(d, title=f"{d.title}, copy {copy}") for copy in range(copies) for d in originals)
     corpus = Corpus.from_documents(documents, directory / "corpus.arrow")
     instances = corpus.instances(corpus.relations)
-    kept = np.arange(len(instances)) < labels
-    return corpus, instances.part(kept, document=instances.document)
+    selected = np.arange(len(instances)) < labels
+    return corpus, instances.part(selected, document=instances.document)
 
 
 def write_scores(directory: Path, instances: Instances) -> None:
-    """A scored run of these labels."""
+    """Writes the files of a scored run with random noise and weights for these labels."""
     generator, count = np.random.default_rng(0), len(instances)
     names = np.array(instances.relations, dtype=object)
     columns = {
@@ -98,13 +98,17 @@ def write_scores(directory: Path, instances: Instances) -> None:
         "learned_epoch": generator.integers(0, 16, count),
     }
     pq.write_table(pa.table(columns), directory / "scores.parquet")
-    others = {name: generator.random(count, dtype=np.float32) for name in ("small-loss", "confidence", "forgetting")}
-    pq.write_table(pa.table({"uid": columns["uid"], **others}), directory / "scorers.parquet")
+    scorers = {name: generator.random(count, dtype=np.float32) for name in ("small-loss", "confidence", "forgetting")}
+    pq.write_table(pa.table({"uid": columns["uid"], **scorers}), directory / "scorers.parquet")
     write_json(directory / "run.json", {"name": "many labels"})
 
 
-def opened(page: Path) -> float:
-    """Seconds from asking a fresh browser for the page until its table shows rows."""
+def open_seconds(page: Path) -> float:
+    """Returns the seconds from requesting the page in a new browser until its table shows rows.
+
+    Raises:
+        FineCLError: no Chromium is installed.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -122,7 +126,7 @@ def opened(page: Path) -> float:
 
 
 def chromium_of(driver: Any) -> str | None:
-    """The path of the system's Chromium, else of the one that ``playwright install chromium`` brought, if any."""
+    """Returns the path of the system's Chromium, else of the one that playwright installed, else None."""
     names = ("chromium", "chromium-browser", "google-chrome")
     paths = (*map(shutil.which, names), driver.chromium.executable_path)
     return next((path for path in paths if path and Path(path).exists()), None)

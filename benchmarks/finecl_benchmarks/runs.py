@@ -1,4 +1,4 @@
-"""The runs behind a suite's cells: their settings and files, brought to the end of a stage once for all cells."""
+"""Runs shared by the experiments of a suite: their settings, their silver files, and running their stages once."""
 
 from __future__ import annotations
 
@@ -27,64 +27,61 @@ from finecl.pipeline.stages.extractors import EXTRACTOR, PLAIN, made_from, plain
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Document
-from finecl_benchmarks.suite_files import Cell
+from finecl_benchmarks.suite_files import Experiment
 from finecl_benchmarks.task_files import data_file
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """Where cells leave what they share, and who hears of their progress."""
+class SuiteContext:
+    """Directory shared by the experiments of a suite, registered plugins and progress listener."""
 
     directory: Path
     registry: Registry
     listener: Listener
 
-    def alone(self, name: str) -> FileLock:
-        """A lock for what only one process may make at a time."""
+    def lock(self, name: str) -> FileLock:
+        """Returns a file lock for work that only one process may do at a time."""
         path = self.directory / "locks" / f"{name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path)
 
 
-def finished_run(cell: Cell, at: Workplace, stage: str) -> Run:
-    """The run of the cell's method and seed, brought to the end of a stage.
+def finished_run(experiment: Experiment, context: SuiteContext, stage: str) -> Run:
+    """Runs the experiment's method and seed up to a stage and returns the run.
 
     Raises:
-        filelock.Timeout: another process is at that run, or at what it shares with others: its cells can wait, others
-            need not.
+        filelock.Timeout: another process holds the lock of this run or of its evidence; try another experiment first.
     """
-    settings = settings_of(cell, at)
+    settings = settings_of(experiment, context)
     name = fingerprint(settings.to_dict())
-    directory = at.directory / "runs" / f"{settings.method}-seed{settings.seed}-{name}"
-    with at.alone(name).acquire(timeout=0):
-        run = Run(directory, settings, at.registry, at.listener)
+    directory = context.directory / "runs" / f"{settings.method}-seed{settings.seed}-{name}"
+    with context.lock(name).acquire(timeout=0):
+        run = Run(directory, settings, context.registry, context.listener)
         with ExitStack() as evidence:
-            asked = needs(run.context)
-            for need in asked:
-                made = at.alone(f"evidence-{evidence_fingerprint(run.context, need)}")
-                evidence.enter_context(made.acquire(timeout=0))
-            if stage == "evaluate" and "gold" in asked:
-                _share_plain(run, at)  # its scorer reads that extractor
+            required = needs(run.context)
+            for need in required:
+                lock = context.lock(f"evidence-{evidence_fingerprint(run.context, need)}")
+                evidence.enter_context(lock.acquire(timeout=0))
+            if stage == "evaluate" and "gold" in required:
+                _share_plain(run, context)  # the scorer uses the plain extractor
             run.finish("score")
         if stage == "evaluate":
             run.finish("pretrain")
-            _share_plain(run, at)
+            _share_plain(run, context)
         run.finish(stage)
     return run
 
 
-def _share_plain(run: Run, at: Workplace) -> None:
-    """Gives a run the extractor on the plain encoder, which all runs on the same gold documents have in common: the
-    first of them trains it.
-    """
-    made = made_from(run.context, run.context.model_fingerprint)
-    kept, own = at.directory / "plain" / made, run.directory / EXTRACTOR / PLAIN
-    with at.alone(f"plain-{made}").acquire(timeout=0):
-        if not kept.exists():
+def _share_plain(run: Run, context: SuiteContext) -> None:
+    """Copies the plain encoder's extractor into a run; the first run on the same gold documents trains it."""
+    name = made_from(run.context, run.context.model_fingerprint)
+    shared, copy = context.directory / "plain" / name, run.directory / EXTRACTOR / PLAIN
+    with context.lock(f"plain-{name}").acquire(timeout=0):
+        if not shared.exists():
             plain_config(run.context)
-            _copy(own, kept)
-    if read_json(own / EXTRACTOR_CONFIG).get("fingerprint") != made:
-        _copy(kept, own)
+            _copy(copy, shared)
+    if read_json(copy / EXTRACTOR_CONFIG).get("fingerprint") != name:
+        _copy(shared, copy)
 
 
 def _copy(source: Path, directory: Path) -> None:
@@ -92,73 +89,83 @@ def _copy(source: Path, directory: Path) -> None:
         shutil.copytree(source, unfinished, dirs_exist_ok=True)
 
 
-def settings_of(cell: Cell, at: Workplace) -> Settings:
-    """The settings of the run behind a cell; its silver file is written if it is not there."""
-    overrides = dict(cell.settings)
+def settings_of(experiment: Experiment, context: SuiteContext) -> Settings:
+    """Returns the settings of an experiment's run; writes its silver and gold files if they do not exist."""
+    overrides = dict(experiment.settings)
     preset = overrides.pop("preset", None)
     for key in ("data.silver", "data.gold", "data.train", "data.dev", "data.test"):
         if key in overrides:
             overrides[key] = str(data_file(f"suite, {key}", str(overrides[key])))
-    if cell.silver.get("file"):
-        overrides |= {"data.silver": str(_silver_file(cell, at)), "data.gold": str(_gold_file(cell, at))}
-    chosen = {"method": cell.varied["method"], "seed": cell.varied["seed"]}
-    return resolve(preset=preset, overrides={**overrides, **chosen})
+    if experiment.silver.get("file"):
+        overrides |= {
+            "data.silver": str(_silver_file(experiment, context)),
+            "data.gold": str(_gold_file(experiment, context)),
+        }
+    varied = {"method": experiment.varied["method"], "seed": experiment.varied["seed"]}
+    return resolve(preset=preset, overrides={**overrides, **varied})
 
 
-def _silver_file(cell: Cell, at: Workplace) -> Path:
-    """The silver documents, with as many wrong labels as the suite asks for."""
-    source = _apart(cell, at)
-    rate, kind, seed = cell.silver.get("rate"), cell.silver.get("noise", "uniform"), cell.varied["seed"]
+def _silver_file(experiment: Experiment, context: SuiteContext) -> Path:
+    """Returns the file of silver documents, corrupted at the rate that the suite sets."""
+    source = _without_held_out(experiment, context)
+    rate, kind, seed = (
+        experiment.silver.get("rate"),
+        experiment.silver.get("noise", "uniform"),
+        experiment.varied["seed"],
+    )
     if not rate:
         return source
-    documents = DocumentFile(source, recognise(source, at.registry))
+    documents = DocumentFile(source, recognise(source, context.registry))
 
     def corrupted() -> Iterator[Document]:
         return Noise.plan(documents, rate=rate, kind=kind, seed=seed).apply(documents)
 
-    return _written(f"{source.stem}-{kind}-{rate:g}-seed{seed}", corrupted, at)
+    return _write_once(f"{source.stem}-{kind}-{rate:g}-seed{seed}", corrupted, context)
 
 
-def _gold_file(cell: Cell, at: Workplace) -> Path:
-    """Gold labels for methods that are trained on some before pre-training, as WCL's scorer is: a share of the silver
-    documents as they were before any label was made wrong. No test sentence of a task is among them.
+def _gold_file(experiment: Experiment, context: SuiteContext) -> Path:
+    """Returns a file of gold labels for methods that need some before pre-training, such as WCL's scorer.
+
+    It holds a share of the silver documents before corruption, and none of the held-out test sentences.
     """
-    source = _apart(cell, at)
-    share, seed = cell.silver.get("gold_share", 0.1), cell.varied["seed"]
-    documents = DocumentFile(source, recognise(source, at.registry))
+    source = _without_held_out(experiment, context)
+    share, seed = experiment.silver.get("gold_share", 0.1), experiment.varied["seed"]
+    documents = DocumentFile(source, recognise(source, context.registry))
 
-    def some() -> Iterator[Document]:
+    def sampled() -> Iterator[Document]:
         return numbered(documents, low_resource(documents, share, seed).tolist())
 
-    return _written(f"{source.stem}-gold-{share:g}-seed{seed}", some, at)
+    return _write_once(f"{source.stem}-gold-{share:g}-seed{seed}", sampled, context)
 
 
-def _apart(cell: Cell, at: Workplace) -> Path:
-    """The file of silver documents, without what it shares with the files that the suite holds out."""
-    source = data_file("suite, silver.file", str(cell.silver["file"]))
-    held = [data_file("suite, silver.held_out", str(name)) for name in cell.silver.get("held_out", ())]
-    if not held:
+def _without_held_out(experiment: Experiment, context: SuiteContext) -> Path:
+    """Returns the file of silver documents without documents and entity pairs of the suite's held-out files."""
+    source = data_file("suite, silver.file", str(experiment.silver["file"]))
+    held_out = [data_file("suite, silver.held_out", str(name)) for name in experiment.silver.get("held_out", ())]
+    if not held_out:
         return source
 
-    def apart() -> Iterator[Document]:
-        splits = {str(path): DocumentFile(path, recognise(path, at.registry)) for path in held}
-        return without_leaks(DocumentFile(source, recognise(source, at.registry)), HeldOut(splits, by="pair"), Leaks())
+    def filtered() -> Iterator[Document]:
+        splits = {str(path): DocumentFile(path, recognise(path, context.registry)) for path in held_out}
+        return without_leaks(
+            DocumentFile(source, recognise(source, context.registry)), HeldOut(splits, by="pair"), Leaks()
+        )
 
-    return _written(f"{source.stem}-apart-{fingerprint(list(map(str, held)))}", apart, at)
+    return _write_once(f"{source.stem}-apart-{fingerprint(list(map(str, held_out)))}", filtered, context)
 
 
-def _written(name: str, documents: Callable[[], Iterator[Document]], at: Workplace) -> Path:
-    """The documents as a file, written by the first process that needs it."""
-    path = at.directory / "silver" / f"{name}.jsonl"
-    with at.alone(name):
+def _write_once(name: str, documents: Callable[[], Iterator[Document]], context: SuiteContext) -> Path:
+    """Writes the documents as JSONL unless the file exists, under a lock; returns its path."""
+    path = context.directory / "silver" / f"{name}.jsonl"
+    with context.lock(name):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            convert(documents(), at.registry.create("format", "jsonl", {}), path)
+            convert(documents(), context.registry.create("format", "jsonl", {}), path)
     return path
 
 
 def cost_of(run: Run) -> dict[str, Any]:
-    """Seconds of all stages, and the rate of pre-training."""
+    """Returns the seconds of all stages and the tokens per second of pre-training."""
     stages = read_json(run.directory / "run.json").get("stages", {})
     pretrain = run.metrics.get("pretrain", {})
     return {

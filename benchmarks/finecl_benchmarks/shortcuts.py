@@ -1,6 +1,6 @@
-"""What a proxy reads: no-relation pairs drawn at random or of matching types, mentions by name, by type or not at all.
+"""Shortcuts of the proxy: random or type-matched no-relation pairs; mentions shown by text, by type or blanked.
 
-On the built-in corpus, whose wrong labels have the right types and a sentence that does not say them.
+Uses the built-in corpus, whose wrong labels have plausible types but are not stated by the sentence.
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ VARIANTS = (
 )
 
 
-def compare(seed: int, tell: Callable[[str], None], listener: Listener | None = None) -> dict[str, Any]:
-    """The AUROC of each scorer that reads the dynamics, for each way of showing the proxy its text."""
-    found = []
+def compare(seed: int, log: Callable[[str], None], listener: Listener | None = None) -> dict[str, Any]:
+    """Returns the AUROC of each scorer that uses training dynamics, for each variant of the proxy's input.
+
+    ``log`` receives one line per variant.
+    """
+    variants = []
     for negatives, mentions in VARIANTS:
-        plain = demo(seed)
-        overrides = {**plain.overrides, "proxy.no_relation": negatives, "proxy.mentions": mentions}
-        record = measure(replace(plain, overrides=overrides, needs=("dynamics",)), listener)
+        setting = demo(seed)
+        overrides = {**setting.overrides, "proxy.no_relation": negatives, "proxy.mentions": mentions}
+        record = measure(replace(setting, overrides=overrides, needs=("dynamics",)), listener)
         auroc = {name: scores["auroc"] for name, scores in record["scorers"].items()}
-        found.append({"no_relation": negatives, "mentions": mentions, "auroc": auroc})
-        tell(f"{negatives} pairs, mentions by {mentions}: learning order {auroc['learning-order']:.3f}")
-    return {"benchmark": "shortcuts", "data": "demo", "seed": seed, "variants": found, **environment()}
+        variants.append({"no_relation": negatives, "mentions": mentions, "auroc": auroc})
+        log(
+            f"{negatives} no-relation pairs, mentions by {mentions}: learning-order AUROC {auroc['learning-order']:.3f}"
+        )
+    return {"benchmark": "shortcuts", "data": "demo", "seed": seed, "variants": variants, **environment()}

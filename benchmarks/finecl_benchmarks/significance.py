@@ -1,7 +1,7 @@
-"""Is one system better than another on the same test items? Paired bootstrap and approximate randomisation.
+"""Significance of the difference between two systems: paired bootstrap and approximate randomisation over test items.
 
-Items are sentences, of which answer and gold label are known, or documents, of which the numbers of correct, predicted
-and gold facts are. Shape letters: S seeds, N test items, K numbers of an item, the last of which is the gold's.
+Items are sentences (predicted and gold label) or documents (numbers of correct, predicted and gold facts). Shape
+letters: S seeds, N test items, K numbers per item, of which the last is the gold's.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """``difference`` of two systems' means over seeds, its 95 % interval by the bootstrap over test items and seeds,
-    and the p-value of approximate randomisation, two-sided: how often swapping the two systems' answers to items at
-    random gives as much.
+    """Difference of two systems' means over seeds.
+
+    ``low`` and ``high`` bound the 95 % interval by the bootstrap over test items and seeds. ``p`` is the two-sided
+    p-value of approximate randomisation: the share of random swaps of the systems' predictions with at least this
+    absolute difference.
     """
 
     difference: float
@@ -40,16 +42,18 @@ def compare(
     rounds: int = 1000,
     seed: int = 0,
 ) -> Comparison | None:
-    """Compares two systems' ``outcomes``, one of each a seed, by the metric ``headline``: labels, answers and gold as
-    numbers, or the counts of documents (``finecl.metrics.counts_by_document``).
+    """Compares two systems by the metric ``headline``.
 
-    None if they are not of the same items, or if the metric is none that sums over items.
+    ``ones`` and ``others`` hold one mapping per seed: labels, answers and gold as label numbers, or counts of documents
+    (``finecl.metrics.counts_by_document``).
+
+    Returns None if the test items differ, or if the metric is not a function of counts over items.
     """
-    everyone = [*ones, *others]
-    if not ones or len(ones) != len(others) or not all(everyone) or len({"counts" in each for each in everyone}) > 1:
+    outcomes = [*ones, *others]
+    if not ones or len(ones) != len(others) or not all(outcomes) or len({"counts" in each for each in outcomes}) > 1:
         return None
-    items, value = (_documents if "counts" in everyone[0] else _sentences)(everyone, headline)
-    if value is None or not all(_of_the_same(each, items[0]) for each in items):
+    items, value = (_documents if "counts" in outcomes[0] else _sentences)(outcomes, headline)
+    if value is None or not all(_same_items(each, items[0]) for each in items):
         return None
     first_SNK, second_SNK = np.stack(items[: len(ones)]), np.stack(items[len(ones) :])
     generator, (seeds, count, _) = np.random.default_rng(seed), first_SNK.shape
@@ -58,42 +62,42 @@ def compare(
         return np.array([value(one) - value(other) for one, other in zip(first_SNK, second_SNK, strict=True)])
 
     observed = float(differences(first_SNK, second_SNK).mean())
-    drawn, swapped = np.empty(rounds), np.empty(rounds)
+    resampled, swapped = np.empty(rounds), np.empty(rounds)
     for number in range(rounds):
         rows = generator.integers(0, count, count)
-        some = generator.integers(0, seeds, seeds)
-        drawn[number] = differences(first_SNK[:, rows], second_SNK[:, rows])[some].mean()
+        chosen_seeds = generator.integers(0, seeds, seeds)
+        resampled[number] = differences(first_SNK[:, rows], second_SNK[:, rows])[chosen_seeds].mean()
         swap_N1 = generator.random((count, 1)) < 0.5
         mixed, rest = np.where(swap_N1, second_SNK, first_SNK), np.where(swap_N1, first_SNK, second_SNK)
         swapped[number] = differences(mixed, rest).mean()
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(resampled, [0.025, 0.975])
     beyond = int((np.abs(swapped) >= abs(observed) - 1e-12).sum())
     return Comparison(difference=observed, low=float(low), high=float(high), p=(beyond + 1) / (rounds + 1))
 
 
 _Value = Callable[[Ints], float]
-"""A metric of items ``[N, K]``."""
+"""Metric of items ``[N, K]``."""
 
 
-def _of_the_same(one_NK: Ints, other_NK: Ints) -> bool:
+def _same_items(one_NK: Ints, other_NK: Ints) -> bool:
     return one_NK.shape == other_NK.shape and bool((one_NK[:, -1] == other_NK[:, -1]).all())
 
 
-def _documents(everyone: Sequence[Mapping[str, Any]], headline: str) -> tuple[list[Ints], _Value | None]:
-    """Correct, predicted and gold facts of each document, and their micro F1."""
+def _documents(outcomes: Sequence[Mapping[str, Any]], headline: str) -> tuple[list[Ints], _Value | None]:
+    """Returns the counts of correct, predicted and gold facts per document, and micro F1 if it is the metric."""
 
     def micro_f1(counts_N3: Ints) -> float:
         correct, predicted, gold = counts_N3.sum(axis=0).tolist()
         return 2 * correct / (predicted + gold) if correct else 0.0
 
-    return [np.array(each["counts"], dtype=np.int64) for each in everyone], micro_f1 if headline == "f1" else None
+    return [np.array(each["counts"], dtype=np.int64) for each in outcomes], micro_f1 if headline == "f1" else None
 
 
-def _sentences(everyone: Sequence[Mapping[str, Any]], headline: str) -> tuple[list[Ints], _Value | None]:
-    """Answer and gold label of each sentence as numbers that are the same for all, and the metric of them."""
-    labels = sorted({label for each in everyone for label in each["labels"]})
+def _sentences(outcomes: Sequence[Mapping[str, Any]], headline: str) -> tuple[list[Ints], _Value | None]:
+    """Returns predicted and gold label of each sentence, numbered alike for all systems, and the metric."""
+    labels = sorted({label for each in outcomes for label in each["labels"]})
     score, none = _VALUES.get(headline), _none_of(labels)
-    items = [np.stack([_numbers(each, key, labels) for key in ("answers", "gold")], axis=1) for each in everyone]
+    items = [np.stack([_numbers(each, key, labels) for key in ("answers", "gold")], axis=1) for each in outcomes]
     if score is None:
         return items, None
     return items, lambda items_N2: score(items_N2[:, 1], items_N2[:, 0], labels, none)
@@ -105,12 +109,12 @@ def _named(outcomes: Mapping[str, Any], key: str) -> list[str]:
 
 def _numbers(outcomes: Mapping[str, Any], key: str, labels: list[str]) -> Ints:
     place = np.array([labels.index(label) for label in outcomes["labels"]], dtype=np.int64)
-    found: Ints = place[np.array(outcomes[key], dtype=np.int64)]
-    return found
+    numbers: Ints = place[np.array(outcomes[key], dtype=np.int64)]
+    return numbers
 
 
 def _none_of(labels: list[str]) -> int:
-    """The label that says there is no relation, -1 without any."""
+    """Returns the number of the no-relation label, or -1."""
     return next((labels.index(name) for name in ("no_relation", "Other", "NA") if name in labels), -1)
 
 
@@ -120,18 +124,20 @@ def _accuracy(gold: Ints, answers: Ints, labels: list[str], none: int) -> float:
 
 def _micro_f1(gold: Ints, answers: Ints, labels: list[str], none: int) -> float:
     correct = int(((gold == answers) & (gold != none)).sum())
-    claimed = int((answers != none).sum()) + int((gold != none).sum())
-    return 2 * correct / claimed if claimed else 0.0
+    predicted_and_gold = int((answers != none).sum()) + int((gold != none).sum())
+    return 2 * correct / predicted_and_gold if predicted_and_gold else 0.0
 
 
 def _official_macro_f1(gold: Ints, answers: Ints, labels: list[str], none: int) -> float:
-    """SemEval's score from counts of relations without their direction, of which an answer must have the right one."""
+    """SemEval's official score: macro F1 over relations; a prediction with the wrong direction is wrong."""
     bare = [label.partition("(")[0] for label in labels]
     relations = sorted(set(bare) - {"Other"})
-    of = np.array([relations.index(name) if name in relations else -1 for name in bare])
-    right = np.bincount(of[gold][(gold == answers) & (of[gold] >= 0)], minlength=len(relations))
-    claimed, there = (np.bincount(of[x][of[x] >= 0], minlength=len(relations)) for x in (answers, gold))
-    scores = [2 * right[r] / (claimed[r] + there[r]) for r in range(len(relations)) if there[r]]
+    relation_of = np.array([relations.index(name) if name in relations else -1 for name in bare])
+    correct = np.bincount(relation_of[gold][(gold == answers) & (relation_of[gold] >= 0)], minlength=len(relations))
+    predicted, actual = (
+        np.bincount(relation_of[x][relation_of[x] >= 0], minlength=len(relations)) for x in (answers, gold)
+    )
+    scores = [2 * correct[r] / (predicted[r] + actual[r]) for r in range(len(relations)) if actual[r]]
     return float(np.mean(scores)) if scores else 0.0
 
 
@@ -143,7 +149,7 @@ _VALUES: Mapping[str, Callable[[Ints, Ints, list[str], int], float]] = {
 
 
 def official(outcomes: Mapping[str, Any]) -> float:
-    """SemEval's score of outcomes by finecl's own metric, to be compared with the quick one here."""
+    """Computes SemEval's score with ``finecl.metrics``; tests compare it with the fast version of this module."""
     gold, answers = (dict(enumerate(_named(outcomes, key))) for key in ("gold", "answers"))
-    given = ({str(n): label for n, label in each.items()} for each in (answers, gold))
-    return semeval_scores(*given).official.macro_f1
+    labels_by_id = ({str(n): label for n, label in each.items()} for each in (answers, gold))
+    return semeval_scores(*labels_by_id).official.macro_f1

@@ -1,4 +1,4 @@
-"""Running a suite: cell after cell, each kept as soon as it is done, by as many processes as share the directory."""
+"""Runs a suite of experiments and saves each record when it is finished; processes can share one directory."""
 
 from __future__ import annotations
 
@@ -16,98 +16,98 @@ from finecl.config.resolve import resolve
 from finecl.errors import FineCLError, NothingToDrawError, SettingsError, StoppedError
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl_benchmarks.cells import run_cell
-from finecl_benchmarks.peak import peak_gigabytes, reset_peak
+from finecl_benchmarks.experiments import run_experiment
+from finecl_benchmarks.peak_memory import peak_gigabytes, reset_peak
 from finecl_benchmarks.record import RESULTS
-from finecl_benchmarks.runs import Workplace
-from finecl_benchmarks.suite_files import Cell, Suite
-from finecl_benchmarks.tables import tables
+from finecl_benchmarks.runs import SuiteContext
+from finecl_benchmarks.suite_files import Experiment, Suite
+from finecl_benchmarks.tables import build_tables
 
-Tell = Callable[[str], None]
-_WAIT = 2.0  # seconds between looks at the cells that others are at
+Log = Callable[[str], None]
+_WAIT = 2.0  # seconds between two polls of experiments locked by other processes
 
 
-def run_suite(suite: Suite, directory: Path, registry: Registry, tell: Tell, listener: Listener | None = None) -> int:
-    """Runs the cells that are not done yet, and waits for those that other processes are at; how many failed.
+def run_suite(suite: Suite, directory: Path, registry: Registry, log: Log, listener: Listener | None = None) -> int:
+    """Runs the unfinished experiments, waits for those of other processes, and returns the number of failures.
 
-    A cell that cannot be run is kept as failed, with its reason; a method for which the data hold nothing to contrast
-    is left out and has not failed. Killed at any moment, the same call goes on: cells are written whole, and the runs
-    behind them go on from their checkpoints.
+    An experiment that cannot be run is recorded as failed, with its reason. A method for which the data contain no
+    positives is recorded as left out and does not count as failed. Interrupted suites resume where they stopped:
+    records are written atomically, and runs resume from their checkpoints.
     """
-    at = Workplace(directory, registry, listener or Listener())
-    todo = list(suite.cells)
-    while todo:
-        left = [cell for cell in todo if not _tried(cell, at, tell, len(suite.cells))]
-        if left and len(left) == len(todo):
-            time.sleep(_WAIT)  # every one of them is in other hands
-        todo = left
-    tried = [read_json(path_of(cell, directory)) for cell in suite.cells]
-    return sum(bool(record.get("failed")) and not record.get("left_out") for record in tried)
+    context = SuiteContext(directory, registry, listener or Listener())
+    pending = list(suite.experiments)
+    while pending:
+        locked = [each for each in pending if not _finish(each, context, log, len(suite.experiments))]
+        if locked and len(locked) == len(pending):
+            time.sleep(_WAIT)  # other processes hold the locks of all of them
+        pending = locked
+    records = [read_json(path_of(experiment, directory)) for experiment in suite.experiments]
+    return sum(bool(record.get("failed")) and not record.get("left_out") for record in records)
 
 
-def path_of(cell: Cell, directory: Path) -> Path:
-    """Where the record of a cell stands."""
-    return directory / "cells" / f"{cell.fingerprint}.json"
+def path_of(experiment: Experiment, directory: Path) -> Path:
+    """Returns the path of an experiment's record."""
+    return directory / "cells" / f"{experiment.fingerprint}.json"
 
 
 def records_of(suite: Suite, directory: Path) -> list[dict[str, Any]]:
-    """The records of the cells that are done, in the order of the suite."""
-    found = [read_json(path_of(cell, directory)) for cell in suite.cells]
-    return [record for record in found if record]
+    """Returns the records of the finished experiments, in the order of the suite."""
+    records = [read_json(path_of(experiment, directory)) for experiment in suite.experiments]
+    return [record for record in records if record]
 
 
-def keep_suite(suite: Suite, records: list[dict[str, Any]], baselines: Sequence[str]) -> Path:
-    """Writes ``benchmarks/results/suite-NAME.json``: every cell but its single answers, and the tables made of all.
+def save_suite_record(suite: Suite, records: list[dict[str, Any]], baselines: Sequence[str]) -> Path:
+    """Writes ``benchmarks/results/suite-NAME.json``: all experiments without individual predictions, and their tables.
 
     Raises:
-        SettingsError: some cells are not done.
+        SettingsError: some experiments are not finished.
     """
-    if len(records) < len(suite.cells):
-        missing = len(suite.cells) - len(records)
-        raise SettingsError(f"--keep: expected all cells of '{suite.name}', got {len(records)}: {missing} are not done")
-    cells = [{key: value for key, value in record.items() if key not in _NOT_KEPT} for record in records]
+    if len(records) < len(suite.experiments):
+        missing = len(suite.experiments) - len(records)
+        raise SettingsError(f"--keep: expected all experiments of '{suite.name}' to be finished, {missing} are not")
+    experiments = [{key: value for key, value in record.items() if key not in _OMITTED} for record in records]
     commits = sorted({str(record["commit"]) for record in records})
     path = RESULTS / f"suite-{suite.name}.json"
-    made = {"baselines": list(baselines), "tables": [asdict(table) for table in tables(records, baselines)]}
-    write_json(path, {"benchmark": "suite", "suite": suite.name, "title": suite.title, "commits": commits, **made}
-               | {"cells": cells, **environment()})  # fmt: skip
+    results = {"baselines": list(baselines), "tables": [asdict(table) for table in build_tables(records, baselines)]}
+    write_json(path, {"benchmark": "suite", "suite": suite.name, "title": suite.title, "commits": commits, **results}
+               | {"cells": experiments, **environment()})  # fmt: skip
     return path
 
 
-_NOT_KEPT = ("outcomes", "settings", "versions", "machine")
+_OMITTED = ("outcomes", "settings", "versions", "machine")
 
 
 def plan(suite: Suite, directory: Path) -> dict[str, Any]:
-    """How many cells and runs there are, and how many are done; the time that the others take, by those that are."""
+    """Counts experiments, runs and finished experiments; estimates the remaining seconds from the finished ones."""
     done = records_of(suite, directory)
-    known = [record.get("cost", {}).get("seconds") for record in done]
-    seconds = [each for each in known if each]
-    missing = len(suite.cells) - len(done)
+    costs = [record.get("cost", {}).get("seconds") for record in done]
+    seconds = [cost for cost in costs if cost]
+    missing = len(suite.experiments) - len(done)
     kinds: dict[str, int] = {}
-    for cell in suite.cells:
-        kinds[cell.kind] = kinds.get(cell.kind, 0) + 1
-    methods = [cell for cell in suite.cells if "method" in cell.varied]
-    runs = {(c.varied["method"], c.varied["seed"]) for c in methods}
+    for experiment in suite.experiments:
+        kinds[experiment.kind] = kinds.get(experiment.kind, 0) + 1
+    with_method = [experiment for experiment in suite.experiments if "method" in experiment.varied]
+    steps = {(each.varied["method"], each.varied["seed"]): _steps(each) for each in with_method}
     return {
         "suite": suite.name,
-        "cells": len(suite.cells),
+        "cells": len(suite.experiments),
         "by_kind": kinds,
-        "runs": len(runs),
-        "pretraining_steps": sum({(c.varied["method"], c.varied["seed"]): _steps(c) for c in methods}.values()),
-        "done": len(suite.cells) - missing,
+        "runs": len(steps),
+        "pretraining_steps": sum(steps.values()),
+        "done": len(suite.experiments) - missing,
         "seconds_left": missing * sum(seconds) / len(seconds) if seconds else None,
     }
 
 
-def _steps(cell: Cell) -> int:
-    """The steps of pre-training that a cell's run takes."""
-    overrides = {key: value for key, value in cell.settings.items() if key != "preset"}
-    return resolve(preset=cell.settings.get("preset"), overrides=overrides).pretrain.max_steps
+def _steps(experiment: Experiment) -> int:
+    """Returns the number of pre-training steps of an experiment's run."""
+    overrides = {key: value for key, value in experiment.settings.items() if key != "preset"}
+    return resolve(preset=experiment.settings.get("preset"), overrides=overrides).pretrain.max_steps
 
 
-def _tried(cell: Cell, at: Workplace, tell: Tell, total: int) -> bool:
-    """Whether the cell is done: before, or now; False if another process is at it, or at the run behind it."""
-    path = path_of(cell, at.directory)
+def _finish(experiment: Experiment, context: SuiteContext, log: Log, total: int) -> bool:
+    """Runs the experiment unless it is finished; returns False if another process holds its lock or its run's."""
+    path = path_of(experiment, context.directory)
     if path.exists():
         return True
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,25 +115,30 @@ def _tried(cell: Cell, at: Workplace, tell: Tell, total: int) -> bool:
     try:
         with lock.acquire(timeout=0):
             if not path.exists():
-                record = _record(cell, at)
+                record = _record(experiment, context)
                 write_json(path, record)
                 done = sum(1 for _ in path.parent.glob("*.json"))
-                said = record.get("failed") or f"{record['headline']} {record['value']:.4f}"
-                tell(f"{done} of {total}: {cell.name}: {said}")
+                result = record.get("failed") or f"{record['headline']} {record['value']:.4f}"
+                log(f"{done} of {total}: {experiment.name}: {result}")
     except Timeout:
         return False
     return True
 
 
-def _record(cell: Cell, at: Workplace) -> dict[str, Any]:
-    told: Mapping[str, Any] = {"kind": cell.kind, "varied": dict(cell.varied), "settings": dict(cell.settings)}
+def _record(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
+    description: Mapping[str, Any] = {
+        "kind": experiment.kind,
+        "varied": dict(experiment.varied),
+        "settings": dict(experiment.settings),
+    }
     reset_peak()
     try:
-        found = run_cell(cell, at)
-        return {**told, **found, "cost": {**found["cost"], "peak_memory_gb": peak_gigabytes()}, **environment()}
+        measured = run_experiment(experiment, context)
+        cost = {**measured["cost"], "peak_memory_gb": peak_gigabytes()}
+        return {**description, **measured, "cost": cost, **environment()}
     except StoppedError:
         raise
     except NothingToDrawError as error:
-        return {**told, "failed": str(error), "left_out": True, **environment()}
+        return {**description, "failed": str(error), "left_out": True, **environment()}
     except FineCLError as error:
-        return {**told, "failed": str(error), **environment()}
+        return {**description, "failed": str(error), **environment()}

@@ -1,4 +1,4 @@
-"""Figures of a suite, in the report's style: numbers in, a ``matplotlib.figure.Figure`` out."""
+"""Figures of a suite in the style of the report; each function takes numbers and returns a matplotlib figure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STYLES = [(marker, line) for line in ("-", "--", ":") for marker in "os^Dv"]
 
 
 def intervals(spread_by_method: Mapping[str, tuple[float, float | None]]) -> Figure:
-    """A dot for the mean of each method (fractions) and whiskers as long as given, the first on top."""
+    """Draws the mean of each method (a fraction) with whiskers of the given half-width, from top to bottom."""
     figure, axes = blank(0.8 + 0.28 * len(spread_by_method))
     for row, (mean, half) in enumerate(spread_by_method.values()):
         axes.errorbar(
@@ -27,7 +27,7 @@ def intervals(spread_by_method: Mapping[str, tuple[float, float | None]]) -> Fig
 def curves(
     points_by_name: Mapping[str, Mapping[float, float]], label: str, *, percent: bool = True, log: bool = True
 ) -> Figure:
-    """A line for each name, told apart by markers and dashes; ``log``: over numbers above 0, on a logarithmic axis."""
+    """Draws one line per name, with different markers and dashes; ``log`` uses a logarithmic x axis."""
     figure, axes = blank(3.8)
     scale = 100 if percent else 1
     for number, (name, points) in enumerate(points_by_name.items()):

@@ -1,4 +1,4 @@
-"""Suites as data: a TOML file of grids becomes a list of cells, each of which is one row of numbers."""
+"""Reads suites: TOML files with grids, which expand to lists of experiments."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _SILVER_FIELDS = {"file", "held_out", "noise", "rate", "gold_share"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One row of numbers: what is varied, and the settings behind it.
+class Experiment:
+    """One point of a grid: the values of its axes (``varied``) and the settings of its run.
 
-    ``other_settings`` are those of the second run of a cell that compares two.
+    ``other_settings`` are the settings of the second run, for an experiment that compares two runs.
     """
 
     kind: str
@@ -39,44 +39,44 @@ class Cell:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when anything that the row depends on does, but for code and data."""
-        made = (self.kind, dict(self.varied), self.settings, self.silver, self.task_settings)
-        return fingerprint(*made, self.other_settings) if self.other_settings else fingerprint(*made)
+        """Hash of everything the result depends on, except code and data."""
+        parts = (self.kind, dict(self.varied), self.settings, self.silver, self.task_settings)
+        return fingerprint(*parts, self.other_settings) if self.other_settings else fingerprint(*parts)
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name for progress messages: the kind and the values of the axes."""
         return " ".join([self.kind, *(str(value) for value in self.varied.values())])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """A named list of cells."""
+    """A named list of experiments."""
 
     name: str
     title: str
-    cells: tuple[Cell, ...]
+    experiments: tuple[Experiment, ...]
 
 
 def suite_names() -> list[str]:
-    """The suites that come with finecl."""
-    found = files("finecl_benchmarks.suites").iterdir()
-    return sorted(p.name.removesuffix(".toml") for p in found if p.name.endswith(".toml"))
+    """Returns the names of the built-in suites, sorted."""
+    paths = files("finecl_benchmarks.suites").iterdir()
+    return sorted(p.name.removesuffix(".toml") for p in paths if p.name.endswith(".toml"))
 
 
 def read_suite(name: str, registry: Registry) -> Suite:
-    """A suite by its name, or from a TOML file of one's own; "all" methods are those that are registered.
+    """Reads a built-in suite by name, or a suite from a TOML file; ``methods = ["all"]`` means all registered methods.
 
     Raises:
-        SettingsError: there is no such suite, or the file is none; the message names the field.
+        SettingsError: the suite does not exist or the file is invalid; the message names the field.
     """
-    own = Path(name)
+    path = Path(name)
     if name in suite_names():
         text = (files("finecl_benchmarks.suites") / f"{name}.toml").read_text(encoding="utf-8")
-    elif own.is_file():
-        text = own.read_text(encoding="utf-8")
+    elif path.is_file():
+        text = path.read_text(encoding="utf-8")
     else:
-        raise SettingsError(f"no suite is called '{name}', and no file; known: {', '.join(suite_names())}")
+        raise SettingsError(f"{name}: expected a suite's name or a TOML file; known: {', '.join(suite_names())}")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -88,30 +88,36 @@ def read_suite(name: str, registry: Registry) -> Suite:
     known_fields(f"{name}, silver", values.get("silver", {}), _SILVER_FIELDS)
     if not values.get("grid") or not isinstance(values["grid"], list):
         raise SettingsError(f"{name}: expected at least one [[grid]], found none")
-    cells = [cell for grid in values["grid"] for cell in _cells(name, grid, values, registry)]
-    _check_settings(name, cells)
-    return Suite(name=own.stem, title=values.get("title", own.stem), cells=tuple(cells))
+    experiments = [each for grid in values["grid"] for each in _expand(name, grid, values, registry)]
+    _check_settings(name, experiments)
+    return Suite(name=path.stem, title=values.get("title", path.stem), experiments=tuple(experiments))
 
 
-def _check_settings(name: str, cells: Sequence[Cell]) -> None:
-    """Settings that no run has are told before any cell is run."""
-    given = [each for cell in cells for each in (cell.settings, cell.task_settings, cell.other_settings) if each]
-    for settings in {fingerprint(each): each for each in given}.values():
+def _check_settings(name: str, experiments: Sequence[Experiment]) -> None:
+    """Refuses unknown settings before any experiment is run."""
+    all_settings = [
+        settings
+        for each in experiments
+        for settings in (each.settings, each.task_settings, each.other_settings)
+        if settings
+    ]
+    for settings in {fingerprint(each): each for each in all_settings}.values():
         try:
             resolve(preset=settings.get("preset"), overrides=settings)
         except SettingsError as error:
             raise SettingsError(f"{name}: {error}") from None
 
 
-def _cells(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], registry: Registry) -> Iterator[Cell]:
+def _expand(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], registry: Registry) -> Iterator[Experiment]:
+    """Yields one experiment for each combination of a grid's values."""
     axes = axes_of(f"{name}, grid", grid, registry)
     kind = grid["kind"]
-    for chosen in itertools.product(*axes.values()):
-        varied = dict(zip(axes, chosen, strict=True))
+    for values in itertools.product(*axes.values()):
+        varied = dict(zip(axes, values, strict=True))
         settings = {**suite.get("settings", {}), **(suite.get("run", {}) if kind in _RUNS else {})}
         settings |= suite.get("method_settings", {}).get(varied.get("method"), {})
         first, *others = [_variant(name, suite, each) for each in varied.get("pair", [varied.get("variant")])]
-        yield Cell(
+        yield Experiment(
             kind=kind,
             varied=varied,
             settings={**settings, **first},
@@ -125,17 +131,21 @@ _RUNS = set(KINDS) - {"task", "noise", "trimmed"}
 
 
 def _task_settings(suite: Mapping[str, Any], varied: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a suite sets of its tasks: for all, and for a fraction of the training data."""
+    """Returns the suite's settings of tasks: those for all fractions, overridden by those of this fraction."""
     of_fraction = suite.get("fraction_settings", {}).get(f"{varied['fraction']:g}", {})
     return {**suite.get("task_settings", {}), **of_fraction}
 
 
 def _variant(name: str, suite: Mapping[str, Any], variant: str | None) -> Mapping[str, Any]:
-    """The settings of a variant by its name in the suite."""
+    """Returns the settings of a variant by its name in the suite.
+
+    Raises:
+        SettingsError: the suite defines no such variant.
+    """
     known: Mapping[str, Any] = suite.get("variants", {})
     if variant is None:
         return {}
     if variant not in known:
         raise SettingsError(f"{name}, variants: expected one of {', '.join(known) or 'none'}, got '{variant}'")
-    found: Mapping[str, Any] = known[variant]
-    return found
+    settings: Mapping[str, Any] = known[variant]
+    return settings

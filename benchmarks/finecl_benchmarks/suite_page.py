@@ -1,4 +1,4 @@
-"""A suite's results as one self-contained HTML page: methods with intervals, curves over fractions, and the tables."""
+"""Self-contained HTML page of a suite's results: methods with intervals, curves over fractions, and the tables."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from finecl.report.captions import Drawing
 from finecl.report.numbers import Table as PageTable
 from finecl.report.page import REPORT, render
 from finecl_benchmarks import suite_figures as figures
-from finecl_benchmarks.tables import Record, Table, measure_of, row_of, tables
+from finecl_benchmarks.tables import Record, Table, build_tables, measure_of, row_of
 
 
 def write_suite_report(directory: Path, baselines: Sequence[str] = ()) -> Path:
     """Writes ``report.html`` into a suite's directory and returns its path.
 
     Raises:
-        FineCLError: no cell is done there.
+        FineCLError: no experiment of the suite is finished.
     """
-    records = read_cells(directory)
+    records = read_experiments(directory)
     done = [record for record in records if not record.get("failed")]
     commits = ", ".join(dict.fromkeys(str(record["commit"]) for record in done))
     page = render(
         "suite.html.j2",
         name=f"Suite {directory.name}",
-        about=f"{len(done)} cells, {len(records) - len(done)} that could not be run. Commit {commits}. Whiskers are "
-        "95 % intervals of the mean over seeds (Student's t); of a single seed there is none.",
+        about=f"{len(done)} finished experiments, {len(records) - len(done)} failed. Commit {commits}. Whiskers are "
+        "95 % intervals of the mean over seeds (Student's t); a single seed has none.",
         drawings=drawings(done),
-        tables=[_for_page(table) for table in tables(records, baselines)],
+        tables=[_for_page(table) for table in build_tables(records, baselines)],
     )
     write_text(directory / REPORT, page)
     return directory / REPORT
@@ -42,44 +42,46 @@ def write_suite_report(directory: Path, baselines: Sequence[str] = ()) -> Path:
 def write_suite_figures(directory: Path, into: Path, ending: str) -> list[Path]:
     """Writes the page's figures as files and returns their paths."""
     into.mkdir(parents=True, exist_ok=True)
-    done = [record for record in read_cells(directory) if not record.get("failed")]
+    done = [record for record in read_experiments(directory) if not record.get("failed")]
     return [drawing.save(into, ending) for drawing in drawings(done)]
 
 
-def read_cells(directory: Path) -> list[dict[str, Any]]:
-    """The records of all cells that are done, ordered by what they vary.
+def read_experiments(directory: Path) -> list[dict[str, Any]]:
+    """Returns the records of all finished experiments, sorted by kind and axis values.
 
     Raises:
-        FineCLError: there are none.
+        FineCLError: no experiment is finished, or a file is not a record.
     """
     paths = sorted((directory / "cells").glob("*.json"))
     if not paths:
-        raise FineCLError(f"{directory}: expected a suite's results, found no cell; run `finecl benchmark run`")
-    found = [read_json(path) for path in paths]
-    for path, record in zip(paths, found, strict=True):
+        raise FineCLError(f"{directory}: expected a suite's results, found no experiment; run `finecl benchmark run`")
+    records = [read_json(path) for path in paths]
+    for path, record in zip(paths, records, strict=True):
         if not {"kind", "varied"} <= record.keys():
-            raise FineCLError(f"{path}: expected the record of a cell, got one without 'kind' or 'varied'; remove it")
-    return sorted(found, key=lambda record: (record["kind"], str(sorted(record["varied"].items()))))
+            raise FineCLError(
+                f"{path}: expected the record of an experiment, got no 'kind' or 'varied'; remove the file"
+            )
+    return sorted(records, key=lambda record: (record["kind"], str(sorted(record["varied"].items()))))
 
 
 def drawings(records: Sequence[Record]) -> list[Drawing]:
-    """Methods compared on each task and fraction, their curves over fractions, scorers over rates of noise, and what
-    proxies learned when.
+    """Draws methods on each task and fraction, their curves over fractions, scorers over noise rates, and learning
+    curves of proxies.
     """
     return [*_methods(records), *_curves(records), *_scorers(records), *_learned(records), *_orders(records)]
 
 
 def _methods(records: Sequence[Record]) -> Iterator[Drawing]:
-    for place, some in _grouped([r for r in records if "method" in r["varied"]], ("task", "fraction")).items():
+    for place, group in _grouped([r for r in records if "method" in r["varied"]], ("task", "fraction")).items():
         values: dict[str, list[float]] = {}
-        for record in some:
+        for record in group:
             values.setdefault(row_of(record), []).append(record["value"])
         spreads = dict(sorted(((m, interval(v)) for m, v in values.items()), key=lambda item: -item[1][0]))
-        where = _told(place)
+        where = _location(place)
         yield Drawing(
             name=_slug("methods", *map(str, place)),
             title=f"Methods{where}",
-            caption=f"{measure_of(some[0])}{where}, mean over seeds and its 95 % interval.",
+            caption=f"{measure_of(group[0])}{where}: mean over seeds with its 95 % interval.",
             description=", ".join(f"{method} {100 * mean:.1f}" for method, (mean, _) in spreads.items()),
             figure=figures.intervals(spreads),
         )
@@ -87,34 +89,34 @@ def _methods(records: Sequence[Record]) -> Iterator[Drawing]:
 
 def _curves(records: Sequence[Record]) -> Iterator[Drawing]:
     with_fraction = [r for r in records if "fraction" in r["varied"]]
-    for (task,), some in _grouped(with_fraction, ("task",)).items():
+    for (task,), group in _grouped(with_fraction, ("task",)).items():
         curves: dict[str, dict[float, float]] = {}
-        for (fraction,), own in sorted(_grouped(some, ("fraction",)).items()):
-            for method in sorted({row_of(record) for record in own}):
-                values = [record["value"] for record in own if row_of(record) == method]
+        for (fraction,), of_fraction in sorted(_grouped(group, ("fraction",)).items()):
+            for method in sorted({row_of(record) for record in of_fraction}):
+                values = [record["value"] for record in of_fraction if row_of(record) == method]
                 curves.setdefault(method, {})[float(fraction)] = statistics.fmean(values)
         if max(len(points) for points in curves.values()) > 1:
             yield Drawing(
                 name=_slug("curves", str(task)),
-                title=f"{task}: by training data",
-                caption=f"{measure_of(some[0])} by share of the training data, mean over seeds.",
+                title=f"{task} by training data",
+                caption=f"{measure_of(group[0])} by share of the training data: mean over seeds.",
                 description=", ".join(curves),
                 figure=figures.curves(curves, "training data, per cent"),
             )
 
 
 def _scorers(records: Sequence[Record]) -> Iterator[Drawing]:
-    of_noise = [r for r in records if r["kind"] == "noise" and r["varied"].get("rate") is not None]
-    for (kind,), some in _grouped(of_noise, ("noise",)).items():
+    with_rate = [r for r in records if r["kind"] == "noise" and r["varied"].get("rate") is not None]
+    for (kind,), group in _grouped(with_rate, ("noise",)).items():
         curves: dict[str, dict[float, float]] = {}
-        for (rate,), own in sorted(_grouped(some, ("rate",)).items()):
-            for scorer in dict.fromkeys(name for record in own for name in record["metrics"]):
-                known = [r["metrics"][scorer]["auroc"] for r in own if scorer in r["metrics"]]
-                curves.setdefault(scorer, {})[100 * float(rate)] = statistics.fmean(known)
+        for (rate,), of_rate in sorted(_grouped(group, ("rate",)).items()):
+            for scorer in dict.fromkeys(name for record in of_rate for name in record["metrics"]):
+                values = [r["metrics"][scorer]["auroc"] for r in of_rate if scorer in r["metrics"]]
+                curves.setdefault(scorer, {})[100 * float(rate)] = statistics.fmean(values)
         yield Drawing(
             name=_slug("scorers", str(kind)),
             title=f"Scorers, {kind} noise",
-            caption="AUROC of the noise by share of wrong labels, mean over seeds.",
+            caption="AUROC of noise detection by share of wrong labels: mean over seeds.",
             description=", ".join(curves),
             figure=figures.curves(curves, "wrong labels, per cent", percent=False),
         )
@@ -133,7 +135,7 @@ def _learned(records: Sequence[Record]) -> Iterator[Drawing]:
             name="learned-share",
             title="Labels learned by epoch",
             caption="Share of the silver labels that the proxy has predicted correctly by the end of each epoch "
-            "(FineCL, Figure 2); of several seeds the first.",
+            "(FineCL, Figure 2); with several seeds, of the first.",
             description=", ".join(curves),
             figure=figures.curves(curves, "epoch", log=False),
         )
@@ -148,16 +150,16 @@ def _orders(records: Sequence[Record]) -> Iterator[Drawing]:
     if curves:
         yield Drawing(
             name="orders",
-            title="Do two proxies learn the same labels?",
-            caption="Jaccard similarity of what both have learned by the end of each epoch, and summed over epochs: "
-            "both readings of the paper's cumulative value (FineCL, Figure 3); of several seeds the first.",
+            title="Learning orders of two proxies",
+            caption="Jaccard similarity of the label sets learned by the end of each epoch, and summed over epochs: "
+            "both readings of the paper's cumulative value (FineCL, Figure 3); with several seeds, of the first.",
             description=", ".join(curves),
             figure=figures.curves(curves, "epoch", log=False),
         )
 
 
 def interval(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and half the width of its 95 % interval by Student's t; None of a single value."""
+    """Returns the mean and half the width of its 95 % interval (Student's t), or None for a single value."""
     mean = statistics.fmean(values)
     if len(values) < 2:
         return mean, None
@@ -166,13 +168,13 @@ def interval(values: Sequence[float]) -> tuple[float, float | None]:
 
 
 def _grouped(records: Sequence[Record], by: Sequence[str]) -> dict[tuple[Any, ...], list[Record]]:
-    found: dict[tuple[Any, ...], list[Record]] = {}
+    groups: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
-        found.setdefault(tuple(record["varied"].get(key) for key in by), []).append(record)
-    return found
+        groups.setdefault(tuple(record["varied"].get(key) for key in by), []).append(record)
+    return groups
 
 
-def _told(place: tuple[Any, ...]) -> str:
+def _location(place: tuple[Any, ...]) -> str:
     task, fraction = place
     return (f" on {task}" if task else "") + (f", {fraction:g} % of train" if fraction else "")
 

@@ -1,4 +1,4 @@
-"""A suite's records as tables: mean and standard deviation over seeds, costs, and comparisons with a baseline."""
+"""Result tables of a suite: mean and standard deviation over seeds, costs, and comparisons with baselines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of text under headings, and lines below them."""
+    """A table of text with column headings and notes below it."""
 
     title: str
     columns: tuple[str, ...]
@@ -27,77 +27,80 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def tables(records: Sequence[Record], baselines: Sequence[str] = ()) -> list[Table]:
-    """One table for each kind of cell and, of tasks, for each task and fraction, with a column for each of the methods
-    ``baselines``; and what could not be run.
+def build_tables(records: Sequence[Record], baselines: Sequence[str] = ()) -> list[Table]:
+    """Builds one table per kind of experiment (tasks: per task and fraction), and one of the failed experiments.
+
+    Each method of ``baselines`` adds a column with the differences to it.
 
     Raises:
-        SettingsError: no record is of such a baseline.
+        SettingsError: no record belongs to a baseline.
     """
     known = dict.fromkeys(map(row_of, records))
     for baseline in baselines:
         if baseline not in known:
             raise SettingsError(f"--baseline: expected one of {', '.join(known)}, got '{baseline}'")
     done = [record for record in records if not record.get("failed")]
-    found = []
+    tables = []
     for title in dict.fromkeys(map(title_of, done)):
-        some = [record for record in done if title_of(record) == title]
-        of_noise = some[0]["kind"] == "noise"
-        found.append(_noise_table(title, some) if of_noise else _method_table(title, some, baselines))
+        group = [record for record in done if title_of(record) == title]
+        is_noise = group[0]["kind"] == "noise"
+        tables.append(_noise_table(title, group) if is_noise else _method_table(title, group, baselines))
     failed = [record for record in records if record.get("failed")]
     if failed:
-        found.append(_failed_table(failed))
-    return found
+        tables.append(failed_table(failed))
+    return tables
 
 
-def _failed_table(failed: Sequence[Record]) -> Table:
-    """Cells of one method that failed for the same reason share a row."""
-    alike: dict[tuple[str, str], list[Record]] = {}
+def failed_table(failed: Sequence[Record]) -> Table:
+    """Builds the table of failed experiments; those of one method with the same reason share a row."""
+    by_reason: dict[tuple[str, str], list[Record]] = {}
     for record in failed:
-        alike.setdefault((row_of(record), str(record["failed"])), []).append(record)
-    rows = tuple((_row_name(some[0]) if len(some) == 1 else f"{row}, {len(some)} cells", reason)
-                 for (row, reason), some in alike.items())  # fmt: skip
-    return Table(title="Could not be run", columns=("cell", "reason"), rows=rows)
+        by_reason.setdefault((row_of(record), str(record["failed"])), []).append(record)
+    rows = tuple(
+        (_experiment_name(group[0]) if len(group) == 1 else f"{row}, {len(group)} experiments", reason)
+        for (row, reason), group in by_reason.items()
+    )
+    return Table(title="Could not be run", columns=("experiment", "reason"), rows=rows)
 
 
 def title_of(record: Record) -> str:
-    """What the table of a record is about: all that is varied but what its rows are, and the seed."""
+    """Returns the title of a record's table: the axes that are neither rows of the table nor the seed."""
     varied = record["varied"]
-    told = [str(varied.get("task") or varied.get("data") or _KINDS[record["kind"]])]
+    parts = [str(varied.get("task") or varied.get("data") or _KINDS[record["kind"]])]
     if "fraction" in varied:
-        told.append(f"{varied['fraction']:g} % of the training data")
+        parts.append(f"{varied['fraction']:g} % of the training data")
     if "rate" in varied:
-        told.append(f"{varied.get('noise', 'type-consistent')} noise at {100 * varied['rate']:g} %")
+        parts.append(f"{varied.get('noise', 'type-consistent')} noise at {100 * varied['rate']:g} %")
     elif "data" in varied:
-        told.append("its own noise")
-    return ", ".join(told)
+        parts.append("its own noise")
+    return ", ".join(parts)
 
 
 def measure_of(record: Record) -> str:
-    """The name of a record's headline number, as people write it."""
+    """Returns the display name of a record's headline metric."""
     return str(record["headline"]).replace("_", " ").replace("f1", "F1")
 
 
 _KINDS = {
-    "run": "whole runs",
-    "trimmed": "training on what was learned early",
-    "score": "what was learned",
+    "run": "complete runs",
+    "trimmed": "training on early-learned labels",
+    "score": "learned labels",
     "orders": "learning orders of two proxies",
     "trimmed-documents": "training on parts of the silver documents",
-    "difficult": "relations that are hard to learn",
+    "difficult": "difficult relations",
 }
-"""Titles of tables of kinds that name neither task nor data."""
+"""Table titles of the kinds of experiments without a task or a data set."""
 _ROWS = ("method", "variant", "pair", "part")
 
 
 def row_of(record: Record) -> str:
-    """What a row of a table is about: the method, and its variant or what else is varied."""
+    """Returns the label of a record's row: the method and its variant, pair or part; "-" without any."""
     varied = record["varied"]
-    found = [varied[key] for key in _ROWS if key in varied]
-    return ", ".join(" and ".join(each) if isinstance(each, list) else str(each) for each in found) or "-"
+    values = [varied[key] for key in _ROWS if key in varied]
+    return ", ".join(" and ".join(each) if isinstance(each, list) else str(each) for each in values) or "-"
 
 
-def _row_name(record: Record) -> str:
+def _experiment_name(record: Record) -> str:
     return " ".join(str(value) for value in (record["kind"], *record["varied"].values()))
 
 
@@ -107,9 +110,9 @@ def _method_table(title: str, records: Sequence[Record], baselines: Sequence[str
         by_method.setdefault(row_of(record), []).append(record)
     headline = records[0]["headline"]
     rows = []
-    for method, some in sorted(by_method.items(), key=lambda item: -_mean(item[1])):
-        against = (_against(some, by_method.get(b, []), headline) if method != b else "" for b in baselines)
-        rows.append((method, _spread([r["value"] for r in some]), str(len(some)), *_costs(some), *against))
+    for method, group in sorted(by_method.items(), key=lambda item: -_mean(item[1])):
+        against = (_against(group, by_method.get(b, []), headline) if method != b else "" for b in baselines)
+        rows.append((method, _spread([r["value"] for r in group]), str(len(group)), *_costs(group), *against))
     costs = ("seconds", "tokens/s", "peak GB")
     columns = ("method", measure_of(records[0]), "seeds", *costs, *(f"against {baseline}" for baseline in baselines))
     return Table(title=title, columns=columns, rows=tuple(rows), notes=tuple(_published(records[0])))
@@ -119,9 +122,9 @@ def _noise_table(title: str, records: Sequence[Record]) -> Table:
     scorers = dict.fromkeys(name for record in records for name in record["metrics"])
     rows = []
     for name in scorers:
-        some = [record["metrics"][name] for record in records if name in record["metrics"]]
+        scores = [record["metrics"][name] for record in records if name in record["metrics"]]
         keys = ("auroc", "average_precision", "precision_at_10_percent")
-        rows.append((name, *(_spread([found[key] for found in some]) for key in keys), str(len(some))))
+        rows.append((name, *(_spread([score[key] for score in scores]) for key in keys), str(len(scores))))
     rows.sort(key=lambda row: row[1], reverse=True)
     columns = ("scorer", "AUROC", "average precision", "precision at 10 %", "seeds")
     return Table(title=title, columns=columns, rows=tuple(rows))
@@ -132,7 +135,7 @@ def _mean(records: Sequence[Record]) -> float:
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation in per cent; without the latter of a single value."""
+    """Formats mean and standard deviation in per cent; the mean alone for a single value."""
     mean = 100 * statistics.fmean(values)
     return f"{mean:.2f} ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else f"{mean:.2f}"
 
@@ -147,21 +150,26 @@ def _costs(records: Sequence[Record]) -> tuple[str, str, str]:
     return mean("seconds", "{:,.0f}"), mean("tokens_per_second", "{:,.0f}"), mean("peak_memory_gb", "{:.1f}")
 
 
-def _against(some: Sequence[Record], baseline: Sequence[Record], headline: str) -> str:
-    """The mean difference to the baseline at the seeds that both have, with its interval and p-value."""
-    theirs = {record["varied"].get("seed"): record for record in baseline}
-    pairs = [(r, theirs[r["varied"].get("seed")]) for r in some if r["varied"].get("seed") in theirs]
+def _against(group: Sequence[Record], baseline: Sequence[Record], headline: str) -> str:
+    """Formats the mean difference to the baseline over common seeds, with its interval and p-value."""
+    baseline_by_seed = {record["varied"].get("seed"): record for record in baseline}
+    pairs = [
+        (record, baseline_by_seed[record["varied"].get("seed")])
+        for record in group
+        if record["varied"].get("seed") in baseline_by_seed
+    ]
     if not pairs:
         return "-"
     ones, others = ([record.get("outcomes") or {} for record in side] for side in zip(*pairs, strict=True))
-    found = compare(ones, others, headline)
-    if found is None:
+    comparison = compare(ones, others, headline)
+    if comparison is None:
         return f"{100 * statistics.fmean(a['value'] - b['value'] for a, b in pairs):+.2f}"
-    return f"{100 * found.difference:+.2f} ({100 * found.low:+.2f} .. {100 * found.high:+.2f}), p {found.p:.3f}"
+    difference, low, high = (100 * value for value in (comparison.difference, comparison.low, comparison.high))
+    return f"{difference:+.2f} ({low:+.2f} .. {high:+.2f}), p {comparison.p:.3f}"
 
 
 def _published(record: Record) -> list[str]:
-    """Figures of others on this task and fraction, each with where it was seen."""
+    """Returns published results on this task and fraction, with their sources."""
     varied = record["varied"]
     if "task" not in varied:
         return []
@@ -173,14 +181,14 @@ def _published(record: Record) -> list[str]:
 
 
 def as_markdown(table: Table) -> str:
-    """As a table of GitHub's Markdown."""
+    """Formats a table as GitHub Markdown."""
     lines = [f"**{table.title}**", "", f"| {' | '.join(table.columns)} |", "|---" * len(table.columns) + "|"]
     lines += [f"| {' | '.join(row)} |" for row in table.rows]
     return "\n".join([*lines, *(f"\n{note}" for note in table.notes)])
 
 
 def as_latex(table: Table) -> str:
-    """As a tabular of booktabs."""
+    """Formats a table as a LaTeX tabular with booktabs."""
     lines = [f"% {table.title}", rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule"]
     lines += [_latex_row(table.columns), r"\midrule", *map(_latex_row, table.rows), r"\bottomrule", r"\end{tabular}"]
     return "\n".join([*lines, *(f"% {note}" for note in table.notes)])
@@ -192,7 +200,7 @@ def _latex_row(cells: Sequence[str]) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """As comma-separated values, the title in the first column."""
+    """Formats a table as comma-separated values, with the title in the first column."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["table", *table.columns])
@@ -201,17 +209,17 @@ def as_csv(table: Table) -> str:
 
 
 def as_html(table: Table) -> str:
-    """As a table of HTML."""
+    """Formats a table as HTML."""
     head = "".join(f"<th>{html.escape(c)}</th>" for c in table.columns)
     rows = "\n".join(f"<tr>{''.join(f'<td>{html.escape(c)}</td>' for c in row)}</tr>" for row in table.rows)
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in table.notes)
     return f"<h2>{html.escape(table.title)}</h2>\n<table><tr>{head}</tr>\n{rows}\n</table>{notes}"
 
 
-FORMS: Mapping[str, Callable[[Table], str]] = {
+FORMATS: Mapping[str, Callable[[Table], str]] = {
     "markdown": as_markdown,
     "latex": as_latex,
     "csv": as_csv,
     "html": as_html,
 }
-"""What ``finecl benchmark show --format`` can write, besides the terminal."""
+"""Output formats of ``finecl benchmark show --format``, besides the terminal."""

@@ -1,4 +1,4 @@
-"""Tasks as data: reading the TOML files that describe them."""
+"""Reads downstream tasks from their TOML files."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _PUBLISHED_FIELDS = {"system", "fraction", "measure", "value", "source"}
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A downstream task. ``data`` names files below FINECL_DATA (or absolute ones); ``settings`` are of a run;
-    ``by_fraction`` are more of them by the per cent of the training data that is used; ``published`` are figures of
-    others, each with its source.
+    """A downstream task.
+
+    ``data`` names files relative to FINECL_DATA, or absolute ones; ``settings`` are settings of a run; ``by_fraction``
+    overrides them by percentage of the training data; ``published`` are results of other systems with their sources.
     """
 
     name: str
@@ -39,64 +40,64 @@ class Task:
     licence: str = ""
 
     def path(self, split: str) -> Path:
-        """The file of a split.
+        """Returns the file of a split.
 
         Raises:
-            SettingsError: it is not there.
+            SettingsError: the file does not exist.
         """
         return data_file(f"task '{self.name}', data.{split}", str(self.data[split]))
 
     @property
-    def is_there(self) -> bool:
-        """Whether all of its files are."""
+    def is_available(self) -> bool:
+        """Whether all files of the task exist."""
         return all((data_directory() / str(self.data[s])).exists() for s in ("train", "dev", "test") if s in self.data)
 
 
 def data_directory() -> Path:
-    """Where data sets are: the variable FINECL_DATA, else ../shared/data."""
+    """Returns the directory of the data sets: the environment variable FINECL_DATA, else ../shared/data."""
     return Path(os.environ.get(DATA, "../shared/data"))
 
 
 def data_file(place: str, name: str) -> Path:
-    """A file below FINECL_DATA, or an absolute one; ``place`` says who asks for it.
+    """Returns a file relative to FINECL_DATA, or an absolute one; ``place`` is the setting named in the error message.
 
     Raises:
-        SettingsError: it is not there.
+        SettingsError: the file does not exist.
     """
-    found = data_directory() / name
-    if not found.exists():
+    path = data_directory() / name
+    if not path.exists():
         raise SettingsError(
-            f"{place}: expected a file at {found}, found none; set {DATA} to the directory that holds the data sets, "
-            "or name a file of your own"
+            f"{place}: expected a file at {path}, found none; set {DATA} to the directory of the data sets, "
+            "or use the path of another file"
         )
-    return found
+    return path
 
 
 def task_names() -> list[str]:
-    """The tasks that come with finecl."""
+    """Returns the names of the built-in tasks, sorted."""
     return sorted(p.name.removesuffix(".toml") for p in files("finecl_benchmarks.tasks").iterdir() if ".toml" in p.name)
 
 
 def read_task(name: str) -> Task:
-    """A task by its name, or from a TOML file of one's own.
+    """Reads a built-in task by name, or a task from a TOML file.
 
     Raises:
-        SettingsError: there is no such task, or the file is no task; the message names the field.
+        SettingsError: the task does not exist or the file is invalid; the message names the field.
     """
-    own = Path(name)
+    path = Path(name)
     if name in task_names():
         text = (files("finecl_benchmarks.tasks") / f"{name}.toml").read_text(encoding="utf-8")
-    elif own.is_file():
-        text = own.read_text(encoding="utf-8")
+    elif path.is_file():
+        text = path.read_text(encoding="utf-8")
     else:
-        raise SettingsError(f"no task is called '{name}', and no file; known: {', '.join(task_names())}")
+        raise SettingsError(f"{name}: expected a task's name or a TOML file; known: {', '.join(task_names())}")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{name}: expected a task as TOML: {error}") from None
     _check(name, values)
     renamed = {"by_fraction" if key == "fractions" else key: value for key, value in values.items()}
-    return Task(name=own.stem, **{"title": own.stem, **renamed})
+    return Task(name=path.stem, **{"title": path.stem, **renamed})
 
 
 def _check(name: str, values: Mapping[str, Any]) -> None:
@@ -108,25 +109,23 @@ def _check(name: str, values: Mapping[str, Any]) -> None:
         raise SettingsError(f"{name}, metric: expected one of {', '.join(METRICS)}, got '{values['metric']}'")
     known_fields(f"{name}, data", values["data"], _DATA_FIELDS)
     if ("test" in values["data"]) == ("test_share" in values["data"]):
-        raise SettingsError(
-            f"{name}, data: expected either 'test' or 'test_share', the share of train that is held out"
-        )
+        raise SettingsError(f"{name}, data: expected either 'test' or 'test_share', the share of train to hold out")
     for split in () if values["metric"] == "episodes" else ("train",):
         if split not in values["data"]:
-            raise SettingsError(f"{name}, data: expected a file '{split}', found none; name it")
+            raise SettingsError(f"{name}, data: expected a file '{split}', found none; add it")
     if "train" in values["data"] and ("dev" in values["data"]) == ("dev_share" in values["data"]):
-        raise SettingsError(f"{name}, data: expected either 'dev' or 'dev_share', the share of train that is held out")
+        raise SettingsError(f"{name}, data: expected either 'dev' or 'dev_share', the share of train to hold out")
     for published in values.get("published", ()):
         if set(published) != _PUBLISHED_FIELDS:
             raise SettingsError(f"{name}, published: expected the fields {', '.join(sorted(_PUBLISHED_FIELDS))}")
 
 
 def known_fields(place: str, values: Mapping[str, Any], known: set[str]) -> None:
-    """Refuses fields that are none.
+    """Refuses unknown fields.
 
     Raises:
-        SettingsError: there is one; the message lists those that are.
+        SettingsError: a field is unknown; the message lists the known ones.
     """
-    strange = sorted(set(values) - known)
-    if strange:
-        raise SettingsError(f"{place}: unknown field '{strange[0]}'; known: {', '.join(sorted(known))}")
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise SettingsError(f"{place}: unknown field '{unknown[0]}'; known: {', '.join(sorted(known))}")

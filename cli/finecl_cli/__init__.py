@@ -1,1 +1,1 @@
-"""The ``finecl`` command line: click and rich around the engine; no mathematics."""
+"""Command line of finecl: click and rich around the engine. Contains no mathematics."""

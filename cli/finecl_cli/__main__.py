@@ -1,4 +1,4 @@
-"""``python -m finecl_cli`` and ``torchrun -m finecl_cli``."""
+"""Entry point of ``python -m finecl_cli`` and ``torchrun -m finecl_cli``."""
 
 from finecl_cli.main import main
 

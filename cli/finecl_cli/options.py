@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean as settings."""
+"""Options shared by several commands, and the settings they set."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from finecl.config.schema import Settings
 from finecl.errors import SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
 
-# option -> setting
+# Option -> setting.
 _SETTINGS = {
     "data": "data.name",
     "silver": "data.silver",
@@ -44,95 +45,141 @@ _SETTINGS = {
 
 
 def settings_options(command: Command) -> Command:
-    """Adds the options that say what a run is made of."""
-    known = plugins.load()
-    for option in reversed(_options(known)):
+    """Adds the options that set a run's method, data, model and training."""
+    registry = plugins.load()
+    groups = (_method_options(registry), _data_options(), _settings_file_options(), _training_options())
+    for option in reversed([option for group in groups for option in group]):
         command = option(command)
     return command
 
 
-def _options(known: plugins.Registry) -> list[Callable[[Command], Command]]:
+def _method_options(registry: plugins.Registry) -> list[Decorator]:
     def names(kind: str) -> str:
-        return ", ".join(known.parts(kind))
+        return ", ".join(registry.parts(kind))
 
     return [
-        click.option("--scorer", metavar="NAME", help=f"Noise scorer: {names('scorer')}."),
-        click.option("--weighting", metavar="NAME", help=f"Weighting: {names('weighting')}."),
-        click.option("--method", metavar="NAME", help=f"Published recipe: {names('method')}.  [default: finecl]"),
+        click.option("--scorer", metavar="NAME", help=f"Noise scorer: {names('scorer')}.  [default: the method's]"),
+        click.option("--weighting", metavar="NAME", help=f"Weighting: {names('weighting')}.  [default: the method's]"),
+        click.option("--method", metavar="NAME", help=f"Published method: {names('method')}.  [default: finecl]"),
         click.option(
             "--objectives",
             metavar="[W*]NAME,...",
-            help=f"Contrastive losses instead of the method's, each with its coefficient: {names('objective')}.",
+            help="Contrastive losses, each with its coefficient W: "
+            f"{names('objective')}.  [default: the method's; W: 1]",
         ),
         click.option(
             "--text",
             type=click.Choice(("documents", "marked-sentences")),
-            help="What pre-training reads, instead of what the method does.",
+            help="Input format of pre-training.  [default: the method's]",
         ),
-        click.option(
-            "--data", metavar="NAME|DIR", help="'demo', or a directory with silver.*, train.*, dev.*, test.*."
-        ),
-        click.option("--silver", metavar="FILE", help="Silver documents, instead of those of --data."),
-        click.option("--gold", metavar="FILE", help="Gold documents, to be split into train, dev and test."),
-        click.option("--gold-train", metavar="FILE", help="Gold documents to fine-tune on."),
-        click.option("--gold-dev", metavar="FILE", help="Gold documents to choose epoch and threshold on."),
-        click.option("--gold-test", metavar="FILE", help="Gold documents to evaluate on."),
-        click.option(
-            "--model", metavar="NAME|DIR", help="'minilm', a hub name or a local directory (BERT, RoBERTa, ModernBERT)."
-        ),
-        click.option("--compat", type=click.Choice(("release",)), help="Do as the paper's released code does."),
-        click.option("--preset", metavar="NAME", help=f"Settings by name: {', '.join(presets())}."),
-        click.option("--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="Settings from a file."),
-        click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; repeatable."),
-        click.option(
-            "--curriculum",
-            type=click.Choice(("none", "learning-order")),
-            help="Order gold from early- to late-learned.",
-        ),
-        click.option("--report-to", metavar="NAME,...", help="Trackers: tensorboard, trackio, wandb, mlflow."),
-        click.option("--seed", type=int, help="Seed of every draw.  [default: 42]"),
-        click.option(
-            "--contrast-group", metavar="N|global", help="Documents contrasted with each other.  [default: 16]"
-        ),
-        click.option(
-            "--precision", type=click.Choice(("auto", "float32", "bf16")), help="bf16 where the hardware has it."
-        ),
-        click.option("--packing", type=click.Choice(("auto", "on", "off")), help="No padding reaches the encoder."),
-        click.option("--torch-compile", is_flag=True, default=None, help="Compile the encoder's layers (GPUs)."),
-        click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third slower."),
-        click.option("--save-steps", type=int, help="Steps between two checkpoints.  [default: 500]"),
-        click.option("--save-total-limit", type=int, help="Checkpoints kept of a stage.  [default: 2]"),
     ]
 
 
-def settings_of(given: dict[str, Any]) -> Settings:
-    """The settings that the shared options ask for."""
-    overrides = {setting: given[name] for name, setting in _SETTINGS.items() if given.get(name) is not None}
+def _data_options() -> list[Decorator]:
+    return [
+        click.option(
+            "--data",
+            metavar="NAME|DIR",
+            help="'demo', or a directory with silver.*, train.*, dev.* and test.*.  [default: demo]",
+        ),
+        click.option("--silver", metavar="FILE", help="Silver documents.  [default: those of --data]"),
+        click.option("--gold", metavar="FILE", help="Gold documents, to split into train, dev and test."),
+        click.option("--gold-train", metavar="FILE", help="Gold documents for fine-tuning."),
+        click.option("--gold-dev", metavar="FILE", help="Gold documents to choose the epoch and the threshold on."),
+        click.option("--gold-test", metavar="FILE", help="Gold documents to evaluate on."),
+        click.option(
+            "--model",
+            metavar="NAME|DIR",
+            help="Encoder: 'minilm', a hub name or a local directory (BERT, RoBERTa, ModernBERT).",
+        ),
+    ]
+
+
+def _settings_file_options() -> list[Decorator]:
+    return [
+        click.option(
+            "--compat", type=click.Choice(("release",)), help="Reproduce the behaviour of the paper's released code."
+        ),
+        click.option("--preset", metavar="NAME", help=f"Predefined settings: {', '.join(presets())}."),
+        click.option(
+            "--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="TOML file to read settings from."
+        ),
+        click.option(
+            "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Setting to override; repeatable."
+        ),
+    ]
+
+
+def _training_options() -> list[Decorator]:
+    return [
+        click.option(
+            "--curriculum",
+            type=click.Choice(("none", "learning-order")),
+            help="Order of gold documents in fine-tuning; learning-order: early-learned first.  [default: none]",
+        ),
+        click.option(
+            "--report-to", metavar="NAME,...", help="Experiment trackers: tensorboard, trackio, wandb, mlflow."
+        ),
+        click.option("--seed", type=int, help="Random seed.  [default: 42]"),
+        click.option(
+            "--contrast-group",
+            metavar="N|global",
+            help="Number of documents contrasted with each other; global: the whole batch.  "
+            "[default: 16, or 64 marked sentences]",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(("auto", "float32", "bf16")),
+            help="Floating-point precision; auto: bf16 if the hardware supports it.",
+        ),
+        click.option(
+            "--packing", type=click.Choice(("auto", "on", "off")), help="Concatenate documents instead of padding them."
+        ),
+        click.option("--torch-compile", is_flag=True, default=None, help="Compile the encoder's layers (GPUs only)."),
+        click.option(
+            "--gradient-checkpointing",
+            is_flag=True,
+            default=None,
+            help="Recompute activations in the backward pass: less memory, a third slower.",
+        ),
+        click.option("--save-steps", type=int, help="Number of steps between two checkpoints.  [default: 500]"),
+        click.option(
+            "--save-total-limit", type=int, help="Number of most recent checkpoints to keep per stage.  [default: 2]"
+        ),
+    ]
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    """Resolves the values of the shared options to settings."""
+    overrides = {setting: options[name] for name, setting in _SETTINGS.items() if options.get(name) is not None}
     return resolve(
-        preset=given.get("preset"), file=given.get("config"), assignments=given["assignments"], overrides=overrides
+        preset=options.get("preset"),
+        file=options.get("config"),
+        assignments=options["assignments"],
+        overrides=overrides,
     )
 
 
-def refuse_settings(given: dict[str, Any]) -> None:
-    """Complains of settings that would have no effect, because a run goes on by its own.
+def refuse_settings(options: dict[str, Any]) -> None:
+    """Refuses options that a resumed run would ignore, since it uses its own settings.
 
     Raises:
-        SettingsError: some are given.
+        SettingsError: at least one such option has a value.
     """
-    names = [name for name, value in given.items() if value not in (None, ())]
-    if names:
-        options = ", ".join(f"--{'set' if name == 'assignments' else name.replace('_', '-')}" for name in names)
-        raise SettingsError(f"--resume goes on by the run's own settings: leave out {options}")
+    used = [name for name, value in options.items() if value not in (None, ())]
+    if used:
+        names = ", ".join(f"--{'set' if name == 'assignments' else name.replace('_', '-')}" for name in used)
+        raise SettingsError(f"--resume uses the settings of the run: leave out {names}")
 
 
 def output_options(command: Command) -> Command:
-    """Adds ``--json`` and ``--quiet``."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print the run's numbers as JSON.")(command)
-    return click.option("--quiet", is_flag=True, help="No progress on stderr.")(command)
+    """Adds the options ``--json`` and ``--quiet``."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")(command)
+    return click.option("--quiet", is_flag=True, help="Hide progress on stderr.")(command)
 
 
 def default_directory(settings: Settings) -> Path:
-    """Where a run goes if the user does not say: named after its data, parts and seed."""
+    """Returns the default run directory, named after the data, method, overridden parts and seed."""
     data = Path(settings.data.silver or settings.data.name)
-    parts = [data.stem, settings.method, settings.scorer_name, settings.weighting_name, f"seed{settings.seed}"]
-    return Path("runs") / "-".join(part for part in parts if part)
+    names = [data.stem, settings.method, settings.scorer_name, settings.weighting_name, f"seed{settings.seed}"]
+    return Path("runs") / "-".join(name for name in names if name)

@@ -1,4 +1,4 @@
-"""The contract, run on everything that a plugin brings: ``finecl plugins check``."""
+"""Contract checks for all parts of a plugin: ``finecl plugins check``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _CHECKS: dict[str, Callable[..., None]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What the check of one part found. ``breach`` is one line, or empty; ``skipped`` says why it was not checked."""
+    """Result of checking one part.
+
+    ``breach`` is the violated contract in one line, or empty; ``skipped`` is the reason why the part was not checked.
+    """
 
     kind: str
     name: str
@@ -34,9 +37,9 @@ class Finding:
 
 
 def check_plugin(name: str) -> list[Finding]:
-    """Checks the plugin in the module ``name``, or the installed plugin that is called so: one finding a part.
+    """Checks the plugin in the module ``name``, or the installed plugin of this name; returns one finding per part.
 
-    Parts are made with their defaults. A plugin that cannot be loaded at all is one finding of the kind "plugin".
+    Parts are created with their defaults. A plugin that cannot be loaded gives one finding of the kind "plugin".
     """
     try:
         module = _module(name)
@@ -45,14 +48,15 @@ def check_plugin(name: str) -> list[Finding]:
         parts = [part for kind in plugins.KINDS for part in registry.parts(kind).values()]
     except PluginError as error:
         return [Finding(kind="plugin", name=name, breach=str(error))]
-    except Exception as error:  # whatever a stranger's module raises when it is imported
+    except Exception as error:  # a third-party module may raise anything on import
         breach = f"cannot be imported: {type(error).__name__}: {' '.join(str(error).split())}"
         return [Finding(kind="plugin", name=name, breach=breach)]
-    found = [Finding(kind="plugin", name=name, breach=fault) for fault in registry.faults]
-    if not parts and not found:
+    faults = [Finding(kind="plugin", name=name, breach=fault) for fault in registry.faults]
+    if not parts and not faults:
         hooks = ", ".join(plugins.hook_names())
-        found = [Finding(kind="plugin", name=name, breach=f"brings nothing; mark a hook with @hookimpl: {hooks}")]
-    return [*found, *(_check(part, module) for part in parts)]
+        breach = f"defines no parts; mark a hook function with @hookimpl: {hooks}"
+        faults = [Finding(kind="plugin", name=name, breach=breach)]
+    return [*faults, *(_check(part, module) for part in parts)]
 
 
 def _module(name: str) -> Any:
@@ -61,35 +65,35 @@ def _module(name: str) -> Any:
 
 
 def _check(part: Part, module: Any) -> Finding:
-    breach, skipped = _clash(part, module), ""
+    breach, skipped = _name_conflict(part, module), ""
     if not breach:
         try:
             _CHECKS[part.kind](part.factory)
         except SettingsError as error:
-            skipped = f"its defaults do not make it: {error}"
+            skipped = f"cannot be created with its defaults: {error}"
         except AssertionError as error:
             breach = str(error)
-        except Exception as error:  # a part that fails on small inputs
+        except Exception as error:  # a part may raise anything on small inputs
             breach = f"raised {type(error).__name__}: {' '.join(str(error).split())}"
     return Finding(kind=part.kind, name=part.name, breach=breach, skipped=skipped)
 
 
-def _clash(part: Part, module: Any) -> str:
-    """Whether another installed plugin brings a part of this name."""
-    for other in _others(module):
+def _name_conflict(part: Part, module: Any) -> str:
+    """Returns an error message if another installed plugin has a part of this kind and name, else ''."""
+    for other in _parts_of_other_plugins(module):
         if (other.kind, other.name) == (part.kind, part.name):
-            return f"the {part.kind} '{part.name}' is brought by the plugin '{other.plugin}' too; rename it"
+            return f"the {part.kind} '{part.name}' is also defined by the plugin '{other.plugin}'; rename it"
     return ""
 
 
-def _others(module: Any) -> Iterator[Part]:
+def _parts_of_other_plugins(module: Any) -> Iterator[Part]:
     for point in entry_points(group=plugins.GROUP):
         if point.value == module.__name__:
             continue
         registry = Registry()
         try:
             registry.register(point.load(), name=point.name)
-            found = [part for kind in plugins.KINDS for part in registry.parts(kind).values()]
+            parts = [part for kind in plugins.KINDS for part in registry.parts(kind).values()]
         except Exception:
             continue
-        yield from found
+        yield from parts

@@ -1,4 +1,4 @@
-"""How a command starts a run, shows its progress and prints its numbers."""
+"""Starts and resumes runs for the commands, shows their progress and prints their results."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ STAGES = ("score", "pretrain", "finetune", "evaluate", "report")
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run to be started, or gone on with if it is there with the same settings."""
+    """Directory and settings of a run to start, or to continue if it exists with the same settings."""
 
     directory: Path
     settings: Settings
 
 
-def new_run(given: dict[str, Any], output_dir: Path | None) -> NewRun:
-    """The run that the shared options describe."""
-    settings = settings_of(given)
+def new_run(options: dict[str, Any], output_dir: Path | None) -> NewRun:
+    """Creates the run described by the shared options."""
+    settings = settings_of(options)
     return NewRun(output_dir or default_directory(settings), settings)
 
 
-def newest_run(output_dir: Path | None) -> Path:
-    """The run directory to go on with.
+def latest_run(output_dir: Path | None) -> Path:
+    """Returns the run directory to resume: ``output_dir``, else the most recently started one in ``runs/``.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: runs/ contains no run.
     """
     if output_dir:
         return output_dir
-    found = sorted(Path("runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise SettingsError("--resume: runs/ holds no run; name one with --output-dir")
-    return found[-1].parent
+    records = sorted(Path("runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
+    if not records:
+        raise SettingsError("--resume: runs/ contains no run; choose one with --output-dir")
+    return records[-1].parent
 
 
 def show_plan(run: NewRun | Path, *, quiet: bool, as_json: bool) -> None:
-    """What the run would take, on stdout."""
+    """Prints the estimated steps, tokens, memory and time of a run on stdout."""
     from finecl.pipeline.run import Run
     from finecl_cli.screen import Screen, show_planned
 
@@ -63,32 +63,32 @@ def show_plan(run: NewRun | Path, *, quiet: bool, as_json: bool) -> None:
         show_planned(planned)
 
 
-def work(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_json: bool) -> None:
-    """Brings a run to the end of a stage, with progress on stderr and its numbers on stdout."""
+def run_stage(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_json: bool) -> None:
+    """Runs all stages up to ``last``, or that stage alone; prints progress on stderr and results on stdout."""
     from finecl.pipeline.run import Run
     from finecl_cli.screen import Screen, show_metrics, show_settings
 
-    speaks = os.environ.get("RANK", "0") == "0"
-    quiet = quiet or not speaks
+    is_main = os.environ.get("RANK", "0") == "0"
+    quiet = quiet or not is_main
     registry = plugins.load()
     with Screen(quiet=quiet) as screen:
-        told = registry.faults
-        for fault in told:
+        known_faults = registry.faults
+        for fault in known_faults:
             screen.note(fault)
         if isinstance(run, Path):
-            made = Run.open(run, registry, screen)
+            opened = Run.open(run, registry, screen)
         else:
-            made = Run(run.directory, run.settings, registry, screen)
+            opened = Run(run.directory, run.settings, registry, screen)
         if not quiet:
-            show_settings(made.context.settings.to_dict(), made.context.precision)
-        metrics = made.finish(last, only=only)
-        for fault in registry.faults:  # of hooks that were asked on the way
-            if fault not in told:
+            show_settings(opened.context.settings.to_dict(), opened.context.precision)
+        metrics = opened.finish(last, only=only)
+        for fault in registry.faults:  # hooks called during the run may have failed
+            if fault not in known_faults:
                 screen.note(fault)
-    if not speaks:
+    if not is_main:
         return
     if as_json:
         click.echo(json.dumps(metrics))
         return
-    report = made.directory / "report.html"
+    report = opened.directory / "report.html"
     show_metrics(metrics, str(report) if report.exists() else None)

@@ -1,4 +1,4 @@
-"""What the user sees: progress on stderr, results on stdout."""
+"""Terminal output: progress on stderr, results on stdout."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from finecl.progress import Listener
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        """Units a second."""
+        """Formats the units per second."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:.1f} {task.fields['unit']}/s", style="dim")
 
 
 class Screen(Listener):
-    """Draws progress bars on a terminal; elsewhere writes a line when a stage begins and when it ends."""
+    """Shows progress bars on a terminal; otherwise prints a line when a stage begins and when it ends."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
@@ -39,7 +39,7 @@ class Screen(Listener):
         self._task: Any = None
         self._began = 0.0
         self._left = 0
-        self._counts = False  # a stage that only counts what it has done
+        self._counts = False  # whether the stage has no known total
 
     def __enter__(self) -> Screen:
         self._progress.start()
@@ -49,36 +49,36 @@ class Screen(Listener):
         self._progress.stop()
 
     def begin(self, stage: str, total: int | None, unit: str) -> None:
-        """A new bar."""
+        """Adds a progress bar; without a total it only counts."""
         self._task = self._progress.add_task(stage, total=total, unit=unit, figures="")
         self._began, self._left, self._counts = time.perf_counter(), total or 0, total is None
         if not self._console.is_terminal:
             self._console.print(f"{stage}: {'' if total is None else f'{total} '}{unit}", highlight=False, markup=False)
 
     def advance(self, amount: int, figures: str = "") -> None:
-        """Moves the bar."""
+        """Advances the bar; ``figures`` are shown beside it."""
         self._progress.update(self._task, advance=amount, figures=figures)
         self._left -= amount
         if self._left <= 0 and not self._counts:
-            self._say_done(figures)
+            self._print_done(figures)
 
     def end(self) -> None:
-        """The bar of a stage that only counted is full."""
+        """Completes the bar of a stage without a known total."""
         self._progress.update(self._task, total=-self._left, completed=-self._left)
-        self._say_done(f"{-self._left} {self._progress.tasks[self._task].fields['unit']}")
+        self._print_done(f"{-self._left} {self._progress.tasks[self._task].fields['unit']}")
 
-    def _say_done(self, figures: str) -> None:
+    def _print_done(self, figures: str) -> None:
         if not self._console.is_terminal:
             seconds = time.perf_counter() - self._began
             self._console.print(f"  done in {seconds:.1f} s  {figures}", highlight=False, markup=False)
 
     def note(self, text: str) -> None:
-        """A line above the bars."""
+        """Prints a line above the bars."""
         self._console.print(Text.assemble(("- ", "dim"), text), soft_wrap=True)
 
 
 def show_settings(settings: Mapping[str, Any], precision: str) -> None:
-    """The settings that decide how long a run takes, so that a preset's are never mistaken for the paper's."""
+    """Prints the settings that determine the running time, and whether they are a preset's or the paper's."""
     console = Console(stderr=True)
     preset = settings["preset"]
     proxy, pretrain, finetune = settings["proxy"], settings["pretrain"], settings["finetune"]
@@ -96,7 +96,7 @@ def show_settings(settings: Mapping[str, Any], precision: str) -> None:
 
 
 def show_planned(planned: Mapping[str, Any]) -> None:
-    """What a run would take, as a table on stdout."""
+    """Prints the estimated cost of a run as a table on stdout."""
     console = Console()
     title = f"{planned['precision']}, {planned['ranks']} process{'es' if planned['ranks'] > 1 else ''}"
     table = Table("stage", title=title, title_justify="left")
@@ -104,13 +104,13 @@ def show_planned(planned: Mapping[str, Any]) -> None:
         table.add_column(name, justify="right")
     for stage in planned["stages"]:
         table.add_row(stage["stage"], f"{stage['steps']:,}", f"{stage['tokens']:,}", f"{stage['seconds'] / 60:,.1f}")
-    table.add_row("in all", "", "", f"{planned['seconds'] / 60:,.1f}", style="bold")
+    table.add_row("total", "", "", f"{planned['seconds'] / 60:,.1f}", style="bold")
     console.print(table)
-    console.print(f"peak memory of a process: {planned['memory_gb']:.1f} GB", highlight=False)
+    console.print(f"peak memory per process: {planned['memory_gb']:.1f} GB", highlight=False)
 
 
 def show_metrics(metrics: Mapping[str, Any], report: str | None) -> None:
-    """The run's numbers as tables on stdout."""
+    """Prints the results of a run as tables on stdout."""
     console = Console()
     if "score" in metrics:
         _show_score(console, metrics["score"])
@@ -124,14 +124,14 @@ def _show_score(console: Console, score: Mapping[str, Any]) -> None:
     if score.get("noise_auroc") is not None:
         console.print(
             f"noise AUROC of '{score['scorer']}' against the truth: {score['noise_auroc']:.3f} "
-            f"({score['silver_accuracy']:.0%} of {score['instances']} silver labels are right)",
+            f"({score['silver_accuracy']:.0%} of {score['instances']} silver labels are correct)",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
     by_order = score.get("label_accuracy_by_order")
     if by_order:
-        table = Table(title="right labels, by the epoch in which they were learned", title_justify="left")
+        table = Table(title="label accuracy by the epoch in which the label was learned", title_justify="left")
         for row in by_order:
             table.add_column("never" if row["order"] is None else str(row["order"]), justify="right")
         table.add_row(*[f"{row['accuracy']:.2f}" for row in by_order])

@@ -31,8 +31,8 @@ class Scans(Protocol):
 
 
 @dataclass
-class Bill:
-    """What a file holds, and what is wrong with it: one line a fault, no more of them than were asked for."""
+class ValidationReport:
+    """Counts of a file and its errors, one line each, at most ``max_errors`` of them."""
 
     documents: int = 0
     sentences: int = 0
@@ -67,24 +67,24 @@ def validate(
     max_errors: int = 20,
     relations: Collection[str] | None = None,
     listener: Listener | None = None,
-) -> Bill:
+) -> ValidationReport:
     """Reads the whole file, or up to ``max_errors`` faults; ``relations`` are the ones that labels may have.
 
     Faults are what ``check_document`` raises; text that is not Unicode; two documents that are the same, or have the
     same title; relations that are not known. Never raises for what the file holds.
     """
-    bill = Bill()
+    report = ValidationReport()
     scanned = watched(_scan(path, format), listener or Listener(), "checking")
-    for fault in _faults(path, scanned, bill, relations):
-        bill.faults.append(" ".join(str(fault).encode("utf-8", "backslashreplace").decode().split()))
-        if len(bill.faults) == max_errors:
-            bill.complete = False
+    for fault in _faults(path, scanned, report, relations):
+        report.faults.append(" ".join(str(fault).encode("utf-8", "backslashreplace").decode().split()))
+        if len(report.faults) == max_errors:
+            report.complete = False
             break
-    return bill
+    return report
 
 
 def _faults(
-    path: Path, scanned: Iterator[Scanned], bill: Bill, relations: Collection[str] | None
+    path: Path, scanned: Iterator[Scanned], report: ValidationReport, relations: Collection[str] | None
 ) -> Iterator[FormatError]:
     seen: dict[bytes, str] = {}
     known = sorted(relations or ())
@@ -92,18 +92,18 @@ def _faults(
         if isinstance(found, FormatError):
             yield found
             continue
-        bill.documents += 1
-        bill.sentences += len(found.sentences)
-        bill.entities += len(found.entities)
-        bill.mentions += sum(len(entity.mentions) for entity in found.entities)
-        bill.labels += len(found.labels)
-        bill.relations.update(label.relation for label in found.labels)
+        report.documents += 1
+        report.sentences += len(found.sentences)
+        report.entities += len(found.entities)
+        report.mentions += sum(len(entity.mentions) for entity in found.entities)
+        report.labels += len(found.labels)
+        report.relations.update(label.relation for label in found.labels)
         yield from document_faults(found, where)
         yield from _unicode(found, where)
         yield from _repeated(found, where, seen)
         if relations is not None:
             yield from _unknown(found, where, known)
-    if not bill.documents and not bill.faults:
+    if not report.documents and not report.faults:
         yield FormatError(f"{path}: expected documents, got none; check file and format")
 
 

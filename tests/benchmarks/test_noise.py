@@ -1,4 +1,4 @@
-"""The noise benchmark measures every registered scorer on one proxy run, and a stack on what nobody has judged."""
+"""Tests of the noise benchmark: every registered scorer on one proxy run, and the stack on unjudged labels."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ QUICK = {
 @pytest.fixture
 def setting(tmp_path: Path, models: dict[str, Path]) -> noise.Setting:
     words = ("met", "left", "saw", "knew")
-    made = [tiny.document(str(n), [f"Ada {words[n % 4]} Zoe"], ["Ada", "Zoe"], (0, f"P{n % 4}", 1)) for n in range(160)]
-    JSONLines().write(made, tmp_path / "clean.jsonl")
-    JSONLines().write(made[:40], tmp_path / "gold.jsonl")
+    documents = [
+        tiny.document(str(n), [f"Ada {words[n % 4]} Zoe"], ["Ada", "Zoe"], (0, f"P{n % 4}", 1)) for n in range(160)
+    ]
+    JSONLines().write(documents, tmp_path / "clean.jsonl")
+    JSONLines().write(documents[:40], tmp_path / "gold.jsonl")
     return noise.Setting(
         name="tiny",
         file=tmp_path / "clean.jsonl",
@@ -54,14 +56,14 @@ def test_every_scorer_is_measured_on_one_proxy_run(setting: noise.Setting) -> No
     assert record["scorers"]["small-loss"]["auroc"] > 0.9
     assert record["on_the_rest"]["stack on 40 gold labels"]["auroc"] > 0.9
     assert sum(row["instances"] for row in record["label_accuracy_by_order"]["batch"]) == 160
-    text = noise.lines(record)
-    assert text[0] == "tiny, uniform noise, 30.0% wrong labels, seed 1"
-    assert len(text) == 2 + len(record["on_the_rest"]) + len(record["skipped"])
+    lines = noise.format_record(record)
+    assert lines[0] == "tiny, uniform noise, 30.0% wrong labels, seed 1"
+    assert len(lines) == 2 + len(record["on_the_rest"]) + len(record["skipped"])
 
 
-def test_evidence_that_is_not_made_leaves_scorers_out(setting: noise.Setting) -> None:
+def test_scorers_without_their_evidence_are_skipped(setting: noise.Setting) -> None:
     record = noise.measure(replace(setting, needs=("dynamics",)))
-    assert "needs gold, which was not made" in record["skipped"]["softmax-confidence"]
+    assert "needs gold, which was not computed" in record["skipped"]["softmax-confidence"]
     assert not {"knn", "ensemble", "confident-learning"} & set(record["scorers"])
 
 
@@ -70,7 +72,7 @@ def test_without_wrong_labels_there_is_nothing_to_measure(setting: noise.Setting
         noise.measure(replace(setting, kind=None))
 
 
-def test_data_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_data_are_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FINECL_DATA", str(tmp_path))
     with pytest.raises(SettingsError, match=r"expected a file at .*dev\.txt, found none; set FINECL_DATA"):
         noise.wiki80("uniform", 0.2, 0)

@@ -1,4 +1,4 @@
-"""Tasks are data: read and checked; a task of one's own is one more file, and running one gives its metric."""
+"""Tests of downstream tasks: reading and checking their TOML files, custom tasks, and running them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from finecl.types import Document
 from tests.helpers import tiny
 
 QUICK = {"model.max_length": 32, "finetune.num_train_epochs": 2, "finetune.learning_rate": 1e-3}
-OWN = """
+CUSTOM = """
 metric = "{metric}"
 headline = "{headline}"
 [data]
@@ -38,21 +38,21 @@ dev_share = 0.25
 
 
 def sentence(number: int) -> Document:
-    """Ada ... Zoe with a word that gives the relation away."""
+    """Returns a sentence in which one word determines the relation."""
     word, relation = [("met", "met"), ("left", "left"), ("and", "no_relation")][number % 3]
     return tiny.document(str(number), [f"Ada {word} Zoe"], ["Ada", "Zoe"], (0, relation, 1))
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def custom_task(tmp_path: Path) -> Path:
     JSONLines().write([sentence(n) for n in range(48)], tmp_path / "train.jsonl")
     JSONLines().write([sentence(n) for n in range(48, 60)], tmp_path / "test.jsonl")
-    text = OWN.format(metric="accuracy", headline="accuracy", at=tmp_path, extractor="markers")
+    text = CUSTOM.format(metric="accuracy", headline="accuracy", at=tmp_path, extractor="markers")
     (tmp_path / "own.toml").write_text(text)
     return tmp_path / "own.toml"
 
 
-def test_every_task_that_comes_with_finecl_is_sound() -> None:
+def test_every_built_in_task_is_valid() -> None:
     assert {"docred", "redocred", "tacred", "semeval", "wiki80", "chemprot", "fewrel"} <= set(task_names())
     for name in task_names():
         task = read_task(name)
@@ -74,31 +74,31 @@ def test_every_task_that_comes_with_finecl_is_sound() -> None:
         (("[data]", "[data"), "expected a task as TOML"),
     ],
 )
-def test_a_task_that_is_none_is_told_by_its_field(own: Path, change: tuple[str, str], message: str) -> None:
-    own.write_text(own.read_text().replace(*change))
+def test_errors_in_a_task_name_the_field(custom_task: Path, change: tuple[str, str], message: str) -> None:
+    custom_task.write_text(custom_task.read_text().replace(*change))
     with pytest.raises(SettingsError, match=message):
-        read_task(str(own))
+        read_task(str(custom_task))
 
 
-def test_files_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_files_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FINECL_DATA", str(tmp_path))
-    assert not read_task("semeval").is_there
+    assert not read_task("semeval").is_available
     with pytest.raises(SettingsError, match=r"task 'semeval', data\.test: expected a file at .*, found none"):
         run_task(read_task("semeval"))
-    with pytest.raises(SettingsError, match="no task is called 'nothing', and no file; known: chemprot"):
+    with pytest.raises(SettingsError, match="nothing: expected a task's name or a TOML file; known: chemprot"):
         read_task("nothing")
 
 
-def test_a_fraction_keeps_every_relation_and_dev_is_the_same_for_all_seeds(own: Path) -> None:
-    task, registry = read_task(str(own)), plugins.load()
+def test_a_fraction_keeps_every_relation_and_dev_is_the_same_for_all_seeds(custom_task: Path) -> None:
+    task, registry = read_task(str(custom_task)), plugins.load()
     settings = resolve(overrides={"data.test": "x"})
     whole, half, other = (read_splits(task, f, s, settings, registry) for f, s in ((100, 1), (50, 1), (50, 2)))
     assert (len(whole.train), len(whole.dev), len(half.train)) == (36, 12, len(other.train))
     assert [d.title for d in whole.dev.documents()] == [d.title for d in other.dev.documents()]
     assert {d.title for d in half.train.documents()} < {d.title for d in whole.train.documents()}
     counts = Counter(d.labels[0].relation for d in whole.train.documents())
-    kept = Counter(d.labels[0].relation for d in half.train.documents())
-    assert all(kept[relation] >= count / 2 for relation, count in counts.items())
+    sampled = Counter(d.labels[0].relation for d in half.train.documents())
+    assert all(sampled[relation] >= count / 2 for relation, count in counts.items())
     assert [d.title for d in half.train.documents()] != [d.title for d in other.train.documents()]
 
 
@@ -106,34 +106,36 @@ def test_a_fraction_keeps_every_relation_and_dev_is_the_same_for_all_seeds(own: 
     ("metric", "headline", "extractor"),
     [("accuracy", "accuracy", "markers"), ("tacred", "f1", "markers"), ("docred", "f1", "bilinear")],
 )
-def test_a_task_of_ones_own_is_learned(
-    own: Path, models: dict[str, Path], metric: str, headline: str, extractor: str
+def test_a_custom_task_is_learned(
+    custom_task: Path, models: dict[str, Path], metric: str, headline: str, extractor: str
 ) -> None:
-    own.write_text(OWN.format(metric=metric, headline=headline, at=own.parent, extractor=extractor))
+    custom_task.write_text(CUSTOM.format(metric=metric, headline=headline, at=custom_task.parent, extractor=extractor))
     more = {"finetune.num_train_epochs": 12, "finetune.learning_rate": 5e-3, "finetune.batch_size": 8}
-    record = run_task(read_task(str(own)), model=str(models["bert"]), seed=1, overrides=QUICK | more)
+    record = run_task(read_task(str(custom_task)), model=str(models["bert"]), seed=1, overrides=QUICK | more)
     assert record["value"] == record["metrics"][headline]
-    assert record["value"] > 0.9  # one word tells the relation
-    again = run_task(read_task(str(own)), model=str(models["bert"]), seed=1, overrides=QUICK | more)
-    drop = ("finetune_seconds", "tokens_per_second")
-    assert {k: v for k, v in again["metrics"].items() if k not in drop} == {
-        k: v for k, v in record["metrics"].items() if k not in drop
+    assert record["value"] > 0.9  # one word determines the relation
+    again = run_task(read_task(str(custom_task)), model=str(models["bert"]), seed=1, overrides=QUICK | more)
+    timings = ("finetune_seconds", "tokens_per_second")
+    assert {k: v for k, v in again["metrics"].items() if k not in timings} == {
+        k: v for k, v in record["metrics"].items() if k not in timings
     }
 
 
-def test_the_settings_of_a_fraction_are_over_those_of_the_task(own: Path, models: dict[str, Path]) -> None:
-    record = run_task(read_task(str(own)), model=str(models["bert"]), fraction=50)
+def test_settings_of_a_fraction_override_those_of_the_task(custom_task: Path, models: dict[str, Path]) -> None:
+    record = run_task(read_task(str(custom_task)), model=str(models["bert"]), fraction=50)
     assert record["settings"]["finetune"]["num_train_epochs"] == 3
     assert record["metrics"]["train_documents"] < 36
 
 
-def test_the_command_prints_a_record(own: Path, models: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--model", str(models["bert"]), "--fraction", "50", "--seed", "3", "--json"]
-    assert run(["benchmark", "task", str(own), *given]) == 0
+def test_the_command_prints_a_record(
+    custom_task: Path, models: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--model", str(models["bert"]), "--fraction", "50", "--seed", "3", "--json"]
+    assert run(["benchmark", "task", str(custom_task), *options]) == 0
     (record,) = json.loads(capsys.readouterr().out)
     assert (record["fraction"], record["seed"], record["task"]) == (50.0, 3, "own")
     assert run(["benchmark", "task", "nothing"]) == 2
-    assert "no task is called 'nothing'" in capsys.readouterr().err
+    assert "nothing: expected a task's name or a TOML file" in capsys.readouterr().err
 
 
 def test_few_shot_episodes_find_the_nearest_mean() -> None:
@@ -141,10 +143,10 @@ def test_few_shot_episodes_find_the_nearest_mean() -> None:
     relation = np.repeat(np.arange(8), 20)
     centre = np.eye(8, 16)[relation] * 3
     vectors = (centre + generator.normal(0, 0.3, (160, 16))).astype(np.float32)
-    chosen = {"ways": 5, "shots": 3, "episodes": 200, "seed": 1}
-    assert few_shot_accuracy(vectors, relation, **chosen) > 0.98
+    episodes = {"ways": 5, "shots": 3, "episodes": 200, "seed": 1}
+    assert few_shot_accuracy(vectors, relation, **episodes) > 0.98
     noise = generator.normal(0, 1, (160, 16)).astype(np.float32)
-    assert few_shot_accuracy(noise, relation, **chosen) == pytest.approx(0.2, abs=0.12)
+    assert few_shot_accuracy(noise, relation, **episodes) == pytest.approx(0.2, abs=0.12)
     with pytest.raises(SettingsError, match="expected 9 relations of more than 3 sentences, got 8"):
         few_shot_accuracy(vectors, relation, ways=9, shots=3, episodes=1, seed=0)
 
@@ -156,6 +158,6 @@ def test_a_suite_sets_tasks_for_all_fractions_and_for_one(tmp_path: Path) -> Non
         "[task_settings]\n'finetune.batch_size' = 4\n'finetune.num_train_epochs' = 3\n"
         "[fraction_settings.10]\n'finetune.num_train_epochs' = 5\n"
     )
-    one, ten = read_suite(str(path), plugins.load()).cells
+    one, ten = read_suite(str(path), plugins.load()).experiments
     assert one.task_settings == {"finetune.batch_size": 4, "finetune.num_train_epochs": 3}
     assert ten.task_settings == {"finetune.batch_size": 4, "finetune.num_train_epochs": 5}

@@ -1,4 +1,4 @@
-"""The command line's own part: options become settings, errors become lines, names become directories."""
+"""Tests of the command line: options map to settings, errors are one line, run directories have default names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.errors import FineCLError
 
-GIVEN: dict[str, Any] = {"assignments": ()}
+OPTIONS: dict[str, Any] = {"assignments": ()}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ GIVEN: dict[str, Any] = {"assignments": ()}
     ],
 )
 def test_an_option_is_a_setting(option: str, value: object, path: str) -> None:
-    settings: Any = settings_of(GIVEN | {option: value})
+    settings: Any = settings_of(OPTIONS | {option: value})
     for name in path.split("."):
         settings = getattr(settings, name)
     assert settings == value
@@ -47,13 +47,13 @@ def test_an_option_is_a_setting(option: str, value: object, path: str) -> None:
 def test_set_wins_over_options_and_those_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_text("seed = 1\n[pretrain]\nmax_steps = 5\n")
-    given = {"config": file, "seed": 2}
-    assert settings_of(GIVEN | given).seed == 2
-    assert settings_of(GIVEN | given).pretrain.max_steps == 5
-    assert settings_of({"assignments": ("seed=3",), **given}).seed == 3
+    options = {"config": file, "seed": 2}
+    assert settings_of(OPTIONS | options).seed == 2
+    assert settings_of(OPTIONS | options).pretrain.max_steps == 5
+    assert settings_of({"assignments": ("seed=3",), **options}).seed == 3
 
 
-def test_a_run_is_named_after_what_it_is_made_of() -> None:
+def test_the_default_directory_names_data_parts_and_seed() -> None:
     assert default_directory(Settings()) == Path("runs/demo-finecl-seed42")
     settings = resolve(assignments=["data.silver=x/train_distant.json", "scorer_name=aum", "seed=7"])
     assert default_directory(settings) == Path("runs/train_distant-finecl-aum-seed7")
@@ -61,16 +61,16 @@ def test_a_run_is_named_after_what_it_is_made_of() -> None:
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 0
-    told = capsys.readouterr().out
-    assert all(f"\n  {name} " in told for name in COMMANDS)
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out for name in COMMANDS)
     for name in COMMANDS:
         assert run([name, "--help"]) == 0
     assert run(["--version"]) == 0
     assert finecl.__version__ in capsys.readouterr().out
 
 
-def test_the_short_help_of_a_command_is_there_before_its_module_is() -> None:
-    """The texts of ``finecl --help`` stand apart from the commands, so that these need not be imported."""
+def test_every_listed_command_can_be_imported() -> None:
+    """``finecl --help`` prints its own texts, so that it need not import the commands."""
     group = cli_main.cli
     with click.Context(group) as context:
         for name in COMMANDS:
@@ -91,7 +91,7 @@ def test_the_short_help_of_a_command_is_there_before_its_module_is() -> None:
         (click.UsageError("nonsense"), 2, "finecl: nonsense See: finecl --help"),
     ],
 )
-def test_what_a_user_can_mend_is_one_line(
+def test_errors_a_user_can_fix_are_one_line(
     raised: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -99,8 +99,8 @@ def test_what_a_user_can_mend_is_one_line(
 
     monkeypatch.setattr(cli_main.cli, "main", fail)
     assert run(["train"]) == code
-    (told,) = capsys.readouterr().err.splitlines()
-    assert told.startswith(line)
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(line)
 
 
 @pytest.mark.parametrize("bug", [ValueError("a bug"), OSError(errno.EPIPE, "Broken pipe")])
@@ -113,19 +113,19 @@ def test_bugs_keep_their_traceback(bug: Exception, monkeypatch: pytest.MonkeyPat
         run(["train"])
 
 
-def test_main_ends_the_process_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_main_exits_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["finecl", "train", "--nonsense"])
     with pytest.raises(SystemExit, match="2"):
         cli_main.main()
 
 
-def test_plugins_are_listed_for_people_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plugins_are_listed_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plugins", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    by_name = {(part["kind"], part["name"]): part for part in found["parts"]}
+    listed = json.loads(capsys.readouterr().out)
+    by_name = {(part["kind"], part["name"]): part for part in listed["parts"]}
     assert by_name["scorer", "learning-order"]["settings"]["epochs"] == 15
     assert by_name["method", "erica"]["about"]
-    assert all(part["plugin"] and part["version"] and part["about"] for part in found["parts"])
+    assert all(part["plugin"] and part["version"] and part["about"] for part in listed["parts"])
     assert run(["plugins"]) == 0
     assert "learning-" in capsys.readouterr().out
 
@@ -142,7 +142,7 @@ def test_notes_stay_one_line_and_keep_their_brackets(capsys: pytest.CaptureFixtu
     assert "loss [1, 2]" in lines[2]
 
 
-def test_a_quiet_screen_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_quiet_screen_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with Screen(quiet=True) as screen:
         screen.begin("proxy", 1, "documents")
         screen.note("something")
@@ -150,12 +150,12 @@ def test_a_quiet_screen_says_nothing(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == ""
 
 
-def test_numbers_are_shown_as_far_as_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_available_results_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     show_metrics({}, None)
     assert capsys.readouterr().out == ""
     scores = dict.fromkeys(("f1", "ign_f1", "auc", "macro_f1", "precision", "recall"), 0.5)
     show_metrics({"score": {"noise_auroc": None}, "evaluate": {"plain": scores}}, "runs/[x]/report.html")
-    told = capsys.readouterr().out
-    assert "50.00" in told
-    assert "difference" not in told
-    assert told.endswith("report: runs/[x]/report.html\n")
+    out = capsys.readouterr().out
+    assert "50.00" in out
+    assert "difference" not in out
+    assert out.endswith("report: runs/[x]/report.html\n")

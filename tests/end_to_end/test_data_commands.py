@@ -1,4 +1,4 @@
-"""finecl data on the command line: every format converts and trains, every verb answers in JSON and leaves no rest."""
+"""Tests of ``finecl data``: every format converts and trains, and every subcommand prints JSON."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from finecl_formats.jsonl import JSONLines
 from finecl.types import Document, Entity, Label, Mention
 from tests.end_to_end.conftest import Finecl, Small, environment
 
-TRAINED = [name for name in finecl_formats.formats() if name != "text"]  # which holds no labels
+TRAINED = [name for name in finecl_formats.formats() if name != "text"]  # the format "text" has no labels
 
 
 def sentences(typed: bool) -> list[Document]:
-    """Documents of one sentence, two entities and one label, which every format but plain text holds."""
+    """Returns documents of one sentence, two entities and one label, which every format but plain text supports."""
     relations = {"born-in": ("was", "born", "in"), "works-for": ("is", "paid", "by")}
-    made = []
+    documents = []
     for number in range(24):
         relation = list(relations)[number % 2]
         words = (f"Person{number}", *relations[relation], f"Place{number}", ".")
@@ -34,8 +34,8 @@ def sentences(typed: bool) -> list[Document]:
             for at, kind in zip((0, 4), kinds, strict=True)
         )
         labels = (Label(head=0, tail=1, relation=relation),)
-        made.append(Document(title=str(number + 1), sentences=(words,), entities=ends, labels=labels))
-    return made
+        documents.append(Document(title=str(number + 1), sentences=(words,), entities=ends, labels=labels))
+    return documents
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -44,58 +44,58 @@ def test_every_format_converts_to_canonical_and_trains_a_step(
 ) -> None:
     if name == "spacy":
         pytest.importorskip("spacy", reason="spaCy is not installed: pip install 'finecl[spacy]'")
-    theirs, mine = tmp_path / "theirs", tmp_path / "mine.parquet"
+    source, canonical = tmp_path / "source", tmp_path / "canonical.parquet"
     written = sentences(typed=name not in ("semeval", "fewrel"))
-    finecl_formats.formats()[name]().write(written, theirs)
-    told = finecl("data", "convert", theirs, mine, "--json", "--quiet")
-    assert told.code == 0, told.err
-    assert json.loads(told.out) == {"output": str(mine), "documents": 24, "entities": 48, "labels": 24}
-    # One step of the proxy: entity discrimination, in both methods, wants a third entity for its negatives.
+    finecl_formats.formats()[name]().write(written, source)
+    result = finecl("data", "convert", source, canonical, "--json", "--quiet")
+    assert result.code == 0, result.err
+    assert json.loads(result.out) == {"output": str(canonical), "documents": 24, "entities": 48, "labels": 24}
+    # Only the proxy is trained: entity discrimination would need a third entity for its negatives.
     arguments = small.arguments(tmp_path / "run", proxy__num_train_epochs=1, proxy__batch_size=24)
-    told = finecl(*arguments, "--silver", mine, "--gold", mine, "--stop-after", "score")
-    assert told.code == 0, told.err
+    result = finecl(*arguments, "--silver", canonical, "--gold", canonical, "--stop-after", "score")
+    assert result.code == 0, result.err
     scores = pq.read_table(tmp_path / "run" / "scores.parquet").to_pydict()
     assert sorted(scores["relation"]) == ["born-in"] * 12 + ["works-for"] * 12
     assert all(0 < loss < float("inf") for loss in scores["loss_mean"])
 
 
-def test_a_folder_of_brat_is_trained_on_as_it_is(tmp_path: Path, small: Small, finecl: Finecl) -> None:
+def test_a_brat_folder_can_be_trained_on_directly(tmp_path: Path, small: Small, finecl: Finecl) -> None:
     finecl_formats.formats()["brat"]().write(sentences(typed=True), tmp_path / "annotated")
     arguments = small.arguments(tmp_path / "run", proxy__num_train_epochs=1)
-    told = finecl(*arguments, "--silver", tmp_path / "annotated", "--stop-after", "score")
-    assert told.code == 0, told.err
+    result = finecl(*arguments, "--silver", tmp_path / "annotated", "--stop-after", "score")
+    assert result.code == 0, result.err
 
 
 def numbers(finecl: Finecl, *arguments: object) -> dict[str, Any]:
-    told = finecl("data", *arguments, "--json", "--quiet")
-    assert told.code == 0, told.err
-    assert told.err == ""
-    found: dict[str, Any] = json.loads(told.out)
-    return found
+    result = finecl("data", *arguments, "--json", "--quiet")
+    assert result.code == 0, result.err
+    assert result.err == ""
+    parsed: dict[str, Any] = json.loads(result.out)
+    return parsed
 
 
-def test_every_verb_answers_in_json(tmp_path: Path, small: Small, finecl: Finecl) -> None:
+def test_every_subcommand_prints_json(tmp_path: Path, small: Small, finecl: Finecl) -> None:
     silver, test = small.data / "silver.jsonl", small.data / "test.jsonl"
     labels = sum(len(document.labels) for document in small.documents["silver"])
     assert numbers(finecl, "validate", silver)[str(silver)]["clean"] is True
-    told = numbers(finecl, "stats", silver, test, "--tokenizer", small.model, "--max-length", 16)
-    assert told[str(silver)]["labels"] == labels
-    assert told[str(silver)]["sub_words"]["lost_by_truncation"]["documents"] == 14
-    assert 0 <= told["shared_entity_pairs"][str(silver)][str(test)] <= 1
-    told = numbers(finecl, "split", silver, tmp_path / "a.jsonl", "--fraction", "0.1", "--rest", tmp_path / "b.jsonl")
-    assert told["chosen"] + told["rest"] == 14
+    result = numbers(finecl, "stats", silver, test, "--tokenizer", small.model, "--max-length", 16)
+    assert result[str(silver)]["labels"] == labels
+    assert result[str(silver)]["sub_words"]["lost_by_truncation"]["documents"] == 14
+    assert 0 <= result["shared_entity_pairs"][str(silver)][str(test)] <= 1
+    result = numbers(finecl, "split", silver, tmp_path / "a.jsonl", "--fraction", "0.1", "--rest", tmp_path / "b.jsonl")
+    assert result["chosen"] + result["rest"] == 14
     parts = [list(JSONLines().read(tmp_path / name)) for name in ("a.jsonl", "b.jsonl")]
     assert sorted(d.title for part in parts for d in part) == sorted(d.title for d in small.documents["silver"])
-    told = numbers(finecl, "split", silver, tmp_path / "parts", "--share", "train=0.5", "--share", "dev=0.5")
-    assert told == {"train": 7, "dev": 7}
-    told = numbers(finecl, "corrupt", silver, tmp_path / "c.jsonl", "--rate", "0.5", "--kind", "entity-swap")
-    assert told["changed"] == round(labels / 2)
-    told = numbers(finecl, "leakage", test, "--against", test, "--drop", tmp_path / "d.jsonl")
-    assert sum(told["leaked_documents"].values()) == told["documents"] == 6
+    result = numbers(finecl, "split", silver, tmp_path / "parts", "--share", "train=0.5", "--share", "dev=0.5")
+    assert result == {"train": 7, "dev": 7}
+    result = numbers(finecl, "corrupt", silver, tmp_path / "c.jsonl", "--rate", "0.5", "--kind", "entity-swap")
+    assert result["changed"] == round(labels / 2)
+    result = numbers(finecl, "leakage", test, "--against", test, "--drop", tmp_path / "d.jsonl")
+    assert sum(result["leaked_documents"].values()) == result["documents"] == 6
     assert list(JSONLines().read(tmp_path / "d.jsonl")) == []
 
 
-def test_labels_from_a_graph_come_with_facts_and_names(
+def test_labelling_writes_facts_and_relation_names(
     tmp_path: Path, small: Small, finecl: Finecl, data_dir: Path
 ) -> None:
     facts = {
@@ -105,14 +105,14 @@ def test_labels_from_a_graph_come_with_facts_and_names(
     }
     (tmp_path / "t.tsv").write_text("".join("\t".join(fact) + "\n" for fact in sorted(facts)))
     properties = data_dir / "wikidata" / "properties.json"
-    told = numbers(
+    result = numbers(
         finecl, "label", small.data / "silver.jsonl", tmp_path / "s.jsonl", "--triples", tmp_path / "t.tsv",
         "--properties", properties, "--no-relation-pairs", "2",
     )  # fmt: skip
-    assert told["labels_by_relation"] == {"P19": told["labels"]}
-    assert told["labels_by_matcher"] == {"id": told["labels"]}
+    assert result["labels_by_relation"] == {"P19": result["labels"]}
+    assert result["labels_by_matcher"] == {"id": result["labels"]}
     assert json.loads((tmp_path / "rel_info.json").read_text()) == {"P19": "place of birth"}
-    assert pq.read_table(tmp_path / "s.facts.parquet").num_rows == told["labels"] + told["candidates"]
+    assert pq.read_table(tmp_path / "s.facts.parquet").num_rows == result["labels"] + result["candidates"]
     written = list(JSONLines().read(tmp_path / "s.jsonl"))
     assert {label.truth for document in written for label in document.labels} == {None}
 
@@ -125,21 +125,21 @@ def test_training_never_reads_the_true_labels(tmp_path: Path, small: Small, fine
     scores = []
     for file in (noisy, blind):
         arguments = small.arguments(tmp_path / file.stem)
-        told = finecl(*arguments, "--silver", file, "--stop-after", "score")
-        assert told.code == 0, told.err
+        result = finecl(*arguments, "--silver", file, "--stop-after", "score")
+        assert result.code == 0, result.err
         scores.append(pq.read_table(tmp_path / file.stem / "scores.parquet").drop(["truth"]).to_pydict())
     assert scores[0] == scores[1]
 
 
 def test_progress_goes_to_stderr_and_numbers_to_stdout(tmp_path: Path, small: Small, finecl: Finecl) -> None:
-    told = finecl("data", "convert", small.data / "silver.jsonl", tmp_path / "o.parquet")
-    assert told.out.splitlines()[1:2] == ["documents: 14"]
-    assert "reading: documents" in told.err
-    assert "14 documents" in told.err
+    result = finecl("data", "convert", small.data / "silver.jsonl", tmp_path / "o.parquet")
+    assert result.out.splitlines()[1:2] == ["documents: 14"]
+    assert "reading: documents" in result.err
+    assert "14 documents" in result.err
 
 
-def test_a_large_array_never_sits_in_memory(tmp_path: Path) -> None:
-    """Ten times the documents, as much memory: the peak of a process that converts 4 MB, and 40 MB."""
+def test_a_large_json_array_is_read_in_constant_memory(tmp_path: Path) -> None:
+    """Converting 40 MB has the same peak memory as converting 4 MB."""
     words = tuple(f"word{n}" for n in range(200))
     ends = tuple(Entity(mentions=(Mention(sentence=0, start=n, end=n + 1, name=words[n]),)) for n in range(20))
     document = Document(title="t", sentences=(words,), entities=ends)

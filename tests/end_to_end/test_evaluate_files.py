@@ -153,10 +153,10 @@ def test_a_run_and_files_are_not_mixed(docred: list[Path], finecl: Finecl, tmp_p
     predictions, gold = docred
     run = tmp_path / "run"
     run.mkdir()
-    assert "say by what: --metric docred, semeval" in finecl("evaluate", predictions, gold).complaint()
+    assert "choose a metric: --metric docred, semeval" in finecl("evaluate", predictions, gold).complaint()
     alone = finecl("evaluate", run, "--metric", "docred", "--no-relation", "x").complaint()
-    assert alone.endswith("leave out --metric, --no-relation, or name GOLD too")
-    assert "a run is evaluated alone" in finecl("evaluate", run, gold, "--metric", "docred").complaint()
+    assert alone.endswith("leave out --metric, --no-relation, or add the argument GOLD")
+    assert "a file of predictions, got a directory" in finecl("evaluate", run, gold, "--metric", "docred").complaint()
     assert "expected a run directory" in finecl("evaluate", run).complaint()  # as ever
 
 

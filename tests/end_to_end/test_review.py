@@ -34,7 +34,7 @@ def test_a_round_trip_loses_nothing(name: str, scored: Path, tmp_path: Path, fin
     before, out = read(scored), tmp_path / name
     told = finecl("review", "export", scored, out, "--random", 6, "--top", 4)
     assert told.code == 0, told.err
-    assert "10 labels, 6 of them drawn at random" in told.out
+    assert "10 labels, 6 of them sampled at random" in told.out
     said = answered(out)
     told = finecl("review", "import", scored, out, "--json", "--quiet")
     assert told.code == 0, told.err
@@ -103,7 +103,7 @@ def test_verdicts_reach_the_record_the_report_and_later_stages(scored: Path, tmp
     out.write_text("".join(json.dumps(row | {"verdict": "wrong", "truth": "no relation"}) + "\n" for row in given))
     told = finecl("review", "import", scored, out, "--quiet")
     assert told.code == 0, told.err
-    assert "labels that are right: 0.0%, 95 % interval 0.0% .. 32.4%, by 8 drawn at random" in told.out
+    assert "correct labels: 0.0%, 95 % interval 0.0% .. 32.4%, from 8 random labels" in told.out
     score = json.loads((scored / "metrics.json").read_text())["score"]
     assert score["review"]["random"] == 8
     assert "Labels right, by review" in (scored / "report.html").read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ def test_a_new_plugin_passes_its_own_test_and_the_check(kind: str, tmp_path: Pat
     assert done.returncode == 0, done.stdout
     told = check(at, "finecl_my_part")
     assert told.returncode == 0, told.stdout + told.stderr
-    assert told.stdout == f"ok     {kind} my-part: keeps the contract\n"
+    assert told.stdout == f"ok     {kind} my-part: contract checks passed\n"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -68,11 +68,11 @@ def test_a_module_that_fails_or_clashes_or_brings_nothing_is_named(tmp_path: Pat
     module = at / "finecl_clashing" / "__init__.py"
     plain = module.read_text()
     module.write_text(plain.replace('"clashing": Clashing', '"exp": Clashing'))
-    assert "the weighting 'exp' is brought by the plugin 'learning-order' too" in check(at, "finecl_clashing").stdout
+    assert "the weighting 'exp' is also defined by the plugin 'learning-order'" in check(at, "finecl_clashing").stdout
     module.write_text("import nothing_of_this_name\n")
     assert "cannot be imported: ModuleNotFoundError" in check(at, "finecl_clashing").stdout
     module.write_text(plain.replace("@hookimpl\n", ""))
-    assert "brings nothing; mark a hook with @hookimpl" in check(at, "finecl_clashing").stdout
+    assert "defines no parts; mark a hook function with @hookimpl" in check(at, "finecl_clashing").stdout
     module.write_text(plain.replace("def weightings", "def wieghtings"))
     assert "wieghtings" in check(at, "finecl_clashing").stdout
     assert "ModuleNotFoundError" in check(at, "finecl_not_there").stdout

@@ -107,7 +107,7 @@ def test_resume_goes_on_with_the_newest_run(
     small: Small, straight: Path, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "runs/ holds no run" in finecl("train", "--resume").complaint()
+    assert "runs/ contains no run" in finecl("train", "--resume").complaint()
     assert finecl(*small.arguments(tmp_path / "runs" / "mine"), "--stop-after", "score").code == 0
     assert "leave out --scorer, --set" in finecl("train", "--resume", "--scorer", "x", "--set", "seed=1").complaint()
     assert finecl("train", "--resume", "--quiet").code == 0

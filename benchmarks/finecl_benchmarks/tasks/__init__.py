@@ -1,1 +1,1 @@
-"""Downstream tasks as data: one TOML file each."""
+"""Definitions of downstream tasks, one TOML file each."""

@@ -1,1 +1,1 @@
-"""One command a file."""
+"""Commands of ``finecl``, one per module."""

@@ -1,4 +1,4 @@
-"""``finecl compare-orders``: do two proxies learn the same instances at the same time?"""
+"""``finecl compare-orders``: compares the learning orders of two proxies."""
 
 from __future__ import annotations
 
@@ -12,26 +12,33 @@ import click
 @click.command("compare-orders")
 @click.argument("one", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
-@click.option("--mode", type=click.Choice(("batch", "epoch")), default="batch", show_default=True, help="Which orders.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option(
+    "--mode",
+    type=click.Choice(("batch", "epoch")),
+    default="batch",
+    show_default=True,
+    help="Learning order to compare.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the similarities as JSON.")
 def command(one: Path, other: Path, mode: str, as_json: bool) -> None:
-    """Compare the learning orders of two runs ONE and OTHER (directories, or their scores.parquet).
+    """Compare the learning orders of two runs ONE and OTHER: run directories, or their scores.parquet.
 
-    "learned": Jaccard similarity of what both have learned by the end of an epoch. "epochs": of what they learned in
-    the same epoch, summed over epochs. The paper's "cumulative" may mean either (its Figure 3, value 0.771).
+    "learned" is the Jaccard similarity of the sets of labels learned by the end of an epoch; "epochs" compares the
+    sets learned in each single epoch, summed up to that epoch. The paper's "cumulative" similarity may mean either
+    (Figure 3, value 0.771).
     """
     from finecl.scoring.order_similarity import compare_runs
 
-    found = compare_runs(one, other, mode)  # type: ignore[arg-type]
+    similarity = compare_runs(one, other, mode)  # type: ignore[arg-type]
     if as_json:
-        click.echo(json.dumps(asdict(found)))
+        click.echo(json.dumps(asdict(similarity)))
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("epoch", "learned", "epochs", title=f"{found.instances:,} instances, {mode}-based")
-    for epoch, (learned, epochs) in enumerate(zip(found.of_learned, found.of_epochs, strict=True), start=1):
+    table = Table("epoch", "learned", "epochs", title=f"{similarity.instances:,} instances, {mode}-based")
+    for epoch, (learned, epochs) in enumerate(zip(similarity.of_learned, similarity.of_epochs, strict=True), start=1):
         table.add_row(str(epoch), f"{learned:.3f}", f"{epochs:.3f}")
     Console().print(table)
-    if found.only_in_one:
-        click.echo(f"{found.only_in_one:,} instances were scored by one run only and are left out", err=True)
+    if similarity.only_in_one:
+        click.echo(f"skipped {similarity.only_in_one:,} instances that only one of the runs has scored", err=True)

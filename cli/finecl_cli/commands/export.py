@@ -1,4 +1,4 @@
-"""``finecl export``: an extractor as one ONNX file."""
+"""``finecl export``: exports an extractor to ONNX."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from finecl_cli.options import output_options
 @click.command("export")
 @click.argument("model")
 @click.argument("output", metavar="OUT.onnx", type=click.Path(path_type=Path))
-@click.option("--variant", metavar="NAME", default="pretrained", show_default=True, help="Which extractor of a run.")
+@click.option(
+    "--variant", metavar="NAME", default="pretrained", show_default=True,
+    help="Extractor of a run: pretrained or plain.",
+)  # fmt: skip
 @output_options
 def command(model: str, output: Path, variant: str, quiet: bool, as_json: bool) -> None:
-    """Write encoder and head of MODEL as OUT.onnx, for padded batches; needs the extra finecl[onnx].
+    """Export encoder and head of MODEL to OUT.onnx, for padded batches. Requires the extra finecl[onnx].
 
-    MODEL is a run directory, RUN/extractor/VARIANT, or OWNER/NAME on the Hugging Face hub. The file is run by
+    MODEL is a run directory, RUN/extractor/VARIANT, or OWNER/NAME on the Hugging Face hub. Load the file with
     RelationExtractor.from_pretrained(MODEL, backend="onnx", onnx_file=OUT.onnx).
     """
     from finecl.inference.onnx.export import export
 
-    told = export(model, output, variant=variant)
+    summary = export(model, output, variant=variant)
     if as_json:
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(summary))
     elif not quiet:
-        click.echo(f"{told['megabytes']:.1f} MB: {output}")
+        click.echo(f"{summary['megabytes']:.1f} MB: {output}")

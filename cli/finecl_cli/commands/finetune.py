@@ -1,4 +1,4 @@
-"""``finecl finetune``: one stage of a run that is there."""
+"""``finecl finetune``: runs the fine-tuning stage of an existing run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from finecl_cli.options import output_options
-from finecl_cli.running import work
+from finecl_cli.running import run_stage
 
 
 @click.command("finetune")
 @click.argument("run", type=click.Path(path_type=Path))
 @output_options
 def command(run: Path, quiet: bool, as_json: bool) -> None:
-    """Fine-tune extractors on the encoder of the run in RUN and on the plain one, into extractor/."""
-    work(run, "finetune", only=True, quiet=quiet, as_json=as_json)
+    """Fine-tune one extractor on the pre-trained encoder of RUN and one on the plain encoder, into extractor/."""
+    run_stage(run, "finetune", only=True, quiet=quiet, as_json=as_json)

@@ -1,4 +1,4 @@
-"""``finecl plugins``: what is installed, under which names, with which settings; new plugins, and their check."""
+"""``finecl plugins``: lists installed parts and their settings, creates new plugins and checks them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from finecl import registry as plugins
 
 
 @click.group("plugins", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List every part that the installed plugins bring, with its settings and their defaults.
+    """List all parts of the installed plugins, with their settings and defaults.
 
     FINECL_PLUGINS=a,b loads only the plugins a and b.
     """
@@ -40,40 +40,43 @@ def command(context: click.Context, as_json: bool) -> None:
     "--kind",
     type=click.Choice(("scorer", "weighting", "objective", "extractor", "format")),
     required=True,
-    help="What it brings.",
+    help="Kind of the plugin's part.",
 )
 @click.option(
-    "--directory", type=click.Path(path_type=Path), default=Path(), help="Where to write it.  [default: here]"
+    "--directory",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Directory to create the package in.  [default: current directory]",
 )
 def new(name: str, kind: str, directory: Path) -> None:
-    """Write a plugin NAME as an installable package with a passing test, to be changed at will."""
+    """Create a plugin NAME as an installable package with a passing test, ready to be edited."""
     from finecl_cli.scaffold import new_plugin
 
-    written = new_plugin(name, kind, directory)
-    for path in written:
+    paths = new_plugin(name, kind, directory)
+    for path in paths:
         click.echo(path)
-    at = written[0].parent
-    click.echo(f"next: pip install -e {at} && finecl plugins check {name} && python -m pytest {at}", err=True)
+    package = paths[0].parent
+    click.echo(f"next: pip install -e {package} && finecl plugins check {name} && python -m pytest {package}", err=True)
 
 
 @command.command("check")
 @click.argument("module")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def check(module: str, as_json: bool) -> int:
-    """Run the contract on everything that a plugin brings: MODULE is importable, or an installed plugin's name.
+    """Check all parts of a plugin against the plugin contract. MODULE is an importable module or an installed plugin.
 
-    The exit code is 2 if anything is amiss.
+    The exit code is 2 if a check fails.
     """
     from finecl_cli.plugin_check import check_plugin
 
-    sys.path.insert(0, "")  # a plugin that is being written stands in the current directory
-    found = check_plugin(module)
+    sys.path.insert(0, "")  # a plugin under development is in the current directory
+    findings = check_plugin(module)
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in found]))
-    for finding in found if not as_json else ():
-        said = finding.breach or (f"not checked: {finding.skipped}" if finding.skipped else "keeps the contract")
-        click.echo(f"{'FAULT' if finding.breach else 'ok':5}  {finding.kind} {finding.name}: {said}")
-    return 2 if any(finding.breach for finding in found) else 0
+        click.echo(json.dumps([asdict(finding) for finding in findings]))
+    for finding in findings if not as_json else ():
+        result = finding.breach or (f"not checked: {finding.skipped}" if finding.skipped else "contract checks passed")
+        click.echo(f"{'FAULT' if finding.breach else 'ok':5}  {finding.kind} {finding.name}: {result}")
+    return 2 if any(finding.breach for finding in findings) else 0
 
 
 def _row(part: plugins.Part) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""``finecl predict``: triples out of a file of documents, or of raw text."""
+"""``finecl predict``: extracts triples from a file of documents or from raw text."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -14,25 +15,61 @@ from finecl_cli.options import output_options
 if TYPE_CHECKING:
     from finecl.data.formats import DocumentFile
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--format", "format_", metavar="NAME", default="auto", help="Format of IN.  [default: recognised automatically]"
+    ),
+    click.option(
+        "--ner",
+        metavar="spacy:PIPELINE|names:TRIPLES",
+        help="Entity recogniser for documents without entities: a spaCy pipeline, or the names of a knowledge graph.",
+    ),
+    click.option(
+        "--threshold",
+        type=click.FloatRange(0, 1),
+        help="Minimum probability of a triple.  [default: the threshold chosen on dev]",
+    ),
+    click.option(
+        "--pairs",
+        type=click.Choice(("labelled", "all")),
+        default="all",
+        show_default=True,
+        help="Entity pairs to classify: those with a label in IN, or all.",
+    ),
+    click.option(
+        "--type-constraints",
+        is_flag=True,
+        help="Drop triples whose pair of entity types never has that relation in the training data.",
+    ),
+    click.option(
+        "--variant",
+        metavar="NAME",
+        default="pretrained",
+        show_default=True,
+        help="Extractor of a run: pretrained or plain.",
+    ),
+    click.option(
+        "--backend", type=click.Choice(("torch", "onnx")), default="torch", show_default=True, help="Inference backend."
+    ),
+    click.option(
+        "--device", metavar="cpu|cuda[:N]", default="auto", help="Device.  [default: a GPU if available, else the CPU]"
+    ),
+)
+
+
+def _prediction_options(command: Command) -> Command:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
 
 @click.command("predict")
 @click.argument("model")
 @click.argument("file", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--format", "format_", metavar="NAME", default="auto", help="Format of IN.  [default: recognised]")
-@click.option("--ner", metavar="spacy:PIPELINE|names:TRIPLES", help="Find entities in documents that have none.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Least probability.  [default: what dev chose]")
-@click.option(
-    "--pairs",
-    type=click.Choice(("labelled", "all")),
-    default="all",
-    show_default=True,
-    help="Pairs asked about.",
-)
-@click.option("--type-constraints", is_flag=True, help="Leave out triples of types that training never joined so.")
-@click.option("--variant", metavar="NAME", default="pretrained", show_default=True, help="Which extractor of a run.")
-@click.option("--backend", type=click.Choice(("torch", "onnx")), default="torch", show_default=True, help="Engine.")
-@click.option("--device", metavar="cpu|cuda[:N]", default="auto", help="Where.  [default: a GPU if there is one]")
+@_prediction_options
 @output_options
 def command(
     model: str,
@@ -45,13 +82,13 @@ def command(
     type_constraints: bool,
     quiet: bool,
     as_json: bool,
-    **chosen: Any,
+    **loading: Any,
 ) -> None:
-    """Extract triples from the documents of IN into OUT (.jsonl or .parquet), a row a triple.
+    """Extract triples from the documents of IN and write them to OUT (.jsonl or .parquet), one row per triple.
 
     MODEL is a run directory, RUN/extractor/VARIANT, or OWNER/NAME on the Hugging Face hub. IN is a file or folder in
-    any registered format; raw text (a folder of .txt files, or --format text) needs --ner. Killed and started again,
-    it goes on where it was.
+    any registered format; raw text (a folder of .txt files, or --format text) requires --ner. An interrupted
+    prediction resumes when the same command is run again.
     """
     from finecl.inference.batch_predict import Predicting, check_output
     from finecl_cli.screen import Screen
@@ -60,22 +97,16 @@ def command(
     check_output(output)
     with Screen(quiet=quiet) as screen:
         source = _source(file, format_, screen)
-        made_from = _made_from(source, ner, chosen)
+        made_from = _input_fingerprint(source, ner, loading)
         from finecl.inference.relation_extractor import RelationExtractor
 
-        extractor = RelationExtractor.from_pretrained(model, ner=ner, **chosen)
+        extractor = RelationExtractor.from_pretrained(model, ner=ner, **loading)
         predicting = Predicting(
             extractor=extractor, output=output, made_from=made_from, pairs=pairs, threshold=threshold,
             type_constraints=type_constraints,
         )  # fmt: skip
-        told = predicting.run(source)
-    numbers = {"output": str(output), **told.to_dict(), "seconds": round(time.perf_counter() - began, 2)}
-    if as_json:
-        click.echo(json.dumps(numbers))
-        return
-    click.echo(f"{told.triples:,} triples of {told.documents:,} documents: {output}")
-    for relation, count in told.by_relation.most_common(10):
-        click.echo(f"{count:>8,}  {relation}")
+        counts = predicting.run(source)
+    _print_counts(counts, output, time.perf_counter() - began, as_json)
 
 
 def _source(file: Path, format_: str, screen: Any) -> DocumentFile:
@@ -85,11 +116,21 @@ def _source(file: Path, format_: str, screen: Any) -> DocumentFile:
     return DocumentFile.open(file, plugins.load(), format_, screen)
 
 
-def _made_from(source: DocumentFile, ner: str | None, chosen: dict[str, Any]) -> str:
-    """Changes when what is read does, or who reads it."""
+def _input_fingerprint(source: DocumentFile, ner: str | None, loading: dict[str, Any]) -> str:
+    """Returns a hash of the input and of the options that change how it is read; guards the resumed output."""
     from finecl.artifacts.provenance import digest, fingerprint
 
     content = digest(source.path) if source.path.exists() else str(source.path)
     names = Path((ner or "").partition("names:")[2])
-    known = digest(names) if names.is_file() else None
-    return fingerprint(content, repr(source.format), ner, known, chosen)
+    names_digest = digest(names) if names.is_file() else None
+    return fingerprint(content, repr(source.format), ner, names_digest, loading)
+
+
+def _print_counts(counts: Any, output: Path, seconds: float, as_json: bool) -> None:
+    """Prints the number of triples and documents, and the ten most frequent relations."""
+    if as_json:
+        click.echo(json.dumps({"output": str(output), **counts.to_dict(), "seconds": round(seconds, 2)}))
+        return
+    click.echo(f"{counts.triples:,} triples of {counts.documents:,} documents: {output}")
+    for relation, count in counts.by_relation.most_common(10):
+        click.echo(f"{count:>8,}  {relation}")

@@ -1,4 +1,4 @@
-"""``finecl pretrain``: one stage of a run that is there."""
+"""``finecl pretrain``: runs the pre-training stage of an existing run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from finecl_cli.options import output_options
-from finecl_cli.running import work
+from finecl_cli.running import run_stage
 
 
 @click.command("pretrain")
 @click.argument("run", type=click.Path(path_type=Path))
 @output_options
 def command(run: Path, quiet: bool, as_json: bool) -> None:
-    """Pre-train the encoder of the scored run in RUN, into encoder/."""
-    work(run, "pretrain", only=True, quiet=quiet, as_json=as_json)
+    """Pre-train the encoder of the scored run RUN and write it to encoder/."""
+    run_stage(run, "pretrain", only=True, quiet=quiet, as_json=as_json)

@@ -1,4 +1,4 @@
-"""``finecl report``: the page of a run or of a suite, and its figures as files."""
+"""``finecl report``: writes the HTML page of a run or a suite, and its figures as files."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from pathlib import Path
 import click
 
 from finecl_cli.options import output_options
-from finecl_cli.running import work
+from finecl_cli.running import run_stage
 
 
 @click.command("report")
 @click.argument("run", metavar="RUN|SUITE_DIR", type=click.Path(path_type=Path))
-@click.option("--figures", metavar="DIR", type=click.Path(path_type=Path), help="Write the figures as files, too.")
+@click.option("--figures", metavar="DIR", type=click.Path(path_type=Path), help="Also write the figures to DIR.")
 @click.option(
     "--format",
     "ending",
     type=click.Choice(("svg", "pdf", "png")),
     default="pdf",
     show_default=True,
-    help="Of the figures' files.",
+    help="With --figures: file format of the figures.",
 )
 @click.option(
     "--baseline", "baselines", metavar="METHOD", multiple=True,
-    help="Of a suite: a method that the others are compared with; may be given again.",
+    help="For a suite: method to compare all others with; repeatable.",
 )  # fmt: skip
 @output_options
 def command(
     run: Path, figures: Path | None, ending: str, baselines: tuple[str, ...], quiet: bool, as_json: bool
 ) -> None:
-    """Write report.html of the run in RUN, from what it has so far; or of a suite's results (benchmark-runs/NAME)."""
+    """Write report.html for RUN from its finished stages, or for the results of a suite (benchmark-runs/NAME)."""
     if (run / "cells").is_dir():
         from finecl_benchmarks.suite_page import write_suite_figures, write_suite_report
 
         page = write_suite_report(run, baselines)
-        made = write_suite_figures(run, figures, ending) if figures else []
-        click.echo(json.dumps({"report": str(page), "figures": list(map(str, made))}) if as_json else page)
+        paths = write_suite_figures(run, figures, ending) if figures else []
+        click.echo(json.dumps({"report": str(page), "figures": list(map(str, paths))}) if as_json else page)
         return
-    work(run, "report", only=True, quiet=quiet, as_json=as_json)
+    run_stage(run, "report", only=True, quiet=quiet, as_json=as_json)
     if figures:
         from finecl.pipeline.run import Run
         from finecl.report.page import write_figures

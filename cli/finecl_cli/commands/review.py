@@ -1,4 +1,4 @@
-"""``finecl review``: labels to be judged go out, verdicts come in."""
+"""``finecl review``: exports silver labels for manual review and imports the verdicts."""
 
 from __future__ import annotations
 
@@ -14,26 +14,32 @@ if TYPE_CHECKING:
 
 @click.group("review")
 def command() -> None:
-    """Let people judge silver labels: export some, import what they said."""
+    """Export silver labels for manual review, and import the verdicts."""
 
 
-@command.command("export", short_help="Write labels for people to judge.")
+@command.command("export", short_help="Export silver labels for manual review.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("out", metavar="OUT.jsonl|OUT.json", type=click.Path(path_type=Path))
 @click.option(
     "--tool",
     type=click.Choice(("jsonl", "label-studio")),
-    help="JSON lines to fill in, or tasks of Label Studio.  [default: by the name]",
+    help="Output format: JSON lines to fill in, or tasks for Label Studio.  [default: by OUT's suffix]",
 )
-@click.option("--top", type=click.IntRange(min=0), default=200, show_default=True, help="So many of the noisiest.")
+@click.option(
+    "--top", type=click.IntRange(min=0), default=200, show_default=True, help="Number of noisiest labels to export."
+)
 @click.option(
     "--random",
     type=click.IntRange(min=0),
     default=100,
     show_default=True,
-    help="So many of all, drawn at random: they tell how many labels are right.",
+    help="Number of labels to sample at random from all, to estimate the share of correct labels.",
 )
-@click.option("--most-per-relation", type=click.IntRange(min=1), help="Of the noisiest, at most so many a relation.")
+@click.option(
+    "--most-per-relation",
+    type=click.IntRange(min=1),
+    help="Maximum number of noisiest labels per relation.  [default: no limit]",
+)
 def export(
     run: Path,
     out: Path,
@@ -42,7 +48,7 @@ def export(
     random: int,
     most_per_relation: int | None,
 ) -> None:
-    """Write labels of the scored run in RUN that nobody has judged yet, with their text."""
+    """Export unreviewed labels of the scored run RUN, with their text."""
     from finecl.artifacts.scores_table import Scores
     from finecl.errors import SettingsError
     from finecl.pipeline.run import Run
@@ -52,29 +58,29 @@ def export(
 
     tool = tool or {".jsonl": "jsonl", ".json": "label-studio"}.get(out.suffix)  # type: ignore[assignment]
     if tool is None or not out.parent.is_dir():
-        raise SettingsError(f"{out}: expected a name that ends with .jsonl or .json, in a directory that is there")
+        raise SettingsError(f"{out}: expected a name that ends with .jsonl or .json, in an existing directory")
     opened = Run.open(run)
     scores = Scores.read(_scores_of(run))
-    said = read_verdicts(run)
-    found = tasks(scores, opened.context.corpora.silver, said, top=top, random=random, most=most_per_relation)
-    drawn = sum(task.drawn == "random" for task in found)
+    verdicts = read_verdicts(run)
+    exported = tasks(scores, opened.context.corpora.silver, verdicts, top=top, random=random, most=most_per_relation)
+    sampled = sum(task.drawn == "random" for task in exported)
     if tool == "jsonl":
-        write_jsonl(found, out)
+        write_jsonl(exported, out)
         hint = "fill in verdict (right or wrong) and, if you know it, truth"
     else:
-        hint = f"its labelling interface is {write_label_studio(found, out)}"
-    click.echo(f"{out}: {len(found)} labels, {drawn} of them drawn at random; {hint}")
+        hint = f"labelling interface: {write_label_studio(exported, out)}"
+    click.echo(f"{out}: {len(exported)} labels, {sampled} of them sampled at random; {hint}")
 
 
-@command.command("import", short_help="Put verdicts into scores and weights.")
+@command.command("import", short_help="Import verdicts into scores and weights.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("verdicts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the estimate as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--quiet", is_flag=True, help="Hide progress on stderr.")
 def import_(run: Path, verdicts: tuple[Path, ...], as_json: bool, quiet: bool) -> None:
-    """Put verdicts into the scores and weights of the run in RUN, and estimate how many labels are right.
+    """Import verdicts into the scores and weights of RUN, and estimate the share of correct labels.
 
-    VERDICTS: files that were exported and filled in, exports of Label Studio, or what a report saved.
+    VERDICTS are exported files that were filled in, exports of Label Studio, or files saved from a report.
     """
     from finecl.pipeline.run import Run
     from finecl.review.exchange import read_answers
@@ -83,32 +89,37 @@ def import_(run: Path, verdicts: tuple[Path, ...], as_json: bool, quiet: bool) -
 
     opened = Run.open(run)
     _scores_of(run)
-    corpora = opened.context.corpora
     known = set(opened.context.labelled("silver").instances.uid.tolist())
-    none = corpora.silver.no_relation
-    relations = {corpora.names.get(r, r): r for r in corpora.relations} | {r: r for r in corpora.relations}
-    relations |= {none: none, "no relation": none}
-    found, open_, strangers = [], 0, 0
+    relations = _relation_by_name(opened.context.corpora)
+    imported, open_, foreign = [], 0, 0
     for path in verdicts:
-        some, left = read_answers(path, relations)
-        open_ += left
-        strangers += sum(verdict.uid not in known for verdict in some)
-        found += [verdict for verdict in some if verdict.uid in known]
-    kept = add_verdicts(run, found)
+        answers, without_verdict = read_answers(path, relations)
+        open_ += without_verdict
+        foreign += sum(verdict.uid not in known for verdict in answers)
+        imported += [verdict for verdict in answers if verdict.uid in known]
+    all_verdicts = add_verdicts(run, imported)
     with Screen(quiet=quiet) as screen:
         metrics = Run.open(run, listener=screen).finish("score", only=True)
         if (run / "report.html").exists():
             Run.open(run, listener=screen).finish("report", only=True)
-    told = estimate(kept.values())
+    estimated = estimate(all_verdicts.values())
     if as_json:
-        counts = {"read": len(found), "without_verdict": open_, "of_other_data": strangers}
+        counts = {"read": len(imported), "without_verdict": open_, "of_other_data": foreign}
         size = metrics["score"]["effective_sample_size"]
-        click.echo(json.dumps(told.to_dict() | counts | {"effective_sample_size": size}))
+        click.echo(json.dumps(estimated.to_dict() | counts | {"effective_sample_size": size}))
         return
-    click.echo(f"{len(found)} verdicts, {open_} labels without one, {strangers} of other data; {told.judged} in all")
-    for line in _lines(told):
+    counts_line = f"imported {len(imported)} verdicts; skipped {open_} labels without one and {foreign} of other data"
+    click.echo(f"{counts_line}; {estimated.judged} verdicts in total")
+    for line in _estimate_lines(estimated):
         click.echo(line)
-    click.echo("scores and weights hold them now: `finecl pretrain` or `finecl train --resume` goes on from there")
+    click.echo("scores and weights are updated; continue with `finecl pretrain` or `finecl train --resume`")
+
+
+def _relation_by_name(corpora: Any) -> dict[str, str]:
+    """Returns the relation for each spelling a verdict may use: its id or its name; also for no relation."""
+    none = corpora.silver.no_relation
+    relations = {corpora.names.get(r, r): r for r in corpora.relations} | {r: r for r in corpora.relations}
+    return relations | {none: none, "no relation": none}
 
 
 def _scores_of(run: Path) -> Path:
@@ -120,13 +131,15 @@ def _scores_of(run: Path) -> Path:
     return path
 
 
-def _lines(told: Estimate) -> list[str]:
-    found: list[Any] = []
-    if told.accuracy is not None:
-        interval = f"95 % interval {told.low:.1%} .. {told.high:.1%}"
-        found.append(f"labels that are right: {told.accuracy:.1%}, {interval}, by {told.random} drawn at random")
+def _estimate_lines(estimated: Estimate) -> list[str]:
+    lines: list[str] = []
+    if estimated.accuracy is not None:
+        interval = f"95 % interval {estimated.low:.1%} .. {estimated.high:.1%}"
+        lines.append(f"correct labels: {estimated.accuracy:.1%}, {interval}, from {estimated.random} random labels")
     else:
-        found.append("how many labels are right is not known: none of those drawn at random was judged")
-    if told.noisiest_right is not None:
-        found.append(f"of {told.noisiest} judged of the noisiest, {1 - told.noisiest_right:.1%} are wrong")
-    return found
+        lines.append("share of correct labels: unknown, no randomly sampled label has a verdict")
+    if estimated.noisiest_right is not None:
+        lines.append(
+            f"wrong labels among the noisiest: {1 - estimated.noisiest_right:.1%} of {estimated.noisiest} reviewed"
+        )
+    return lines

@@ -1,4 +1,4 @@
-"""``finecl benchmark``: measuring the engine, scorers and methods on this machine."""
+"""``finecl benchmark``: benchmarks of the engine, scorers and methods on this machine."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from finecl_cli.commands.benchmark.task import task
 
 @click.group("benchmark")
 def command() -> None:
-    """Run suites and tasks, and measure scorers, speed and memory."""
+    """Run benchmark suites and tasks, and measure scorers, speed and memory."""
 
 
-for each in (run_suite, show, task, noise, trimmed, shortcuts, speed):
-    command.add_command(each)
+for subcommand in (run_suite, show, task, noise, trimmed, shortcuts, speed):
+    command.add_command(subcommand)

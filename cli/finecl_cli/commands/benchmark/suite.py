@@ -5,32 +5,37 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from finecl_benchmarks.suite_files import Suite
+
+    from finecl.registry import Registry
 
 DIRECTORY = click.option(
     "--directory",
     type=click.Path(path_type=Path),
     default=Path("benchmark-runs"),
     show_default=True,
-    help="Where cells and the runs behind them stand; processes that share it share the work.",
+    help="Directory of the experiments and their runs; processes that use the same one share the work.",
 )
 
 
-@click.command("run", short_help="Run the cells of SUITE that are not done.")
+@click.command("run", short_help="Run the unfinished experiments of SUITE.")
 @click.argument("suite")
 @DIRECTORY
-@click.option("--plan", is_flag=True, help="Say how many cells there are and what they would take, and run nothing.")
+@click.option("--plan", is_flag=True, help="Print the number of experiments and their estimated cost, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or the records, as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--quiet", is_flag=True, help="Hide progress on stderr.")
 def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: bool) -> int:
-    """Run all cells of SUITE (a name, or a TOML file of your own) that are not done yet.
+    """Run all unfinished experiments of SUITE: a built-in name, or the path of your own TOML file.
 
-    Killed at any moment, the same command goes on. The exit code is 2 if a cell could not be run.
+    Interrupted suites resume when the same command is run again. The exit code is 2 if an experiment failed.
 
-    Suites that come with finecl: smoke (minutes); noise, cpu, fewrel and documents (hours on two cores); paper, table2,
-    table3, table5, table6, table7 and figures (the paper's, for GPUs and data that you bring).
+    Built-in suites: smoke (minutes); noise, cpu, fewrel and documents (hours on two cores); paper, table2, table3,
+    table5, table6, table7 and figures (the paper's, for GPUs and with your copy of the data).
     """
     from finecl_benchmarks import suite as bench
     from finecl_benchmarks.suite_files import read_suite
@@ -39,19 +44,14 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     from finecl_cli.screen import Screen
 
     registry = plugins.load()
-    chosen, at = read_suite(suite, registry), directory / Path(suite).stem
+    loaded, suite_directory = read_suite(suite, registry), directory / Path(suite).stem
     if plan:
-        from finecl_benchmarks.planning import estimate
-
-        with Screen(quiet=True):
-            told = estimate(chosen, registry)
-        found = bench.plan(chosen, at) | {"seconds": told.seconds, "memory_gb": told.memory_gb}
-        found |= {"unknown": f"{len(told.unknown)} cells: {next(iter(told.unknown.values()))}"} if told.unknown else {}
-        click.echo(json.dumps(found) if as_json else "\n".join(f"{key}: {value}" for key, value in found.items()))
+        planned = _plan(loaded, suite_directory, registry)
+        click.echo(json.dumps(planned) if as_json else "\n".join(f"{key}: {value}" for key, value in planned.items()))
         return 0
     with Screen(quiet=quiet) as screen:
-        failed = bench.run_suite(chosen, at, registry, lambda text: click.echo(text, err=True), screen)
-    records = bench.records_of(chosen, at)
+        failed = bench.run_suite(loaded, suite_directory, registry, lambda text: click.echo(text, err=True), screen)
+    records = bench.records_of(loaded, suite_directory)
     if as_json:
         click.echo(json.dumps(records))
     else:
@@ -59,7 +59,22 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     return 2 if failed else 0
 
 
-@click.command("show", short_help="Print the tables of SUITE.")
+def _plan(suite: Suite, directory: Path, registry: Registry) -> dict[str, Any]:
+    """Returns the number of experiments and runs of a suite, and their estimated seconds and memory."""
+    from finecl_benchmarks.planning import estimate
+    from finecl_benchmarks.suite import plan
+
+    from finecl_cli.screen import Screen
+
+    with Screen(quiet=True):
+        cost = estimate(suite, registry)
+    planned = plan(suite, directory) | {"seconds": cost.seconds, "memory_gb": cost.memory_gb}
+    if cost.unknown:
+        planned["unknown"] = f"{len(cost.unknown)} experiments: {next(iter(cost.unknown.values()))}"
+    return planned
+
+
+@click.command("show", short_help="Print the result tables of SUITE.")
 @click.argument("suite")
 @DIRECTORY
 @click.option(
@@ -68,46 +83,48 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     type=click.Choice(("terminal", "markdown", "latex", "csv", "html")),
     default="terminal",
     show_default=True,
-    help="How to write the tables.",
+    help="Format of the tables.",
 )
 @click.option(
     "--baseline", "baselines", metavar="METHOD", multiple=True,
-    help="Compare every method with this one; may be given again.",
+    help="Method to compare all others with, by paired tests; repeatable.",
 )  # fmt: skip
-@click.option("--keep", is_flag=True, help="Write the suite's record to benchmarks/results, unless cells are missing.")
+@click.option(
+    "--keep", is_flag=True, help="Write the suite's record to benchmarks/results; all experiments must be finished."
+)
 def show(suite: str, directory: Path, form: str, baselines: tuple[str, ...], keep: bool) -> None:
-    """Print the tables of SUITE: means and standard deviations over seeds, costs, and what is significant."""
+    """Print the result tables of SUITE: mean and standard deviation over seeds, costs, and significance."""
     from finecl_benchmarks import suite as bench
     from finecl_benchmarks.suite_files import read_suite
 
     from finecl import registry as plugins
     from finecl.errors import SettingsError
 
-    chosen = read_suite(suite, plugins.load())
-    records = bench.records_of(chosen, directory / Path(suite).stem)
+    loaded, suite_directory = read_suite(suite, plugins.load()), directory / Path(suite).stem
+    records = bench.records_of(loaded, suite_directory)
     if not records:
         raise SettingsError(
-            f"{directory / Path(suite).stem}: no cell is done; run it with `finecl benchmark run {suite}`"
+            f"{suite_directory}: expected finished experiments, found none; run `finecl benchmark run {suite}`"
         )
     if keep:
-        click.echo(bench.keep_suite(chosen, records, baselines), err=True)
+        click.echo(bench.save_suite_record(loaded, records, baselines), err=True)
     _show(records, form, baselines)
 
 
 def _show(records: list[dict[str, Any]], form: str, baselines: Sequence[str]) -> None:
-    from finecl_benchmarks.tables import FORMS, tables
+    from finecl_benchmarks.tables import FORMATS, build_tables
 
-    found = tables(records, baselines)
+    tables = build_tables(records, baselines)
     if form != "terminal":
-        click.echo("\n\n".join(FORMS[form](table) for table in found))
+        click.echo("\n\n".join(FORMATS[form](table) for table in tables))
         return
     from rich.console import Console
     from rich.table import Table
 
-    for each in found:
-        drawn = Table(*each.columns, title=each.title)
-        for row in each.rows:
-            drawn.add_row(*row)
-        Console().print(drawn)
-        for note in each.notes:
+    for table in tables:
+        terminal_table = Table(*table.columns, title=table.title)
+        for row in table.rows:
+            terminal_table.add_row(*row)
+        Console().print(terminal_table)
+        for note in table.notes:
             click.echo(note)

@@ -10,13 +10,21 @@ import click
 
 @click.command("task", short_help="Fine-tune and evaluate one encoder on TASK.")
 @click.argument("task")
-@click.option("--model", default="minilm", show_default=True, help="An encoder: a name, or a run's encoder/.")
-@click.option("--fraction", type=float, multiple=True, default=(100.0,), help="Per cent of train; repeatable.")
-@click.option("--seed", type=int, multiple=True, default=(42,), help="Repeatable.")
-@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="One setting; repeatable.")
+@click.option(
+    "--model", default="minilm", show_default=True, help="Encoder: 'minilm', a hub name, or a directory (RUN/encoder)."
+)
+@click.option(
+    "--fraction",
+    type=float,
+    multiple=True,
+    default=(100.0,),
+    help="Share of the training data in per cent; repeatable.  [default: 100]",
+)
+@click.option("--seed", type=int, multiple=True, default=(42,), help="Random seed; repeatable.  [default: 42]")
+@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Setting to override; repeatable.")
 @click.option("--keep", is_flag=True, help="Write the records to benchmarks/results.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--quiet", is_flag=True, help="Hide progress on stderr.")
 def task(
     task: str,
     model: str,
@@ -27,24 +35,29 @@ def task(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Fine-tune and evaluate an encoder on TASK: a name, or a TOML file of your own (see benchmarks/README.md)."""
+    """Fine-tune and evaluate an encoder on TASK: a built-in name, or the path of your own TOML file.
+
+    benchmarks/README.md describes the TOML file.
+    """
     from finecl_benchmarks.downstream import run_task
-    from finecl_benchmarks.speed import keep as keep_record
+    from finecl_benchmarks.speed import save_record
     from finecl_benchmarks.task_files import read_task
 
     from finecl.config.coerce import assignment
     from finecl_cli.screen import Screen
 
-    chosen, overrides, records = read_task(task), dict(map(assignment, assignments)), []
-    for part in fraction:
+    loaded, overrides, records = read_task(task), dict(map(assignment, assignments)), []
+    for share in fraction:
         for number in seed:
             with Screen(quiet=quiet) as screen:
-                record = run_task(chosen, model=model, fraction=part, seed=number, overrides=overrides, listener=screen)
+                record = run_task(
+                    loaded, model=model, fraction=share, seed=number, overrides=overrides, listener=screen
+                )
             records.append(record)
             if not as_json:
-                click.echo(f"{chosen.name} {part:g} %, seed {number}: {record['headline']} {record['value']:.4f}")
+                click.echo(f"{loaded.name} {share:g} %, seed {number}: {record['headline']} {record['value']:.4f}")
             if keep:
-                name = f"task-{chosen.name}-{Path(model).name}-{part:g}-seed{number}"
-                click.echo(keep_record(name, record), err=True)
+                name = f"task-{loaded.name}-{Path(model).name}-{share:g}-seed{number}"
+                click.echo(save_record(name, record), err=True)
     if as_json:
         click.echo(json.dumps(records))

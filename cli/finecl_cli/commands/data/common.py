@@ -1,4 +1,4 @@
-"""What the verbs of ``finecl data`` share: options, sources with progress, and how numbers are printed."""
+"""Options, document sources and printing shared by the subcommands of ``finecl data``."""
 
 from __future__ import annotations
 
@@ -22,53 +22,54 @@ FILE = click.Path(path_type=Path)
 
 
 def reading_options(command: Command) -> Command:
-    """Adds ``--format``, ``--json`` and ``--quiet``."""
+    """Adds the options ``--format``, ``--json`` and ``--quiet``."""
     command = click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")(command)
-    command = click.option("--quiet", is_flag=True, help="No progress on stderr.")(command)
-    return click.option("--format", "format_", metavar="NAME", default="auto", help="Format that is read.")(command)
+    command = click.option("--quiet", is_flag=True, help="Hide progress on stderr.")(command)
+    what = "Format of the input files.  [default: recognised automatically]"
+    return click.option("--format", "format_", metavar="NAME", default="auto", help=what)(command)
 
 
 def writing_options(command: Command) -> Command:
-    """Adds ``--to``."""
-    what = "Format that is written.  [default: by the ending .jsonl, .parquet or .spacy]"
+    """Adds the option ``--to``."""
+    what = "Format of the output file.  [default: by its suffix .jsonl, .parquet or .spacy]"
     return click.option("--to", metavar="NAME", default="auto", help=what)(command)
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where a verb opens what it reads and writes."""
+class DataContext:
+    """Registry, progress display and input format of a subcommand."""
 
     registry: plugins.Registry
     screen: Screen
     format: str
 
     def source(self, path: Path) -> DocumentFile:
-        """A file of documents, read with progress."""
+        """Opens a file of documents; reading it updates the progress display."""
         from finecl.data.formats import DocumentFile
 
         return DocumentFile.open(path, self.registry, self.format, self.screen)
 
     def writer(self, path: Path, to: str) -> Any:
-        """The format to write a file in."""
+        """Returns the format that writes ``path``: ``to``, or by the path's suffix if ``to`` is "auto"."""
         from finecl.data.formats import writer
 
         return writer(path, self.registry, to)
 
 
 @contextmanager
-def desk(format_: str, quiet: bool) -> Iterator[Desk]:
-    """A desk whose progress is drawn as long as the block lasts."""
+def data_context(format_: str, quiet: bool) -> Iterator[DataContext]:
+    """Loads the plugins and shows progress while the block runs."""
     from finecl_cli.screen import Screen
 
     with Screen(quiet=quiet) as screen:
         registry = plugins.load()
         for fault in registry.faults:
             screen.note(fault)
-        yield Desk(registry, screen, format_)
+        yield DataContext(registry, screen, format_)
 
 
-def tell(numbers: Mapping[str, Any], *, as_json: bool) -> None:
-    """Prints numbers, as JSON or a name a line; nested ones stand below theirs, the first twenty of many."""
+def print_numbers(numbers: Mapping[str, Any], *, as_json: bool) -> None:
+    """Prints numbers as JSON, or one per line; nested mappings are indented and cut after twenty entries."""
     if as_json:
         click.echo(json.dumps(numbers))
         return
@@ -79,7 +80,7 @@ def tell(numbers: Mapping[str, Any], *, as_json: bool) -> None:
 def _lines(numbers: Mapping[str, Any], indent: str) -> Iterator[str]:
     for number, (name, value) in enumerate(numbers.items()):
         if number == 20 and indent:
-            yield f"{indent}... and {len(numbers) - 20} more (--json has all)"
+            yield f"{indent}... and {len(numbers) - 20} more (--json prints all)"
             return
         label = name.replace("_", " ") if not indent else name
         if isinstance(value, Mapping):

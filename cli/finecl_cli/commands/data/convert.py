@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from finecl_cli.commands.data.common import FILE, desk, reading_options, tell, writing_options
+from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
 
 
 @click.command("convert")
@@ -16,17 +16,17 @@ from finecl_cli.commands.data.common import FILE, desk, reading_options, tell, w
 @writing_options
 @click.option(
     "--drop",
-    metavar="WHAT",
+    metavar="FIELD",
     multiple=True,
-    help="Leave out what the format cannot hold: ids, types, names, evidence, truth, labels or entities; repeatable.",
+    help="Field to leave out: ids, types, names, evidence, truth, labels or entities; repeatable.",
 )
 def command(file: Path, output: Path, format_: str, to: str, drop: tuple[str, ...], quiet: bool, as_json: bool) -> None:
-    """Write the documents of FILE to OUTPUT in another format.
+    """Convert the documents of FILE to another format and write them to OUTPUT.
 
-    A format that cannot hold the documents refuses them in one line; --drop leaves out what it has no place for.
+    Refuses documents that the output format cannot represent without loss; --drop removes the fields in question.
     """
     from finecl.data.convert import convert
 
-    with desk(format_, quiet) as at:
-        written = convert(at.source(file), at.writer(output, to), output, drop=drop)
-    tell({"output": str(output), **vars(written)}, as_json=as_json)
+    with data_context(format_, quiet) as context:
+        written = convert(context.source(file), context.writer(output, to), output, drop=drop)
+    print_numbers({"output": str(output), **vars(written)}, as_json=as_json)

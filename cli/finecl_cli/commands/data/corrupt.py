@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finecl_cli.commands.data.common import FILE, desk, reading_options, tell, writing_options
+from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
 
 if TYPE_CHECKING:
     from finecl.data.corrupt import Kind
@@ -18,18 +18,16 @@ if TYPE_CHECKING:
 @click.argument("output", type=FILE)
 @reading_options
 @writing_options
-@click.option("--rate", type=float, required=True, help="Share of the labels that become wrong.")
+@click.option("--rate", type=float, required=True, help="Share of the labels to corrupt, between 0 and 1.")
 @click.option(
     "--kind",
     type=click.Choice(["uniform", "type-consistent", "frequency", "entity-swap"]),
     default="uniform",
     show_default=True,
-    help="What they become.",
+    help="Noise model: how the wrong relation, or the wrong entity, is chosen.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Seed of the draw.")
-@click.option(
-    "--no-relation", default="no_relation", show_default=True, help="What a label without relation is called."
-)
+@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Random seed.")
+@click.option("--no-relation", default="no_relation", show_default=True, help="Name of the no-relation label.")
 def command(
     file: Path,
     output: Path,
@@ -42,17 +40,18 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Make a share of the labels of FILE wrong, and write the documents to OUTPUT.
+    """Replace a share of the labels of FILE by wrong ones and write the documents to OUTPUT.
 
-    What a label was stands in its field `truth`, which training never reads: only the measurement of scorers does.
+    The true relation is stored in the label's field `truth`. Training never reads it; only the evaluation of noise
+    scorers does.
     """
     from finecl.data.convert import convert
     from finecl.data.corrupt import Noise
 
-    with desk(format_, quiet) as at:
-        source = at.source(file)
+    with data_context(format_, quiet) as context:
+        source = context.source(file)
         noise = Noise.plan(source, rate=rate, kind=kind, seed=seed, no_relation=no_relation)
-        convert(noise.apply(source), at.writer(output, to), output)
+        convert(noise.apply(source), context.writer(output, to), output)
     changed = len(noise.changed)
     share = changed / noise.labels if noise.labels else 0.0
-    tell({"output": str(output), "labels": noise.labels, "changed": changed, "rate": share}, as_json=as_json)
+    print_numbers({"output": str(output), "labels": noise.labels, "changed": changed, "rate": share}, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finecl_cli.commands.data.common import FILE, desk, reading_options, tell, writing_options
+from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,31 +23,39 @@ _TABLE = "TSV, CSV, JSONL or Parquet"
 @click.argument("file", type=FILE)
 @click.argument("output", type=FILE)
 @click.option("--triples", type=FILE, required=True, help=f"Knowledge graph: head, relation, tail as {_TABLE}.")
-@click.option("--names", type=FILE, help="Names of its entities: id, name, and if known type and aliases.")
-@click.option("--types", type=FILE, help="Types that go together: relation, head_type, tail_type.")
-@click.option("--properties", type=FILE, help="Wikidata's properties (JSON): relations may be given by name.")
+@click.option("--names", type=FILE, help="Entity names of the graph: id, name, and optionally type and aliases.")
+@click.option("--types", type=FILE, help="Allowed type pairs of each relation: relation, head_type, tail_type.")
+@click.option(
+    "--properties", type=FILE, help="Wikidata properties (JSON): triples may then use property names instead of ids."
+)
 @click.option(
     "--match",
     type=click.Choice(["id", "name", "either"]),
     default="either",
     show_default=True,
-    help="How entities are found in the graph; either: by name where there is no id.",
+    help="How to link entities to the graph; either: by id, or by name for entities without an id.",
 )
 @click.option(
     "--find",
     metavar="names|PIPELINE",
-    help="Find entities in raw text: the names of the graph, or what a pipeline of spaCy recognises.",
+    help="Recognise entities in raw text: by the names of the graph, or with a spaCy pipeline.",
 )
 @click.option(
     "--no-relation-pairs",
     type=click.IntRange(min=0),
     default=3,
     show_default=True,
-    help="Pairs that no fact links, a document at most.",
+    help="Maximum number of pairs per document, not linked in the graph, to label as no relation.",
 )
-@click.option("--no-relation", default="no_relation", show_default=True, help="What these are labelled.")
-@click.option("--stated", is_flag=True, help="The labels of FILE are all that its text says: they become the truth.")
-@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Seed of their draw.")
+@click.option("--no-relation", default="no_relation", show_default=True, help="Name of the no-relation label.")
+@click.option(
+    "--stated",
+    is_flag=True,
+    help="Take the labels of FILE as all relations that its text states: they become the truth of the new labels.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Random seed of the no-relation pairs."
+)
 @reading_options
 @writing_options
 def command(
@@ -68,28 +76,28 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Label every pair of entities of FILE that the knowledge graph links, and write OUTPUT.
+    """Label every entity pair of FILE that the knowledge graph links and write the documents to OUTPUT.
 
-    FILE is a file of documents, or a folder of .txt files with --find. Beside OUTPUT stands OUTPUT's name with
-    .facts.parquet: for every label its uid, the ids that made it, and how these were found.
+    FILE is a file of documents, or with --find a folder of .txt files. Also writes OUTPUT's name with the suffix
+    .facts.parquet: for each label its uid, the ids of its triple and how the entities were matched.
     """
     from finecl.data.distant.files import add_names, label
     from finecl.data.distant.knowledge_graph import Graph
     from finecl.data.distant.labelling import Labelling
     from finecl.data.distant.properties import Properties
 
-    with desk(format_, quiet) as at:
-        writer, source = at.writer(output, to), at.source(file)
+    with data_context(format_, quiet) as context:
+        writer, source = context.writer(output, to), context.source(file)
         known = Properties.read(properties) if properties else None
         graph = Graph.read(triples, names=names, types=types, properties=known)
         labelling = Labelling(
             graph=graph, match=match, no_relation=no_relation, candidates=no_relation_pairs, stated=stated, seed=seed
         )
         facts = output.with_name(f"{output.stem}.facts.parquet")
-        told = label(_with_entities(source, find, graph), labelling, writer, output, facts=facts)
+        counts = label(_with_entities(source, find, graph), labelling, writer, output, facts=facts)
         if known:
-            add_names(output.with_name("rel_info.json"), known.named(told.relations))
-    tell({"output": str(output), "facts": str(facts), **told.to_dict()}, as_json=as_json)
+            add_names(output.with_name("rel_info.json"), known.named(counts.relations))
+    print_numbers({"output": str(output), "facts": str(facts), **counts.to_dict()}, as_json=as_json)
 
 
 def _with_entities(source: Iterable[Document], find: str | None, graph: Graph) -> Iterable[Document]:

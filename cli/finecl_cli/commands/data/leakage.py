@@ -7,25 +7,23 @@ from typing import Literal
 
 import click
 
-from finecl_cli.commands.data.common import FILE, desk, reading_options, tell, writing_options
+from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
 
 
 @click.command("leakage")
 @click.argument("file", type=FILE)
-@click.option("--against", type=FILE, multiple=True, required=True, help="Held-out documents; repeatable.")
+@click.option("--against", type=FILE, multiple=True, required=True, help="File of held-out documents; repeatable.")
 @reading_options
 @writing_options
-@click.option("--drop", type=FILE, help="Write FILE here without what was found.")
+@click.option("--drop", type=FILE, help="File to write FILE's documents to, without the leaked labels and documents.")
 @click.option(
     "--by",
     type=click.Choice(["fact", "pair"]),
     default="fact",
     show_default=True,
-    help="A leak is the same relation between the same names, or any relation between them.",
+    help="Definition of a leak: fact: the same relation between the same names; pair: any relation between them.",
 )
-@click.option(
-    "--no-relation", default="no_relation", show_default=True, help="What a label without relation is called."
-)
+@click.option("--no-relation", default="no_relation", show_default=True, help="Name of the no-relation label.")
 def command(
     file: Path,
     against: tuple[Path, ...],
@@ -39,20 +37,21 @@ def command(
 ) -> None:
     """Find facts and documents of held-out files in the pre-training data FILE.
 
-    Names of entities are compared without case, and in both directions; --drop removes the labels and the documents.
+    Entity names are compared case-insensitively and in both directions. --drop removes the leaked labels and documents.
     """
     from finecl.data.convert import convert
     from finecl.data.leakage import HeldOut, Leaks, find_leaks, without_leaks
 
-    with desk(format_, quiet) as at:
-        splits = {str(path): at.source(path) for path in against}
+    with data_context(format_, quiet) as context:
+        splits = {str(path): context.source(path) for path in against}
         held_out = HeldOut(splits, by=by, no_relation=no_relation)
         leaks = Leaks()
         if drop:
-            convert(without_leaks(at.source(file), held_out, leaks), at.writer(drop, to), drop)
+            convert(without_leaks(context.source(file), held_out, leaks), context.writer(drop, to), drop)
         else:
-            leaks = find_leaks(at.source(file), held_out)
-    told = leaks.to_dict()
+            leaks = find_leaks(context.source(file), held_out)
+    numbers = leaks.to_dict()
     if not as_json:
-        told["same_documents"] = {row["title"]: f"{row['there']} of {row['split']}" for row in told["same_documents"]}
-    tell(told, as_json=as_json)
+        same = {row["title"]: f"{row['there']} of {row['split']}" for row in numbers["same_documents"]}
+        numbers["same_documents"] = same
+    print_numbers(numbers, as_json=as_json)

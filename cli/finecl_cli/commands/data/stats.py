@@ -7,24 +7,34 @@ from typing import Any
 
 import click
 
-from finecl_cli.commands.data.common import FILE, desk, reading_options, tell
+from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options
 
 
 @click.command("stats")
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @reading_options
-@click.option("--tokenizer", metavar="NAME|DIR", help="Also lengths in sub-words: 'minilm', a hub name or a directory.")
-@click.option("--max-length", type=click.IntRange(min=3), default=512, show_default=True, help="What truncation keeps.")
+@click.option(
+    "--tokenizer",
+    metavar="NAME|DIR",
+    help="Tokenizer to count sub-words with: 'minilm', a hub name or a directory.  [default: do not count them]",
+)
+@click.option(
+    "--max-length",
+    type=click.IntRange(min=3),
+    default=512,
+    show_default=True,
+    help="With --tokenizer: sub-words per document that remain after truncation.",
+)
 def command(
     files: tuple[Path, ...], format_: str, tokenizer: str | None, max_length: int, quiet: bool, as_json: bool
 ) -> None:
-    """Count what FILES hold: entities, labels by relation and types, lengths, and pairs that they share."""
+    """Count documents, entities, labels by relation and type, and lengths of FILES, and entity pairs they share."""
     from finecl.data.stats import load_tokenizer, overlap, stats
 
     document_tokenizer = load_tokenizer(tokenizer, max_length) if tokenizer else None
-    with desk(format_, quiet) as at:
-        sources = {str(file): at.source(file) for file in files}
-        told: dict[str, Any] = {name: stats(source, document_tokenizer) for name, source in sources.items()}
+    with data_context(format_, quiet) as context:
+        sources = {str(file): context.source(file) for file in files}
+        numbers: dict[str, Any] = {name: stats(source, document_tokenizer) for name, source in sources.items()}
         if len(sources) > 1:
-            told["shared_entity_pairs"] = overlap(sources)
-    tell(told, as_json=as_json)
+            numbers["shared_entity_pairs"] = overlap(sources)
+    print_numbers(numbers, as_json=as_json)

@@ -1,4 +1,4 @@
-"""What the engines of the speed benchmark share: Re-DocRED's documents, MiniLM, FineCL's objectives, and a turn."""
+"""Data, encoder and objectives shared by the engines of the speed benchmark: Re-DocRED, MiniLM, FineCL's losses."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl_benchmarks.task_files import data_file
 
 Precision = Literal["float32", "bf16"]
-DOCUMENTS = 16  # of a step, and as many queried ones
+DOCUMENTS = 16  # documents per step; as many again with a query
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What one turn did: real tokens, seconds, and those of them that went by before anything was encoded."""
+class StepTiming:
+    """Measurements of one step: real tokens, seconds, and the part of the seconds spent on collating."""
 
     tokens: int
     seconds: float
@@ -38,46 +38,46 @@ class Turn:
 
 
 Engine = Callable[[int], Any]
-"""Makes a turn, given its number: a ``Turn``, or a dictionary that holds at least what it does."""
+"""Runs the step with a given number and returns a ``StepTiming``, or a dictionary with at least its fields."""
 
 
 def documents_file() -> Path:
-    """Re-DocRED's dev documents.
+    """Returns the path of Re-DocRED's dev documents.
 
     Raises:
-        SettingsError: they are not there.
+        SettingsError: the file does not exist.
     """
     return data_file("speed", "redocred/dev_revised.json")
 
 
 @cache
 def corpus() -> Corpus:
-    """The documents as a corpus."""
+    """Reads Re-DocRED's dev documents."""
     return read_corpus(documents_file(), DataSettings(), plugins.load())
 
 
-def labelled(tokenizer: DocumentTokenizer) -> ExtractionDataset:
-    """The documents as an extractor meets them."""
+def extraction_dataset(tokenizer: DocumentTokenizer) -> ExtractionDataset:
+    """Tokenises the documents for an extractor."""
     tokens = TokenizedCorpus.of(corpus(), tokenizer, cache_directory())
     return ExtractionDataset(tokens=tokens, instances=corpus().instances(corpus().relations))
 
 
 def encoder_of(precision: Precision, **settings: Any) -> tuple[Encoder, DocumentTokenizer]:
-    """MiniLM in training mode."""
+    """Loads MiniLM and its tokenizer, in training mode."""
     encoder, tokenizer, _ = load_encoder(ModelSettings(precision=precision, **settings))
     encoder.train()
     return encoder, tokenizer
 
 
 def pretraining(tokenizer: DocumentTokenizer, **settings: Any) -> PretrainingTask:
-    """FineCL's objectives on the documents, all weights 1."""
-    return pretraining_of(labelled(tokenizer), corpus(), tokenizer, **settings)
+    """Sets up FineCL's pre-training objectives on Re-DocRED's dev documents, with all weights 1."""
+    return pretraining_of(extraction_dataset(tokenizer), corpus(), tokenizer, **settings)
 
 
 def pretraining_of(
     data: ExtractionDataset, corpus: Corpus, tokenizer: DocumentTokenizer, **settings: Any
 ) -> PretrainingTask:
-    """The same on any documents."""
+    """Sets up FineCL's pre-training objectives on any corpus, with all weights 1."""
     registry = plugins.load()
     names = ("entity-discrimination", "relation-discrimination")
     silver = SilverData(
@@ -88,11 +88,11 @@ def pretraining_of(
         relation_tokens=[tokenizer.encode(corpus.names.get(relation, relation)) for relation in corpus.relations],
         askable=reached(data.instances, data.tokens),
     )
-    chosen = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
+    pretrain = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
     return PretrainingTask(
         silver=silver,
         tokenizer=tokenizer,
-        settings=chosen,
+        settings=pretrain,
         objectives={name: registry.create("objective", name, {}) for name in names},
         coefficients=dict.fromkeys((*names, MLM), 1.0),
         seed=0,

@@ -1,4 +1,4 @@
-"""The peak of memory is that of the work since it was reset."""
+"""Tests that the peak memory is that since the last reset."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from finecl_benchmarks.peak import peak_gigabytes, reset_peak
+from finecl_benchmarks.peak_memory import peak_gigabytes, reset_peak
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can reset the peak")
-def test_a_peak_is_forgotten_when_it_is_reset() -> None:
+def test_a_reset_discards_the_previous_peak() -> None:
     reset_peak()
     before = peak_gigabytes()
     large = np.ones(50_000_000)  # 0.4 GB

@@ -1,4 +1,4 @@
-"""The most memory that a piece of work has in use: of a GPU what torch allocates, else of the process."""
+"""Peak memory since a reset: allocated by torch on a GPU if there is one, else resident memory of the process."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def reset_peak() -> None:
-    """Begins anew. Where the system cannot, as outside Linux, the peak stays that of the whole process so far."""
+    """Resets the peak. Without effect on the process's peak where the system cannot reset it, as outside Linux."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     try:
-        _CLEAR.write_text("5", encoding="ascii")  # the peak of resident memory, see proc(5)
+        _CLEAR.write_text("5", encoding="ascii")  # resets the peak of resident memory, see proc(5)
     except OSError:
         return
 
 
 def peak_gigabytes() -> float:
-    """The peak since then, in GB."""
+    """Returns the peak since the last reset, in GB."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e9
     try:

@@ -1,7 +1,7 @@
-"""A synthetic corpus of any size: copies of Re-DocRED's documents, each with names of its own, as JSON lines.
+"""A synthetic corpus of any size: copies of Re-DocRED's documents with distinct titles, as JSON lines.
 
-Run in a process of its own it prepares the corpus as a run would and draws the batches of one epoch; the memory of
-that process is what is measured, so nothing of the making of the file is in it.
+The engine prepares the corpus as a run does and samples the batches of one epoch. The file is written in another
+process, so that the measured peak memory excludes it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from finecl.data.formats import recognise
 from finecl.extraction.examples import ExtractionDataset
 from finecl.pipeline.corpora import read_corpus
 from finecl.tokens.token_table import TokenizedCorpus
-from finecl_benchmarks.materials import Engine, documents_file, encoder_of, pretraining_of
+from finecl_benchmarks.speed_setup import Engine, documents_file, encoder_of, pretraining_of
 
 
 def write_copies(factor: int, path: Path) -> None:
-    """Re-DocRED's 500 dev documents ``factor`` times over, about 35 labels a document, as canonical JSONL."""
+    """Writes ``factor`` copies of Re-DocRED's 500 dev documents as canonical JSONL, at most 15 labels per document."""
     if path.exists():
         return
     registry = plugins.load()
     documents = list(recognise(documents_file(), registry).read(documents_file()))
-    first = path.with_suffix(".one")
-    registry.create("format", "jsonl", {}).write(documents, first)
-    rows = [json.loads(line) for line in first.read_text(encoding="utf-8").splitlines()]
+    originals = path.with_suffix(".one")
+    registry.create("format", "jsonl", {}).write(documents, originals)
+    rows = [json.loads(line) for line in originals.read_text(encoding="utf-8").splitlines()]
     unfinished = path.with_suffix(".unfinished")
     with unfinished.open("w", encoding="utf-8") as file:
         for copy in range(factor):
@@ -43,17 +43,20 @@ def write_copies(factor: int, path: Path) -> None:
 
 
 def engine(thousands: int) -> Engine:
-    """Prepares so many thousand documents anew, in its only turn."""
+    """Returns an engine that prepares a corpus of ``thousands`` thousand documents in its only step."""
     path = cache_directory() / "synthetic" / f"{thousands}k.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In a process of its own: the peak of this one is to be that of preparing and drawing.
-    code = f"import pathlib, finecl_benchmarks.scale as s; s.write_copies({2 * thousands}, pathlib.Path({str(path)!r}))"
+    # In another process, so that this one's peak memory is that of preparing and sampling.
+    code = (
+        "from pathlib import Path; from finecl_benchmarks.synthetic_corpus import write_copies; "
+        f"write_copies({2 * thousands}, Path({str(path)!r}))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
-    return lambda number: prepare_and_draw(path)
+    return lambda number: prepare_and_sample(path)
 
 
-def prepare_and_draw(path: Path, batch_size: int = 768) -> dict[str, Any]:
-    """Reads, tokenises and draws one epoch's steps; the seconds of each."""
+def prepare_and_sample(path: Path, batch_size: int = 768) -> dict[str, Any]:
+    """Reads and tokenises a corpus and samples the batches of one epoch; returns counts and seconds."""
     encoder, tokenizer = encoder_of("bf16")
     del encoder
     began = time.perf_counter()
@@ -63,12 +66,12 @@ def prepare_and_draw(path: Path, batch_size: int = 768) -> dict[str, Any]:
     run = pretraining_of(data, corpus, tokenizer, batch_size=batch_size)
     prepared = time.perf_counter()
     steps = -(-len(tokens) // batch_size)
-    drawn = sum(len(w.group.packed.ids_T) for step in range(steps) for w in run.group_batches(step))
+    sampled = sum(len(w.group.packed.ids_T) for step in range(steps) for w in run.group_batches(step))
     return {
         "documents": len(tokens),
         "instances": len(data.instances),
         "prepare_seconds": prepared - began,
         "steps": steps,
-        "tokens": drawn,
+        "tokens": sampled,
         "seconds": time.perf_counter() - prepared,
     }
