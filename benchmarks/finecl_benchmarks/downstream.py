@@ -37,6 +37,7 @@ from finecl.registry import Registry
 from finecl.tokens.marked_sentences import MarkedSentences
 from finecl.tokens.token_table import TokenizedCorpus
 from finecl.tokens.tokenizer import DocumentTokenizer
+from finecl.types import Extractor, declared
 from finecl_benchmarks.few_shot import episode_scores
 from finecl_benchmarks.peak_memory import peak_gigabytes, reset_peak
 from finecl_benchmarks.task_files import Task
@@ -134,7 +135,9 @@ def _finetune_and_evaluate(
 ) -> dict[str, Any]:
     """Fine-tunes an extractor and returns the metrics of the task on its test documents, with counts and speed."""
     tuning, relations = settings.finetune, splits.relations
-    marked = getattr(registry.part("extractor", tuning.extractor).factory, "text", "documents") == "marked-sentences"
+    marked = (
+        declared(registry.part("extractor", tuning.extractor).factory, Extractor, "input_format") == "marked-sentences"
+    )
     encoder, tokenizer, _ = load_encoder(settings.model, seed=settings.seed, markers=marked)
     train, dev, test = (
         extraction_dataset(c, tokenizer, relations, marked=marked) for c in (splits.train, splits.dev, splits.test)

@@ -30,7 +30,7 @@ from finecl.pipeline.context import Context
 from finecl.pipeline.stages.evidence_cache import gather
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.types import Bools, Evidence, EvidenceKind, Floats, Instances, first_epoch
+from finecl.types import Bools, Evidence, EvidenceKind, Floats, Instances, NoiseScorer, declared, first_epoch
 from finecl_benchmarks.task_files import data_file
 
 STACK = "stack on {} gold labels"
@@ -157,7 +157,7 @@ def _scorers(context: Context, setting: Setting, table: Path) -> tuple[dict[str,
         except SettingsError as error:
             skipped[name] = str(error)
             continue
-        missing = set(getattr(scorer, "needs", ("dynamics",))) - set(setting.needs)
+        missing = set(declared(scorer, NoiseScorer, "required_evidence")) - set(setting.needs)
         if missing:
             skipped[name] = f"needs {', '.join(sorted(missing))}, which was not computed"
         else:

@@ -30,7 +30,7 @@ _SETTINGS = {
     "weighting": "weighting_name",
     "objectives": "objectives",
     "compat": "compat",
-    "text": "text",
+    "input_format": "input_format",
     "report_to": "report_to",
     "curriculum": "finetune.curriculum",
     "seed": "seed",
@@ -68,7 +68,7 @@ def _method_options(registry: plugins.Registry) -> list[Decorator]:
             f"{names('objective')}.  [default: the method's; W: 1]",
         ),
         click.option(
-            "--text",
+            "--input-format",
             type=click.Choice(("documents", "marked-sentences")),
             help="Input format of pre-training.  [default: the method's]",
         ),

@@ -139,7 +139,7 @@ class Settings:
     compat: Literal["release"] | None = None  # release: what the released code does, finecl/config/presets/release.toml
     method: str = "finecl"
     objectives: tuple[str, ...] | None = None  # NAME or COEFFICIENT*NAME; None: the method's
-    text: Literal["documents", "marked-sentences"] | None = None  # what pre-training reads; None: the method's
+    input_format: Literal["documents", "marked-sentences"] | None = None  # what pre-training reads; None: the method's
     scorer_name: str | None = None  # None: the method's
     weighting_name: str | None = None
     report_to: tuple[str, ...] = ()  # trackers: tensorboard, trackio, wandb, mlflow (extra "trackers")

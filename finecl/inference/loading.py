@@ -17,6 +17,7 @@ from finecl.inference.backends import Backend, TorchBackend
 from finecl.models.extractor import ENCODER, EXTRACTOR_CONFIG, load_extractor, read_extractor_config
 from finecl.registry import Registry
 from finecl.tokens.tokenizer import DocumentTokenizer
+from finecl.types import Extractor, declared
 
 _RUN, _VARIANT = "extractor", "pretrained"
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -106,4 +107,4 @@ def model_settings(config: Mapping[str, Any], **settings: Any) -> ModelSettings:
 def is_marked(registry: Registry, config: Mapping[str, Any]) -> bool:
     """Whether an extractor reads marked sentences."""
     factory = registry.part("extractor", config["extractor"]).factory
-    return bool(getattr(factory, "text", "documents") == "marked-sentences")
+    return bool(declared(factory, Extractor, "input_format") == "marked-sentences")

@@ -17,7 +17,7 @@ from finecl.errors import ModelError
 from finecl.models.pretrained import load_encoder, save_encoder
 from finecl.registry import Registry
 from finecl.tokens.tokenizer import DocumentTokenizer
-from finecl.types import Floats
+from finecl.types import Extractor, Floats, declared
 
 HEAD, EXTRACTOR_CONFIG, ENCODER = "head.safetensors", "extractor.json", "encoder"
 
@@ -57,7 +57,7 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
     """
     config = read_extractor_config(directory)
     encoder, tokenizer, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
-    initial = getattr(registry.part("extractor", config["extractor"]).factory, "initial", ())
+    initial = declared(registry.part("extractor", config["extractor"]).factory, Extractor, "initial_settings")
     settings = {name: value for name, value in config["settings"].items() if name not in initial}
     extractor = build_extractor(registry, config["extractor"], settings, encoder, len(config["relations"]) + 1)
     missing, unexpected = extractor.load_state_dict(load_file(directory / HEAD), strict=False)
@@ -95,7 +95,7 @@ def build_extractor(registry: Registry, name: str, settings: dict[str, Any], enc
     """An extractor on its encoder's device; ``settings`` that it does not have are left to those that do."""
     encoder.freeze_head()
     part = registry.part("extractor", name)
-    if not getattr(part.factory, "reads_encoder", True):
+    if not declared(part.factory, Extractor, "reads_encoder"):
         encoder.requires_grad_(False)
     loss = {"loss": settings["loss"]} if "loss" in part.settings and settings.get("loss") else {}
     own = {key: value for key, value in settings.items() if key != "loss"}

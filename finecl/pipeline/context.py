@@ -29,7 +29,7 @@ from finecl.tokens.marked_sentences import MarkedSentences
 from finecl.tokens.token_table import TokenizedCorpus, describe_loss, reached
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.training.checkpointing import CheckpointManager
-from finecl.types import InputFormat, MentionMasking, Method
+from finecl.types import Extractor, InputFormat, MentionMasking, Method, declared
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Context:
             "scorer": s.scorer_name,
             "weighting": s.weighting_name,
             "objectives": None if s.objectives is None else tuple(map(weighed_objective, s.objectives)),
-            "text": s.text,
+            "input_format": s.input_format,
             "mlm": s.pretrain.mlm_coefficient,
             "blanking": s.pretrain.blanking,
         }
@@ -112,14 +112,15 @@ class Context:
 
     def text_of(self, extractor: str) -> InputFormat:
         """What an extractor reads."""
-        text: InputFormat = getattr(self.registry.part("extractor", extractor).factory, "text", "documents")
-        return text
+        factory = self.registry.part("extractor", extractor).factory
+        input_format: InputFormat = declared(factory, Extractor, "input_format")
+        return input_format
 
     @property
     def _marks(self) -> bool:
         """Whether anything of this run reads marked sentences: then all its encoders know the markers."""
         extractors = {self.text_of(name) for name in (self.settings.proxy.extractor, self.settings.finetune.extractor)}
-        return "marked-sentences" in extractors | {self.method.text}
+        return "marked-sentences" in extractors | {self.method.input_format}
 
     def labelled(
         self, split: str, text: InputFormat = "documents", mentions: MentionMasking = "text"

@@ -97,7 +97,7 @@ class _Rates:
         run = pretraining(
             context,
             tokenizer,
-            np.ones(len(context.labelled("silver", context.method.text).instances), dtype=np.float32),
+            np.ones(len(context.labelled("silver", context.method.input_format).instances), dtype=np.float32),
         )
         self.pretrain_tokens, self.pretrain = self._pretraining(encoder, run)
         encoder, _ = context.encoder()

@@ -219,7 +219,7 @@ def check_parts(context: Context) -> None:
     context.part("weighting", method.weighting, settings.weighting)
     for name in objectives:
         objective = context.part("objective", name, settings.objective.get(name, {}))
-        if method.text != "documents" and {objective.anchors, objective.candidates} != {"pair"}:
+        if method.input_format != "documents" and {objective.anchors, objective.candidates} != {"pair"}:
             raise PluginError(
                 f"objective '{name}' contrasts the entities of a document, of which a marked sentence has two; "
                 f"choose another objective for the method '{settings.method}', or a method that reads documents"

@@ -26,8 +26,8 @@ DOCUMENTS, SENTENCES = 16, 64  # that are contrasted with each other: the releas
 
 def purpose(objective: Objective) -> str:
     """The kind of contrast group that an objective needs."""
-    if objective.draw != "documents":
-        return objective.draw
+    if objective.sampling != "documents":
+        return objective.sampling
     return QUERIED if {objective.anchors, objective.candidates} & {"query", "entity"} else PLAIN
 
 

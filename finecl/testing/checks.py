@@ -23,7 +23,6 @@ from finecl.config.coerce import parameters
 from finecl.errors import FormatError
 from finecl.testing import samples
 from finecl.types import (
-    BatchSampling,
     Document,
     EvidenceKind,
     Extractor,
@@ -34,8 +33,9 @@ from finecl.types import (
     NoiseScorer,
     Objective,
     Pairs,
-    Unit,
     Weighting,
+    combination_fault,
+    declared,
 )
 
 __all__ = [
@@ -51,11 +51,12 @@ __all__ = [
 def check_noise_scorer(factory: Callable[..., NoiseScorer], **settings: Any) -> None:
     """One float32 an instance, never NaN; the same for the same evidence, which stays as it was."""
     name = _settings_are_sound(factory)
-    needs: Any = getattr(factory(**settings), "needs", ("dynamics",))
-    known = isinstance(needs, tuple) and set(needs) <= set(get_args(EvidenceKind))
-    _assert(known, f"{name}: needs must be a tuple of names from {', '.join(get_args(EvidenceKind))}, got {needs!r}")
+    kinds: Any = declared(factory(**settings), NoiseScorer, "required_evidence")
+    known = isinstance(kinds, tuple) and set(kinds) <= set(get_args(EvidenceKind))
+    expected = ", ".join(get_args(EvidenceKind))
+    _assert(known, f"{name}: required_evidence must be a tuple of names from {expected}, got {kinds!r}")
     for count in (1, 40):
-        given = samples.instances(count), samples.evidence(count, needs=needs)
+        given = samples.instances(count), samples.evidence(count, kinds=kinds)
         noise = _twice(name, given, partial(factory(**settings).score, *given))
         _is_column(name, "noise", noise, count)
         _assert(not np.isnan(noise).any(), f"{name}: noise must never be NaN (+inf is for what never looked clean)")
@@ -79,12 +80,8 @@ def check_objective(factory: Callable[..., Objective], **settings: Any) -> None:
     """Sound pairs from integers; a finite float32 loss and gradient, summed over exactly ``pairs.terms`` terms."""
     name = _settings_are_sound(factory)
     objective, tables = factory(**settings), samples.tables()
-    for side in ("anchors", "candidates"):
-        view = getattr(objective, side)
-        _assert(view in get_args(Unit), f"{name}: {side} must be one of {', '.join(get_args(Unit))}, got {view!r}")
-    _assert(
-        objective.draw in get_args(BatchSampling), f"{name}: draw must be one of {', '.join(get_args(BatchSampling))}"
-    )
+    fault = combination_fault(objective)
+    _assert(fault is None, f"{name}: {fault}")
     given = tables[objective.anchors], tables[objective.candidates]
     pairs = _twice(name, given, lambda: factory(**settings).pairs(*given, np.random.default_rng(0)))
     _are_sound_pairs(name, pairs, *map(len, given))
@@ -116,7 +113,10 @@ def check_method(method: Method) -> None:
         _assert(right, f"{name}: the coefficient of '{objective}' must be a number above 0, got {coefficient!r}")
     _assert(0 <= method.mlm < np.inf, f"{name}: mlm must be a coefficient of at least 0, got {method.mlm}")
     _assert(0 <= method.blanking <= 1, f"{name}: blanking must be a probability, got {method.blanking}")
-    _assert(method.text in get_args(InputFormat), f"{name}: text must be one of {', '.join(get_args(InputFormat))}")
+    _assert(
+        method.input_format in get_args(InputFormat),
+        f"{name}: input_format must be one of {', '.join(get_args(InputFormat))}",
+    )
     for key in method.settings:
         kind, _, rest = key.partition(".")
         part = (kind, rest.rpartition(".")[0])
@@ -150,7 +150,7 @@ def check_extractor(factory: Callable[..., Extractor], **settings: Any) -> None:
     _has_gradient(name, lambda logits: extractor.loss(logits, labels).total, logits)
     torch.autograd.backward(extractor.loss(extractor(batch), labels).total)
     reached = encoder.token.weight.grad is not None and bool(encoder.token.weight.grad.any())
-    reads = bool(getattr(factory, "reads_encoder", True))
+    reads = bool(declared(factory, Extractor, "reads_encoder"))
     _assert(reached == reads, f"{name}: the loss must reach the encoder's weights, or reads_encoder must be False")
     scores = _twice(name, logits, lambda: extractor.scores(logits).detach())
     _is_matrix(name, "scores", scores, (asked, relations - 1))

@@ -53,14 +53,14 @@ def instances(count: int) -> Instances:
     )
 
 
-def evidence(count: int, epochs: int = 4, needs: Sequence[EvidenceKind] = get_args(EvidenceKind)) -> Evidence:
+def evidence(count: int, epochs: int = 4, kinds: Sequence[EvidenceKind] = get_args(EvidenceKind)) -> Evidence:
     """The kinds that are needed; some instances are never right, and the last is never shown if there are several."""
     return Evidence(
-        batch=_dynamics(count, epochs, 0) if "dynamics" in needs else None,
-        epoch=_dynamics(count, epochs, 1) if "dynamics" in needs else None,
-        gold=_shown(count, 5, 2) if "gold" in needs else None,
-        held_out=_shown(count, 5, 3) if "held-out" in needs else None,
-        representations=_shown(count, 2 * HIDDEN, 4) if "representations" in needs else None,
+        batch=_dynamics(count, epochs, 0) if "dynamics" in kinds else None,
+        epoch=_dynamics(count, epochs, 1) if "dynamics" in kinds else None,
+        gold=_shown(count, 5, 2) if "gold" in kinds else None,
+        held_out=_shown(count, 5, 3) if "held-out" in kinds else None,
+        representations=_shown(count, 2 * HIDDEN, 4) if "representations" in kinds else None,
     )
 
 

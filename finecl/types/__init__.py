@@ -26,6 +26,7 @@ from finecl.types.contrast import LossSum, RowColumns
 from finecl.types.documents import Document, Entity, Label, Mention
 from finecl.types.evidence import Dynamics, Evidence, first_epoch
 from finecl.types.instances import Instances
+from finecl.types.masks import RowMask, pair_has_relation, same_document, same_pair, same_relation, shares_entity
 from finecl.types.method import Method, Methods
 from finecl.types.pairs import Pairs, padded, same_key, sharing_one
 from finecl.types.protocols import (
@@ -41,6 +42,8 @@ from finecl.types.protocols import (
     TextEncoder,
     Weighting,
     Weightings,
+    combination_fault,
+    declared,
 )
 
 __all__ = [
@@ -75,14 +78,22 @@ __all__ = [
     "Objectives",
     "Pairs",
     "RowColumns",
+    "RowMask",
     "Scorers",
     "TextEncoder",
     "Uids",
     "Unit",
     "Weighting",
     "Weightings",
+    "combination_fault",
+    "declared",
     "first_epoch",
     "padded",
+    "pair_has_relation",
+    "same_document",
     "same_key",
+    "same_pair",
+    "same_relation",
+    "shares_entity",
     "sharing_one",
 ]

@@ -80,7 +80,7 @@ class Evidence:
     ``gold`` are the logits of each instance's pair by an extractor that was trained on gold labels only;
     ``held_out`` those by a proxy that did not train on the instance's document; the last column is no-relation.
     ``representations`` are head and tail as the encoder has them before it is trained.
-    What a scorer does not name in ``needs`` is None.
+    What a scorer does not name in ``required_evidence`` is None.
 
     *Shape:* ``gold``, ``held_out`` [N, R]; ``representations`` [N, H]; NaN where an instance was not shown.
     """
@@ -103,12 +103,14 @@ class Evidence:
         return found
 
     def array(self, need: EvidenceKind) -> Floats:
-        """``gold``, ``held_out`` or ``representations`` by the name that a scorer gives in ``needs``.
+        """``gold``, ``held_out`` or ``representations`` by the name that a scorer gives in ``required_evidence``.
 
         Raises:
             TrainingError: the scorer did not name it.
         """
         found: Floats | None = getattr(self, need.replace("-", "_"))
         if found is None:
-            raise TrainingError(f"the evidence holds no '{need}': the scorer must name it in its attribute 'needs'")
+            raise TrainingError(
+                f"the evidence holds no '{need}': the scorer must name it in its attribute 'required_evidence'"
+            )
         return found

@@ -11,20 +11,20 @@ from finecl.types.arrays import InputFormat
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A published recipe, as data: names of parts, to be found in the registry.
+    """A published method as data; it refers to parts by their names in the registry.
 
-    ``objectives`` are (coefficient, name) pairs; ``mlm`` is the coefficient of masked language modelling;
-    ``text`` is what the encoder reads: documents, their entities by the mean of their mentions; or marked sentences,
-    an entity pair each, by the states of the markers in front of head and tail. There ``blanking`` is the probability
-    with which a mention is replaced by a blank.
-    ``settings`` are values of the parts, as ``{"objective.relation-discrimination.temperature": 0.05}``.
+    ``objectives`` are (coefficient, name) pairs; ``mlm`` is the coefficient of masked language modelling.
+    ``input_format`` is what the encoder reads: documents, in which an entity is the mean of its mentions, or marked
+    sentences, one entity pair each, represented by the states of the markers before head and tail; there ``blanking``
+    is the probability that a mention is replaced by a blank.
+    ``settings`` are settings of the parts, as ``{"objective.relation-discrimination.temperature": 0.05}``.
     """
 
     scorer: str | None
     weighting: str
     objectives: tuple[tuple[float, str], ...]
     mlm: float = 1.0
-    text: InputFormat = "documents"
+    input_format: InputFormat = "documents"
     blanking: float = 0.0
     summary: str = ""
     citation: str = ""

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from finecl.types.arrays import Bools, Generator, Ints
+from finecl.types.masks import RowMask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,22 +34,21 @@ class Pairs:
         return cls(positive_AP=positive_AP, negative_AK=negative_AK, terms=terms)
 
     @classmethod
-    def from_masks(cls, positive_AC: Bools, negative_AC: Bools, limit: int | None, generator: Generator) -> Pairs:
-        """Contrastive pairs from masks, keeping at most ``limit`` negatives an anchor, drawn without replacement.
+    def from_masks(
+        cls, positive: RowMask | Bools, negative: RowMask | Bools, limit: int | None, generator: Generator
+    ) -> Pairs:
+        """Selects pairs from masks, with at most ``limit`` negatives per anchor, sampled without replacement.
 
-        *Shape:* ``positive_AC``, ``negative_AC`` [A, C].
+        ``positive`` and ``negative`` are masks of ``finecl.types`` or arrays [A, C].
         """
-        count = positive_AC.shape[1]
-        positive_AP = draw_negatives(
-            np.arange(len(positive_AC)), count, None, lambda a, c: positive_AC[a, c], generator
-        )
-        negative_AK = draw_negatives(
-            np.arange(len(negative_AC)), count, limit, lambda a, c: negative_AC[a, c], generator
-        )
+        positive, negative = (RowMask.of(mask) for mask in (positive, negative))
+        anchors = np.arange(positive.anchors)
+        positive_AP = draw_negatives(anchors, positive.candidates, None, positive, generator)
+        negative_AK = draw_negatives(anchors, negative.candidates, limit, negative, generator)
         return cls.contrastive(positive_AP, negative_AK)
 
     @classmethod
-    def drawn(
+    def sampled(
         cls,
         positive_AP: Ints,
         candidates: int,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, get_args, runtime_checkable
 
-from finecl.types.arrays import BatchSampling, Floats, Generator, Unit
+from finecl.types.arrays import BatchSampling, EvidenceKind, Floats, Generator, InputFormat, Unit
 from finecl.types.batch import Batch
 from finecl.types.contrast import LossSum, RowColumns
 from finecl.types.documents import Document
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class NoiseScorer(Protocol):
-    """Says how likely each silver label is wrong.
+    """Scores how likely each silver label is wrong.
 
-    An attribute ``needs``, a tuple, says what evidence it reads: "dynamics" (the default), "gold", "held-out" or
-    "representations", see ``Evidence``. What no scorer needs is not made.
+    Subclass it to inherit the default of ``required_evidence``.
     """
+
+    @property
+    def required_evidence(self) -> tuple[EvidenceKind, ...]:
+        """Kinds of evidence that ``score`` reads; see ``Evidence``. A run computes no other kind."""
+        return ("dynamics",)
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
         """One number an instance ``[N]``, raw: higher = noisier, +inf = never looked clean; NaN is refused."""
@@ -47,22 +52,15 @@ class Weighting(Protocol):
 
 @runtime_checkable
 class Objective(Protocol):
-    """A contrastive loss over the representations of a step's rows."""
+    """A contrastive loss over the representations of a step's rows.
 
-    @property
-    def anchors(self) -> Unit:
-        """Which rows are anchors."""
-        ...
+    ``anchors`` and ``candidates`` are the units that are compared, ``sampling`` is how a step's documents are sampled.
+    Only some combinations exist; see ``combination_fault``. Subclass it to inherit the defaults.
+    """
 
-    @property
-    def candidates(self) -> Unit:
-        """Which rows are compared with the anchors."""
-        ...
-
-    @property
-    def draw(self) -> BatchSampling:
-        """What a step must hold for the objective to have positives."""
-        ...
+    anchors: ClassVar[Unit] = "pair"
+    candidates: ClassVar[Unit] = "pair"
+    sampling: ClassVar[BatchSampling] = "documents"
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """Positives and negatives of each anchor, from integers only."""
@@ -111,10 +109,16 @@ class TextEncoder(Protocol):
 class Extractor(Protocol):
     """An ``nn.Module``: encoder and relation head. Built as ``factory(encoder, relations, **settings)``.
 
-    ``relations`` is the number R of its logits; the last one is no-relation. A class attribute ``text`` of
-    "marked-sentences" says that it reads those, entity 0 the head and entity 1 the tail; others read documents.
-    A class attribute ``reads_encoder`` of False says that it reads the words alone: then the encoder is not trained.
+    ``relations`` is the number R of its logits; the last one is no-relation. ``input_format`` is what it reads:
+    documents, or marked sentences, in which entity 0 is the head and entity 1 the tail. ``reads_encoder`` is False if
+    it reads words only; the encoder is then not trained. ``initial_settings`` are settings that only initialise
+    weights, such as the path of a word embedding file; they are not needed to load a trained extractor.
+    Subclass it to inherit the defaults.
     """
+
+    input_format: ClassVar[InputFormat] = "documents"
+    reads_encoder: ClassVar[bool] = True
+    initial_settings: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, batch: Batch) -> Tensor:
         """Logits ``[P, R]`` of the asked entity pairs."""
@@ -157,3 +161,33 @@ Weightings: TypeAlias = Mapping[str, Callable[..., Weighting]]
 Objectives: TypeAlias = Mapping[str, Callable[..., Objective]]
 Extractors: TypeAlias = Mapping[str, Callable[..., Extractor]]
 Formats: TypeAlias = Mapping[str, Callable[..., Format]]
+
+
+def declared(part: Any, protocol: type, name: str) -> Any:
+    """Returns an optional member of a part, or of its class; the protocol's default if neither defines it."""
+    value = getattr(part, name, None)
+    if value is None or isinstance(value, property):
+        default: Any = inspect.getattr_static(protocol, name)
+        value = default.fget(part) if isinstance(default, property) and default.fget else default
+    return value
+
+
+def combination_fault(objective: Any) -> str | None:
+    """Returns why an objective's units and sampling cannot be combined; None if they can.
+
+    Documents offer entity pairs, or queries and entities; sampled pairs of sentences offer entity pairs only.
+    """
+    kinds = {"anchors": Unit, "candidates": Unit, "sampling": BatchSampling}
+    values = {name: declared(objective, Objective, name) for name in kinds}
+    for name, value in values.items():
+        if value not in get_args(kinds[name]):
+            return f"{name} must be one of {', '.join(get_args(kinds[name]))}, got {value!r}"
+    anchors, candidates, sampling = values.values()
+    if {anchors, candidates} == {"pair"}:
+        return None
+    if sampling != "documents":
+        return f"sampling '{sampling}' needs anchors and candidates 'pair', got '{anchors}' and '{candidates}'"
+    if "pair" in (anchors, candidates):
+        expected = "anchors and candidates must both be 'pair', or both 'query' or 'entity'"
+        return f"{expected}, got '{anchors}' and '{candidates}'"
+    return None

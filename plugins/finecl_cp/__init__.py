@@ -28,7 +28,7 @@ def methods() -> Methods:
             scorer=None,
             weighting="uniform",
             objectives=((1.0, "relation-contrast"),),
-            text="marked-sentences",
+            input_format="marked-sentences",
             blanking=0.7,
             summary="contrast of sentences by relation, 70% of the mentions replaced by a blank",
             citation="Peng et al. Learning from Context or Names? An Empirical Study on Neural Relation Extraction. "

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from finecl.errors import SettingsError
-from finecl.types import Bools, Dynamics, DynamicsMode, Evidence, Floats, Instances
+from finecl.types import Bools, Dynamics, DynamicsMode, Evidence, Floats, Instances, NoiseScorer
 from finecl_dynamics.ranks import Doubles, fair_shares
 
 
 @dataclass(frozen=True, kw_only=True)
-class DynamicsScorer(ABC):
+class DynamicsScorer(NoiseScorer, ABC):
     """Selects the epochs to read and optionally normalises noise within each relation.
 
     ``mode``: the predictions of the training passes ("batch") or of an evaluation pass after each epoch ("epoch").

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from finecl.errors import PluginError
-from finecl.types import Evidence, EvidenceKind, Floats, Instances
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, NoiseScorer
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConfidentLearning:
+class ConfidentLearning(NoiseScorer):
     """Noise = 1 - cleanlab's label quality, from the probabilities of proxies that did not train on the document.
 
     ``method``: cleanlab's score. ``adjust``: first subtracts each relation's mean confidence from the probabilities, as
@@ -21,7 +21,7 @@ class ConfidentLearning:
     Requires the extra ``cleanlab``, and ``proxy.folds`` trainings of the proxy.
     """
 
-    needs: ClassVar[tuple[EvidenceKind, ...]] = ("held-out",)
+    required_evidence: ClassVar[tuple[EvidenceKind, ...]] = ("held-out",)
 
     method: Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"] = "normalized_margin"
     adjust: bool = False

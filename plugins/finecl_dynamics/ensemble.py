@@ -31,7 +31,7 @@ MEMBERS = ("learning-order", *_DYNAMICS, *_OTHERS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ensemble:
+class Ensemble(NoiseScorer):
     """Noise = the mean rank share over the scorers ``of``; with ``gold``, a logistic regression on their rank shares.
 
     ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false) for a subset of the
@@ -55,7 +55,7 @@ class Ensemble:
             raise SettingsError(f"scorer.of: expected names from {', '.join(MEMBERS)}, got {got}")
 
     @property
-    def needs(self) -> tuple[EvidenceKind, ...]:
+    def required_evidence(self) -> tuple[EvidenceKind, ...]:
         """Kinds of evidence that the members require."""
         return tuple(sorted({_OTHERS.get(name, "dynamics") for name in self._names()}))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from finecl.errors import SettingsError
-from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer
 from finecl_dynamics.ranks import Doubles
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbours:
+class Neighbours(NoiseScorer):
     """Noise = 1 - the similarity-weighted share of the ``k`` nearest entity pairs that have the label.
 
     Similarity is the cosine of [head; tail] from the encoder before any training, so that wrong labels cannot influence
@@ -24,7 +24,7 @@ class Neighbours:
     entity pairs.
     """
 
-    needs: ClassVar[tuple[EvidenceKind, ...]] = ("representations",)
+    required_evidence: ClassVar[tuple[EvidenceKind, ...]] = ("representations",)
 
     k: int = 20
 

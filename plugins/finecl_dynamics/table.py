@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from finecl.errors import SettingsError
-from finecl.types import Evidence, Floats, Instances, Uids
+from finecl.types import Evidence, Floats, Instances, NoiseScorer, Uids
 from finecl_dynamics import columns
 from finecl_dynamics.ranks import fair_shares
 
 
 @dataclass(frozen=True, kw_only=True)
-class File:
+class File(NoiseScorer):
     """Noise = a column of a table: a CSV, JSONL or Parquet file with the columns uid and score.
 
     ``path``: the table; its name ends in .csv, .jsonl or .parquet. A uid is text of 16 hex digits, as in

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from finecl.types import BatchSampling, Generator, LossSum, Pairs, RowColumns, Unit
+from finecl.types import Generator, LossSum, Objective, Pairs, RowColumns, Unit
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
-class EntityDiscrimination:
+class EntityDiscrimination(Objective):
     """ERICA's L_ED: pulls the queried head towards its tail, away from the document's other entities.
 
     ``other_tails``: entities that also have this relation with the head are excluded ("ignore", as in the paper) or
@@ -23,24 +23,12 @@ class EntityDiscrimination:
     least ln 2.
     """
 
+    anchors: ClassVar[Unit] = "query"
+    candidates: ClassVar[Unit] = "entity"
+
     temperature: float = 0.05
     other_tails: Literal["ignore", "negative"] = "ignore"
     count_tail_twice: bool = False
-
-    @property
-    def anchors(self) -> Unit:
-        """Queried heads, one per document."""
-        return "query"
-
-    @property
-    def candidates(self) -> Unit:
-        """Entities of the queried documents."""
-        return "entity"
-
-    @property
-    def draw(self) -> BatchSampling:
-        """Samples documents uniformly."""
-        return "documents"
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """Selects the tail as positive and the document's other entities except the head as negatives."""

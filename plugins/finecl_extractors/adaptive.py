@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.errors import SettingsError
-from finecl.types import Batch, LossSum, TextEncoder
+from finecl.types import Batch, Extractor, LossSum, TextEncoder
 from finecl_extractors.heads import member_entities
 
 _MASKED = -1e30
 _CHUNK = 2048  # pairs whose block products are in memory at a time
 
 
-class Adaptive(nn.Module):
+class Adaptive(nn.Module, Extractor):
     """Log-sum-exp entities, localised context pooling, a grouped bilinear form and the adaptive threshold.
 
     An entity is the log-sum-exp over the tokens of its mentions (ATLOP uses a marker in front of each mention, which

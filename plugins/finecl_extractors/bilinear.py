@@ -7,11 +7,11 @@ from typing import Literal
 from torch import Tensor, nn
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
-from finecl.types import Batch, LossSum, TextEncoder
+from finecl.types import Batch, Extractor, LossSum, TextEncoder
 from finecl_extractors.heads import PairBilinear
 
 
-class Bilinear(nn.Module):
+class Bilinear(nn.Module, Extractor):
     """Projected entities with an embedding of their distance, and a bilinear form of head and tail.
 
     Entity -> Linear(H, ``projection``), concatenated with a ``distance``-wide embedding of the distance to the other

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
-from finecl.types import Batch, InputFormat, LossSum, TextEncoder
+from finecl.types import Batch, Extractor, InputFormat, LossSum, TextEncoder
 
 
-class Markers(nn.Module):
+class Markers(nn.Module, Extractor):
     """[h_start(head); h_start(tail)] -> dropout -> Linear(2 H, R).
 
     "Entity markers - entity start" of Soares et al. 2019; Peng et al. 2020 fine-tune this way. The release of FineCL
@@ -23,7 +23,7 @@ class Markers(nn.Module):
     *Shape:* logits [P, R]; the last of the R relations is no-relation.
     """
 
-    text: InputFormat = "marked-sentences"
+    input_format: ClassVar[InputFormat] = "marked-sentences"
 
     def __init__(
         self, encoder: TextEncoder, relations: int, *, dropout: float = 0.1, loss: Literal["ce", "bce"] = "ce"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
-from finecl.types import Batch, LossSum, TextEncoder
+from finecl.types import Batch, Extractor, LossSum, TextEncoder
 from finecl_extractors.heads import PairBilinear, member_entities
 
 NONE = -1
@@ -18,7 +18,7 @@ STRUCTURES = ("intra+coref", "intra+relate", "intraNE", "inter+coref", "inter+re
 same entity (coref), another (relate) or none (NE)."""
 
 
-class SSAN(nn.Module):
+class SSAN(nn.Module, Extractor):
     """The encoder with entity structure in each layer; projected entities, their distance and a bilinear form.
 
     ``structure``: "biaffine" adds q_i' A_t k_j + b_t to the score of tokens i and j in structure t, "decomposed" adds

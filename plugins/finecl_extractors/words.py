@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 
 from finecl.errors import ModelError
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
-from finecl.types import Batch, LossSum, TextEncoder
+from finecl.types import Batch, Extractor, LossSum, TextEncoder
 from finecl_extractors.heads import PairBilinear, mean_entities
 
 
-class Words(nn.Module):
+class Words(nn.Module, Extractor):
     """Base class of both baselines: sub-word embeddings, a layer ``reader`` over them, and a bilinear form of pairs.
 
     The baselines' embeddings of entity types and coreference are omitted: the vocabulary is the encoder's, whose input
@@ -24,8 +24,8 @@ class Words(nn.Module):
     *Shape:* logits [P, R]; the last of the R relations is no-relation.
     """
 
-    reads_encoder = False
-    initial = ("embeddings",)
+    reads_encoder: ClassVar[bool] = False
+    initial_settings: ClassVar[tuple[str, ...]] = ("embeddings",)
     """Settings that only initialise the weights; a saved extractor does not need them."""
 
     def __init__(

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from finecl.types import Bools, DynamicsMode, Evidence, Floats, Instances, Ints, first_epoch
+from finecl.types import Bools, DynamicsMode, Evidence, Floats, Instances, Ints, NoiseScorer, first_epoch
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningOrder:
+class LearningOrder(NoiseScorer):
     """Noise = the epoch (1, 2, ...) in which an instance was first predicted correctly; +inf if it never was.
 
     Paper, section 3.1, Algorithms 1 (``mode="batch"``) and 2 (``"epoch"``).

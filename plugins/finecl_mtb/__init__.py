@@ -28,7 +28,7 @@ def methods() -> Methods:
             scorer=None,
             weighting="uniform",
             objectives=((1.0, "matching-the-blanks"),),
-            text="marked-sentences",
+            input_format="marked-sentences",
             blanking=0.7,
             summary="sentences of one entity pair match, sentences that share one entity do not",
             citation="Soares et al. Matching the Blanks: Distributional Similarity for Relation Learning. ACL 2019.",

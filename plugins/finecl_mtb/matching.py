@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from finecl.types import BatchSampling, Generator, Ints, LossSum, Pairs, RowColumns, Unit, padded, same_key, sharing_one
+from finecl.types import (
+    BatchSampling,
+    Generator,
+    Ints,
+    LossSum,
+    Objective,
+    Pairs,
+    RowColumns,
+    padded,
+    same_key,
+    sharing_one,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matching:
+class Matching(Objective):
     """Binary cross-entropy on the inner product of two sentences' vectors (Soares et al. 2019, section 4.1):
 
         sum over matching pairs of -log sigmoid(x . y), plus sum over others of -log sigmoid(-x . y)
@@ -27,23 +38,10 @@ class Matching:
     ``ratio``: negatives per positive, if enough exist.
     """
 
+    sampling: ClassVar[BatchSampling] = "entity-pairs"
+
     negatives: Literal["hard", "uniform"] = "hard"
     ratio: float = 1.0
-
-    @property
-    def anchors(self) -> Unit:
-        """Entity pairs, labelled or not."""
-        return "pair"
-
-    @property
-    def candidates(self) -> Unit:
-        """The same rows."""
-        return "pair"
-
-    @property
-    def draw(self) -> BatchSampling:
-        """Samples two sentences of one entity pair at a time, and as many that share one entity."""
-        return "entity-pairs"
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """Selects each unordered pair of rows once; the row with the smaller number is the anchor."""

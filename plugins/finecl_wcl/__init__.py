@@ -32,7 +32,7 @@ def methods() -> Methods:
             scorer="softmax-confidence",
             weighting="confidence",
             objectives=((1.0, "relation-contrast"),),
-            text="marked-sentences",
+            input_format="marked-sentences",
             blanking=0.7,
             summary="CP with anchors weighted by the confidence of a model trained on gold",
             citation=citation,

@@ -8,14 +8,14 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer
 
 Doubles = npt.NDArray[np.float64]
 _CHUNK = 2**16  # instances
 
 
 @dataclass(frozen=True, kw_only=True)
-class SoftmaxConfidence:
+class SoftmaxConfidence(NoiseScorer):
     """Noise = 1 - confidence of an extractor trained on gold labels only; +inf for pairs without a prediction.
 
     ``of``: the probability of the silver label ("label"), or the maximum over all relations ("argmax"), as in FineCL's
@@ -24,7 +24,7 @@ class SoftmaxConfidence:
     ``loss = "bce"``.
     """
 
-    needs: ClassVar[tuple[EvidenceKind, ...]] = ("gold",)
+    required_evidence: ClassVar[tuple[EvidenceKind, ...]] = ("gold",)
 
     of: Literal["label", "argmax"] = "label"
     head: Literal["softmax", "sigmoid"] = "softmax"

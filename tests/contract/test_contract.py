@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -283,16 +283,20 @@ def test_faulty_objectives(fault: str, sentence: str) -> None:
     breach(check_objective, type("Faulty", (Faulty,), {"fault": fault}), f"Faulty: {sentence}")
 
 
-class Elsewhere(EntityDiscrimination):
-    @property
-    def candidates(self) -> Any:
-        return "entities"
+class UnknownUnit(EntityDiscrimination):
+    candidates: ClassVar[Any] = "entities"
 
 
-class Haphazard(EntityDiscrimination):
-    @property
-    def draw(self) -> Any:
-        return "anything"
+class UnknownSampling(EntityDiscrimination):
+    sampling: ClassVar[Any] = "anything"
+
+
+class MixedUnits(EntityDiscrimination):
+    candidates: ClassVar[Any] = "pair"
+
+
+class UnitWithoutDocuments(EntityDiscrimination):
+    sampling: ClassVar[Any] = "relation-pairs"
 
 
 class NeverNothing(EntityDiscrimination):
@@ -304,12 +308,14 @@ class NeverNothing(EntityDiscrimination):
 @pytest.mark.parametrize(
     ("factory", "sentence"),
     [
-        (Elsewhere, "Elsewhere: candidates must be one of pair, query, entity, got 'entities'"),
-        (Haphazard, "Haphazard: draw must be one of documents, relation-pairs, entity-pairs"),
+        (UnknownUnit, "UnknownUnit: candidates must be one of pair, query, entity, got 'entities'"),
+        (UnknownSampling, "UnknownSampling: sampling must be one of documents, relation-pairs, entity-pairs"),
+        (MixedUnits, "MixedUnits: anchors and candidates must both be 'pair', or both 'query' or 'entity'"),
+        (UnitWithoutDocuments, "UnitWithoutDocuments: sampling 'relation-pairs' needs anchors and candidates 'pair'"),
         (NeverNothing, "NeverNothing: without terms the loss must be 0 of 0 terms"),
     ],
 )
-def test_faulty_views(factory: Any, sentence: str) -> None:
+def test_faulty_units_and_sampling(factory: Any, sentence: str) -> None:
     breach(check_objective, factory, sentence)
 
 

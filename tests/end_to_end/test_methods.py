@@ -69,11 +69,11 @@ def test_scorers_and_weightings_combine(chosen: tuple[str, ...], small: Small, t
 
 def test_objectives_and_text_are_flags(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     directory = tmp_path / "run"
-    chosen = ("--objectives", "0.5*relation-contrast,relation-discrimination", "--text", "marked-sentences")
+    chosen = ("--objectives", "0.5*relation-contrast,relation-discrimination", "--input-format", "marked-sentences")
     told = finecl(*small.arguments(directory, pretrain__batch_size=8), *chosen, "--stop-after", "pretrain")
     assert told.code == 0, told.err
     assert set(metrics_of(directory)["pretrain"]["loss"]) == {"relation-contrast", "relation-discrimination", "mlm"}
-    told = finecl(*small.arguments(tmp_path / "other"), "--text", "marked-sentences")
+    told = finecl(*small.arguments(tmp_path / "other"), "--input-format", "marked-sentences")
     assert "'entity-discrimination' contrasts the entities of a document, of which a marked" in told.complaint()
     told = finecl(*small.arguments(tmp_path / "other"), "--objectives", "x*relation-contrast")
     assert "objectives: expected NAME or COEFFICIENT*NAME with a number above 0" in told.complaint()
@@ -82,8 +82,8 @@ def test_objectives_and_text_are_flags(small: Small, tmp_path: Path, finecl: Fin
 def test_cp_reads_documents_too(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     directory = tmp_path / "run"
     told = finecl(
-        *small.arguments(directory, pretrain__batch_size=8), "--method", "cp", "--text", "documents", "--stop-after",
-        "pretrain",
+        *small.arguments(directory, pretrain__batch_size=8), "--method", "cp", "--input-format", "documents",
+        "--stop-after", "pretrain",
     )  # fmt: skip
     assert told.code == 0, told.err
     assert any(v is not None for v in metrics_of(directory)["pretrain"]["loss"]["relation-contrast"])
@@ -187,7 +187,7 @@ def test_every_method_pre_trains_on_real_data(
     """Document methods on Re-DocRED, those of marked sentences on FewRel, and MTB on the sentences of Re-DocRED: no
     entity pair comes up twice in FewRel.
     """
-    marked = registry.load().part("method", method).factory.text == "marked-sentences"
+    marked = registry.load().part("method", method).factory.input_format == "marked-sentences"
     silver = data_dir / "fewrel" / "val_wiki.json" if marked else real_gold
     silver = data_dir / "redocred" / "dev_revised.json" if method == "mtb" else silver
     directory = tmp_path / "run"

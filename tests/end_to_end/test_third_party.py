@@ -247,7 +247,7 @@ from finecl.types import Method
 @dataclass(frozen=True, kw_only=True)
 class Sentences:
     anchors, candidates = "query", "entity"
-    draw = "{draw}"
+    sampling = "{sampling}"
 
 @hookimpl
 def objectives():
@@ -255,14 +255,14 @@ def objectives():
 
 @hookimpl
 def methods():
-    return {{"ours": Method(scorer=None, weighting="uniform", objectives=((1.0, "sentences"),), text="{text}")}}
+    return {{"ours": Method(scorer=None, weighting="uniform", objectives=((1.0, "sentences"),), input_format="{text}")}}
 """
 
 
 def test_what_a_marked_sentence_has_not_is_refused_before_anything_is_trained(
     plug: Plug, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
-    plug(_OBJECTIVE.format(draw="documents", text="marked-sentences"))
+    plug(_OBJECTIVE.format(sampling="documents", text="marked-sentences"))
     message = "objective 'sentences' contrasts the entities of a document, of which a marked sentence has two"
     assert message in finecl(*small.arguments(tmp_path / "run"), "--method", "ours").complaint()
     assert not (tmp_path / "run" / "scores.parquet").exists()

@@ -506,7 +506,7 @@ def test_joined_members_of_an_ensemble_count_as_one() -> None:
         rank_shares(scorer.score(instances, evidence)) for scorer in (SmallLoss(), Forgetting(), Neighbours(k=20))
     )
     joined = Ensemble(of=("small-loss+forgetting", "knn"))
-    assert joined.needs == ("dynamics", "representations")
+    assert joined.required_evidence == ("dynamics", "representations")
     expected = (first + second) / 4 + third / 2
     assert joined.score(instances, evidence).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
 

@@ -238,5 +238,5 @@ def test_relation_discrimination_gives_the_code_form_of_the_facts() -> None:
 
 def test_views_and_draws_are_named() -> None:
     relation, entity = RelationDiscrimination(), EntityDiscrimination()
-    assert (relation.anchors, relation.candidates, relation.draw) == ("pair", "pair", "documents")
-    assert (entity.anchors, entity.candidates, entity.draw) == ("query", "entity", "documents")
+    assert (relation.anchors, relation.candidates, relation.sampling) == ("pair", "pair", "documents")
+    assert (entity.anchors, entity.candidates, entity.sampling) == ("query", "entity", "documents")

@@ -277,7 +277,7 @@ def test_the_adaptive_threshold_loss_is_its_two_parts() -> None:
 def test_word_models_read_each_document_by_itself(kind: Any, load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, _, data = read(load_tiny, tmp_path)
     extractor = kind(encoder, data.relations, width=6, hidden=5).eval()
-    tokenizer = extractor.tokenizer
+    tokenizer = extractor.reader
     documents = tuple(torch.randn(n, 6) for n in (4, 9, 2))
     together = tokenizer(documents)
     alone = torch.cat([tokenizer((document,)) for document in documents])

@@ -26,7 +26,7 @@ from finecl.pipeline.context import Context
 from finecl.pipeline.stages.extractors import made_from, plain_extractor
 from finecl.scoring.false_negatives import FalseNegatives
 from finecl.scoring.proxy import ProxyRun, train_proxy
-from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Instances, Ints
+from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer, declared
 
 _LAYOUT = 2  # to be raised when what is kept of a proxy changes
 _OF_FOLDS = ("folds", "fold_epochs")  # settings of the proxies that are asked about what they have not seen
@@ -41,7 +41,7 @@ def needs(context: Context) -> tuple[EvidenceKind, ...]:
     name = context.method.scorer
     if not name:
         return ()
-    asked = getattr(context.part("scorer", name, context.settings.scorer), "needs", ("dynamics",))
+    asked = declared(context.part("scorer", name, context.settings.scorer), NoiseScorer, "required_evidence")
     strange = [need for need in asked if need not in get_args(EvidenceKind)]
     if strange:
         raise PluginError(f"scorer '{name}' needs '{strange[0]}'; there is: {', '.join(get_args(EvidenceKind))}")

@@ -29,7 +29,7 @@ def pretrain_fingerprint(context: Context) -> str:
     values = context.settings.to_dict()
     method = context.method
     code = [context.code_of("objective", name) for _, name in method.objectives]
-    named = (method.objectives, method.mlm, method.text, method.blanking, dict(method.settings), code)
+    named = (method.objectives, method.mlm, method.input_format, method.blanking, dict(method.settings), code)
     parts = (named, values["objective"], values["compat"], context.settings.seed)
     return fingerprint(score_fingerprint(context), values["pretrain"], parts)
 
@@ -43,7 +43,7 @@ def pretrain_stage(context: Context) -> dict[str, Any]:
     if not context.method.objectives and not context.method.mlm:
         save_encoder(encoder, tokenizer, context.directory / ENCODER, write=context.ranks.main)
         return {"steps": 0, "tokens": 0}
-    silver = context.labelled("silver", context.method.text)
+    silver = context.labelled("silver", context.method.input_format)
     run = pretraining(context, tokenizer, read_weights(context.directory / SCORES, silver.instances.uid))
     checkpoints = context.checkpoints("pretrain", pretrain_fingerprint(context))
     log = pretrain(encoder, run, context.listener, checkpoints)
@@ -58,7 +58,7 @@ def pretraining(context: Context, tokenizer: DocumentTokenizer, weights: Floats)
     objectives = {
         name: context.part("objective", name, settings.objective.get(name, {})) for _, name in method.objectives
     }
-    keyed = any(objective.draw == "entity-pairs" for objective in objectives.values())
+    keyed = any(objective.sampling == "entity-pairs" for objective in objectives.values())
     return PretrainingTask(
         silver=_silver(context, tokenizer, weights, keyed=keyed),
         tokenizer=tokenizer,
@@ -72,7 +72,7 @@ def pretraining(context: Context, tokenizer: DocumentTokenizer, weights: Floats)
 def _silver(context: Context, tokenizer: DocumentTokenizer, weights: Floats, *, keyed: bool) -> SilverData:
     """The silver corpus as pre-training meets it."""
     method, settings = context.method, context.settings
-    data = context.labelled("silver", method.text)
+    data = context.labelled("silver", method.input_format)
     weighting = context.part("weighting", method.weighting, settings.weighting)
     names = context.corpora.names
     keys: tuple[Ints | None, Ints | None] = (None, None)
@@ -96,7 +96,7 @@ def _silver(context: Context, tokenizer: DocumentTokenizer, weights: Floats, *, 
 def _pair_filter(context: Context) -> PairFilter | None:
     """Leaves suspected false negatives out, if that is asked for; of marked sentences every one was labelled."""
     least = context.settings.pretrain.false_negative_threshold
-    if least is None or context.method.text != "documents":
+    if least is None or context.method.input_format != "documents":
         return None
     return NotFalseNegative.read(context.directory, least)
 

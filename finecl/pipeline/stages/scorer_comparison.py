@@ -16,7 +16,7 @@ from finecl.metrics import dense_ranks
 from finecl.numerics.ragged import find
 from finecl.pipeline.context import Context
 from finecl.registry import Part
-from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints, Uids
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer, Uids, declared
 
 SCORERS, NEIGHBOURS = "scorers.parquet", "neighbours.parquet"
 _ASKED, _AMONG, _NEAREST = 2_000, 20_000, 5  # bound what neighbours cost, whatever the size of the corpus
@@ -39,7 +39,7 @@ def other_scorers(
 
 def _noise(part: Part, instances: Instances, evidence: Evidence, there: Sequence[EvidenceKind]) -> Floats | None:
     scorer = part.create()
-    if not set(getattr(scorer, "needs", ("dynamics",))) <= set(there):
+    if not set(declared(scorer, NoiseScorer, "required_evidence")) <= set(there):
         return None
     noise: Floats = np.asarray(scorer.score(instances, evidence), dtype=np.float32)
     return noise
