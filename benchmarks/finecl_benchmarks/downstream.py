@@ -13,12 +13,15 @@ from finecl import registry as plugins
 from finecl.artifacts.files import cache_directory
 from finecl.artifacts.provenance import environment
 from finecl.config.resolve import resolve
-from finecl.config.schema import Settings
+from finecl.config.schema import FinetuneSettings, Settings
 from finecl.corpus.corpus import Corpus
 from finecl.data.split import low_resource, random_shares
-from finecl.extraction.examples import ExtractionDataset
+from finecl.errors import TrainingError
+from finecl.extraction.calibration import Calibration
+from finecl.extraction.decision import DecisionRule
+from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
 from finecl.extraction.finetune import Finetuned, finetune
-from finecl.extraction.prediction import PairScores, score_pairs
+from finecl.extraction.pair_scores import PairScores, TorchBackend, score_pairs
 from finecl.metrics import (
     counts_by_document,
     docred_facts_in_train,
@@ -139,16 +142,17 @@ def _finetune_and_evaluate(
         declared(registry.part("extractor", tuning.extractor).factory, Extractor, "input_format") == "marked-sentences"
     )
     encoder, tokenizer, _ = load_encoder(settings.model, seed=settings.seed, markers=marked)
-    train, dev, test = (
-        extraction_dataset(c, tokenizer, relations, marked=marked) for c in (splits.train, splits.dev, splits.test)
-    )
+    train = extraction_dataset(splits.train, tokenizer, relations, marked=marked)
+    dev, test = (evaluation_dataset(c, tokenizer, relations, tuning, marked=marked) for c in (splits.dev, splits.test))
     head_settings = {"loss": tuning.loss, **settings.extractor}
     extractor = build_extractor(registry, tuning.extractor, head_settings, encoder, train.relations)
     began = time.perf_counter()
     finetuned = finetune(extractor, train, dev, tuning, seed=settings.seed, stage=task.name, listener=listener)
     seconds = time.perf_counter() - began
-    scored = score_pairs(extractor, test, max_tokens=tuning.max_tokens)
-    numbers = _EVALUATE[task.metric](scored, test, splits, finetuned)
+    scores = score_pairs(TorchBackend(extractor, tuning.max_tokens), test.rows)
+    if scores is None:
+        raise TrainingError(f"{task.name}: no test document has an entity pair to score")
+    numbers = _EVALUATE[task.metric](scores, test, splits, finetuned)
     tokens = int(train.tokens.lengths.sum()) * tuning.num_train_epochs
     return numbers | {
         "dev_f1": finetuned.dev_f1,
@@ -173,19 +177,32 @@ def extraction_dataset(
     return ExtractionDataset(tokens=sentences, instances=sentences.instances(instances))
 
 
+def evaluation_dataset(
+    corpus: Corpus, tokenizer: DocumentTokenizer, relations: tuple[str, ...], tuning: FinetuneSettings, *, marked: bool
+) -> EvaluationDataset:
+    """Returns dev or test documents as rows to score."""
+    windows, documents = tuning.long_documents == "windows", list(corpus.documents())
+    return EvaluationDataset.of(documents, corpus.instances(relations), tokenizer, marked=marked, windows=windows)
+
+
+def decision_rule(finetuned: Finetuned, test: EvaluationDataset) -> DecisionRule:
+    """Returns the rule that predicts with the threshold chosen on dev."""
+    threshold_R = np.full(len(test.gold.relations), finetuned.threshold, dtype=np.float32)
+    return DecisionRule(threshold_R=threshold_R, calibration=Calibration(), marked=test.marked)
+
+
 def predicted_relations(
-    scored: PairScores, test: ExtractionDataset, corpus: Corpus, threshold: float
+    scores: PairScores, test: EvaluationDataset, corpus: Corpus, rule: DecisionRule
 ) -> dict[tuple[int, int, int], str]:
-    """Returns the predicted relation of each labelled pair (document, head, tail): the most confident one above the
-    threshold, or the corpus's no-relation label.
+    """Returns the predicted relation of each labelled pair (document, head, tail): the highest-scoring one that the
+    rule predicts, or the corpus's no-relation label.
     """
     best: dict[tuple[int, int, int], str] = {}
-    placed = scored.placed(test.tokens)
-    row, relation = np.nonzero(scored.predicted(threshold))
-    order = np.argsort(scored.scores_PR[row, relation], kind="stable")  # the most confident last
-    for p, r in zip(row[order].tolist(), relation[order].tolist(), strict=True):
-        pair = int(placed.document[p]), int(placed.head[p]), int(placed.tail[p])
-        best[pair] = test.instances.relations[r]
+    predicted = rule.decide(scores)
+    order = np.argsort(predicted.score, kind="stable")  # the highest last
+    columns = (getattr(predicted, name)[order].tolist() for name in ("document", "head", "tail", "relation"))
+    for document, head, tail, relation in zip(*columns, strict=True):
+        best[document, head, tail] = test.gold.relations[relation]
     return {
         (number, label.head, label.tail): best.get((number, label.head, label.tail), corpus.no_relation)
         for number, document in enumerate(corpus.documents())
@@ -194,10 +211,10 @@ def predicted_relations(
 
 
 def _sentences(
-    scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned
+    scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned
 ) -> tuple[list[str], list[str], list[str]]:
     """Returns titles, predictions and gold labels of the test sentences."""
-    predicted = predicted_relations(scored, test, splits.test, finetuned.threshold)
+    predicted = predicted_relations(scores, test, splits.test, decision_rule(finetuned, test))
     titles, answers, gold = [], [], []
     for number, document in enumerate(splits.test.documents()):
         label = document.labels[0]
@@ -207,14 +224,14 @@ def _sentences(
     return titles, answers, gold
 
 
-def _semeval(scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scored, test, splits, finetuned)
-    scores = semeval_scores(dict(zip(titles, answers, strict=True)), dict(zip(titles, gold, strict=True)))
+def _semeval(scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
+    titles, answers, gold = _sentences(scores, test, splits, finetuned)
+    semeval = semeval_scores(dict(zip(titles, answers, strict=True)), dict(zip(titles, gold, strict=True)))
     return {
-        "official_macro_f1": scores.official.macro_f1,
-        "micro_f1": scores.official.micro.f1,
-        "undirected_macro_f1": scores.undirected.macro_f1,
-        "accuracy": scores.accuracy,
+        "official_macro_f1": semeval.official.macro_f1,
+        "micro_f1": semeval.official.micro.f1,
+        "undirected_macro_f1": semeval.undirected.macro_f1,
+        "accuracy": semeval.accuracy,
         "outcomes": outcomes_of(titles, answers, gold),
     }
 
@@ -226,32 +243,32 @@ def outcomes_of(titles: Sequence[str], answers: Sequence[str], gold: Sequence[st
     return {"labels": labels, "answers": [number[a] for a in answers], "gold": [number[g] for g in gold]}
 
 
-def _accuracy(scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scored, test, splits, finetuned)
-    scores = sentence_scores(answers, gold, no_relation=splits.test.no_relation)
-    metrics = {"accuracy": scores.accuracy, "micro_f1": scores.micro.f1, "macro_f1": scores.macro_f1}
+def _accuracy(scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
+    titles, answers, gold = _sentences(scores, test, splits, finetuned)
+    sentences = sentence_scores(answers, gold, no_relation=splits.test.no_relation)
+    metrics = {"accuracy": sentences.accuracy, "micro_f1": sentences.micro.f1, "macro_f1": sentences.macro_f1}
     return metrics | {"outcomes": outcomes_of(titles, answers, gold)}
 
 
-def _tacred(scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scored, test, splits, finetuned)
+def _tacred(scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
+    titles, answers, gold = _sentences(scores, test, splits, finetuned)
     return asdict(tacred_scores(answers, gold)) | {"outcomes": outcomes_of(titles, answers, gold)}
 
 
-def _docred(scored: PairScores, test: ExtractionDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
+def _docred(scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
     gold, corpus = list(splits.test.documents()), splits.test
-    facts = scored.placed(test.tokens).facts(finetuned.threshold, corpus.titles, test.instances.relations)
+    facts = decision_rule(finetuned, test).decide(scores).facts(corpus.titles, test.gold.relations)
     # Ign F1 excludes the facts of all training data whatever the fraction, as CodaLab does (facts.md 4.1).
     known = docred_facts_in_train(splits.whole.documents())
-    scores = docred_scores(facts, gold, known, no_relation=corpus.no_relation)
-    auc = precision_recall_auc(scored.scores_PR.ravel(), scored.correct(test).ravel(), len(test.instances))
+    micro = docred_scores(facts, gold, known, no_relation=corpus.no_relation)
+    auc = precision_recall_auc(scores.scores_PR.ravel(), scores.correct(test.gold).ravel(), len(test.gold))
     macro = macro_scores(facts, gold, no_relation=corpus.no_relation)
-    metrics = asdict(scores) | {"auc": auc, "macro_f1": macro.macro, "weighted_macro_f1": macro.weighted_macro}
+    metrics = asdict(micro) | {"auc": auc, "macro_f1": macro.macro, "weighted_macro_f1": macro.weighted_macro}
     counts = counts_by_document(facts, gold, no_relation=corpus.no_relation)
     return metrics | {"outcomes": {"counts": counts.tolist()}}
 
 
-_EVALUATE: Mapping[str, Callable[[PairScores, ExtractionDataset, Splits, Finetuned], dict[str, Any]]] = {
+_EVALUATE: Mapping[str, Callable[[PairScores, EvaluationDataset, Splits, Finetuned], dict[str, Any]]] = {
     "semeval": _semeval,
     "accuracy": _accuracy,
     "tacred": _tacred,

@@ -33,11 +33,11 @@ from finecl.artifacts.provenance import environment
 from finecl.config.schema import ModelSettings
 from finecl.data.formats import DocumentFile
 from finecl.inference.relation_extractor import RelationExtractor
-from finecl.inference.windows import document_rows, every_pair, token_rows
 from finecl.models.extractor import ENCODER, build_extractor, save_extractor
 from finecl.models.pretrained import load_encoder
 from finecl.numerics.partition import pack_to_budget
 from finecl.tokens.packing import pack
+from finecl.tokens.windows import document_rows, every_pair, token_rows
 from finecl.types import Batch, Document
 from finecl_benchmarks.record import RESULTS
 

@@ -20,7 +20,7 @@ from finecl.errors import SettingsError
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import finetune
 from finecl.extraction.loop import train_on
-from finecl.extraction.prediction import score_pairs
+from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.metrics import docred_scores
 from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import pair_key
@@ -30,7 +30,7 @@ from finecl.pipeline.stages.evidence_cache import gather
 from finecl.progress import Listener
 from finecl.scoring.false_negatives import NotFalseNegative
 from finecl.types import Bools, Ints, first_epoch
-from finecl_benchmarks.downstream import extraction_dataset
+from finecl_benchmarks.downstream import decision_rule, evaluation_dataset
 from finecl_benchmarks.noise import corrupted_settings, wiki80
 from finecl_benchmarks.task_files import data_file
 
@@ -93,10 +93,11 @@ def _accuracy(context: Context, data: ExtractionDataset, selected: Bools) -> flo
     part = data.part(np.unique(data.instances.document[selected]))
     train_on(extractor, part, settings, stage="part", seed=context.settings.seed, listener=context.listener)
     clean = read_corpus(data_file("trimmed", "wiki80/train_0.1.txt"), context.settings.data, context.registry)
-    test = extraction_dataset(clean, tokenizer, context.corpora.relations, marked=True)
-    scored = score_pairs(extractor, test)
-    best = scored.scores_PR.argmax(axis=1)
-    return float(scored.correct(test)[np.arange(len(best)), best].mean())
+    test = evaluation_dataset(clean, tokenizer, context.corpora.relations, context.settings.finetune, marked=True)
+    scores = score_pairs(TorchBackend(extractor, None), test.rows)
+    assert scores is not None
+    best = scores.scores_PR.argmax(axis=1)
+    return float(scores.correct(test.gold)[np.arange(len(best)), best].mean())
 
 
 PARTS = ("everything", "early by batch", "early by epoch", "random")
@@ -140,14 +141,15 @@ def _select(data: ExtractionDataset, selected: Bools) -> ExtractionDataset:
 
 
 def _f1(context: Context, data: ExtractionDataset) -> float:
-    settings, text = context.settings.finetune, context.text_of(context.settings.finetune.extractor)
+    settings = context.settings.finetune
     encoder, _ = context.encoder()
     head_settings = {"loss": settings.loss, **context.settings.extractor}
     extractor = build_extractor(context.registry, settings.extractor, head_settings, encoder, data.relations)
-    dev, test = context.labelled("dev", text), context.labelled("test", text)
+    dev, test = context.evaluation("dev"), context.evaluation("test")
     seed, listener = context.settings.seed, context.listener
     finetuned = finetune(extractor, data, dev, settings, seed=seed, stage="part", listener=listener)
-    scored = score_pairs(extractor, test, max_tokens=settings.max_tokens).placed(test.tokens)
+    scores = score_pairs(TorchBackend(extractor, settings.max_tokens), test.rows)
+    assert scores is not None
     corpus = context.corpora.test
-    facts = scored.facts(finetuned.threshold, corpus.titles, test.instances.relations)
+    facts = decision_rule(finetuned, test).decide(scores).facts(corpus.titles, test.gold.relations)
     return docred_scores(facts, list(corpus.documents()), set(), no_relation=corpus.no_relation).f1

@@ -124,6 +124,8 @@ class FinetuneSettings(ExtractSettings):
     # None: the extractor's own. The paper's text says ce; every DocRED system, and so "bilinear", has bce (row 27)
     loss: Literal["ce", "bce"] | None = None
     eval_epochs: int = 5  # epochs between looks at dev
+    # documents longer than model.max_length, in evaluation and prediction: overlapping windows, or the beginning only
+    long_documents: Literal["windows", "truncate"] = "windows"
     # of the scores: global: one for all relations, as every published system; per-relation: one for each that dev has
     thresholds: Literal["global", "per-relation"] = "global"
     # learning-order: in every epoch what a proxy learns early comes first; it is trained by the settings of `proxy`

@@ -11,15 +11,17 @@ from torch import Tensor
 
 from finecl.config.schema import FinetuneSettings
 from finecl.distributed.gathered_state import put_tensors, tensors_of
+from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
-from finecl.extraction.calibration import calibration_errors, fit_calibration
-from finecl.extraction.examples import ExtractionDataset
+from finecl.extraction.calibration import Calibration, calibration_errors, fit_calibration
+from finecl.extraction.decision import DecisionRule
+from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
 from finecl.extraction.loop import Training
-from finecl.extraction.prediction import PairScores, score_pairs
+from finecl.extraction.pair_scores import PairScores, TorchBackend, score_pairs
 from finecl.metrics import Threshold, choose_threshold
 from finecl.progress import Listener
 from finecl.training.checkpointing import CheckpointManager, Saved
-from finecl.types import Floats
+from finecl.types import Floats, Instances
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +41,32 @@ class Finetuned:
     dev_calibration: dict[str, float] = field(default_factory=dict)
 
 
-def _chosen(scored: PairScores, dev: ExtractionDataset) -> Threshold:
-    """The threshold of the best micro F1 on dev; of marked sentences, the F1 of the relation chosen for each."""
-    correct, gold = scored.correct(dev), len(dev.instances)
-    if not scored.marked:
-        return choose_threshold(scored.scores_PR.ravel(), correct.ravel(), gold)
-    predicted = scored.predicted(0.0)
-    f1 = 2 * int((predicted & correct).sum()) / max(1, int(predicted.sum()) + gold)
+def _score(extractor: Any, dev: EvaluationDataset, max_tokens: int | None) -> PairScores:
+    """Scores dev on all ranks.
+
+    Raises:
+        TrainingError: dev has no entity pair to score.
+    """
+    scores = score_pairs(TorchBackend(extractor, max_tokens), dev.rows, current())
+    if scores is None:
+        raise TrainingError("no dev document has two entities within the encoder's reach: raise model.max_length")
+    return scores
+
+
+def _best_threshold(scores: PairScores, dev: EvaluationDataset) -> Threshold:
+    """Returns the threshold of the best micro F1 on dev; marked sentences have no threshold, only an F1."""
+    correct, gold = scores.correct(dev.gold), len(dev.gold)
+    if not dev.marked:
+        return choose_threshold(scores.scores_PR.ravel(), correct.ravel(), gold)
+    rule = DecisionRule(threshold_R=np.zeros(1, dtype=np.float32), calibration=Calibration(), marked=True)
+    selected = rule.selected(scores.scores_PR)
+    f1 = 2 * int((selected & correct).sum()) / max(1, int(selected.sum()) + gold)
     return Threshold(threshold=0.0, f1=f1)
 
 
 @dataclass(kw_only=True)
 class _Best:
-    """The best epoch on dev so far, the weights it had, and the F1 of every epoch that was looked at."""
+    """The best epoch on dev so far, its weights, and the dev F1 of every evaluated epoch."""
 
     extractor: Any
     f1: float = -1.0
@@ -60,13 +75,12 @@ class _Best:
     by_epoch: dict[int, float] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def end_epoch(self, epoch: int, dev: ExtractionDataset, max_tokens: int | None) -> None:
-        """Measures dev after an epoch, and keeps the weights if it is the best."""
-        scored = score_pairs(self.extractor, dev, max_tokens=max_tokens)
-        chosen = _chosen(scored, dev)
-        self.by_epoch[epoch] = chosen.f1
-        if chosen.f1 > self.f1:
-            self.f1, self.epoch, self.threshold = chosen.f1, epoch, chosen.threshold
+    def end_epoch(self, epoch: int, dev: EvaluationDataset, max_tokens: int | None) -> None:
+        """Evaluates dev after an epoch, and stores the weights if its F1 is the best so far."""
+        best = _best_threshold(_score(self.extractor, dev, max_tokens), dev)
+        self.by_epoch[epoch] = best.f1
+        if best.f1 > self.f1:
+            self.f1, self.epoch, self.threshold = best.f1, epoch, best.threshold
             self.weights = tensors_of(self.extractor)
 
     def state_dict(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -84,7 +98,7 @@ class _Best:
 def finetune(
     extractor: Any,
     train: ExtractionDataset,
-    dev: ExtractionDataset,
+    dev: EvaluationDataset,
     settings: FinetuneSettings,
     *,
     seed: int,
@@ -102,7 +116,7 @@ def finetune(
         TrainingError: there is nothing to learn from, or the loss is not a number.
         StoppedError: a signal came; a checkpoint was written.
     """
-    if not len(train.instances) or not len(dev.instances):
+    if not len(train.instances) or not len(dev.gold):
         raise TrainingError("fine-tuning needs gold labels in both train and dev; check the splits")
     best = _Best(extractor=extractor)
     training = Training(
@@ -125,29 +139,29 @@ def finetune(
     return _finished(best, dev, settings)
 
 
-def _finished(best: _Best, dev: ExtractionDataset, settings: FinetuneSettings) -> Finetuned:
-    """The best epoch with what its scores on dev tell: their calibration and, if asked for, relations' thresholds."""
-    scored = score_pairs(best.extractor, dev, max_tokens=settings.max_tokens)
-    correct = scored.correct(dev)
-    calibration = fit_calibration(scored.scores_PR, correct, marked=scored.marked)
-    own = relation_thresholds(scored, dev, best.threshold) if settings.thresholds == "per-relation" else None
+def _finished(best: _Best, dev: EvaluationDataset, settings: FinetuneSettings) -> Finetuned:
+    """Returns the best epoch with its calibration on dev and, if the settings ask for them, thresholds by relation."""
+    scores = _score(best.extractor, dev, settings.max_tokens)
+    correct = scores.correct(dev.gold)
+    calibration = fit_calibration(scores.scores_PR, correct, marked=dev.marked)
+    per_relation = settings.thresholds == "per-relation"
     return Finetuned(
         threshold=best.threshold,
         dev_f1=best.f1,
         epoch=best.epoch,
         dev_f1_by_epoch=best.by_epoch,
-        thresholds=own,
+        thresholds=relation_thresholds(scores, dev.gold, best.threshold) if per_relation else None,
         calibration=calibration.to_dict(),
-        dev_calibration=calibration_errors(calibration, scored.scores_PR, correct),
+        dev_calibration=calibration_errors(calibration, scores.scores_PR, correct),
     )
 
 
-def relation_thresholds(scored: PairScores, dev: ExtractionDataset, everywhere: float) -> dict[str, float]:
-    """The threshold of the best F1 of each relation on its own; ``everywhere`` for one that dev does not show."""
-    gold, correct = dev.instances, scored.correct(dev)
+def relation_thresholds(scores: PairScores, gold: Instances, default: float) -> dict[str, float]:
+    """Returns the threshold of each relation's best F1; ``default`` for relations without a gold label."""
+    correct = scores.correct(gold)
     counts = np.bincount(gold.relation, minlength=len(gold.relations)).tolist()
-    found = {}
+    thresholds = {}
     for number, relation in enumerate(gold.relations):
-        chosen = choose_threshold(scored.scores_PR[:, number], correct[:, number], counts[number])
-        found[relation] = chosen.threshold if chosen.f1 > 0 else everywhere
-    return found
+        best = choose_threshold(scores.scores_PR[:, number], correct[:, number], counts[number])
+        thresholds[relation] = best.threshold if best.f1 > 0 else default
+    return thresholds

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from finecl.errors import SettingsError
+from finecl.extraction.pair_scores import PairScores
 from finecl.types import Bools, Document, Ints
 
 TypeTriples: TypeAlias = Iterable[Sequence[str]]
@@ -53,6 +54,14 @@ class TypeConstraints:
         """
         triples = [(pair[0], relation, pair[1]) for relation, pairs in allowed.items() for pair in pairs]
         return cls.of(triples, relations)
+
+    def allowed(self, documents: Sequence[Document], scores: PairScores) -> Bools:
+        """Returns which relations may hold for each scored pair ``[P, relations]``."""
+        types = [self.numbers(document) for document in documents]
+        first = np.cumsum([0, *(len(numbers) for numbers in types)])[scores.document]
+        flat = np.concatenate([np.zeros(0, dtype=np.int64), *types])
+        allowed: Bools = self.allowed_TTR[flat[first + scores.head], flat[first + scores.tail]]
+        return allowed
 
     def numbers(self, document: Document) -> Ints:
         """The numbers of the types of a document's entities."""

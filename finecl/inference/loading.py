@@ -13,7 +13,7 @@ import torch
 from finecl import registry as plugins
 from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError, SettingsError
-from finecl.inference.backends import Backend, TorchBackend
+from finecl.extraction.pair_scores import Backend, TorchBackend
 from finecl.models.extractor import ENCODER, EXTRACTOR_CONFIG, load_extractor, read_extractor_config
 from finecl.registry import Registry
 from finecl.tokens.tokenizer import DocumentTokenizer

@@ -11,16 +11,15 @@ from typing import Any, Literal
 import numpy as np
 
 from finecl.errors import SettingsError
-from finecl.extraction.calibration import Calibration
+from finecl.extraction.decision import DecisionRule, Predictions
+from finecl.extraction.pair_scores import Backend, score_pairs
 from finecl.extraction.type_constraints import TypeConstraints, TypeTriples
-from finecl.inference.backends import Backend, score_rows
 from finecl.inference.inputs import read_inputs
 from finecl.inference.loading import find_extractor, load
 from finecl.inference.ner import Finder, finder, with_entities
-from finecl.inference.triples import DecisionRule, PredictedColumns, Triple
-from finecl.inference.windows import document_rows, every_pair, labelled_pairs, sentence_rows
-from finecl.models.extractor import thresholds_of
+from finecl.inference.triples import Triple, triples_by_document
 from finecl.tokens.tokenizer import DocumentTokenizer
+from finecl.tokens.windows import Row, document_rows, every_pair, labelled_pairs, sentence_rows
 from finecl.types import Document, Ints
 
 __all__ = ["RelationExtractor"]
@@ -136,13 +135,13 @@ class RelationExtractor:
         chunk: int = CHUNK,
     ) -> Iterator[list[Triple]]:
         """The triples of each document, in order; ``chunk`` documents are in memory at a time. See ``__call__``."""
-        choice = self._choice(threshold)
+        rule = self._rule(threshold)
         constraints = self._constraints(type_constraints)
         rest = iter(documents)
         chosen = pairs if isinstance(pairs, str) else iter(pairs)
         while some := list(islice(rest, chunk)):
             some = self.with_entities(some)
-            yield from self._triples(some, _asked(some, chosen), choice, constraints)
+            yield from self._triples(some, _asked(some, chosen), rule, constraints)
         if not isinstance(chosen, str) and next(chosen, None) is not None:
             raise SettingsError("pairs: expected one list of pairs a text, got more lists than texts")
 
@@ -151,7 +150,7 @@ class RelationExtractor:
         return with_entities(documents, self.found_by)
 
     def save_pretrained(self, directory: str | Path, *, license: str | None = None) -> Path:
-        """Writes the extractor into a directory, whole or not at all, with a model config; ``license`` is that of the
+        """Writes the extractor into a directory, whole or not at all, with a model card; ``license`` is that of the
         weights, by its name on the hub. Returns the directory.
         """
         from finecl.inference.hub import save
@@ -168,13 +167,10 @@ class RelationExtractor:
 
         return push(self.directory, repo_id, private=private, license=license)
 
-    def _choice(self, threshold: float | None) -> DecisionRule:
+    def _rule(self, threshold: float | None) -> DecisionRule:
         if threshold is not None and not 0 <= threshold <= 1:
             raise SettingsError(f"threshold: expected a probability from 0 to 1, got {threshold}")
-        calibration = Calibration.of(self.config, marked=self.marked)
-        return DecisionRule(
-            threshold_R=thresholds_of(self.config), calibration=calibration, marked=self.marked, probability=threshold
-        )
+        return DecisionRule.of(self.config, marked=self.marked, probability=threshold)
 
     def _constraints(self, asked: bool | Mapping[str, TypeTriples]) -> TypeConstraints | None:
         if isinstance(asked, Mapping):
@@ -192,26 +188,22 @@ class RelationExtractor:
     def _triples(
         self,
         documents: Sequence[Document],
-        asked: Sequence[Ints],
-        choice: DecisionRule,
+        pairs: Sequence[Ints],
+        rule: DecisionRule,
         constraints: TypeConstraints | None,
     ) -> Iterator[list[Triple]]:
-        make = sentence_rows if self.marked else document_rows
-        rows = list(make(documents, asked, self.tokenizer))
-        types = [constraints.numbers(document) for document in documents] if constraints else []
-        first = np.cumsum([0, *(len(numbers) for numbers in types)])
-        flat = np.concatenate([np.zeros(0, dtype=np.int64), *types])
-        parts = []
-        for document, head, tail, scores_PR in score_rows(self.backend, rows):
-            allowed = None
-            if constraints:
-                allowed = constraints.allowed_TTR[flat[first[document] + head], flat[first[document] + tail]]
-            pair, relation, probability = choice.chosen(scores_PR, allowed)
-            columns = {"document": document[pair], "head": head[pair], "tail": tail[pair], "relation": relation}
-            parts.append(PredictedColumns(**columns, score=scores_PR[pair, relation], probability=probability))
-        yield from PredictedColumns.join(parts).ordered(
-            documents, self.config["relations"], self.config.get("names", {})
-        )
+        scores = score_pairs(self.backend, self._rows(documents, pairs))
+        predictions = Predictions.empty()
+        if scores:
+            allowed = constraints.allowed(documents, scores) if constraints else None
+            predictions = rule.decide(scores, allowed)
+        yield from triples_by_document(predictions, documents, self.config["relations"], self.config.get("names", {}))
+
+    def _rows(self, documents: Sequence[Document], pairs: Sequence[Ints]) -> list[Row]:
+        if self.marked:
+            return list(sentence_rows(documents, pairs, self.tokenizer))
+        windows = self.config.get("long_documents", "windows") == "windows"
+        return list(document_rows(documents, pairs, self.tokenizer, windows=windows))
 
 
 def _asked(documents: Sequence[Document], pairs: str | Iterator[Any]) -> list[Ints]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.torch import load_file, save_file
 
 from finecl.artifacts.files import read_json, replacing_directory, write_json
@@ -17,7 +16,7 @@ from finecl.errors import ModelError
 from finecl.models.pretrained import load_encoder, save_encoder
 from finecl.registry import Registry
 from finecl.tokens.tokenizer import DocumentTokenizer
-from finecl.types import Extractor, Floats, declared
+from finecl.types import Extractor, declared
 
 HEAD, EXTRACTOR_CONFIG, ENCODER = "head.safetensors", "extractor.json", "encoder"
 
@@ -81,14 +80,6 @@ def read_extractor_config(directory: Path) -> dict[str, Any]:
             f"{directory}: expected an extractor, found no {EXTRACTOR_CONFIG}; run `finecl finetune` first"
         )
     return config
-
-
-def thresholds_of(config: Mapping[str, Any]) -> Floats:
-    """The score from which on each relation is predicted ``[relations]``; +inf where dev chose none."""
-    everywhere = config["threshold"]
-    own = config.get("thresholds") or {}
-    found = [own.get(relation, everywhere) for relation in config["relations"]]
-    return np.array([np.inf if value is None else value for value in found], dtype=np.float32)
 
 
 def build_extractor(registry: Registry, name: str, settings: dict[str, Any], encoder: Any, relations: int) -> Any:

@@ -19,7 +19,7 @@ from finecl.config.schema import Settings
 from finecl.corpus.corpus import Corpus, rare_relations
 from finecl.distributed.process_group import Ranks, current
 from finecl.errors import SettingsError
-from finecl.extraction.examples import ExtractionDataset
+from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import find_model, load_encoder
 from finecl.pipeline.corpora import SPLITS, Corpora, load_corpora
@@ -140,6 +140,24 @@ class Context:
                     made = ExtractionDataset(tokens=sentences, instances=sentences.instances(every))
             self._labelled[split, text, mentions] = made
         return self._labelled[split, text, mentions]
+
+    def evaluation(self, split: str) -> EvaluationDataset:
+        """Returns dev or test as rows to score."""
+        if split not in self._evaluation:
+            settings = self.settings.finetune
+            corpus: Corpus = getattr(self.corpora, split)
+            self._evaluation[split] = EvaluationDataset.of(
+                list(corpus.documents()),
+                corpus.instances(self.corpora.relations),
+                self.tokenizer,
+                marked=self.text_of(settings.extractor) == "marked-sentences",
+                windows=settings.long_documents == "windows",
+            )
+        return self._evaluation[split]
+
+    @cached_property
+    def _evaluation(self) -> dict[str, EvaluationDataset]:
+        return {}
 
     @cached_property
     def _labelled(self) -> dict[tuple[str, InputFormat, MentionMasking], ExtractionDataset]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from finecl.corpus.corpus import Corpus
-from finecl.extraction.examples import ExtractionDataset
+from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
 from finecl.tokens.token_table import TokenizedCorpus
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import NO_RELATION, Document, Entity, Ints, Label, Mention, RowColumns
@@ -140,6 +140,12 @@ def labelled(made: Sequence[Document], tokenizer: DocumentTokenizer, directory: 
     corpus = Corpus.from_documents(made, directory / "corpus.arrow")
     tokens = TokenizedCorpus.of(corpus, tokenizer, directory)
     return ExtractionDataset(tokens=tokens, instances=corpus.instances(corpus.relations))
+
+
+def evaluation(documents: Sequence[Document], tokenizer: DocumentTokenizer, directory: Path) -> EvaluationDataset:
+    """Documents as rows to score."""
+    corpus = Corpus.from_documents(documents, directory / "evaluation.arrow")
+    return EvaluationDataset.of(documents, corpus.instances(corpus.relations), tokenizer, marked=False)
 
 
 def table(

@@ -16,7 +16,7 @@ import finecl
 from finecl import registry as plugins
 from finecl.config.schema import ModelSettings
 from finecl.errors import ModelError, SettingsError
-from finecl.extraction.prediction import score_pairs
+from finecl.extraction.prediction import predict_logits
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.inference.triples import Triple
 from finecl.models.extractor import load_extractor
@@ -60,31 +60,24 @@ def test_batched_single_and_in_any_order_give_the_same(kind: str, directories: d
 
 
 @pytest.mark.parametrize("kind", ["bilinear", "ssan", "adaptive"])
-def test_scores_are_those_of_fine_tuning(kind: str, directories: dict[str, Path], tmp_path: Path) -> None:
+def test_scores_are_those_of_the_training_batches(kind: str, directories: dict[str, Path], tmp_path: Path) -> None:
     documents = tiny.documents(6, seed=4)
     settings = ModelSettings(name="", max_length=64, precision="float32", device="cpu")
     saved = load_extractor(directories[kind], plugins.load(), settings)
-    scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.tokenizer, tmp_path))
-    expected = {
-        (d, h, t, extractors.RELATIONS[r]): float(scored.scores_PR[p, r])
-        for p, (d, h, t) in enumerate(zip(scored.document, scored.head, scored.tail, strict=True))
-        for r in range(len(extractors.RELATIONS))
-    }
-    found = load(directories[kind])(documents, threshold=0.0)
-    told = {(d, t.head, t.tail, t.relation): t.score for d, triples in enumerate(found) for t in triples}
-    assert told == pytest.approx(expected, abs=5e-5)
-
-
-def test_the_threshold_of_dev_is_that_of_fine_tuning(directories: dict[str, Path], tmp_path: Path) -> None:
-    documents = tiny.documents(6, seed=4)
-    settings = ModelSettings(name="", max_length=64, precision="float32", device="cpu")
-    saved = load_extractor(directories["bilinear"], plugins.load(), settings)
-    scored = score_pairs(saved.extractor, tiny.labelled(documents, saved.tokenizer, tmp_path))
-    predicted = int(scored.predicted(0.5).sum())
-    assert 0 < predicted < scored.scores_PR.size
-    found = load(directories["bilinear"])(documents)
-    assert sum(map(len, found)) == predicted
-    assert all(triple.score >= 0.5 for triples in found for triple in triples)
+    data = tiny.labelled(documents, saved.tokenizer, tmp_path)
+    expected: dict[tuple[int, int, int, str], float] = {}
+    for numbers, pairs, logits_PR, _ in predict_logits(saved.extractor, data, np.arange(6), every_pair=True):
+        scores_PR = saved.extractor.scores(logits_PR.float()).tolist()
+        columns = (numbers[pairs.document_P].tolist(), pairs.head_P.tolist(), pairs.tail_P.tolist(), scores_PR)
+        for document, head, tail, scores in zip(*columns, strict=True):
+            expected |= {(document, head, tail, r): s for r, s in zip(extractors.RELATIONS, scores, strict=True)}
+    triples = load(directories[kind])(documents, threshold=0.0)
+    actual = {(d, t.head, t.tail, t.relation): t.score for d, found in enumerate(triples) for t in found}
+    assert actual == pytest.approx(expected, abs=5e-5)
+    predicted = sum(score >= 0.5 for score in expected.values())
+    if kind == "bilinear":  # its threshold is 0.5
+        assert 0 < predicted < len(expected)
+        assert sum(map(len, load(directories[kind])(documents))) == predicted
 
 
 def test_thresholds_of_single_relations_count(models: dict[str, Path], tmp_path: Path) -> None:

@@ -129,9 +129,9 @@ def extractor(model: Path, at: Path) -> tuple[Any, Any, Any]:
     encoder, tokenizer = loaded(model)
     encoder.freeze_head()
     made = tiny.documents(21)
-    train, dev = (
-        tiny.labelled(some, tokenizer, at / f"{np.random.SeedSequence().entropy}") for some in (made[:13], made[13:])
-    )
+    directory = at / f"{np.random.SeedSequence().entropy}"
+    train = tiny.labelled(made[:13], tokenizer, directory)
+    dev = tiny.evaluation(made[13:], tokenizer, directory)
     return Bilinear(encoder, train.relations, projection=8, distance=4), train, dev
 
 

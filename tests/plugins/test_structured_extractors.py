@@ -21,7 +21,7 @@ from finecl.config.schema import FinetuneSettings, ModelSettings
 from finecl.errors import ModelError, SettingsError
 from finecl.extraction.examples import ExtractionDataset, extraction_batch
 from finecl.extraction.loop import train_on
-from finecl.extraction.prediction import score_pairs
+from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.models.extractor import build_extractor, load_extractor, save_extractor
 from finecl.types import Batch
 from tests.conftest import LoadTiny
@@ -334,8 +334,11 @@ def test_each_learns_and_is_the_same_when_it_is_loaded(name: str, load_tiny: Loa
     card = {"extractor": name, "settings": small, "relations": list(data.instances.relations), "threshold": 0.0}
     save_extractor(extractor, tokenizer, card, tmp_path / "saved")
     saved = load_extractor(tmp_path / "saved", plugins, ModelSettings(precision="float32", device="cpu"))
-    same = score_pairs(saved.extractor, data).scores_PR
-    assert np.allclose(score_pairs(extractor, data).scores_PR, same, atol=1e-5)
+    rows = tiny.evaluation(tiny.documents(12, labels=2), tokenizer, tmp_path).rows
+    same, scores = (score_pairs(TorchBackend(e, None), rows) for e in (saved.extractor, extractor))
+    assert same is not None
+    assert scores is not None
+    assert np.allclose(scores.scores_PR, same.scores_PR, atol=1e-5)
 
 
 def _logits_and_labels(extractor: Any, data: ExtractionDataset) -> tuple[Tensor, Tensor]:

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from finecl.artifacts.provenance import fingerprint
-from finecl.extraction.calibration import Calibration, calibration_errors
-from finecl.extraction.examples import ExtractionDataset
-from finecl.extraction.prediction import PairScores, score_pairs
+from finecl.errors import TrainingError
+from finecl.extraction.calibration import calibration_errors
+from finecl.extraction.decision import DecisionRule
+from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.metrics import (
     docred_facts_in_train,
     docred_scores,
@@ -16,7 +17,7 @@ from finecl.metrics import (
     precision_recall_auc,
     write_docred_results,
 )
-from finecl.models.extractor import load_extractor, thresholds_of
+from finecl.models.extractor import load_extractor
 from finecl.pipeline.context import Context
 from finecl.pipeline.stages.extractors import EXTRACTOR, VARIANTS
 from finecl.pipeline.stages.finetune import finetune_fingerprint
@@ -39,16 +40,18 @@ def evaluate_stage(context: Context) -> dict[str, Any]:
 
 def _variant(context: Context, variant: str, gold: list[Document], known: set[tuple[str, str, str]]) -> dict[str, Any]:
     saved = load_extractor(context.directory / EXTRACTOR / variant, context.registry, context.settings.model)
-    data = context.labelled("test", context.text_of(context.settings.finetune.extractor))
+    test = context.evaluation("test")
     context.listener.begin(f"evaluate {variant}", len(gold), "documents")
-    scored = score_pairs(saved.extractor, data, max_tokens=context.settings.finetune.max_tokens)
+    scores = score_pairs(TorchBackend(saved.extractor, context.settings.finetune.max_tokens), test.rows, context.ranks)
+    if scores is None:
+        raise TrainingError("no test document has two entities within the encoder's reach: raise model.max_length")
     context.listener.advance(len(gold))
-    auc = _auc(scored, context, data)
-    calibration = Calibration.of(saved.config, marked=scored.marked)
-    errors = calibration_errors(calibration, scored.scores_PR, scored.correct(data))
-    scored = scored.placed(data.tokens)
+    correct = scores.correct(test.gold)
+    auc = precision_recall_auc(scores.scores_PR.ravel(), correct.ravel(), len(test.gold))
+    rule = DecisionRule.of(saved.config, marked=test.marked)
+    errors = calibration_errors(rule.calibration, scores.scores_PR, correct)
     titles = [document.title for document in gold]
-    facts = scored.facts(thresholds_of(saved.config), titles, saved.config["relations"])
+    facts = rule.decide(scores).facts(titles, saved.config["relations"])
     if context.ranks.main:
         write_docred_results(context.directory / PREDICTIONS / f"{variant}.json", facts)
     none = context.corpora.test.no_relation
@@ -60,8 +63,3 @@ def _variant(context: Context, variant: str, gold: list[Document], known: set[tu
         "weighted_macro_f1": macro.weighted_macro,
     }
     return numbers | errors | {"auc": auc, "threshold": saved.config["threshold"], "dev_f1": saved.config["dev_f1"]}
-
-
-def _auc(scored: PairScores, context: Context, data: ExtractionDataset) -> float:
-    gold = len(context.labelled("test").instances)  # marked sentences may lack some
-    return precision_recall_auc(scored.scores_PR.ravel(), scored.correct(data).ravel(), gold)

@@ -55,7 +55,7 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
     if chosen.thresholds == "per-relation" and text == "marked-sentences":
         what = "a marked sentence has its best relation or none"
         raise SettingsError(f"finetune.thresholds: expected global for '{chosen.extractor}', got per-relation; {what}")
-    train, dev = context.labelled("train", text), context.labelled("dev", text)
+    train, dev = context.labelled("train", text), context.evaluation("dev")
     encoder, tokenizer = context.encoder(str(encoder_directory) if encoder_directory else None)
     settings = {"loss": chosen.loss, **context.settings.extractor}
     torch.manual_seed(context.settings.seed)  # both variants begin with the same head, whatever loading drew
@@ -82,6 +82,7 @@ def _train(context: Context, variant: str, fingerprint: str, encoder_directory: 
         "names": dict(context.corpora.names),
         "type_triples": type_triples(corpus.documents(), corpus.no_relation),
         "max_length": tokenizer.max_length,
+        "long_documents": chosen.long_documents,
         "fingerprint": fingerprint,
         **vars(found),
     }

@@ -51,11 +51,14 @@ def labelled_pairs(document: Document) -> Ints:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], tokenizer: DocumentTokenizer) -> Iterator[Row]:
-    """One row a document, or windows that overlap by half where it is longer than ``tokenizer.max_length``.
+def document_rows(
+    documents: Sequence[Document], pairs: Sequence[Ints], tokenizer: DocumentTokenizer, *, windows: bool = True
+) -> Iterator[Row]:
+    """Yields one row per document; windows that overlap by half where it is longer than ``tokenizer.max_length``.
 
-    A pair is asked in every window that holds a whole mention of both; two mentions that are up to half a window apart
-    always share one. ``pairs`` are those asked of each document [P, 2].
+    A pair is scored in every window that contains a whole mention of both entities; two mentions up to half a window
+    apart always share one. ``pairs`` [P, 2] are the pairs to score of each document. Without ``windows`` a long
+    document is truncated.
     """
     wanted = [number for number, asked in enumerate(pairs) if len(asked)]
     some = [documents[number] for number in wanted]
@@ -69,14 +72,15 @@ def document_rows(documents: Sequence[Document], pairs: Sequence[Ints], tokenize
             head=pairs[number][:, 0], tail=pairs[number][:, 1],
             **dict(zip(("start", "end", "entity"), mention_tokens(document, encoding.offsets), strict=True)),
         )  # fmt: skip
-        yield from _windows(whole, tokenizer)
+        yield from _windows(whole, tokenizer, truncate=not windows)
 
 
-def _windows(whole: Row, tokenizer: DocumentTokenizer) -> Iterator[Row]:
+def _windows(whole: Row, tokenizer: DocumentTokenizer, *, truncate: bool) -> Iterator[Row]:
     """The parts of a document, whose tokens come without special ones, that are within reach."""
     body = tokenizer.max_length - 2
     last = max(0, len(whole.ids) - body)
-    for first in dict.fromkeys([*range(0, last, max(1, body // 2)), last]):
+    starts = dict.fromkeys([*range(0, last, max(1, body // 2)), last])
+    for first in [0] if truncate else starts:
         start, end = whole.start - first, whole.end - first
         kept = (end > start) & (start >= 0) & (end <= body)
         there = np.zeros(len(whole.own), dtype=np.bool_)
