@@ -61,15 +61,18 @@ def write_labels(path: Path, labels: Iterable[str]) -> None:
 
 
 def read_docred_results(path: Path) -> dict[Fact, tuple[int, ...]]:
-    """The facts of a result.json, with their evidence: a list of objects with title, h_idx, t_idx, r and evidence.
+    """Reads the facts of a result.json, with their evidence: objects with title, h_idx, t_idx, r and evidence.
 
-    ``evidence`` may be left out. Of a fact that stands there twice the first counts.
+    ``evidence`` is optional. Of duplicate facts the first counts. The triples that ``finecl predict`` writes as JSON
+    lines are read too: objects with title, head, tail and relation.
 
     Raises:
         FormatError: the file cannot be read, is no list, or a field is missing or of another type.
     """
     found: dict[Fact, tuple[int, ...]] = {}
     for place, row in _rows(path):
+        if "r" not in row and "relation" in row:
+            row = row | {"h_idx": row.get("head"), "t_idx": row.get("tail"), "r": row["relation"]}
         title, relation = _field(row, "title", str, place), _field(row, "r", str, place)
         head, tail = _field(row, "h_idx", int, place), _field(row, "t_idx", int, place)
         evidence = _field({"evidence": []} | row, "evidence", list, place)
