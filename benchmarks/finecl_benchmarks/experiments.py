@@ -31,7 +31,7 @@ def run_experiment(experiment: Experiment, context: SuiteContext) -> dict[str, A
 
 def _run(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
     run = finished_run(experiment, context, "evaluate")
-    facts, test = read_docred_results(run.directory / "predictions" / "pretrained.json"), run.context.corpora.test
+    facts, test = read_docred_results(run.directory / "predictions" / "pretrained.json"), run.data.corpora.test
     counts = counts_by_document(facts, list(test.documents()), no_relation=test.no_relation)
     return {
         "headline": "f1",
@@ -100,9 +100,9 @@ def _difficult(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
     score = _score(with_finecl, context)
     difficult = [name for name, share in score["metrics"]["learned_by_relation"].items() if share[-1] < _DIFFICULT]
     run = finished_run(experiment, context, "evaluate")
-    gold = list(run.context.corpora.test.documents())
+    gold = list(run.data.corpora.test.documents())
     facts = read_docred_results(run.directory / "predictions" / "pretrained.json")
-    scores = group_scores(facts, gold, difficult, no_relation=run.context.corpora.test.no_relation)
+    scores = group_scores(facts, gold, difficult, no_relation=run.data.corpora.test.no_relation)
     return {
         "headline": "micro F1 of difficult relations",
         "value": scores.micro.f1,
@@ -116,7 +116,7 @@ def _trimmed_documents(experiment: Experiment, context: SuiteContext) -> dict[st
     """Training on the labels learned in the first epoch: FineCL's Table 2."""
     run = finished_run(experiment, context, "score")
     _score_metrics(experiment, run)
-    record = trimmed.measure_run(run.context, experiment.varied["part"])
+    record = trimmed.measure_run(run, experiment.varied["part"])
     return {
         "headline": "F1",
         "value": record["f1"],

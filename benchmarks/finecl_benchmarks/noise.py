@@ -26,8 +26,7 @@ from finecl.data.corrupt import Kind, Noise
 from finecl.data.formats import DocumentFile, recognise
 from finecl.errors import SettingsError
 from finecl.metrics import noise_scores
-from finecl.pipeline.context import Context
-from finecl.pipeline.stages.evidence_cache import gather
+from finecl.pipeline.run import Run
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Bools, Evidence, EvidenceKind, Floats, Instances, NoiseScorer, declared, first_epoch
@@ -90,15 +89,15 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
     registry = plugins.load()
     with tempfile.TemporaryDirectory() as directory:
         settings = corrupted_settings(setting, Path(directory), registry)
-        context = Context(Path(directory) / "run", settings, registry, listener or Listener())
-        instances = context.labelled("silver").instances
-        truth = context.corpora.silver.truths(instances.relations)
+        run = Run(Path(directory) / "run", settings, registry, listener)
+        instances = run.data.dataset("silver").instances
+        truth = run.data.corpora.silver.truths(instances.relations)
         if truth is None or truth.all():
             raise SettingsError(f"{setting.name}: expected some wrong labels and their truth, found none")
-        run, evidence = _gather_evidence(context, setting, gold)
+        proxy, evidence = _gather_evidence(run, setting, gold)
         judged = np.random.default_rng(setting.seed).choice(len(truth), setting.judged, replace=False)
         table = _write_judged(Path(directory) / "judged.csv", instances, ~truth, judged)
-        scorers, skipped = _scorers(context, setting, table)
+        scorers, skipped = _scorers(registry, setting, table)
         rest = np.setdiff1d(np.arange(len(truth)), judged)
         noises = {name: scorer.score(instances, evidence) for name, scorer in scorers.items()}
     return {
@@ -111,18 +110,18 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
         "on_the_rest": _metrics({name: noise[rest] for name, noise in noises.items()}, ~truth[rest]),
         "skipped": skipped,
         "label_accuracy_by_order": {mode: _by_order(evidence, mode, truth) for mode in ("batch", "epoch")},
-        "proxy_train_seconds": run.train_seconds if run else None,
+        "proxy_train_seconds": proxy.train_seconds if proxy else None,
         **environment(),
     }
 
 
-def _gather_evidence(context: Context, setting: Setting, gold: Path | None) -> tuple[Any, Evidence]:
+def _gather_evidence(run: Run, setting: Setting, gold: Path | None) -> tuple[Any, Evidence]:
     """Gathers the evidence of a setting; trains the shared extractor on gold labels first, under a lock."""
     if gold and "gold" in setting.needs:
         gold.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(gold.with_suffix(".lock")):
-            gather(Context(gold, context.settings, context.registry, context.listener), ("gold",))
-    return gather(context, setting.needs)
+            Run(gold, run.spec.settings, run.registry, run.listener).evidence(("gold",))
+    return run.evidence(setting.needs)
 
 
 def _metrics(noises: Mapping[str, Floats], wrong: Bools) -> dict[str, dict[str, Any]]:
@@ -147,11 +146,11 @@ def corrupted_settings(setting: Setting, directory: Path, registry: Registry) ->
     return resolve(overrides=overrides | files)
 
 
-def _scorers(context: Context, setting: Setting, table: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def _scorers(registry: Registry, setting: Setting, table: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Creates the registered scorers with their defaults, and the stack; returns them and why others were skipped."""
     scorers: dict[str, Any] = {}
     skipped: dict[str, str] = {}
-    for name, part in context.registry.parts("scorer").items():
+    for name, part in registry.parts("scorer").items():
         try:
             scorer = part.create()
         except SettingsError as error:
@@ -162,10 +161,10 @@ def _scorers(context: Context, setting: Setting, table: Path) -> tuple[dict[str,
             skipped[name] = f"needs {', '.join(sorted(missing))}, which was not computed"
         else:
             scorers[name] = scorer
-    if "ensemble" in context.registry.parts("scorer"):
+    if "ensemble" in registry.parts("scorer"):
         members = ["+".join(name for name in STACKED if name in scorers)]
         members += ["softmax-confidence"] if "softmax-confidence" in scorers else []
-        stack = context.registry.create("scorer", "ensemble", {"gold": str(table), "of": tuple(members)})
+        stack = registry.create("scorer", "ensemble", {"gold": str(table), "of": tuple(members)})
         scorers[STACK.format(setting.judged)] = stack
     return scorers, skipped
 

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from finecl.artifacts.files import read_json, replacing_directory
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.run_directory import PLAIN
 from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.data.convert import convert
@@ -22,8 +23,8 @@ from finecl.data.leakage import HeldOut, Leaks, without_leaks
 from finecl.data.split import low_resource, numbered
 from finecl.models.extractor import EXTRACTOR_CONFIG
 from finecl.pipeline.run import Run
-from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, needs
-from finecl.pipeline.stages.extractors import EXTRACTOR, PLAIN, made_from, plain_config
+from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, required_evidence
+from finecl.pipeline.stages.extractors import extractor_fingerprint, plain_config
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Document
@@ -58,9 +59,9 @@ def finished_run(experiment: Experiment, context: SuiteContext, stage: str) -> R
     with context.lock(name).acquire(timeout=0):
         run = Run(directory, settings, context.registry, context.listener)
         with ExitStack() as evidence:
-            required = needs(run.context)
+            required = required_evidence(run.spec)
             for need in required:
-                lock = context.lock(f"evidence-{evidence_fingerprint(run.context, need)}")
+                lock = context.lock(f"evidence-{evidence_fingerprint(need, run.spec, run.data)}")
                 evidence.enter_context(lock.acquire(timeout=0))
             if stage == "evaluate" and "gold" in required:
                 _share_plain(run, context)  # the scorer uses the plain extractor
@@ -74,11 +75,11 @@ def finished_run(experiment: Experiment, context: SuiteContext, stage: str) -> R
 
 def _share_plain(run: Run, context: SuiteContext) -> None:
     """Copies the plain encoder's extractor into a run; the first run on the same gold documents trains it."""
-    name = made_from(run.context, run.context.model_fingerprint)
-    shared, copy = context.directory / "plain" / name, run.directory / EXTRACTOR / PLAIN
+    name = extractor_fingerprint(run.data.model_fingerprint, run.spec, run.data)
+    shared, copy = context.directory / "plain" / name, run.files.extractor(PLAIN)
     with context.lock(f"plain-{name}").acquire(timeout=0):
         if not shared.exists():
-            plain_config(run.context)
+            plain_config(run.spec, run.data, run.files, run.listener)
             _copy(copy, shared)
     if read_json(copy / EXTRACTOR_CONFIG).get("fingerprint") != name:
         _copy(shared, copy)

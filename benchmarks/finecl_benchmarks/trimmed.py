@@ -24,9 +24,8 @@ from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.metrics import docred_scores
 from finecl.models.extractor import build_extractor
 from finecl.numerics.ragged import pair_key
-from finecl.pipeline.context import Context
 from finecl.pipeline.corpora import read_corpus
-from finecl.pipeline.stages.evidence_cache import gather
+from finecl.pipeline.run import Run
 from finecl.progress import Listener
 from finecl.scoring.false_negatives import NotFalseNegative
 from finecl.types import Bools, Ints, first_epoch
@@ -43,17 +42,17 @@ def measure(kind: Kind, rate: float, seed: int, listener: Listener | None = None
     registry, setting = plugins.load(), wiki80(kind, rate, seed)
     with tempfile.TemporaryDirectory() as directory:
         settings = corrupted_settings(setting, Path(directory), registry)
-        context = Context(Path(directory) / "run", settings, registry, listener or Listener())
-        instances = context.labelled("silver").instances
-        _, evidence = gather(context, ("dynamics",))
+        run = Run(Path(directory) / "run", settings, registry, listener)
+        instances = run.data.dataset("silver").instances
+        _, evidence = run.evidence(("dynamics",))
         order = first_epoch(evidence.dynamics("batch").correct)
-        data = context.labelled("silver", "marked-sentences")
+        data = run.data.dataset("silver", "marked-sentences")
         by_uid = dict(zip(instances.uid.tolist(), order.tolist(), strict=True))
         early = _early(np.array([by_uid[uid] for uid in data.instances.uid.tolist()]))
         parts = {"everything": np.ones_like(early), "early": early, "random": _random(early, seed)}
-        truth = context.corpora.silver.truths(instances.relations)
+        truth = run.data.corpora.silver.truths(instances.relations)
         is_correct = dict(zip(instances.uid.tolist(), truth.tolist(), strict=True)) if truth is not None else {}
-        accuracy = {name: _accuracy(context, data, part) for name, part in parts.items()}
+        accuracy = {name: _accuracy(run, data, part) for name, part in parts.items()}
         label_accuracy = {
             name: float(np.mean([is_correct[uid] for uid in data.instances.uid[part].tolist()]))
             for name, part in parts.items()
@@ -84,16 +83,16 @@ def _random(early: Bools, seed: int) -> Bools:
     return selected
 
 
-def _accuracy(context: Context, data: ExtractionDataset, selected: Bools) -> float:
+def _accuracy(run: Run, data: ExtractionDataset, selected: Bools) -> float:
     """Trains an extractor on the selected sentences and returns its accuracy on clean sentences."""
-    settings = replace(context.settings.proxy, num_train_epochs=_EPOCHS)
-    encoder, tokenizer = context.encoder()
-    head_settings = {"loss": settings.loss, **context.settings.extractor}
-    extractor = build_extractor(context.registry, settings.extractor, head_settings, encoder, data.relations)
+    settings = replace(run.spec.settings.proxy, num_train_epochs=_EPOCHS)
+    encoder, tokenizer = run.data.encoder()
+    head_settings = {"loss": settings.loss, **run.spec.settings.extractor}
+    extractor = build_extractor(run.registry, settings.extractor, head_settings, encoder, data.relations)
     part = data.part(np.unique(data.instances.document[selected]))
-    train_on(extractor, part, settings, stage="part", seed=context.settings.seed, listener=context.listener)
-    clean = read_corpus(data_file("trimmed", "wiki80/train_0.1.txt"), context.settings.data, context.registry)
-    test = evaluation_dataset(clean, tokenizer, context.corpora.relations, context.settings.finetune, marked=True)
+    train_on(extractor, part, settings, stage="part", seed=run.spec.settings.seed, listener=run.listener)
+    clean = read_corpus(data_file("trimmed", "wiki80/train_0.1.txt"), run.spec.settings.data, run.registry)
+    test = evaluation_dataset(clean, tokenizer, run.data.corpora.relations, run.spec.settings.finetune, marked=True)
     scores = score_pairs(TorchBackend(extractor, None), test.rows)
     assert scores is not None
     best = scores.scores_PR.argmax(axis=1)
@@ -103,7 +102,7 @@ def _accuracy(context: Context, data: ExtractionDataset, selected: Bools) -> flo
 PARTS = ("everything", "early by batch", "early by epoch", "random")
 
 
-def measure_run(context: Context, part: str) -> dict[str, Any]:
+def measure_run(run: Run, part: str) -> dict[str, Any]:
     """Trains an extractor on one of ``PARTS`` of the silver labels and returns its F1 on the test documents.
 
     "early" labels are those the proxy learned in its first epoch (the paper's A_1), recorded by batch or by epoch;
@@ -114,19 +113,19 @@ def measure_run(context: Context, part: str) -> dict[str, Any]:
     """
     if part not in PARTS:
         raise SettingsError(f"parts: expected one of {', '.join(PARTS)}, got '{part}'")
-    _, evidence = gather(context, ("dynamics",))
-    silver = context.labelled("silver", context.text_of(context.settings.finetune.extractor))
+    _, evidence = run.evidence(("dynamics",))
+    silver = run.data.dataset("silver", run.spec.input_format(run.spec.settings.finetune.extractor))
     uids = silver.instances.uid.tolist()
     selected = np.ones(len(uids), dtype=np.bool_)
     if part != "everything":
         first = evidence.dynamics("epoch" if part == "early by epoch" else "batch").correct[0].tolist()
-        learned = dict(zip(context.labelled("silver").instances.uid.tolist(), first, strict=True))
+        learned = dict(zip(run.data.dataset("silver").instances.uid.tolist(), first, strict=True))
         selected = np.array([learned[uid] for uid in uids], dtype=np.bool_)
     if not selected.any():
         raise SettingsError("expected labels learned in the first epoch, got none; raise proxy.learning_rate")
     if part == "random":
-        selected = _random(selected, context.settings.seed)
-    return {"part": part, "labels": int(selected.sum()), "f1": _f1(context, _select(silver, selected))}
+        selected = _random(selected, run.spec.settings.seed)
+    return {"part": part, "labels": int(selected.sum()), "f1": _f1(run, _select(silver, selected))}
 
 
 def _select(data: ExtractionDataset, selected: Bools) -> ExtractionDataset:
@@ -140,16 +139,16 @@ def _select(data: ExtractionDataset, selected: Bools) -> ExtractionDataset:
     )
 
 
-def _f1(context: Context, data: ExtractionDataset) -> float:
-    settings = context.settings.finetune
-    encoder, _ = context.encoder()
-    head_settings = {"loss": settings.loss, **context.settings.extractor}
-    extractor = build_extractor(context.registry, settings.extractor, head_settings, encoder, data.relations)
-    dev, test = context.evaluation("dev"), context.evaluation("test")
-    seed, listener = context.settings.seed, context.listener
+def _f1(run: Run, data: ExtractionDataset) -> float:
+    settings = run.spec.settings.finetune
+    encoder, _ = run.data.encoder()
+    head_settings = {"loss": settings.loss, **run.spec.settings.extractor}
+    extractor = build_extractor(run.registry, settings.extractor, head_settings, encoder, data.relations)
+    dev, test = run.data.evaluation("dev"), run.data.evaluation("test")
+    seed, listener = run.spec.settings.seed, run.listener
     finetuned = finetune(extractor, data, dev, settings, seed=seed, stage="part", listener=listener)
     scores = score_pairs(TorchBackend(extractor, settings.max_tokens), test.rows)
     assert scores is not None
-    corpus = context.corpora.test
+    corpus = run.data.corpora.test
     facts = decision_rule(finetuned, test).decide(scores).facts(corpus.titles, test.gold.relations)
     return docred_scores(facts, list(corpus.documents()), set(), no_relation=corpus.no_relation).f1

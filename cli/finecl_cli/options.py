@@ -26,8 +26,8 @@ _SETTINGS = {
     "gold_test": "data.test",
     "model": "model.name",
     "method": "method",
-    "scorer": "scorer_name",
-    "weighting": "weighting_name",
+    "scorer": "scorer.name",
+    "weighting": "weighting.name",
     "objectives": "objectives",
     "compat": "compat",
     "input_format": "input_format",
@@ -181,5 +181,11 @@ def output_options(command: Command) -> Command:
 def default_directory(settings: Settings) -> Path:
     """Returns the default run directory, named after the data, method, overridden parts and seed."""
     data = Path(settings.data.silver or settings.data.name)
-    names = [data.stem, settings.method, settings.scorer_name, settings.weighting_name, f"seed{settings.seed}"]
+    names = [
+        data.stem,
+        settings.method,
+        settings.scorer.get("name"),
+        settings.weighting.get("name"),
+        f"seed{settings.seed}",
+    ]
     return Path("runs") / "-".join(name for name in names if name)

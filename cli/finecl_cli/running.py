@@ -15,8 +15,6 @@ from finecl.config.schema import Settings
 from finecl.errors import SettingsError
 from finecl_cli.options import default_directory, settings_of
 
-STAGES = ("score", "pretrain", "finetune", "evaluate", "report")
-
 
 @dataclass(frozen=True)
 class NewRun:
@@ -80,7 +78,7 @@ def run_stage(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool,
         else:
             opened = Run(run.directory, run.settings, registry, screen)
         if not quiet:
-            show_settings(opened.context.settings.to_dict(), opened.context.precision)
+            show_settings(opened.spec.settings.to_dict(), opened.data.precision)
         metrics = opened.finish(last, only=only)
         for fault in registry.faults:  # hooks called during the run may have failed
             if fault not in known_faults:
@@ -90,5 +88,5 @@ def run_stage(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool,
     if as_json:
         click.echo(json.dumps(metrics))
         return
-    report = opened.directory / "report.html"
+    report = opened.files.report
     show_metrics(metrics, str(report) if report.exists() else None)

@@ -134,7 +134,11 @@ class FinetuneSettings(ExtractSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a run depends on. ``scorer`` ... ``format`` hold the settings of the chosen parts."""
+    """Everything that a run depends on.
+
+    ``scorer`` and ``weighting`` hold the ``name`` of the part (without one: the method's) and its settings;
+    ``objective`` holds settings by the name of the objective, ``extractor`` those of the extractors.
+    """
 
     seed: int = 42
     preset: str | None = None
@@ -142,8 +146,6 @@ class Settings:
     method: str = "finecl"
     objectives: tuple[str, ...] | None = None  # NAME or COEFFICIENT*NAME; None: the method's
     input_format: Literal["documents", "marked-sentences"] | None = None  # what pre-training reads; None: the method's
-    scorer_name: str | None = None  # None: the method's
-    weighting_name: str | None = None
     report_to: tuple[str, ...] = ()  # trackers: tensorboard, trackio, wandb, mlflow (extra "trackers")
     data: DataSettings = field(default_factory=DataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from finecl.distributed.parallel import Parallel
-from finecl.distributed.process_group import Ranks
+from finecl.distributed.process_group import Ranks, current
 from finecl.extraction.loop import Training
 from finecl.extraction.prediction import predict_logits
 from finecl.models.encoder import Encoder
 from finecl.models.extractor import build_extractor
-from finecl.pipeline.context import Context
-from finecl.pipeline.stages.pretrain import pretraining
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
+from finecl.pipeline.stages.pretrain import pretraining_task
 from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
 from finecl.pretraining.step_plan import PretrainingTask
@@ -38,116 +39,113 @@ class Planned:
     seconds: float
 
 
-def plan_run(context: Context) -> dict[str, Any]:
-    """Steps, tokens, time and memory of each stage, on the ranks that there are.
+def plan_run(spec: RunSpec, data: RunData) -> dict[str, Any]:
+    """Returns steps, tokens, time and memory of each stage, on the ranks of this run.
 
-    Time is that of one process divided by the number of ranks. Memory is the peak of this process, which has made a
-    whole training step: it does not grow with their number.
+    Time is that of one process divided by the number of ranks. Memory is the peak of this process after a whole
+    training step; it does not grow with the number of ranks.
     """
-    rates, ranks = _Rates(context), max(1, context.ranks.size)
-    stages = [*([_score(context, rates)] if context.method.scorer else []), *_trained(context, rates)]
+    rates, ranks = _Rates(spec, data), max(1, current().size)
+    stages = [*([_score(spec, data, rates)] if spec.scorer else []), *_trained(spec, data, rates)]
     return {
         "ranks": ranks,
-        "precision": context.precision,
+        "precision": data.precision,
         "memory_gb": rates.memory_bytes / 1e9,
         "stages": [asdict(stage) | {"seconds": stage.seconds / ranks} for stage in stages],
         "seconds": sum(stage.seconds for stage in stages) / ranks,
     }
 
 
-def _score(context: Context, rates: _Rates) -> Planned:
-    proxy, epochs = context.settings.proxy, context.settings.proxy.num_train_epochs
-    tokens, looks = _tokens(context, "silver"), epochs if proxy.record != "batch" else 0
+def _score(spec: RunSpec, data: RunData, rates: _Rates) -> Planned:
+    proxy, epochs = spec.settings.proxy, spec.settings.proxy.num_train_epochs
+    tokens, evaluations = _tokens(data, "silver"), epochs if proxy.record != "batch" else 0
     return Planned(
         stage="score",
-        steps=epochs * -(-len(context.labelled("silver").tokens) // proxy.batch_size),
-        tokens=(epochs + looks) * tokens,
-        seconds=epochs * tokens / rates.extract + looks * tokens / rates.answer,
+        steps=epochs * -(-len(data.dataset("silver").tokens) // proxy.batch_size),
+        tokens=(epochs + evaluations) * tokens,
+        seconds=epochs * tokens / rates.train + evaluations * tokens / rates.predict,
     )
 
 
-def _trained(context: Context, rates: _Rates) -> list[Planned]:
-    """Pre-training, and both variants of fine-tuning and evaluation."""
-    steps, finetune = context.settings.pretrain.max_steps, context.settings.finetune
+def _trained(spec: RunSpec, data: RunData, rates: _Rates) -> list[Planned]:
+    """Returns the plans of pre-training, and of fine-tuning and evaluating both variants."""
+    steps, finetune = spec.settings.pretrain.max_steps, spec.settings.finetune
     epochs = finetune.num_train_epochs
-    learned = 2 * epochs * _tokens(context, "train")
-    looked = 2 * -(-epochs // finetune.eval_epochs) * _tokens(context, "dev")
-    tested = 2 * _tokens(context, "test")
-    batches = -(-len(context.labelled("train").tokens) // finetune.batch_size)
-    if not context.method.objectives and not context.method.mlm:
+    trained = 2 * epochs * _tokens(data, "train")
+    evaluated = 2 * -(-epochs // finetune.eval_epochs) * _tokens(data, "dev")
+    tested = 2 * _tokens(data, "test")
+    batches = -(-len(data.dataset("train").tokens) // finetune.batch_size)
+    if not spec.objectives and not spec.method.mlm:
         steps = 0
-    read = steps * rates.pretrain_tokens
-    seconds = learned / rates.extract + looked / rates.answer
+    pretrained = steps * rates.pretrain_tokens
+    seconds = trained / rates.train + evaluated / rates.predict
     return [
-        Planned(stage="pretrain", steps=steps, tokens=read, seconds=read / rates.pretrain),
-        Planned(stage="finetune", steps=2 * epochs * batches, tokens=learned + looked, seconds=seconds),
-        Planned(stage="evaluate", steps=0, tokens=tested, seconds=tested / rates.answer),
+        Planned(stage="pretrain", steps=steps, tokens=pretrained, seconds=pretrained / rates.pretrain),
+        Planned(stage="finetune", steps=2 * epochs * batches, tokens=trained + evaluated, seconds=seconds),
+        Planned(stage="evaluate", steps=0, tokens=tested, seconds=tested / rates.predict),
     ]
 
 
-def _tokens(context: Context, split: str) -> int:
-    return int(context.labelled(split).tokens.lengths.sum())
+def _tokens(data: RunData, split: str) -> int:
+    return int(data.dataset(split).tokens.lengths.sum())
 
 
 class _Rates:
-    """Tokens a second of each kind of pass, on a copy of the encoder that is thrown away."""
+    """Tokens per second of each kind of encoder pass, measured on a copy of the encoder."""
 
-    def __init__(self, context: Context) -> None:
-        encoder, tokenizer = context.encoder()
-        run = pretraining(
-            context,
-            tokenizer,
-            np.ones(len(context.labelled("silver", context.method.input_format).instances), dtype=np.float32),
-        )
-        self.pretrain_tokens, self.pretrain = self._pretraining(encoder, run)
-        encoder, _ = context.encoder()
-        self.extract, self.answer = self._extraction(context, encoder)
+    def __init__(self, spec: RunSpec, data: RunData) -> None:
+        encoder, tokenizer = data.encoder()
+        weights = np.ones(len(data.dataset("silver", spec.method.input_format).instances), dtype=np.float32)
+        task = pretraining_task(spec, data, tokenizer, weights)
+        self.pretrain_tokens, self.pretrain = self._pretraining(encoder, task)
+        encoder, _ = data.encoder()
+        self.train, self.predict = self._extraction(spec, data, encoder)
         gpu = encoder.precision.device.startswith("cuda")
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         self.memory_bytes = torch.cuda.max_memory_allocated() if gpu else own
 
-    def _pretraining(self, encoder: Encoder, run: PretrainingTask) -> tuple[int, float]:
-        """Tokens of a step, and tokens a second of its first groups."""
-        drawn = run.group_specs(0)
-        tokens = sum(int(run.silver.tokens.lengths[d.documents].sum()) for d in drawn)
+    def _pretraining(self, encoder: Encoder, task: PretrainingTask) -> tuple[int, float]:
+        """Returns the tokens of a step, and tokens per second of its first group."""
+        groups = task.group_specs(0)
+        tokens = sum(int(task.silver.tokens.lengths[group.documents].sum()) for group in groups)
         model = Parallel(PretrainingModel(encoder.train()), Ranks())
-        optimization = Optimization(model.module, run.settings, 10)
-        work = run.group_batches(0)[:1]
+        optimization = Optimization(model.module, task.settings, 10)
+        batches = task.group_batches(0)[:1]
 
-        def once(number: int) -> int:
-            train_step(model, run, work, number)
+        def step(number: int) -> int:
+            train_step(model, task, batches, number)
             optimization.step(number)
-            return sum(len(w.group.packed.ids_T) for w in work)
+            return sum(len(batch.group.packed.ids_T) for batch in batches)
 
-        return tokens, _timed(once)
+        return tokens, _timed(step)
 
-    def _extraction(self, context: Context, encoder: Encoder) -> tuple[float, float]:
-        """Tokens a second of training an extractor and of asking it."""
-        settings = context.settings.finetune
-        data = context.labelled("train", context.text_of(settings.extractor))
-        own = {"loss": settings.loss, **context.settings.extractor}
-        extractor = build_extractor(context.registry, settings.extractor, own, encoder, data.relations)
+    def _extraction(self, spec: RunSpec, data: RunData, encoder: Encoder) -> tuple[float, float]:
+        """Returns tokens per second of training an extractor and of predicting with it."""
+        settings = spec.settings.finetune
+        train = data.dataset("train", spec.input_format(settings.extractor))
+        head_settings = {"loss": settings.loss, **spec.settings.extractor}
+        extractor = build_extractor(spec.registry, settings.extractor, head_settings, encoder, train.relations)
         training = Training(
-            extractor=extractor.train(), data=data, settings=settings, stage="plan", seed=0, listener=Listener()
+            extractor=extractor.train(), data=train, settings=settings, stage="plan", seed=0, listener=Listener()
         )
         model, optimization = Parallel(extractor, Ranks()), Optimization(extractor, settings, 10)
-        documents = np.arange(min(settings.batch_size, len(data.tokens)))
+        documents = np.arange(min(settings.batch_size, len(train.tokens)))
 
-        def learn(number: int) -> int:
+        def step(number: int) -> int:
             training._step(model, documents, 0, number)
             optimization.step(number)
-            return int(data.tokens.lengths[documents].sum())
+            return int(train.tokens.lengths[documents].sum())
 
-        def ask(number: int) -> int:
-            for _ in predict_logits(extractor, data, documents, every_pair=True):
+        def predict(number: int) -> int:
+            for _ in predict_logits(extractor, train, documents, every_pair=True):
                 pass
-            return int(data.tokens.lengths[documents].sum())
+            return int(train.tokens.lengths[documents].sum())
 
-        return _timed(learn), _timed(ask)
+        return _timed(step), _timed(predict)
 
 
 def _timed(work: Callable[[int], int]) -> float:
-    """Tokens a second, after a few passes that are slower because they are the first."""
+    """Returns tokens per second, without the first passes, which are slower."""
     for number in range(_WARM_UP):
         work(number)
     tokens, number, began = 0, _WARM_UP, time.perf_counter()

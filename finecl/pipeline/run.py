@@ -2,230 +2,245 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
 from finecl import registry as plugins
-from finecl.artifacts.files import read_json, write_json
-from finecl.artifacts.provenance import environment, fingerprint
+from finecl.artifacts.files import write_json
+from finecl.artifacts.provenance import environment
+from finecl.artifacts.run_directory import OUTPUTS, RunDirectory
 from finecl.artifacts.scores_table import format_uids
 from finecl.config.resolve import from_dict
 from finecl.config.schema import Settings
 from finecl.distributed import process_group
+from finecl.distributed.process_group import current
 from finecl.errors import ModelError, PluginError, SettingsError
-from finecl.models.card import write_cards
-from finecl.pipeline.context import Context
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
+from finecl.pipeline.stages.evaluate import evaluate_fingerprint, evaluate_stage
+from finecl.pipeline.stages.evidence_cache import gather
+from finecl.pipeline.stages.finetune import finetune_fingerprint, finetune_stage
+from finecl.pipeline.stages.pretrain import pretrain_fingerprint, pretrain_stage
+from finecl.pipeline.stages.report import report_fingerprint, report_stage
+from finecl.pipeline.stages.score import score, score_fingerprint
 from finecl.pipeline.trackers import Tracked, flat_numbers, tracked
 from finecl.progress import Listener
 from finecl.registry import Registry
+from finecl.scoring.proxy import ProxyRun
 from finecl.training.optimizer import NotFiniteError
+from finecl.types import Evidence, EvidenceKind
 
-RUN, METRICS, OFFENDING = "run.json", "metrics.json", "offending-uids.json"
-OUTPUTS = {
-    "score": "scores.parquet",
-    "pretrain": "encoder",
-    "finetune": "extractor",
-    "evaluate": "predictions",
-    "report": "report.html",
-}
-"""The stages in their order, and what each leaves in the run's directory."""
-STAGES = tuple(OUTPUTS)
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of a run: a finished stage with the same ``fingerprint`` is not run again.
+
+    ``output`` is the file or directory that the stage leaves in the run's directory.
+    """
+
+    name: str
+    output: str
+    fingerprint: Callable[[RunSpec, RunData, RunDirectory], str]
+    run: Callable[[RunSpec, RunData, RunDirectory, Listener], Mapping[str, Any]]
+
+
+PIPELINE = (
+    Stage(name="score", output=OUTPUTS["score"], fingerprint=score_fingerprint, run=score),
+    Stage(name="pretrain", output=OUTPUTS["pretrain"], fingerprint=pretrain_fingerprint, run=pretrain_stage),
+    Stage(name="finetune", output=OUTPUTS["finetune"], fingerprint=finetune_fingerprint, run=finetune_stage),
+    Stage(name="evaluate", output=OUTPUTS["evaluate"], fingerprint=evaluate_fingerprint, run=evaluate_stage),
+    Stage(name="report", output=OUTPUTS["report"], fingerprint=report_fingerprint, run=report_stage),
+)
+"""The stages, in the order in which they run."""
 
 
 class Run:
-    """One run directory. ``finish`` brings it to the end of a stage, doing only what is not done yet."""
+    """One run directory. ``finish`` runs the stages that are not finished yet.
+
+    Nothing is loaded, and no process group is joined, before it is needed: reviewing a run only reads its data.
+    """
 
     def __init__(
         self, directory: Path, settings: Settings, registry: Registry | None = None, listener: Listener | None = None
     ) -> None:
+        """Describes a run of these settings in ``directory``.
+
+        Raises:
+            SettingsError: the directory holds finished stages of other settings.
+        """
         self.directory = directory
-        process_group.start()
-        heard = listener if listener and process_group.current().main else Listener()
-        self.context = Context(directory, settings, registry or plugins.load(), heard)
+        self.files = RunDirectory(directory)
+        self.registry = registry or plugins.load()
+        self.listener = listener or Listener()
+        self._settings = settings
         self._check_settings()
 
     @classmethod
     def open(cls, directory: Path, registry: Registry | None = None, listener: Listener | None = None) -> Run:
-        """The run in a directory, with the settings it was started with.
+        """Opens the run in a directory, with the settings that it was started with.
 
         Raises:
             SettingsError: the directory holds no run.
         """
-        settings = read_json(directory / RUN).get("settings")
+        settings = RunDirectory(directory).record().get("settings")
         if settings is None:
-            raise SettingsError(f"{directory}: expected a run directory, found no {RUN}; start one with `finecl train`")
+            raise SettingsError(
+                f"{directory}: expected a run directory, found no run.json; start one with `finecl train`"
+            )
         return cls(directory, from_dict(settings), registry, listener)
+
+    @cached_property
+    def spec(self) -> RunSpec:
+        """Settings, method and parts of the run.
+
+        Raises:
+            PluginError, SettingsError: see ``RunSpec.bind``.
+        """
+        return RunSpec.bind(self._settings, self.registry)
+
+    @cached_property
+    def data(self) -> RunData:
+        """Corpora and tokenizer of the run."""
+        return RunData(self.spec, self._note)
+
+    def evidence(self, kinds: Sequence[EvidenceKind]) -> tuple[ProxyRun | None, Evidence]:
+        """Returns evidence of every silver instance, and the proxy's run if dynamics are part of it."""
+        return gather(kinds, self.spec, self.data, self.files, self.listener)
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The numbers so far."""
-        return read_json(self.directory / METRICS)
+        """The results of the finished stages."""
+        return self.files.metrics()
 
     def plan(self) -> dict[str, Any]:
-        """Steps, tokens, time and memory of what ``finish`` would do; nothing is written into the run directory."""
+        """Returns steps, tokens, time and memory of a whole run; writes nothing into the run directory."""
         from finecl.pipeline.estimate import plan_run
 
-        with self.context.ranks.local_main_first():
-            check_parts(self.context)
-        return plan_run(self.context)
+        self._join()
+        return plan_run(self.spec, self.data)
 
     def finish(self, last: str = "report", *, only: bool = False) -> dict[str, Any]:
         """Runs the stages up to and including ``last`` and returns the metrics.
 
-        ``only`` refuses to run the stages before it; a report is made of what is there.
+        With ``only``, earlier stages are not run; a report is made of the finished ones.
 
         Raises:
             SettingsError: with ``only``, an earlier stage is not finished.
         """
-        with self.context.ranks.local_main_first():
-            check_parts(self.context)
+        self._join()
         self._track()
         self._describe()
-        if self.context.ranks.main:
-            (self.directory / OFFENDING).unlink(missing_ok=True)
+        if current().main:
+            self.files.offending.unlink(missing_ok=True)
+        names = [stage.name for stage in PIPELINE]
         report_only = only and last == "report"
-        for stage in STAGES[-1:] if report_only else STAGES[: STAGES.index(last) + 1]:
-            made_from, work = self._stage(stage)
-            if self.context.ranks.broadcast(self._finished(stage, made_from)) and not report_only:
-                self.context.listener.note(f"{stage}: finished before, with the same settings, data and plugins")
-            elif only and stage != last:
-                raise SettingsError(f"{self.directory}: '{stage}' is not finished; run `finecl {stage}` on it first")
+        for stage in PIPELINE[-1:] if report_only else PIPELINE[: names.index(last) + 1]:
+            made_from = stage.fingerprint(self.spec, self.data, self.files)
+            if current().broadcast(self._finished(stage, made_from)) and not report_only:
+                self.listener.note(f"{stage.name}: finished before, with the same settings, data and plugins")
+            elif only and stage.name != last:
+                raise SettingsError(
+                    f"{self.directory}: '{stage.name}' is not finished; run `finecl {stage.name}` on it first"
+                )
             else:
-                self._do(stage, made_from, work)
+                self._run(stage, made_from)
         return self.metrics
 
+    def _join(self) -> None:
+        """Joins the other processes of the run, if there are any; only the main one reports progress."""
+        process_group.start()
+        if not current().main:
+            self.listener = Listener()
+        with current().local_main_first():
+            _ = self.spec
+
+    def _note(self, text: str) -> None:
+        self.listener.note(text)
+
     def _track(self) -> None:
-        """From here on the trackers that the settings name hear what is measured, too."""
-        context = self.context
-        if context.ranks.main and not isinstance(context.listener, Tracked):
-            values = context.settings.to_dict()
-            told = tracked(context.listener, context.settings.report_to, self.directory, values)
-            self.context = replace(context, listener=told)
+        """Sends measurements to the trackers of the settings, too."""
+        if current().main and not isinstance(self.listener, Tracked):
+            settings = self.spec.settings
+            self.listener = tracked(self.listener, settings.report_to, self.directory, settings.to_dict())
 
-    def _stage(self, stage: str) -> tuple[str, Callable[[], Mapping[str, Any]]]:
-        from finecl.pipeline.stages import evaluate, finetune, pretrain, score
-
-        context = self.context
-        if stage == "score":
-            return score.score_fingerprint(context), lambda: score.score(context)
-        if stage == "pretrain":
-            return pretrain.pretrain_fingerprint(context), lambda: pretrain.pretrain_stage(context)
-        if stage == "finetune":
-            return finetune.finetune_fingerprint(context), lambda: finetune.finetune_stage(context)
-        if stage == "evaluate":
-            return evaluate.evaluate_fingerprint(context), lambda: evaluate.evaluate_stage(context)
-        stages = {k: v for k, v in read_json(self.directory / RUN).get("stages", {}).items() if k != "report"}
-        return fingerprint(stages, self.metrics), self._report
-
-    def _report(self) -> Mapping[str, Any]:
-        from finecl.report.page import write_report
-
-        if self.context.ranks.main:
-            write_report(self.directory, self.context.corpora.silver)
-            write_cards(self.directory, self.context.registry)
-        return {}
-
-    def _do(self, stage: str, made_from: str, work: Callable[[], Mapping[str, Any]]) -> None:
+    def _run(self, stage: Stage, made_from: str) -> None:
         began = time.perf_counter()
         try:
-            numbers = work()
+            numbers = stage.run(self.spec, self.data, self.files, self.listener)
         except NotFiniteError as error:
-            write_json(self.directory / OFFENDING, {"stage": stage, "uids": format_uids(error.uids)})
+            write_json(self.files.offending, {"stage": stage.name, "uids": format_uids(error.uids)})
             raise
         except SafetensorError as error:  # also of a full disk
-            raise ModelError(f"{stage}: a safetensors file could not be read or written: {error}") from error
-        if self.context.ranks.main:
+            raise ModelError(f"{stage.name}: a safetensors file could not be read or written: {error}") from error
+        if current().main:
             self._write(stage, made_from, numbers, time.perf_counter() - began)
-        self.context.ranks.barrier()
+        current().barrier()
 
-    def _write(self, stage: str, made_from: str, numbers: Mapping[str, Any], seconds: float) -> None:
+    def _write(self, stage: Stage, made_from: str, numbers: Mapping[str, Any], seconds: float) -> None:
         if numbers:
-            self.context.listener.measured(stage, 0, flat_numbers(numbers))
-            write_json(self.directory / METRICS, self.metrics | {stage: numbers})
-        record = read_json(self.directory / RUN)
+            self.listener.measured(stage.name, 0, flat_numbers(numbers))
+            self.files.write_metrics(self.metrics | {stage.name: numbers})
+        record = self.files.record()
         done = {
             "fingerprint": made_from,
             "seconds": round(seconds, 2),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        write_json(self.directory / RUN, record | {"stages": record.get("stages", {}) | {stage: done}})
+        self.files.write_record(record | {"stages": record.get("stages", {}) | {stage.name: done}})
 
-    def _finished(self, stage: str, made_from: str) -> bool:
-        stages = read_json(self.directory / RUN).get("stages", {})
-        there = (self.directory / OUTPUTS[stage]).exists()
-        return there and bool(stages.get(stage, {}).get("fingerprint") == made_from)
+    def _finished(self, stage: Stage, made_from: str) -> bool:
+        stages = self.files.record().get("stages", {})
+        exists = (self.directory / stage.output).exists()
+        return exists and bool(stages.get(stage.name, {}).get("fingerprint") == made_from)
 
     def _describe(self) -> None:
-        context = self.context
-        record = read_json(self.directory / RUN)
-        notes = context.describe_inputs()
+        """Writes what the run is made of into run.json."""
+        spec, data = self.spec, self.data
+        notes = data.describe()
         for note in notes:
-            context.listener.note(note)
-        method = context.method
-        described = {
+            self.listener.note(note)
+        method = {"name": spec.settings.method, "scorer": spec.method.scorer, "weighting": spec.method.weighting}
+        record = {
             "name": self.directory.name,
-            "settings": context.settings.to_dict(),
-            "method": {"name": context.settings.method, "scorer": method.scorer, "weighting": method.weighting},
-            "precision": context.precision,
-            "ranks": context.ranks.size,
-            "seed": context.settings.seed,
-            "data": context.data_record(),
-            "relations": list(context.corpora.relations),
+            "settings": spec.settings.to_dict(),
+            "method": method,
+            "precision": data.precision,
+            "ranks": current().size,
+            "seed": spec.settings.seed,
+            "data": data.record(),
+            "relations": list(data.corpora.relations),
             "notes": notes,
             **environment(),
-            "stages": record.get("stages", {}),
+            "stages": self.files.record().get("stages", {}),
         }
-        if context.ranks.main:
-            write_json(self.directory / RUN, described)
-        context.ranks.barrier()
+        if current().main:
+            self.files.write_record(record)
+        current().barrier()
 
     def _check_settings(self) -> None:
-        """Results of other settings are not overwritten; where no stage is finished there are none."""
-        record = read_json(self.directory / RUN)
-        there = record.get("settings", {})
-        if record.get("stages") and from_dict(there) != self.context.settings:
-            changed = _changed(from_dict(there).to_dict(), self.context.settings.to_dict())
+        """Refuses to overwrite the finished stages of other settings."""
+        record = self.files.record()
+        if not record.get("stages"):
+            return
+        before, now = from_dict(record.get("settings", {})), self._settings
+        if before == now:
+            return
+        with contextlib.suppress(PluginError):  # of a plugin that is gone
+            before, now = RunSpec.bind(before, self.registry).settings, self.spec.settings
+        if before != now:
+            changed = _changed(before.to_dict(), now.to_dict())
             raise SettingsError(
                 f"{self.directory} holds a run with other settings ({', '.join(changed[:4])}); "
-                f"name another directory with --output-dir, or remove this one"
+                f"choose another directory with --output-dir, or remove this one"
             )
-
-
-def check_parts(context: Context) -> None:
-    """Looks up every part that the run names and checks its settings, before anything is read or written.
-
-    Raises:
-        PluginError: there is no part of that name, or it asks for what this version does not do.
-        SettingsError: a part does not have a setting, or has no part to go to.
-    """
-    method, settings = context.method, context.settings
-    objectives = [name for _, name in method.objectives]
-    for name, given in settings.objective.items():
-        if name not in objectives or not isinstance(given, Mapping):
-            raise SettingsError(
-                f"objective.{name}: expected objective.NAME.KEY=VALUE with an objective of the method "
-                f"'{settings.method}'; it has: {', '.join(objectives)}"
-            )
-    if settings.scorer and not method.scorer:
-        raise SettingsError(f"scorer.*: method '{settings.method}' has no scorer; name one with --scorer")
-    if method.scorer:
-        context.part("scorer", method.scorer, settings.scorer)
-    context.part("weighting", method.weighting, settings.weighting)
-    for name in objectives:
-        objective = context.part("objective", name, settings.objective.get(name, {}))
-        if method.input_format != "documents" and {objective.anchors, objective.candidates} != {"pair"}:
-            raise PluginError(
-                f"objective '{name}' contrasts the entities of a document, of which a marked sentence has two; "
-                f"choose another objective for the method '{settings.method}', or a method that reads documents"
-            )
-    for stage in (settings.proxy, settings.finetune):
-        context.registry.part("extractor", stage.extractor).values(settings.extractor)
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -76,6 +76,11 @@ class NotFalseNegative:
         return found
 
 
+def read_false_negatives(directory: Path, threshold: float | None) -> NotFalseNegative | None:
+    """Returns the filter that leaves out pairs of at least this probability; None without a threshold."""
+    return None if threshold is None else NotFalseNegative.read(directory, threshold)
+
+
 def find_false_negatives(extractor: Any, data: ExtractionDataset, *, max_tokens: int | None = None) -> FalseNegatives:
     """Asks a trained extractor about all pairs of all documents; every rank takes part and has all."""
     parts: list[tuple[Any, ...]] = []

@@ -32,15 +32,15 @@ OPTIONS: dict[str, Any] = {"assignments": ()}
         ("gold_test", "b.json", "data.test"),
         ("model", "bert", "model.name"),
         ("method", "erica", "method"),
-        ("scorer", "x", "scorer_name"),
-        ("weighting", "x", "weighting_name"),
+        ("scorer", "x", "scorer.name"),
+        ("weighting", "x", "weighting.name"),
         ("seed", 7, "seed"),
     ],
 )
 def test_an_option_is_a_setting(option: str, value: object, path: str) -> None:
     settings: Any = settings_of(OPTIONS | {option: value})
     for name in path.split("."):
-        settings = getattr(settings, name)
+        settings = settings[name] if isinstance(settings, dict) else getattr(settings, name)
     assert settings == value
 
 
@@ -55,7 +55,7 @@ def test_set_wins_over_options_and_those_over_the_file(tmp_path: Path) -> None:
 
 def test_the_default_directory_names_data_parts_and_seed() -> None:
     assert default_directory(Settings()) == Path("runs/demo-finecl-seed42")
-    settings = resolve(assignments=["data.silver=x/train_distant.json", "scorer_name=aum", "seed=7"])
+    settings = resolve(assignments=["data.silver=x/train_distant.json", "scorer.name=aum", "seed=7"])
     assert default_directory(settings) == Path("runs/train_distant-finecl-aum-seed7")
 
 

@@ -143,7 +143,6 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
         ("proxy.learning_rate=3e-5", "proxy.learning_rate", 3e-5),
         ("model.hidden_dropout=none", "model.hidden_dropout", None),
         ("model.hidden_dropout=0", "model.hidden_dropout", 0.0),
-        ("scorer_name=null", "scorer_name", None),
         ("data.gold_split=0.5,0.5", "data.gold_split", (0.5, 0.5)),
         ("data.gold_split=[0.5, 0.5]", "data.gold_split", (0.5, 0.5)),
         ("data.silver=a=b.json", "data.silver", "a=b.json"),

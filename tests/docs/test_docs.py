@@ -217,12 +217,13 @@ def test_the_examples_train(examples: Registry, small: Small, tmp_path: Path, fi
 
 
 def test_the_method_of_the_example_brings_its_settings(examples: Registry) -> None:
-    from finecl.pipeline.context import Context
-    from finecl.progress import Listener
+    from finecl.pipeline.run_spec import RunSpec
 
-    context = Context(Path(), Settings(method="finecl-margin"), examples, Listener())
-    assert context.part("objective", "relation-margin", {}).margin == 0.2
-    assert context.part("weighting", "exp", {}).alpha == 2.0
+    spec = RunSpec.bind(Settings(method="finecl-margin"), examples)
+    objective: Any = spec.objectives["relation-margin"]
+    weighting: Any = spec.weighting
+    assert objective.margin == 0.2
+    assert weighting.alpha == 2.0
 
 
 def test_the_example_of_a_test_passes(examples: Registry) -> None:

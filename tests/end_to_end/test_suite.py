@@ -121,7 +121,8 @@ def test_a_process_runs_other_experiments_while_another_holds_a_run_or_its_proxy
     settings = settings_of(first, context)
     name = fingerprint(settings.to_dict())
     if shared == "evidence":
-        name = f"evidence-{evidence_fingerprint(Run(tmp_path / 'other', settings, known).context, 'dynamics')}"
+        other = Run(tmp_path / "other", settings, known)
+        name = f"evidence-{evidence_fingerprint('dynamics', other.spec, other.data)}"
     other_lock = context.lock(name)
     lines: list[str] = []
 
@@ -158,7 +159,7 @@ def test_the_runs_of_a_seed_share_the_extractor_on_the_plain_encoder(
     runs = [finished_run(experiment, context, "evaluate") for experiment in experiments]
     assert stages.count("finetune plain") == len({each.varied["seed"] for each in experiments}) == 2
     assert stages.count("finetune pretrained") == len(experiments) == 4
-    alone = Run(tmp_path / "alone", runs[-1].context.settings, known)
+    alone = Run(tmp_path / "alone", runs[-1].spec.settings, known)
     assert alone.finish("evaluate")["evaluate"] == runs[-1].metrics["evaluate"]
 
 
@@ -396,7 +397,7 @@ seeds = [0]
 bilinear = {{ "proxy.extractor" = "bilinear" }}
 cnn = {{ "proxy.extractor" = "cnn" }}
 "k = 1" = {{ "proxy.num_train_epochs" = 1 }}
-"no learning order" = {{ "weighting_name" = "uniform" }}
+"no learning order" = {{ "weighting.name" = "uniform" }}
 [settings]
 "data.name" = "{data}"
 "model.name" = "{model}"

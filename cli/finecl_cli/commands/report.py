@@ -43,5 +43,5 @@ def command(
         from finecl.pipeline.run import Run
         from finecl.report.page import write_figures
 
-        for path in write_figures(run, figures, ending, Run.open(run).context.corpora.names):
+        for path in write_figures(run, figures, ending, Run.open(run).data.corpora.names):
             click.echo(path, err=True)

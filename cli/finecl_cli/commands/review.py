@@ -62,7 +62,7 @@ def export(
     opened = Run.open(run)
     scores = Scores.read(_scores_of(run))
     verdicts = read_verdicts(run)
-    exported = tasks(scores, opened.context.corpora.silver, verdicts, top=top, random=random, most=most_per_relation)
+    exported = tasks(scores, opened.data.corpora.silver, verdicts, top=top, random=random, most=most_per_relation)
     sampled = sum(task.drawn == "random" for task in exported)
     if tool == "jsonl":
         write_jsonl(exported, out)
@@ -89,8 +89,8 @@ def import_(run: Path, verdicts: tuple[Path, ...], as_json: bool, quiet: bool) -
 
     opened = Run.open(run)
     _scores_of(run)
-    known = set(opened.context.labelled("silver").instances.uid.tolist())
-    relations = _relation_by_name(opened.context.corpora)
+    known = set(opened.data.dataset("silver").instances.uid.tolist())
+    relations = _relation_by_name(opened.data.corpora)
     imported, open_, foreign = [], 0, 0
     for path in verdicts:
         answers, without_verdict = read_answers(path, relations)

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from finecl.artifacts.run_directory import STAGES
 from finecl.distributed.launch import devices_wanted, launch
 from finecl_cli.options import output_options, refuse_settings, settings_options
-from finecl_cli.running import STAGES, latest_run, new_run, run_stage, show_plan
+from finecl_cli.running import latest_run, new_run, run_stage, show_plan
 
 
 @click.command("train")

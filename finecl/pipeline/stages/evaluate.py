@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.run_directory import VARIANTS, RunDirectory
+from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
 from finecl.extraction.calibration import calibration_errors
 from finecl.extraction.decision import DecisionRule
@@ -18,48 +20,57 @@ from finecl.metrics import (
     write_docred_results,
 )
 from finecl.models.extractor import load_extractor
-from finecl.pipeline.context import Context
-from finecl.pipeline.stages.extractors import EXTRACTOR, VARIANTS
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
 from finecl.pipeline.stages.finetune import finetune_fingerprint
+from finecl.progress import Listener
 from finecl.types import Document
 
-PREDICTIONS = "predictions"
 
-
-def evaluate_fingerprint(context: Context) -> str:
+def evaluate_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
     """Changes when anything that the result depends on does."""
-    return fingerprint(finetune_fingerprint(context), context.corpora.test.fingerprint)
+    return fingerprint(finetune_fingerprint(spec, data, files), data.corpora.test.fingerprint)
 
 
-def evaluate_stage(context: Context) -> dict[str, Any]:
+def evaluate_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
     """Predicts with both variants, writes ``predictions/<variant>.json`` and returns the scores of each."""
-    gold = list(context.corpora.test.documents())
-    known = docred_facts_in_train(context.corpora.train.documents())
-    return {variant: _variant(context, variant, gold, known) for variant in VARIANTS}
+    gold = list(data.corpora.test.documents())
+    known = docred_facts_in_train(data.corpora.train.documents())
+    numbers = {}
+    for variant in VARIANTS:
+        listener.begin(f"evaluate {variant}", len(gold), "documents")
+        numbers[variant] = _variant(variant, gold, known, spec, data, files)
+        listener.advance(len(gold))
+    return numbers
 
 
-def _variant(context: Context, variant: str, gold: list[Document], known: set[tuple[str, str, str]]) -> dict[str, Any]:
-    saved = load_extractor(context.directory / EXTRACTOR / variant, context.registry, context.settings.model)
-    test = context.evaluation("test")
-    context.listener.begin(f"evaluate {variant}", len(gold), "documents")
-    scores = score_pairs(TorchBackend(saved.extractor, context.settings.finetune.max_tokens), test.rows, context.ranks)
+def _variant(
+    variant: str,
+    gold: list[Document],
+    known: set[tuple[str, str, str]],
+    spec: RunSpec,
+    data: RunData,
+    files: RunDirectory,
+) -> dict[str, Any]:
+    saved = load_extractor(files.extractor(variant), spec.registry, spec.settings.model)
+    test, backend = data.evaluation("test"), TorchBackend(saved.extractor, spec.settings.finetune.max_tokens)
+    scores = score_pairs(backend, test.rows, current())
     if scores is None:
         raise TrainingError("no test document has two entities within the encoder's reach: raise model.max_length")
-    context.listener.advance(len(gold))
     correct = scores.correct(test.gold)
-    auc = precision_recall_auc(scores.scores_PR.ravel(), correct.ravel(), len(test.gold))
     rule = DecisionRule.of(saved.config, marked=test.marked)
-    errors = calibration_errors(rule.calibration, scores.scores_PR, correct)
-    titles = [document.title for document in gold]
-    facts = rule.decide(scores).facts(titles, saved.config["relations"])
-    if context.ranks.main:
-        write_docred_results(context.directory / PREDICTIONS / f"{variant}.json", facts)
-    none = context.corpora.test.no_relation
-    micro = docred_scores(facts, gold, known, no_relation=none)
+    facts = rule.decide(scores).facts([document.title for document in gold], saved.config["relations"])
+    if current().main:
+        write_docred_results(files.predictions(variant), facts)
+    none = data.corpora.test.no_relation
     macro = macro_scores(facts, gold, no_relation=none)
-    numbers = asdict(micro) | {
+    return {
+        **asdict(docred_scores(facts, gold, known, no_relation=none)),
         "macro_f1": macro.macro,
         "macro_f1_predicted": macro.macro_predicted,
         "weighted_macro_f1": macro.weighted_macro,
+        **calibration_errors(rule.calibration, scores.scores_PR, correct),
+        "auc": precision_recall_auc(scores.scores_PR.ravel(), correct.ravel(), len(test.gold)),
+        "threshold": saved.config["threshold"],
+        "dev_f1": saved.config["dev_f1"],
     }
-    return numbers | errors | {"auc": auc, "threshold": saved.config["threshold"], "dev_f1": saved.config["dev_f1"]}

@@ -1,4 +1,4 @@
-"""The evidence that a scorer needs, made once and then found in the cache."""
+"""Evidence for scorers: computed once, then read from the cache."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from finecl.artifacts.files import cache_directory, replacing
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import find_rows
 from finecl.corpus.entity_table import TypeMatched
 from finecl.distributed.process_group import current
@@ -22,154 +23,153 @@ from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import pair_vectors, predict_logits
 from finecl.models.extractor import build_extractor
-from finecl.pipeline.context import Context
-from finecl.pipeline.stages.extractors import made_from, plain_extractor
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
+from finecl.pipeline.stages.extractors import extractor_fingerprint, plain_extractor
+from finecl.progress import Listener
 from finecl.scoring.false_negatives import FalseNegatives
 from finecl.scoring.proxy import ProxyRun, train_proxy
-from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer, declared
+from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Ints, NoiseScorer, declared
 
-_LAYOUT = 2  # to be raised when what is kept of a proxy changes
-_OF_FOLDS = ("folds", "fold_epochs")  # settings of the proxies that are asked about what they have not seen
+_LAYOUT = 2  # raise it when the stored content of a proxy changes
+_OF_FOLDS = ("folds", "fold_epochs")  # settings of the held-out proxies only
 
 
-def needs(context: Context) -> tuple[EvidenceKind, ...]:
-    """The kinds of evidence that the chosen scorer reads, sorted.
+def required_evidence(spec: RunSpec) -> tuple[EvidenceKind, ...]:
+    """Returns the kinds of evidence that the chosen scorer reads, sorted.
 
     Raises:
-        PluginError: it names one that there is not.
+        PluginError: it names an unknown kind.
     """
-    name = context.method.scorer
-    if not name:
+    if spec.scorer is None:
         return ()
-    asked = declared(context.part("scorer", name, context.settings.scorer), NoiseScorer, "required_evidence")
-    strange = [need for need in asked if need not in get_args(EvidenceKind)]
-    if strange:
-        raise PluginError(f"scorer '{name}' needs '{strange[0]}'; there is: {', '.join(get_args(EvidenceKind))}")
-    return tuple(sorted(asked))
+    kinds = declared(spec.scorer, NoiseScorer, "required_evidence")
+    unknown = [kind for kind in kinds if kind not in get_args(EvidenceKind)]
+    if unknown:
+        known = ", ".join(get_args(EvidenceKind))
+        raise PluginError(f"scorer '{spec.method.scorer}' requires the evidence '{unknown[0]}'; known: {known}")
+    return tuple(sorted(kinds))
 
 
-def evidence_fingerprint(context: Context, need: EvidenceKind) -> str:
+def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> str:
     """Changes when anything that a kind of evidence depends on does."""
-    values = context.settings.to_dict()
-    model = (context.corpora.silver.fingerprint, context.corpora.relations, context.model_fingerprint)
-    if need == "representations":
+    settings = spec.settings.to_dict()
+    model = (data.corpora.silver.fingerprint, data.corpora.relations, data.model_fingerprint)
+    if kind == "representations":
         return fingerprint(model)
-    if need == "gold":
-        return fingerprint(model, made_from(context, context.model_fingerprint))
-    code = context.code_of("extractor", context.settings.proxy.extractor)
-    proxy = {key: value for key, value in values["proxy"].items() if need == "held-out" or key not in _OF_FOLDS}
-    return fingerprint(model, proxy, values["extractor"], context.settings.seed, code, _LAYOUT)
+    if kind == "gold":
+        return fingerprint(model, extractor_fingerprint(data.model_fingerprint, spec, data))
+    code = spec.code("extractor", spec.settings.proxy.extractor)
+    proxy = {key: value for key, value in settings["proxy"].items() if kind == "held-out" or key not in _OF_FOLDS}
+    return fingerprint(model, proxy, settings["extractor"], spec.settings.seed, code, _LAYOUT)
 
 
-def gather(context: Context, asked: Sequence[EvidenceKind]) -> tuple[ProxyRun | None, Evidence]:
-    """The evidence of every silver instance; what its making cost, if a proxy's dynamics are part of it."""
-    run = _dynamics(context) if "dynamics" in asked else None
+def gather(
+    kinds: Sequence[EvidenceKind], spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener
+) -> tuple[ProxyRun | None, Evidence]:
+    """Returns the evidence of every silver instance, computed or from the cache.
+
+    The proxy's run, with the seconds that it took, is returned if ``kinds`` include its dynamics.
+    """
+    proxy = _dynamics(spec, data, files, listener) if "dynamics" in kinds else None
     makers: dict[EvidenceKind, Callable[[], Floats]] = {
-        "gold": lambda: _gold(context),
-        "held-out": lambda: _held_out(context),
-        "representations": lambda: _representations(context),
+        "gold": lambda: _gold(spec, data, files, listener),
+        "held-out": lambda: _held_out(spec, data, files, listener),
+        "representations": lambda: pair_vectors(data.encoder()[0], data.dataset("silver")),
     }
-    arrays = {need.replace("-", "_"): _cached(context, need, make) for need, make in makers.items() if need in asked}
-    dynamics = run.evidence if run else Evidence()
-    return run, Evidence(batch=dynamics.batch, epoch=dynamics.epoch, **arrays)
+    arrays = {
+        kind.replace("-", "_"): _cached(_path(kind, ".npy", spec, data), make)
+        for kind, make in makers.items()
+        if kind in kinds
+    }
+    dynamics = proxy.evidence if proxy else Evidence()
+    return proxy, Evidence(batch=dynamics.batch, epoch=dynamics.epoch, **arrays)
 
 
-def _proxy(context: Context) -> tuple[Any, ExtractionDataset]:
-    """A fresh proxy, and the silver labels in the text that it reads."""
-    proxy = context.settings.proxy
-    data = context.labelled("silver", context.text_of(proxy.extractor), proxy.mentions)
-    if proxy.no_relation == "type-matched" and not data.tokens.marked:
-        data = replace(data, pair_filter=TypeMatched.of(context.corpora.silver.entities, data.instances))
-    encoder, _ = context.encoder()
-    settings = {"loss": proxy.loss, **context.settings.extractor}
-    return build_extractor(context.registry, proxy.extractor, settings, encoder, data.relations), data
+def _proxy(spec: RunSpec, data: RunData) -> tuple[Any, ExtractionDataset]:
+    """Returns an untrained proxy, and the silver labels in the format that it reads."""
+    proxy = spec.settings.proxy
+    silver = data.dataset("silver", spec.input_format(proxy.extractor), proxy.mentions)
+    if proxy.no_relation == "type-matched" and not silver.tokens.marked:
+        silver = replace(silver, pair_filter=TypeMatched.of(data.corpora.silver.entities, silver.instances))
+    settings = {"loss": proxy.loss, **spec.settings.extractor}
+    encoder, _ = data.encoder()
+    return build_extractor(spec.registry, proxy.extractor, settings, encoder, silver.relations), silver
 
 
-def _dynamics(context: Context) -> ProxyRun:
-    """The dynamics of a proxy that is trained on all silver labels."""
-    path = _path(context, "dynamics", ".safetensors")
-    if context.ranks.broadcast(path.exists()):
-        context.listener.note(f"evidence found in {path}: the proxy is not trained again")
+def _dynamics(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> ProxyRun:
+    """Returns the training dynamics of a proxy trained on all silver labels."""
+    path = _path("dynamics", ".safetensors", spec, data)
+    if current().broadcast(path.exists()):
+        listener.note(f"evidence found in {path}: the proxy is not trained again")
         return _load(path)
-    extractor, data = _proxy(context)
-    checkpoints = context.checkpoints("proxy", path.stem)
-    proxy, seed = context.settings.proxy, context.settings.seed
-    run = train_proxy(extractor, data, proxy, seed=seed, listener=context.listener, checkpoints=checkpoints)
-    whole = context.labelled("silver").instances
-    run = run.spread(_places(data.instances, whole), len(whole))
-    if context.ranks.main:
+    extractor, silver = _proxy(spec, data)
+    checkpoints = spec.checkpoints(files, "proxy", path.stem, listener.note)
+    settings, seed = spec.settings.proxy, spec.settings.seed
+    run = train_proxy(extractor, silver, settings, seed=seed, listener=listener, checkpoints=checkpoints)
+    instances = data.dataset("silver").instances
+    run = run.spread(find_rows(instances.uid, silver.instances.uid), len(instances))
+    if current().main:
         _save(run, path)
-    context.ranks.barrier()
+    current().barrier()
     checkpoints.clear()
     return run
 
 
-def _gold(context: Context) -> Floats:
-    """Logits ``[N, R]`` by the extractor that stage "finetune" trains on the plain encoder."""
-    extractor = plain_extractor(context)
-    data = context.labelled("silver", context.text_of(context.settings.finetune.extractor))
-    return _logits(context, extractor, data, np.arange(len(data.tokens)))
+def _gold(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> Floats:
+    """Returns logits ``[N, R]`` of the extractor that stage "finetune" trains on the plain encoder."""
+    extractor = plain_extractor(spec, data, files, listener)
+    silver = data.dataset("silver", spec.input_format(spec.settings.finetune.extractor))
+    return _logits(extractor, silver, np.arange(len(silver.tokens)), data)
 
 
-def _held_out(context: Context) -> Floats:
-    """Logits ``[N, R]`` by proxies each of which has not seen a share of the documents, and is asked about those."""
-    proxy, seed = context.settings.proxy, context.settings.seed
-    shorter = replace(proxy, num_train_epochs=proxy.fold_epochs or proxy.num_train_epochs)
-    found: Floats | None = None
+def _held_out(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> Floats:
+    """Returns logits ``[N, R]`` of proxies, each trained without a share of the documents and applied to that share."""
+    proxy, seed = spec.settings.proxy, spec.settings.seed
+    epochs = proxy.num_train_epochs if proxy.fold_epochs is None else proxy.fold_epochs
+    settings = replace(proxy, num_train_epochs=epochs)
+    logits: Floats | None = None
     for fold in range(proxy.folds):
-        extractor, data = _proxy(context)
-        order = np.random.default_rng([seed, proxy.folds]).permutation(len(data.tokens))
+        extractor, silver = _proxy(spec, data)
+        order = np.random.default_rng([seed, proxy.folds]).permutation(len(silver.tokens))
         out = np.sort(order[fold :: proxy.folds])
         stage = f"held-out {fold + 1} of {proxy.folds}"
-        kept = data.part(np.setdiff1d(order, out))
-        checkpoints = context.checkpoints(stage, evidence_fingerprint(context, "held-out"))
-        train_on(extractor, kept, shorter, stage=stage, seed=seed, listener=context.listener, checkpoints=checkpoints)
+        kept = silver.part(np.setdiff1d(order, out))
+        checkpoints = spec.checkpoints(files, stage, evidence_fingerprint("held-out", spec, data), listener.note)
+        train_on(extractor, kept, settings, stage=stage, seed=seed, listener=listener, checkpoints=checkpoints)
         checkpoints.clear()
-        logits = _logits(context, extractor, data, out)
-        found = logits if found is None else np.where(np.isnan(found), logits, found)
-    assert found is not None
-    return found
+        of_fold = _logits(extractor, silver, out, data)
+        logits = of_fold if logits is None else np.where(np.isnan(logits), of_fold, logits)
+    assert logits is not None
+    return logits
 
 
-def _logits(context: Context, extractor: Any, data: ExtractionDataset, documents: Ints) -> Floats:
-    """What an extractor says of the instances of these documents; NaN of the others."""
-    whole = context.labelled("silver").instances
-    place = _places(data.instances, whole)
-    found = np.full((len(whole), data.relations), -np.inf, dtype=np.float32)
-    for _, asked, logits, _ in predict_logits(extractor, data, documents, every_pair=False):
-        found[place[asked.instance_I]] = logits.float().cpu().numpy()[asked.pair_I]
-    current().merge(found, "max")
-    found[np.isneginf(found).all(axis=1)] = np.nan
-    return found
+def _logits(extractor: Any, silver: ExtractionDataset, documents: Ints, data: RunData) -> Floats:
+    """Returns the logits of the instances of these documents ``[N, R]``; NaN for other instances."""
+    instances = data.dataset("silver").instances
+    row = find_rows(instances.uid, silver.instances.uid)
+    logits = np.full((len(instances), silver.relations), -np.inf, dtype=np.float32)
+    for _, pairs, logits_PR, _ in predict_logits(extractor, silver, documents, every_pair=False):
+        logits[row[pairs.instance_I]] = logits_PR.float().cpu().numpy()[pairs.pair_I]
+    current().merge(logits, "max")
+    logits[np.isneginf(logits).all(axis=1)] = np.nan
+    return logits
 
 
-def _representations(context: Context) -> Floats:
-    """Head and tail ``[N, 2 H]`` by the encoder as it comes."""
-    data = context.labelled("silver")
-    encoder, _ = context.encoder()
-    return pair_vectors(encoder, data)
-
-
-def _cached(context: Context, need: EvidenceKind, make: Callable[[], Floats]) -> Floats:
-    """An array from the cache, mapped into memory, or made and put there."""
-    path = _path(context, need, ".npy")
-    if not context.ranks.broadcast(path.exists()):
-        made = make()
-        if context.ranks.main:
+def _cached(path: Path, make: Callable[[], Floats]) -> Floats:
+    """Returns an array of the cache, mapped into memory; computes and stores it first if it is missing."""
+    if not current().broadcast(path.exists()):
+        array = make()
+        if current().main:
             with replacing(path) as temporary, temporary.open("wb") as file:
-                np.save(file, made)
-        context.ranks.barrier()
+                np.save(file, array)
+        current().barrier()
     mapped: Floats = np.load(path, mmap_mode="r")
     return mapped
 
 
-def _places(instances: Instances, whole: Instances) -> Ints:
-    """Where each instance of a corpus's reading stands among all its instances."""
-    return find_rows(whole.uid, instances.uid)
-
-
-def _path(context: Context, need: EvidenceKind, suffix: str) -> Path:
-    return cache_directory() / "evidence" / f"{evidence_fingerprint(context, need)}-{need}{suffix}"
+def _path(kind: EvidenceKind, suffix: str, spec: RunSpec, data: RunData) -> Path:
+    return cache_directory() / "evidence" / f"{evidence_fingerprint(kind, spec, data)}-{kind}{suffix}"
 
 
 def _save(run: ProxyRun, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Fine-tuned extractors of a run, each trained once: on the plain encoder, and on the pre-trained one."""
+"""The extractors of a run, each trained once: on the plain encoder and on the pre-trained one."""
 
 from __future__ import annotations
 
@@ -9,101 +9,128 @@ import torch
 
 from finecl.artifacts.files import read_json
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.run_directory import PLAIN, RunDirectory
+from finecl.distributed.process_group import current
 from finecl.errors import SettingsError
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import finetune
 from finecl.extraction.type_constraints import type_triples
 from finecl.models.extractor import EXTRACTOR_CONFIG, build_extractor, load_extractor, save_extractor
-from finecl.pipeline.context import Context
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
+from finecl.progress import Listener
 from finecl.scoring.curriculum import difficulties
 from finecl.types import Floats
 
-EXTRACTOR = "extractor"
-PRETRAINED, PLAIN = "pretrained", "plain"
-VARIANTS = (PRETRAINED, PLAIN)
 
-
-def made_from(context: Context, encoder: str) -> str:
+def extractor_fingerprint(encoder: str, spec: RunSpec, data: RunData) -> str:
     """Changes when anything that an extractor depends on does; ``encoder`` is the fingerprint of its encoder."""
-    values, corpora = context.settings.to_dict(), context.corpora
+    settings, corpora = spec.settings.to_dict(), data.corpora
     gold = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
-    proxy = values["proxy"] if context.settings.finetune.curriculum != "none" else None
-    code = context.code_of("extractor", context.settings.finetune.extractor)
-    return fingerprint(encoder, gold, values["finetune"], values["extractor"], context.settings.seed, proxy, code)
+    proxy = settings["proxy"] if spec.settings.finetune.curriculum != "none" else None
+    code = spec.code("extractor", spec.settings.finetune.extractor)
+    return fingerprint(encoder, gold, settings["finetune"], settings["extractor"], spec.settings.seed, proxy, code)
 
 
-def plain_config(context: Context) -> dict[str, Any]:
-    """The config of the extractor on the plain encoder, which is trained first if it has not been."""
-    return config_of(context, PLAIN, made_from(context, context.model_fingerprint), None)
+def plain_config(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
+    """Returns the configuration of the extractor on the plain encoder; trains it first if needed."""
+    made_from = extractor_fingerprint(data.model_fingerprint, spec, data)
+    return extractor_config(PLAIN, made_from, None, spec, data, files, listener)
 
 
-def plain_extractor(context: Context) -> Any:
-    """The extractor on the plain encoder, which is trained first if it has not been."""
-    plain_config(context)
-    return load_extractor(context.directory / EXTRACTOR / PLAIN, context.registry, context.settings.model).extractor
+def plain_extractor(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> Any:
+    """Returns the extractor on the plain encoder; trains it first if needed."""
+    plain_config(spec, data, files, listener)
+    return load_extractor(files.extractor(PLAIN), spec.registry, spec.settings.model).extractor
 
 
-def config_of(context: Context, variant: str, fingerprint: str, encoder: Path | None) -> dict[str, Any]:
-    """The config of ``extractor/<variant>/``; what is there is trained first if it is not made from ``fingerprint``."""
-    config = read_json(context.directory / EXTRACTOR / variant / EXTRACTOR_CONFIG)
-    return config if config.get("fingerprint") == fingerprint else _train(context, variant, fingerprint, encoder)
+def extractor_config(
+    variant: str,
+    made_from: str,
+    encoder: Path | None,
+    spec: RunSpec,
+    data: RunData,
+    files: RunDirectory,
+    listener: Listener,
+) -> dict[str, Any]:
+    """Returns the configuration of a variant; trains it first, on ``encoder``, if it is not of this fingerprint."""
+    config = read_json(files.extractor(variant) / EXTRACTOR_CONFIG)
+    if config.get("fingerprint") == made_from:
+        return config
+    return _train(variant, made_from, encoder, spec, data, files, listener)
 
 
-def _train(context: Context, variant: str, fingerprint: str, encoder_directory: Path | None) -> dict[str, Any]:
-    chosen = context.settings.finetune
-    text = context.text_of(chosen.extractor)
-    if chosen.thresholds == "per-relation" and text == "marked-sentences":
+def _train(
+    variant: str,
+    made_from: str,
+    encoder_directory: Path | None,
+    spec: RunSpec,
+    data: RunData,
+    files: RunDirectory,
+    listener: Listener,
+) -> dict[str, Any]:
+    chosen, seed = spec.settings.finetune, spec.settings.seed
+    input_format = spec.input_format(chosen.extractor)
+    if chosen.thresholds == "per-relation" and input_format == "marked-sentences":
         what = "a marked sentence has its best relation or none"
         raise SettingsError(f"finetune.thresholds: expected global for '{chosen.extractor}', got per-relation; {what}")
-    train, dev = context.labelled("train", text), context.evaluation("dev")
-    encoder, tokenizer = context.encoder(str(encoder_directory) if encoder_directory else None)
-    settings = {"loss": chosen.loss, **context.settings.extractor}
-    torch.manual_seed(context.settings.seed)  # both variants begin with the same head, whatever loading drew
-    extractor = build_extractor(context.registry, chosen.extractor, settings, encoder, train.relations)
-    checkpoints = context.checkpoints(f"finetune {variant}", fingerprint)
-    difficulty = _difficulty(context, variant, fingerprint, encoder_directory, train)
-    found = finetune(
+    train, dev = data.dataset("train", input_format), data.evaluation("dev")
+    encoder, tokenizer = data.encoder(encoder_directory)
+    settings = {"loss": chosen.loss, **spec.settings.extractor}
+    torch.manual_seed(seed)  # both variants begin with the same head, whatever loading sampled
+    extractor = build_extractor(spec.registry, chosen.extractor, settings, encoder, train.relations)
+    stage = f"finetune {variant}"
+    checkpoints = spec.checkpoints(files, stage, made_from, listener.note)
+    difficulty = _difficulty(variant, made_from, encoder_directory, train, spec, data, files, listener)
+    tuned = finetune(
         extractor,
         train,
         dev,
         chosen,
-        seed=context.settings.seed,
-        stage=f"finetune {variant}",
-        listener=context.listener,
+        seed=seed,
+        stage=stage,
+        listener=listener,
         checkpoints=checkpoints,
         difficulty=difficulty,
         random_stage="finetune",
     )
-    corpus = context.corpora.train
+    corpus = data.corpora.train
     config = {
         "extractor": chosen.extractor,
         "settings": settings,
         "relations": list(train.instances.relations),
-        "names": dict(context.corpora.names),
+        "names": dict(data.corpora.names),
         "type_triples": type_triples(corpus.documents(), corpus.no_relation),
         "max_length": tokenizer.max_length,
         "long_documents": chosen.long_documents,
-        "fingerprint": fingerprint,
-        **vars(found),
+        "fingerprint": made_from,
+        **vars(tuned),
     }
-    save_extractor(extractor, tokenizer, config, context.directory / EXTRACTOR / variant, write=context.ranks.main)
+    save_extractor(extractor, tokenizer, config, files.extractor(variant), write=current().main)
     checkpoints.clear()
     return config
 
 
 def _difficulty(
-    context: Context, variant: str, fingerprint: str, encoder_directory: Path | None, train: ExtractionDataset
+    variant: str,
+    made_from: str,
+    encoder_directory: Path | None,
+    train: ExtractionDataset,
+    spec: RunSpec,
+    data: RunData,
+    files: RunDirectory,
+    listener: Listener,
 ) -> Floats | None:
-    """How late each gold document is learned, by an extractor of its own; None without a curriculum."""
-    chosen, proxy = context.settings.finetune, context.settings.proxy
+    """Returns how late a separate extractor learns each gold document [D]; None without a curriculum."""
+    chosen, proxy = spec.settings.finetune, spec.settings.proxy
     if chosen.curriculum == "none":
         return None
-    encoder, _ = context.encoder(str(encoder_directory) if encoder_directory else None)
-    settings = {"loss": proxy.loss, **context.settings.extractor}
-    extractor = build_extractor(context.registry, chosen.extractor, settings, encoder, train.relations)
-    checkpoints = context.checkpoints(f"curriculum {variant}", fingerprint)
-    found = difficulties(
-        extractor, train, proxy, seed=context.settings.seed, listener=context.listener, checkpoints=checkpoints
+    encoder, _ = data.encoder(encoder_directory)
+    settings = {"loss": proxy.loss, **spec.settings.extractor}
+    extractor = build_extractor(spec.registry, chosen.extractor, settings, encoder, train.relations)
+    checkpoints = spec.checkpoints(files, f"curriculum {variant}", made_from, listener.note)
+    difficulty = difficulties(
+        extractor, train, proxy, seed=spec.settings.seed, listener=listener, checkpoints=checkpoints
     )
     checkpoints.clear()
-    return found
+    return difficulty

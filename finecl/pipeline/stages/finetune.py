@@ -1,34 +1,42 @@
-"""Stage "finetune": one extractor on the pre-trained encoder, and one on the plain encoder to compare it with."""
+"""Stage "finetune": one extractor on the pre-trained encoder, and one on the plain encoder for comparison."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from finecl.artifacts.provenance import fingerprint
-from finecl.pipeline.context import Context
-from finecl.pipeline.stages.extractors import PLAIN, PRETRAINED, config_of, made_from, plain_config
-from finecl.pipeline.stages.pretrain import ENCODER, pretrain_fingerprint
+from finecl.artifacts.run_directory import PLAIN, PRETRAINED, RunDirectory
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
+from finecl.pipeline.stages.extractors import extractor_config, extractor_fingerprint, plain_config
+from finecl.pipeline.stages.pretrain import pretrain_fingerprint
+from finecl.progress import Listener
 
 _NUMBERS = ("threshold", "thresholds", "dev_f1", "epoch", "dev_f1_by_epoch", "calibration", "dev_calibration")
 
 
-def finetune_fingerprint(context: Context) -> str:
+def finetune_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
     """Changes when anything that the extractors depend on does."""
-    return fingerprint(_pretrained(context), made_from(context, context.model_fingerprint))
+    return fingerprint(
+        _pretrained_fingerprint(spec, data, files), extractor_fingerprint(data.model_fingerprint, spec, data)
+    )
 
 
-def finetune_stage(context: Context) -> dict[str, Any]:
+def finetune_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
     """Fine-tunes both variants, writes ``extractor/<variant>/`` and returns the record's numbers.
 
-    The two are a pair: they begin with the same head, and have the same order and dropout.
+    Both begin with the same head and have the same data order and dropout, so that they can be compared.
     """
-    pretrained = config_of(context, PRETRAINED, _pretrained(context), context.directory / ENCODER)
-    configs = {PRETRAINED: pretrained, PLAIN: plain_config(context)}
+    made_from = _pretrained_fingerprint(spec, data, files)
+    configs = {
+        PRETRAINED: extractor_config(PRETRAINED, made_from, files.encoder, spec, data, files, listener),
+        PLAIN: plain_config(spec, data, files, listener),
+    }
     return {
         variant: {key: config[key] for key in _NUMBERS if config.get(key) is not None}
         for variant, config in configs.items()
     }
 
 
-def _pretrained(context: Context) -> str:
-    return made_from(context, pretrain_fingerprint(context))
+def _pretrained_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
+    return extractor_fingerprint(pretrain_fingerprint(spec, data, files), spec, data)

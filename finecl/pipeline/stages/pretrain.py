@@ -7,98 +7,94 @@ from typing import Any
 import numpy as np
 
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import read_weights
+from finecl.distributed.process_group import current
 from finecl.models.pretrained import save_encoder
-from finecl.pipeline.context import Context
-from finecl.pipeline.stages.score import SCORES, score_fingerprint
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
+from finecl.pipeline.stages.score import score_fingerprint
 from finecl.pretraining.contrast_groups import SilverData
 from finecl.pretraining.loop import PretrainLog, pretrain
 from finecl.pretraining.step_plan import MLM, PretrainingTask
-from finecl.scoring.false_negatives import NotFalseNegative
+from finecl.progress import Listener
+from finecl.scoring.false_negatives import read_false_negatives
 from finecl.tokens.candidate_pairs import PairFilter
 from finecl.tokens.marked_sentences import entity_keys
 from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import DocumentTokenizer
-from finecl.types import Floats, Ints
-
-ENCODER = "encoder"
+from finecl.types import Floats, Ints, Objective, declared
 
 
-def pretrain_fingerprint(context: Context) -> str:
+def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
     """Changes when anything that the encoder depends on does."""
-    values = context.settings.to_dict()
-    method = context.method
-    code = [context.code_of("objective", name) for _, name in method.objectives]
-    named = (method.objectives, method.mlm, method.input_format, method.blanking, dict(method.settings), code)
-    parts = (named, values["objective"], values["compat"], context.settings.seed)
-    return fingerprint(score_fingerprint(context), values["pretrain"], parts)
+    settings, method = spec.settings.to_dict(), spec.method
+    code = [spec.code("objective", name) for name in spec.objectives]
+    of_method = (method.objectives, method.mlm, method.input_format, method.blanking, dict(method.settings), code)
+    parts = (of_method, settings["objective"], settings["compat"], spec.settings.seed)
+    return fingerprint(score_fingerprint(spec, data, files), settings["pretrain"], parts)
 
 
-def pretrain_stage(context: Context) -> dict[str, Any]:
+def pretrain_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
     """Pre-trains the encoder, writes ``encoder/`` and returns the record's numbers.
 
-    A method without any loss leaves the encoder as it is.
+    A method without any loss leaves the encoder unchanged.
     """
-    encoder, tokenizer = context.encoder()
-    if not context.method.objectives and not context.method.mlm:
-        save_encoder(encoder, tokenizer, context.directory / ENCODER, write=context.ranks.main)
+    encoder, tokenizer = data.encoder()
+    if not spec.objectives and not spec.method.mlm:
+        save_encoder(encoder, tokenizer, files.encoder, write=current().main)
         return {"steps": 0, "tokens": 0}
-    silver = context.labelled("silver", context.method.input_format)
-    run = pretraining(context, tokenizer, read_weights(context.directory / SCORES, silver.instances.uid))
-    checkpoints = context.checkpoints("pretrain", pretrain_fingerprint(context))
-    log = pretrain(encoder, run, context.listener, checkpoints)
-    save_encoder(encoder, tokenizer, context.directory / ENCODER, write=context.ranks.main)
+    silver = data.dataset("silver", spec.method.input_format)
+    false_negatives = read_false_negatives(files.path, spec.settings.pretrain.false_negative_threshold)
+    weights = read_weights(files.scores, silver.instances.uid)
+    task = pretraining_task(spec, data, tokenizer, weights, false_negatives)
+    checkpoints = spec.checkpoints(files, "pretrain", pretrain_fingerprint(spec, data, files), listener.note)
+    log = pretrain(encoder, task, listener, checkpoints)
+    save_encoder(encoder, tokenizer, files.encoder, write=current().main)
     checkpoints.clear()
     return _record(log)
 
 
-def pretraining(context: Context, tokenizer: DocumentTokenizer, weights: Floats) -> PretrainingTask:
-    """What is pre-trained on: the silver corpus with these weights ``[N]``, and the method's objectives."""
-    method, settings = context.method, context.settings
-    objectives = {
-        name: context.part("objective", name, settings.objective.get(name, {})) for _, name in method.objectives
-    }
-    keyed = any(objective.sampling == "entity-pairs" for objective in objectives.values())
+def pretraining_task(
+    spec: RunSpec,
+    data: RunData,
+    tokenizer: DocumentTokenizer,
+    weights: Floats,
+    false_negatives: PairFilter | None = None,
+) -> PretrainingTask:
+    """Returns the silver corpus with these weights ``[N]`` and the method's objectives, ready to pre-train on."""
+    method, settings = spec.method, spec.settings
     return PretrainingTask(
-        silver=_silver(context, tokenizer, weights, keyed=keyed),
+        silver=_silver(spec, data, tokenizer, weights, false_negatives),
         tokenizer=tokenizer,
         settings=settings.pretrain,
-        objectives=objectives,
+        objectives=spec.objectives,
         coefficients={name: coefficient for coefficient, name in method.objectives} | {MLM: method.mlm},
         seed=settings.seed,
     )
 
 
-def _silver(context: Context, tokenizer: DocumentTokenizer, weights: Floats, *, keyed: bool) -> SilverData:
-    """The silver corpus as pre-training meets it."""
-    method, settings = context.method, context.settings
-    data = context.labelled("silver", method.input_format)
-    weighting = context.part("weighting", method.weighting, settings.weighting)
-    names = context.corpora.names
+def _silver(
+    spec: RunSpec, data: RunData, tokenizer: DocumentTokenizer, weights: Floats, false_negatives: PairFilter | None
+) -> SilverData:
+    silver, names = data.dataset("silver", spec.method.input_format), data.corpora.names
     keys: tuple[Ints | None, Ints | None] = (None, None)
-    if keyed:
-        entities = context.corpora.silver.entities
-        keys = entity_keys(entities.key, entities.first, data.tokens)
+    if any(declared(o, Objective, "sampling") == "entity-pairs" for o in spec.objectives.values()):
+        entities = data.corpora.silver.entities
+        keys = entity_keys(entities.key, entities.first, silver.tokens)
     return SilverData(
-        tokens=data.tokens,
-        instances=data.instances,
+        tokens=silver.tokens,
+        instances=silver.instances,
         weight=weights,
-        unscored=float(weighting.unscored),
-        relation_tokens=[tokenizer.encode(names[relation]) for relation in data.instances.relations],
-        askable=reached(data.instances, data.tokens) & (weights > 0),
+        unscored=float(spec.weighting.unscored),
+        relation_tokens=[tokenizer.encode(names[relation]) for relation in silver.instances.relations],
+        askable=reached(silver.instances, silver.tokens) & (weights > 0),
         entity_key=keys[0],
         first_entity=keys[1],
-        blanking=method.blanking,
-        pair_filter=_pair_filter(context),
+        blanking=spec.method.blanking,
+        # each marked sentence is labelled, so none can be a false negative
+        pair_filter=false_negatives if spec.method.input_format == "documents" else None,
     )
-
-
-def _pair_filter(context: Context) -> PairFilter | None:
-    """Leaves suspected false negatives out, if that is asked for; of marked sentences every one was labelled."""
-    least = context.settings.pretrain.false_negative_threshold
-    if least is None or context.method.input_format != "documents":
-        return None
-    return NotFalseNegative.read(context.directory, least)
 
 
 def _record(log: PretrainLog) -> dict[str, Any]:

@@ -8,81 +8,91 @@ import numpy as np
 import pyarrow as pa
 
 from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import write_scores
+from finecl.corpus.corpus import Corpus
 from finecl.corpus.entity_table import type_only_accuracy
+from finecl.distributed.process_group import current
 from finecl.metrics import noise_scores
-from finecl.pipeline.context import Context, effective_sample_size
-from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, gather, needs
-from finecl.pipeline.stages.scorer_comparison import nearest_labels, other_scorers, write_comparison, write_neighbours
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec, part_settings
+from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, gather, required_evidence
+from finecl.pipeline.stages.scorer_comparison import nearest_labels, other_scorers, write_neighbours
+from finecl.progress import Listener
 from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdicts
 from finecl.scoring.proxy import ProxyRun
 from finecl.scoring.validation import checked_noise, checked_weights
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, first_epoch
 
-SCORES = "scores.parquet"
 _TELLING = 0.8  # of the labels: from here on types alone are said to give them away
 
 
-def score_fingerprint(context: Context) -> str:
+def score_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
     """Changes when anything that the scores depend on does."""
-    s = context.settings
-    method = context.method
-    chosen = (method.scorer, dict(s.scorer), method.weighting, dict(s.weighting), s.compat, dict(method.settings))
-    code = [context.code_of("weighting", method.weighting)]
-    code += [context.code_of("scorer", method.scorer)] if method.scorer else []
-    silver = (context.corpora.silver.fingerprint, context.corpora.relations)
-    made = (silver, [evidence_fingerprint(context, need) for need in needs(context)], chosen, code)
-    verdicts = [(uid, verdict.verdict) for uid, verdict in sorted(read_verdicts(context.directory).items())]
-    return fingerprint(*made, verdicts) if verdicts else fingerprint(*made)
+    settings, method = spec.settings, spec.method
+    parts = (method.scorer, settings.scorer, method.weighting, settings.weighting, settings.compat, method.settings)
+    code = [spec.code("weighting", method.weighting)]
+    code += [spec.code("scorer", method.scorer)] if method.scorer else []
+    evidence = [evidence_fingerprint(kind, spec, data) for kind in required_evidence(spec)]
+    verdicts = [(uid, verdict.verdict) for uid, verdict in sorted(read_verdicts(files.path).items())]
+    return fingerprint(data.corpora.silver.fingerprint, data.corpora.relations, evidence, parts, code, verdicts)
 
 
-def score(context: Context) -> dict[str, Any]:
-    """Scores and weighs the silver instances; writes ``scores.parquet`` and returns the record's numbers."""
-    instances = context.labelled("silver").instances
-    record: dict[str, Any] = {"scorer": context.method.scorer, "weighting": context.method.weighting}
-    weighting = context.part("weighting", context.method.weighting, context.settings.weighting)
-    run, evidence = None, Evidence()
-    noise = np.zeros(len(instances), dtype=np.float32)
-    if context.method.scorer:
-        scorer = context.part("scorer", context.method.scorer, context.settings.scorer)
-        run, evidence = gather(context, needs(context))
-        noise = checked_noise(context.method.scorer, scorer.score(instances, evidence), len(instances))
-        record |= {"scorer_settings": {k: v for k, v in vars(scorer).items() if not k.startswith("_")}}
-    weights = checked_weights(context.method.weighting, weighting.weigh(noise), noise)
-    found_noise, said = noise, read_verdicts(context.directory)
-    verdicts = judged(instances.uid, said)
-    noise, weights = apply_verdicts(noise, weights, verdicts)
-    truth = context.corpora.silver.truths(instances.relations)
-    record |= {"review": estimate(said.values()).to_dict()} if said else {}
-    record["type_only_accuracy"] = _shortcut(context, instances)
+def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
+    """Scores and weights the silver instances; writes ``scores.parquet`` and returns the record's numbers."""
+    instances, method = data.dataset("silver").instances, spec.method
+    proxy, evidence, noise = _noise(spec, data, files, listener)
+    weights = checked_weights(method.weighting, spec.weighting.weigh(noise), noise)
+    truth = data.corpora.silver.truths(instances.relations)
+    record: dict[str, Any] = {"scorer": method.scorer, "weighting": method.weighting}
+    if spec.scorer:
+        record |= {"scorer_settings": part_settings(spec.scorer)} | _noise_record(noise, truth)
+    verdicts = read_verdicts(files.path)
+    verdict_N = judged(instances.uid, verdicts)
+    noise, weights = apply_verdicts(noise, weights, verdict_N)
+    record |= {"review": estimate(verdicts.values()).to_dict()} if verdicts else {}
+    record["type_only_accuracy"] = _type_only_accuracy(spec, data, listener)
     record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
-    record |= _noise_record(found_noise, truth) if context.method.scorer else {}
-    if run:
-        record |= _proxy_record(run) | _learning_record(evidence, truth, getattr(scorer, "mode", "batch"))
-    if run:
-        record["suspected_pairs"] = len(run.false_negatives.document)
-    near = nearest_labels(context, instances, noise) if len(np.unique(noise)) > 1 else None
-    if context.ranks.main:
-        if run:
-            run.false_negatives.write(context.directory, instances.relations, context.corpora.silver.titles)
+    if proxy:
+        record |= _proxy_record(proxy) | _learning_record(evidence, truth, getattr(spec.scorer, "mode", "batch"))
+    near = nearest_labels(data, instances, noise) if len(np.unique(noise)) > 1 else None
+    if current().main:
+        if proxy:
+            proxy.false_negatives.write(files.path, instances.relations, data.corpora.silver.titles)
         if near:
-            write_neighbours(context.directory, near)
-            write_comparison(
-                context.directory, instances.uid, other_scorers(context, instances, evidence, needs(context))
-            )
-        _write(context, instances, noise, weights, evidence, verdicts)
+            write_neighbours(files.neighbours, near)
+            write_scores(files.scorers, instances.uid, other_scorers(spec, instances, evidence, listener))
+        _write(files, data.corpora.silver, instances, noise, weights, evidence, verdict_N)
     return record
 
 
-def _shortcut(context: Context, instances: Instances) -> float | None:
-    """How many silver labels the entities' types tell alone; the user is warned where a proxy may not need to read."""
-    found = type_only_accuracy(context.corpora.silver.entities, instances)
-    if found is not None and found >= _TELLING and context.method.scorer:
-        context.listener.note(
-            f"the types of head and tail alone give away {found:.0%} of the silver labels: a proxy may learn right and "
+def _noise(
+    spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener
+) -> tuple[ProxyRun | None, Evidence, Floats]:
+    """Returns the proxy's run, if the scorer required its dynamics, the evidence, and the noise of each instance."""
+    count = len(data.dataset("silver").instances)
+    if spec.scorer is None or spec.method.scorer is None:
+        return None, Evidence(), np.zeros(count, dtype=np.float32)
+    proxy, evidence = gather(required_evidence(spec), spec, data, files, listener)
+    noise = spec.scorer.score(data.dataset("silver").instances, evidence)
+    return proxy, evidence, checked_noise(spec.method.scorer, noise, count)
+
+
+def _type_only_accuracy(spec: RunSpec, data: RunData, listener: Listener) -> float | None:
+    """Returns the share of silver labels that entity types alone determine; warns if a proxy may not need the text."""
+    share = type_only_accuracy(data.corpora.silver.entities, data.dataset("silver").instances)
+    if share is not None and share >= _TELLING and spec.scorer:
+        listener.note(
+            f"the types of head and tail alone give away {share:.0%} of the silver labels: a proxy may learn right and "
             "wrong labels alike; consider proxy.no_relation=type-matched and proxy.mentions=type"
         )
-    return found
+    return share
+
+
+def effective_sample_size(weights: Floats) -> float:
+    """Returns how many equally weighted instances would be as many: (sum w)^2 / sum w^2 (Kish)."""
+    squares = float((weights.astype(np.float64) ** 2).sum())
+    return float(weights.sum(dtype=np.float64)) ** 2 / squares if squares else 0.0
 
 
 def _proxy_record(run: ProxyRun) -> dict[str, Any]:
@@ -90,6 +100,7 @@ def _proxy_record(run: ProxyRun) -> dict[str, Any]:
         "proxy_train_seconds": run.train_seconds,
         "record_seconds": run.record_seconds,
         "epoch_pass_seconds": run.epoch_pass_seconds,
+        "suspected_pairs": len(run.false_negatives.document),
     }
 
 
@@ -126,27 +137,31 @@ def _learning_record(evidence: Evidence, truth: Bools | None, mode: str) -> dict
 
 
 def _write(
-    context: Context, instances: Instances, noise: Floats, weights: Floats, evidence: Evidence, verdicts: Any
+    files: RunDirectory,
+    corpus: Corpus,
+    instances: Instances,
+    noise: Floats,
+    weights: Floats,
+    evidence: Evidence,
+    verdicts: Any,
 ) -> None:
-    corpus = context.corpora.silver
-    titles = corpus.titles
-    names = np.array(instances.relations, dtype=object)
+    titles, count = corpus.titles, len(instances)
+    unknown: list[str | None] = [None] * count
     columns: dict[str, Any] = {
         "document": instances.document,
         "title": [titles[d] for d in instances.document.tolist()],
         "head": instances.head,
         "tail": instances.tail,
-        "relation": names[instances.relation],
+        "relation": np.array(instances.relations, dtype=object)[instances.relation],
         "noise": noise,
         "weight": weights,
+        "truth": pa.array(corpus.true_relations(instances.relations) or unknown, type=pa.string()),
+        "verdict": pa.array(verdicts.tolist(), type=pa.string()),
     }
-    unknown: list[str | None] = [None] * len(instances)
-    columns["truth"] = pa.array(corpus.true_relations(instances.relations) or unknown, type=pa.string())
-    columns["verdict"] = pa.array(verdicts.tolist(), type=pa.string())
     for mode, dynamics in (("batch", evidence.batch), ("epoch", evidence.epoch)):
-        columns[f"learned_{mode}"] = first_epoch(dynamics.correct) if dynamics else np.zeros(len(instances), dtype=int)
-    columns |= _summaries(evidence.batch or evidence.epoch, len(instances))
-    write_scores(context.directory / SCORES, instances.uid, columns)
+        columns[f"learned_{mode}"] = first_epoch(dynamics.correct) if dynamics else np.zeros(count, dtype=int)
+    columns |= _summaries(evidence.batch or evidence.epoch, count)
+    write_scores(files.scores, instances.uid, columns)
 
 
 def _summaries(dynamics: Dynamics | None, count: int) -> dict[str, Any]:

@@ -1,72 +1,72 @@
-"""What stage "score" leaves beside the scores, for the report: other scorers on the same evidence, and neighbours."""
+"""Results of stage "score" for the report: other scorers on the same evidence, and the nearest labels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from finecl.artifacts.files import write_parquet
-from finecl.artifacts.scores_table import write_scores
+from finecl.errors import SettingsError
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import pair_vectors
 from finecl.metrics import dense_ranks
 from finecl.numerics.ragged import find
-from finecl.pipeline.context import Context
-from finecl.registry import Part
-from finecl.types import Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer, Uids, declared
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
+from finecl.pipeline.stages.evidence_cache import required_evidence
+from finecl.progress import Listener
+from finecl.scoring.validation import checked_noise
+from finecl.types import Evidence, Floats, Instances, Ints, NoiseScorer, declared
 
-SCORERS, NEIGHBOURS = "scorers.parquet", "neighbours.parquet"
-_ASKED, _AMONG, _NEAREST = 2_000, 20_000, 5  # bound what neighbours cost, whatever the size of the corpus
-
-
-def other_scorers(
-    context: Context, instances: Instances, evidence: Evidence, there: Sequence[EvidenceKind]
-) -> dict[str, Floats]:
-    """The noise ``[N]`` by every other registered scorer that needs no settings and only the evidence that is there."""
-    found: dict[str, Floats] = {}
-    for name, part in context.registry.parts("scorer").items():
-        try:
-            noise = _noise(part, instances, evidence, there) if name != context.method.scorer else None
-        except Exception:  # nobody asked for it: what is wrong with it must not stop the run
-            continue
-        if noise is not None and noise.shape == (len(instances),) and not np.isnan(noise).any():
-            found[name] = noise
-    return found
+_QUERIES, _CANDIDATES, _NEAREST = 2_000, 20_000, 5  # bound the cost of neighbours, whatever the size of the corpus
 
 
-def _noise(part: Part, instances: Instances, evidence: Evidence, there: Sequence[EvidenceKind]) -> Floats | None:
-    scorer = part.create()
-    if not set(declared(scorer, NoiseScorer, "required_evidence")) <= set(there):
-        return None
-    noise: Floats = np.asarray(scorer.score(instances, evidence), dtype=np.float32)
-    return noise
+def other_scorers(spec: RunSpec, instances: Instances, evidence: Evidence, listener: Listener) -> dict[str, Floats]:
+    """Returns the noise ``[N]`` by every other registered scorer that needs no settings and no further evidence.
 
-
-def nearest_labels(context: Context, instances: Instances, noise: Floats) -> dict[str, Any]:
-    """The nearest labels of the noisiest 2,000, among 20,000 labels of other pairs, drawn at random if there are more.
-
-    Entity pairs are compared by the cosine of [head; tail], as the encoder has them before any training. Columns
-    ``row`` [Q], and ``near`` and ``similarity`` [Q, 5], rows of the instances; -1 where there are fewer. Every rank
-    takes part.
+    A scorer that fails is named in a note and left out: the run did not ask for it.
     """
-    asked = np.sort(np.argsort(dense_ranks(noise), kind="stable")[-_ASKED:])
-    candidates = np.sort(np.random.default_rng(context.settings.seed).permutation(len(instances))[:_AMONG])
-    wanted = np.union1d(asked, candidates)
-    documents = np.unique(instances.document[wanted])
-    chosen = np.zeros(len(instances), dtype=np.bool_)
-    chosen[wanted] = True
-    part = instances.part(chosen, document=find(documents, instances.document))
-    data = ExtractionDataset(tokens=context.labelled("silver").tokens.part(documents), instances=part)
-    vectors = pair_vectors(context.encoder()[0], data)
+    available = set(required_evidence(spec))
+    noises: dict[str, Floats] = {}
+    for name, part in spec.registry.parts("scorer").items():
+        if name == spec.method.scorer:
+            continue
+        try:
+            scorer = part.create()
+        except SettingsError:  # it needs settings
+            continue
+        try:
+            if set(declared(scorer, NoiseScorer, "required_evidence")) <= available:
+                noises[name] = checked_noise(name, scorer.score(instances, evidence), len(instances))
+        except Exception as error:  # whatever a third party's scorer raises
+            listener.note(f"scorer '{name}' is left out of the comparison: {type(error).__name__}: {error}")
+    return noises
+
+
+def nearest_labels(data: RunData, instances: Instances, noise: Floats) -> dict[str, Any]:
+    """Returns the nearest labels of the noisiest 2,000, among at most 20,000 random labels of other entity pairs.
+
+    Entity pairs are compared by the cosine of [head; tail] in the encoder before any training. Columns ``row`` [Q],
+    and ``near`` and ``similarity`` [Q, 5], rows of the instances; -1 where there are fewer. Every rank takes part.
+    """
+    queries = np.sort(np.argsort(dense_ranks(noise), kind="stable")[-_QUERIES:])
+    candidates = np.sort(np.random.default_rng(data.spec.settings.seed).permutation(len(instances))[:_CANDIDATES])
+    rows = np.union1d(queries, candidates)
+    documents = np.unique(instances.document[rows])
+    selected = np.zeros(len(instances), dtype=np.bool_)
+    selected[rows] = True
+    part = instances.part(selected, document=find(documents, instances.document))
+    dataset = ExtractionDataset(tokens=data.dataset("silver").tokens.part(documents), instances=part)
+    vectors = pair_vectors(data.encoder()[0], dataset)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    read = wanted[~np.isnan(vectors).any(axis=1)]
-    asked, candidates = (np.intersect1d(some, read) for some in (asked, candidates))
-    of_asked, of_among = (vectors[np.searchsorted(wanted, some)] for some in (asked, candidates))
-    near, similarity = _nearest(of_asked, of_among, instances.pair[asked], instances.pair[candidates])
-    return {"row": asked, "near": np.append(candidates, -1)[near], "similarity": similarity}
+    known = rows[~np.isnan(vectors).any(axis=1)]
+    queries, candidates = (np.intersect1d(some, known) for some in (queries, candidates))
+    query_QH, candidate_CH = (vectors[np.searchsorted(rows, some)] for some in (queries, candidates))
+    near, similarity = _nearest(query_QH, candidate_CH, instances.pair[queries], instances.pair[candidates])
+    return {"row": queries, "near": np.append(candidates, -1)[near], "similarity": similarity}
 
 
 def _nearest(asked_QH: Floats, among_CH: Floats, pair_Q: Ints, pair_C: Ints) -> tuple[Ints, Floats]:
@@ -85,11 +85,6 @@ def _nearest(asked_QH: Floats, among_CH: Floats, pair_Q: Ints, pair_C: Ints) -> 
     return near, similarity
 
 
-def write_comparison(directory: Path, uids: Uids, noises: Mapping[str, Floats]) -> None:
-    """Writes ``scorers.parquet``: a uid and a column for each scorer."""
-    write_scores(directory / SCORERS, uids, noises)
-
-
-def write_neighbours(directory: Path, found: Mapping[str, Any]) -> None:
+def write_neighbours(path: Path, neighbours: Mapping[str, Any]) -> None:
     """Writes ``neighbours.parquet``; see ``nearest_labels``."""
-    write_parquet(directory / NEIGHBOURS, {name: list(column) for name, column in found.items()})
+    write_parquet(path, {name: list(column) for name, column in neighbours.items()})

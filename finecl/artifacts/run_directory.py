@@ -1,0 +1,93 @@
+"""Names of the stages of a run and of the files that each leaves in the run's directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finecl.artifacts.files import read_json, write_json
+
+OUTPUTS: Mapping[str, str] = {
+    "score": "scores.parquet",
+    "pretrain": "encoder",
+    "finetune": "extractor",
+    "evaluate": "predictions",
+    "report": "report.html",
+}
+"""The output of each stage, in the order in which stages run."""
+STAGES = tuple(OUTPUTS)
+
+PRETRAINED, PLAIN = "pretrained", "plain"
+VARIANTS = (PRETRAINED, PLAIN)
+"""Extractors of a run: on the pre-trained encoder, and on the plain encoder for comparison."""
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run."""
+
+    path: Path
+
+    def output(self, stage: str) -> Path:
+        """Returns the path of a stage's output."""
+        return self.path / OUTPUTS[stage]
+
+    @property
+    def scores(self) -> Path:
+        """Noise, weight and dynamics of every silver instance."""
+        return self.output("score")
+
+    @property
+    def scorers(self) -> Path:
+        """Noise by the other registered scorers."""
+        return self.path / "scorers.parquet"
+
+    @property
+    def neighbours(self) -> Path:
+        """Nearest labels of the noisiest labels."""
+        return self.path / "neighbours.parquet"
+
+    @property
+    def encoder(self) -> Path:
+        """The pre-trained encoder, a Hugging Face directory."""
+        return self.output("pretrain")
+
+    def extractor(self, variant: str) -> Path:
+        """Returns the directory of one of the ``VARIANTS`` of the extractor."""
+        return self.output("finetune") / variant
+
+    def predictions(self, variant: str) -> Path:
+        """Returns the predicted facts on test of one of the ``VARIANTS``, a result.json of DocRED."""
+        return self.output("evaluate") / f"{variant}.json"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.output("report")
+
+    @property
+    def offending(self) -> Path:
+        """The instances of the batch whose loss was not a number."""
+        return self.path / "offending-uids.json"
+
+    def checkpoints(self, stage: str) -> Path:
+        """Returns the directory of a stage's checkpoints."""
+        return self.path / "checkpoints" / stage.replace(" ", "-")
+
+    def record(self) -> dict[str, Any]:
+        """Returns run.json: settings, versions, data, and the fingerprints of finished stages; empty before a run."""
+        return read_json(self.path / "run.json")
+
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Writes run.json."""
+        write_json(self.path / "run.json", record)
+
+    def metrics(self) -> dict[str, Any]:
+        """Returns metrics.json: the results of finished stages; empty before the first."""
+        return read_json(self.path / "metrics.json")
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Writes metrics.json."""
+        write_json(self.path / "metrics.json", metrics)

@@ -1,0 +1,140 @@
+"""The data of a run: its corpora, tokenized for its encoder, loaded on first use."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from finecl.artifacts.files import cache_directory
+from finecl.artifacts.provenance import fingerprint
+from finecl.corpus.corpus import Corpus, rare_relations
+from finecl.distributed.process_group import current
+from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
+from finecl.models.encoder import Encoder
+from finecl.models.precision import Precision
+from finecl.models.pretrained import find_model, load_encoder
+from finecl.pipeline.corpora import SPLITS, Corpora, load_corpora
+from finecl.pipeline.run_spec import RunSpec
+from finecl.tokens.marked_sentences import MarkedSentences
+from finecl.tokens.token_table import TokenizedCorpus, describe_loss, reached
+from finecl.tokens.tokenizer import DocumentTokenizer
+from finecl.types import InputFormat, MentionMasking
+
+_Key = tuple[str, InputFormat, MentionMasking]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Corpora and tokenizer of a run. Encoders are loaded anew at each call, since training changes them.
+
+    ``note`` receives one line for each thing about the encoder that the user should know.
+    """
+
+    spec: RunSpec
+    note: Callable[[str], None]
+    _notes: set[str] = field(default_factory=set, init=False)
+    _datasets: dict[_Key, ExtractionDataset] = field(default_factory=dict, init=False)
+    _evaluation: dict[str, EvaluationDataset] = field(default_factory=dict, init=False)
+
+    @cached_property
+    def corpora(self) -> Corpora:
+        """The four splits."""
+        settings = self.spec.settings
+        with current().local_main_first():
+            return load_corpora(settings.data, self.spec.registry, settings.seed)
+
+    @cached_property
+    def tokenizer(self) -> DocumentTokenizer:
+        """The tokenizer of the encoder."""
+        return self.encoder()[1]
+
+    def encoder(self, directory: Path | None = None) -> tuple[Encoder, DocumentTokenizer]:
+        """Loads the encoder of the settings, or the one saved in ``directory``."""
+        settings = self.spec.settings
+        model = replace(settings.model, name=str(directory)) if directory else settings.model
+        with current().local_main_first():
+            encoder, tokenizer, notes = load_encoder(model, seed=settings.seed, markers=self.spec.markers)
+        for note in set(notes) - self._notes:
+            self.note(note)
+        self._notes.update(notes)
+        return encoder, tokenizer
+
+    def dataset(
+        self, split: str, input_format: InputFormat = "documents", mentions: MentionMasking = "text"
+    ) -> ExtractionDataset:
+        """Returns a split as the encoder reads it: as documents or marked sentences, mentions as text or masked."""
+        key = (split, input_format, mentions)
+        if key not in self._datasets:
+            tokenizer = self.tokenizer if mentions == "text" else self.tokenizer.with_masking(mentions)
+            corpus: Corpus = getattr(self.corpora, split)
+            instances = corpus.instances(self.corpora.relations)
+            with current().local_main_first():
+                if input_format == "documents":
+                    tokens = TokenizedCorpus.of(corpus, tokenizer, cache_directory())
+                    self._datasets[key] = ExtractionDataset(tokens=tokens, instances=instances)
+                else:
+                    marked = MarkedSentences.of(corpus, tokenizer, cache_directory())
+                    self._datasets[key] = ExtractionDataset(tokens=marked, instances=marked.instances(instances))
+        return self._datasets[key]
+
+    def evaluation(self, split: str) -> EvaluationDataset:
+        """Returns dev or test as rows to score."""
+        if split not in self._evaluation:
+            finetune = self.spec.settings.finetune
+            corpus: Corpus = getattr(self.corpora, split)
+            self._evaluation[split] = EvaluationDataset.of(
+                list(corpus.documents()),
+                corpus.instances(self.corpora.relations),
+                self.tokenizer,
+                marked=self.spec.input_format(finetune.extractor) == "marked-sentences",
+                windows=finetune.long_documents == "windows",
+            )
+        return self._evaluation[split]
+
+    def describe(self) -> list[str]:
+        """Returns one line for each thing about the data that the user should know."""
+        windows = self.spec.settings.finetune.long_documents == "windows"
+        notes = []
+        for split in SPLITS:
+            if split in ("dev", "test") and windows:
+                continue  # windows reach all of a document
+            data = self.dataset(split)
+            notes.append(describe_loss(split, data.tokens, data.instances, reached(data.instances, data.tokens)))
+        rare = rare_relations(self.dataset("silver").instances)
+        if rare:
+            names = ", ".join(rare[:5]) + (", ..." if len(rare) > 5 else "")
+            notes.append(f"silver: {len(rare)} relations have a single instance and can have no positive pair: {names}")
+        return [note for note in notes if note]
+
+    def record(self) -> dict[str, Any]:
+        """Returns size and fingerprint of each split."""
+        return {
+            split: {
+                "documents": len(data.tokens),
+                "instances": len(data.instances),
+                "tokens": int(data.tokens.lengths.sum()),
+                "fingerprint": getattr(self.corpora, split).fingerprint,
+            }
+            for split, data in ((split, self.dataset(split)) for split in SPLITS)
+        }
+
+    @cached_property
+    def model_fingerprint(self) -> str:
+        """Changes when the encoder's weights, vocabulary or settings do."""
+        where = Path(find_model(self.spec.settings.model.name))
+        digests = []
+        for path in sorted(where.glob("*.safetensors")) if where.is_dir() else []:
+            with path.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+        return fingerprint(self.spec.settings.to_dict()["model"], self.tokenizer.fingerprint, digests)
+
+    @property
+    def precision(self) -> str:
+        """Number format and device of the encoder's computations, in words."""
+        model = self.spec.settings.model
+        precision = Precision.choose(model.precision, model.device)
+        return f"{'bf16' if precision.bf16 else 'float32'} on {precision.device}"
