@@ -1,17 +1,19 @@
-"""A pre-training step as encoder passes of bounded size (Gao et al. 2021, "Scaling Deep Contrastive Learning Batch
-Size under Memory Limited Setup").
+"""A pre-training step as micro-batches of bounded size (Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size
+under Memory Limited Setup").
 
-Groups that fit are encoded and contrasted in one pass. A group that does not fit, or that is shared by several
-ranks, is encoded twice: first without gradients, to contrast all its entities at once and to keep the gradient of
-each entity's vector; then pass by pass with gradients, where the loss is the product with the kept ones. Both times
-the random state of a pass is the same, so dropout is too. Memory grows by the entities' vectors only.
+A contrast group that fits is encoded and contrasted in one pass (``in_memory``). A group that does not fit, or that
+several ranks share, is encoded twice (``cached``): first without gradients, to contrast all its entities together and
+to store the gradient of each entity vector; then micro-batch by micro-batch with gradients, where the loss is the inner
+product with the stored gradients. Both times a micro-batch has the same random state, so dropout is the same. Memory
+grows by the entity vectors only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -24,18 +26,21 @@ from finecl.models.encoder import Encoder
 from finecl.numerics.partition import pack_to_budget, split_contiguous
 from finecl.pretraining.contrast_groups import UnitRows
 from finecl.pretraining.mlm_masking import Masked
-from finecl.pretraining.step_plan import GroupBatch
+from finecl.pretraining.step_plan import MLM, GroupBatch
 from finecl.tokens.packing import Packed, join
 from finecl.training.checkpointing import seed_pass
-from finecl.types import Batch, Ints, Uids
+from finecl.types import Batch, Uids
 
-_MANY, _TIDY = 8, 2  # steps of more passes than this tidy up memory, after every so many of them
+_TRIM_FROM, _TRIM_EVERY = 8, 2  # steps of more micro-batches than the first trim the heap after every second one
+
+Loss: TypeAlias = Callable[[Tensor], Tensor]
+"""The scaled contrastive loss of a micro-batch, from its entity vectors ``[V, H]``."""
 
 
 class PretrainingModel(nn.Module):
-    """What a pass of pre-training computes, as one forward pass: entity vectors ``[V, H]`` and the summed MLM loss.
+    """Computes entity vectors ``[V, H]`` and the summed MLM loss of a micro-batch in one forward pass.
 
-    Without positions the language-modelling head is left out.
+    Without positions the language-modelling head is not run.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -45,7 +50,7 @@ class PretrainingModel(nn.Module):
     def forward(
         self, batch: Batch, position_I: Tensor | None = None, label_I: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Entity vectors and MLM loss."""
+        """Returns entity vectors and MLM loss."""
         states_TH = self.encoder(batch)
         entities_VH = self.encoder.entities(states_TH, batch)
         if position_I is None or label_I is None:
@@ -55,37 +60,63 @@ class PretrainingModel(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class MicroBatch:
-    """One forward and backward pass: some documents, and what their entity vectors add to the loss.
+    """Documents of one forward and backward pass.
 
-    ``document`` is the number of the first one in the corpus, the key of the pass's random state.
+    ``document`` is the number of the first one in the corpus, the key of the pass's random state; ``uids`` are the
+    instances that its loss depends on.
     """
 
     packed: Packed
     masked: Masked
     document: int
     uids: Uids
-    loss: Callable[[Tensor], Tensor]
-
-    def idle(self) -> MicroBatch:
-        """The same pass adding nothing: for a rank that must take part without work of its own."""
-        nothing = np.zeros(0, dtype=np.int64)
-        masked = replace(self.masked, position_I=nothing, label_I=nothing)
-        return replace(self, masked=masked, loss=lambda entities_VH: entities_VH.sum() * 0.0)
 
 
 @dataclass(kw_only=True)
-class GradientCacheStep:
-    """A step in the making. ``scale`` is coefficient / number of terms, by loss; ``parts`` collects their means.
+class StepLosses:
+    """The losses of a step: each is coefficient * sum over terms / number of terms of the whole step.
 
-    ``moment`` is (seed, step).
+    ``counts`` are the numbers of terms of all ranks, ``scale`` is coefficient / count; ``parts`` collects this rank's
+    share of each mean.
     """
 
-    model: Parallel
-    scale: Mapping[str, float]
     counts: Mapping[str, float]
-    moment: tuple[int, int]
+    scale: Mapping[str, float]
+    parts: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    def contrast(self, batch: GroupBatch, entities_VH: Tensor, *, counted: bool = True) -> Tensor:
+        """Returns the scaled contrastive losses of a whole group; ``counted`` adds them to the means."""
+        total = entities_VH.new_zeros(())
+        for term in batch.terms:
+            if not self.counts[term.name]:
+                continue
+            x_AH = _represent(entities_VH, term.anchors)
+            # Equal rows are represented once: those of 768 documents take a tenth of a gigabyte.
+            y_CH = x_AH if term.candidates is term.anchors else _represent(entities_VH, term.candidates)
+            loss = term.objective.loss(x_AH, y_CH, term.pairs, term.anchors.table, term.candidates.table).total
+            if counted:
+                self._add(term.name, loss)
+            total = total + self.scale[term.name] * loss
+        return total
+
+    def mlm(self, loss: Tensor) -> Tensor:
+        """Returns the scaled MLM loss of a micro-batch and adds it to the means."""
+        if self.counts[MLM]:
+            self._add(MLM, loss)
+        return self.scale[MLM] * loss
+
+    def _add(self, name: str, loss: Tensor) -> None:
+        self.parts.setdefault(name, []).append(loss.detach() / self.counts[name])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEncoder:
+    """Encodes micro-batches of one step; ``seed`` and ``step`` determine the random state of each pass."""
+
+    model: Parallel
+    seed: int
+    step: int
     max_tokens: int
-    parts: dict[str, list[Tensor]]
 
     @property
     def encoder(self) -> Encoder:
@@ -94,142 +125,144 @@ class GradientCacheStep:
         assert isinstance(encoder, Encoder)
         return encoder
 
-    def micro_batches(self, work: Sequence[GroupBatch]) -> list[MicroBatch]:
-        """The passes of this rank; groups that need it are encoded once already, and their gradients kept."""
-        fits = [not w.shared and len(w.group.packed.ids_T) <= self.max_tokens for w in work]
-        small = [w for w, fit in zip(work, fits, strict=True) if fit]
-        lengths = np.array([len(w.group.packed.ids_T) for w in small], dtype=np.int64)
-        found = [self._together([small[i] for i in run.tolist()]) for run in pack_to_budget(lengths, self.max_tokens)]
-        for w in (w for w, fit in zip(work, fits, strict=True) if not fit):
-            found += self._cached(w)
-        return found
-
-    def encode(self, one: MicroBatch, *, last: bool) -> tuple[Tensor, Tensor]:
-        """Entity vectors and MLM loss of a pass, with gradients."""
-        position_I, label_I = (self._there(a) for a in (one.masked.position_I, one.masked.label_I))
-        self._seed(one)
-        entities_VH, mlm = self.model(self._batch(one), position_I, label_I, last=last)
+    def __call__(self, batch: MicroBatch, *, last: bool) -> tuple[Tensor, Tensor]:
+        """Returns entity vectors ``[V, H]`` and MLM loss, with gradients."""
+        positions = (torch.from_numpy(a).to(self._device) for a in (batch.masked.position_I, batch.masked.label_I))
+        entities_VH, mlm = self.model(self._prepare(batch), *positions, last=last)
         return entities_VH, mlm
 
-    def contrast(self, work: GroupBatch, entities_VH: Tensor, *, counted: bool = True) -> Tensor:
-        """The scaled contrastive losses of a whole group."""
-        total = entities_VH.new_zeros(())
-        for term in work.terms:
-            if not self.counts[term.name]:
-                continue
-            x_AH = _represent(entities_VH, term.anchors)
-            # The same rows are made once: of 768 documents they take a tenth of a gigabyte, and as much several times.
-            y_CH = x_AH if term.candidates is term.anchors else _represent(entities_VH, term.candidates)
-            loss = term.objective.loss(x_AH, y_CH, term.pairs, term.anchors.table, term.candidates.table).total
-            if counted:
-                self.parts.setdefault(term.name, []).append(loss.detach() / self.counts[term.name])
-            total = total + self.scale[term.name] * loss
-        return total
+    def without_gradients(self, batch: MicroBatch) -> Tensor:
+        """Returns entity vectors ``[V, H]``."""
+        with torch.no_grad():
+            entities_VH: Tensor = self.model.module(self._prepare(batch))[0]
+        return entities_VH
 
-    def passed(self, number: int, of: int) -> None:
-        """To be told of each pass of a step: on CPUs, memory is tidied up where there are many."""
-        if of > _MANY and number % _TIDY == _TIDY - 1 and self.encoder.precision.device == "cpu":
+    def end_pass(self, number: int, of: int) -> None:
+        """Call it after each micro-batch; trims the heap periodically on CPU."""
+        if of > _TRIM_FROM and number % _TRIM_EVERY == _TRIM_EVERY - 1 and self._device == "cpu":
             trim_heap()
 
-    def _together(self, work: Sequence[GroupBatch]) -> MicroBatch:
-        """Whole groups, one behind the other."""
-        packed = join([w.group.packed for w in work])
-        sizes = [len(w.group.packed.key_V) for w in work]
+    @property
+    def _device(self) -> str:
+        return self.encoder.precision.device
 
-        def loss(entities_VH: Tensor) -> Tensor:
-            parts = zip(work, torch.split(entities_VH, sizes), strict=True)
-            return torch.stack([self.contrast(w, part_VH) for w, part_VH in parts]).sum()
+    def _prepare(self, batch: MicroBatch) -> Batch:
+        """Sets the random state of the pass and returns its tensors."""
+        seed_pass(self.seed, "pretrain", self.step, batch.document)
+        none = np.zeros(0, dtype=np.int64)
+        ids_T = batch.masked.ids_T
+        tensors = batch.packed.batch(none, none, first_position=self.encoder.first_position, ids_T=ids_T)
+        return tensors.to(self._device)
 
-        return MicroBatch(
-            packed=packed,
-            masked=Masked.join([w.masked for w in work]),
-            document=int(work[0].group.documents[0]),
-            uids=np.concatenate([w.uids for w in work]),
-            loss=loss,
+
+def micro_batches(
+    batches: Sequence[GroupBatch], encode: StepEncoder, losses: StepLosses
+) -> Iterator[tuple[MicroBatch, Loss]]:
+    """Yields the micro-batches of this rank, each with its loss: first groups that fit, then those that do not."""
+    fits = [not batch.shared and len(batch.group.packed.ids_T) <= encode.max_tokens for batch in batches]
+    yield from in_memory([b for b, fit in zip(batches, fits, strict=True) if fit], losses, encode.max_tokens)
+    for batch in (b for b, fit in zip(batches, fits, strict=True) if not fit):
+        yield from cached(batch, encode, losses)
+
+
+def in_memory(batches: Sequence[GroupBatch], losses: StepLosses, max_tokens: int) -> Iterator[tuple[MicroBatch, Loss]]:
+    """Yields whole groups, several per micro-batch, with the loss of all their objectives."""
+    lengths = np.array([len(batch.group.packed.ids_T) for batch in batches], dtype=np.int64)
+    for numbers in pack_to_budget(lengths, max_tokens):
+        together = [batches[number] for number in numbers.tolist()]
+        micro_batch = MicroBatch(
+            packed=join([batch.group.packed for batch in together]),
+            masked=Masked.join([batch.masked for batch in together]),
+            document=int(together[0].group.documents[0]),
+            uids=np.concatenate([batch.uids for batch in together]),
         )
-
-    def _cached(self, work: GroupBatch) -> list[MicroBatch]:
-        """A group cut into passes, each with the gradient of its entities' vectors."""
-        pieces = list(_pieces(work, self.max_tokens))
-        local_VH = self._embed(pieces, work)
-        ranks = self.model.ranks
-        if work.shared:
-            owners = split_contiguous(work.group.packed.lengths, ranks.size)
-            whole_VH = ranks.rows(local_VH, [int(np.isin(work.group.packed.document_V, o).sum()) for o in owners])
-        else:
-            whole_VH = local_VH
-        whole_VH.requires_grad_()
-        loss = self.contrast(work, whole_VH, counted=ranks.main or not work.shared)
-        (gradient_VH,) = torch.autograd.grad(loss, whole_VH, allow_unused=True) if loss.requires_grad else (None,)
-        if gradient_VH is None:
-            gradient_VH = torch.zeros_like(whole_VH)
-        found = []
-        first = int(np.searchsorted(work.group.packed.document_V, work.own[0])) if len(work.own) else 0
-        for piece in pieces:
-            kept_VH = gradient_VH[first : first + len(piece.packed.key_V)]
-            found.append(replace(piece, loss=partial(_product, kept_VH)))
-            first += len(piece.packed.key_V)
-        return found
-
-    def _embed(self, pieces: Sequence[MicroBatch], work: GroupBatch) -> Tensor:
-        """The entity vectors of some passes, without gradients."""
-        found = []
-        for number in range(self.model.passes(len(pieces), gradients=False)):
-            one = pieces[min(number, len(pieces) - 1)] if pieces else _any_pass(work)
-            self._seed(one)
-            with torch.no_grad():
-                entities_VH, _ = self.model.module(self._batch(one))
-            self.passed(number, len(pieces))
-            found += [entities_VH] if number < len(pieces) else []
-        width = self.encoder.hidden_size
-        return torch.cat(found) if found else torch.zeros(0, width, device=self.encoder.precision.device)
-
-    def _batch(self, one: MicroBatch) -> Batch:
-        nobody = np.zeros(0, dtype=np.int64)
-        batch = one.packed.batch(nobody, nobody, first_position=self.encoder.first_position, ids_T=one.masked.ids_T)
-        return batch.to(self.encoder.precision.device)
-
-    def _there(self, numbers: Ints) -> Tensor:
-        return torch.from_numpy(numbers).to(self.encoder.precision.device)
-
-    def _seed(self, one: MicroBatch) -> None:
-        seed, step = self.moment
-        seed_pass(seed, "pretrain", step, one.document)
+        yield micro_batch, partial(_contrast_each, together, losses)
 
 
-def _pieces(work: GroupBatch, max_tokens: int) -> Iterator[MicroBatch]:
-    """The documents of a group that this rank encodes, as passes of at most ``max_tokens`` tokens."""
-    packed, first_T = work.group.packed, np.concatenate([[0], np.cumsum(work.group.packed.lengths)])
-    for run in pack_to_budget(packed.lengths[work.own], max_tokens):
-        begin, end = int(work.own[run[0]]), int(work.own[run[-1]]) + 1
+def cached(batch: GroupBatch, encode: StepEncoder, losses: StepLosses) -> Iterator[tuple[MicroBatch, Loss]]:
+    """Yields a group in pieces, each with the inner product of its entity vectors and their stored gradients."""
+    pieces = list(_pieces(batch, encode.max_tokens))
+    gradient_VH = _entity_gradients(batch, pieces, encode, losses)
+    first = int(np.searchsorted(batch.group.packed.document_V, batch.own[0])) if len(batch.own) else 0
+    for piece in pieces:
+        own_VH = gradient_VH[first : first + len(piece.packed.key_V)]
+        yield piece, partial(_inner_product, own_VH)
+        first += len(piece.packed.key_V)
+
+
+def idle(batch: GroupBatch) -> tuple[MicroBatch, Loss]:
+    """Returns a micro-batch of one document that adds nothing, for a rank that must take part without own work."""
+    piece = next(_pieces(replace(batch, own=np.zeros(1, dtype=np.int64)), 1))
+    none = np.zeros(0, dtype=np.int64)
+    return replace(piece, masked=replace(piece.masked, position_I=none, label_I=none)), _nothing
+
+
+def _entity_gradients(
+    batch: GroupBatch, pieces: Sequence[MicroBatch], encode: StepEncoder, losses: StepLosses
+) -> Tensor:
+    """Contrasts all entities of a group and returns the gradient of each entity vector ``[V, H]``."""
+    entities_VH = _entities_of_all_ranks(batch, _encode_pieces(batch, pieces, encode), encode)
+    entities_VH.requires_grad_()
+    loss = losses.contrast(batch, entities_VH, counted=encode.model.ranks.main or not batch.shared)
+    if not loss.requires_grad:
+        return torch.zeros_like(entities_VH)
+    (gradient_VH,) = torch.autograd.grad(loss, entities_VH, allow_unused=True)
+    return torch.zeros_like(entities_VH) if gradient_VH is None else gradient_VH
+
+
+def _encode_pieces(batch: GroupBatch, pieces: Sequence[MicroBatch], encode: StepEncoder) -> Tensor:
+    """Returns the entity vectors of this rank's pieces, without gradients."""
+    vectors = []
+    for number in range(encode.model.passes(len(pieces), gradients=False)):
+        piece = pieces[min(number, len(pieces) - 1)] if pieces else idle(batch)[0]
+        entities_VH = encode.without_gradients(piece)
+        encode.end_pass(number, len(pieces))
+        vectors += [entities_VH] if number < len(pieces) else []
+    empty = torch.zeros(0, encode.encoder.hidden_size, device=encode.encoder.precision.device)
+    return torch.cat(vectors) if vectors else empty
+
+
+def _entities_of_all_ranks(batch: GroupBatch, local_VH: Tensor, encode: StepEncoder) -> Tensor:
+    """Returns the entity vectors of a whole group; the other ranks encode the rest of a shared one."""
+    if not batch.shared:
+        return local_VH
+    ranks, packed = encode.model.ranks, batch.group.packed
+    owners = split_contiguous(packed.lengths, ranks.size)
+    return ranks.rows(local_VH, [int(np.isin(packed.document_V, owner).sum()) for owner in owners])
+
+
+def _pieces(batch: GroupBatch, max_tokens: int) -> Iterator[MicroBatch]:
+    """Yields this rank's documents of a group in pieces of at most ``max_tokens`` tokens."""
+    packed, first_T = batch.group.packed, np.concatenate([[0], np.cumsum(batch.group.packed.lengths)])
+    for run in pack_to_budget(packed.lengths[batch.own], max_tokens):
+        begin, end = int(batch.own[run[0]]), int(batch.own[run[-1]]) + 1
         yield MicroBatch(
             packed=packed.part(begin, end),
-            masked=work.masked.part(int(first_T[begin]), int(first_T[end])),
-            document=int(work.group.documents[begin]),
-            uids=work.uids,
-            loss=lambda entities_VH: entities_VH.sum() * 0.0,
+            masked=batch.masked.part(int(first_T[begin]), int(first_T[end])),
+            document=int(batch.group.documents[begin]),
+            uids=batch.uids,
         )
 
 
-def _any_pass(work: GroupBatch) -> MicroBatch:
-    """A pass of one document, for a rank that has none of its own."""
-    return next(_pieces(replace(work, own=np.zeros(1, dtype=np.int64)), 1)).idle()
+def _contrast_each(batches: Sequence[GroupBatch], losses: StepLosses, entities_VH: Tensor) -> Tensor:
+    sizes = [len(batch.group.packed.key_V) for batch in batches]
+    parts = zip(batches, torch.split(entities_VH, sizes), strict=True)
+    return torch.stack([losses.contrast(batch, part_VH) for batch, part_VH in parts]).sum()
 
 
-def _product(kept_VH: Tensor, entities_VH: Tensor) -> Tensor:
-    """A scalar whose gradient at the entities' vectors is ``kept_VH``."""
-    return (entities_VH * kept_VH).sum()
+def _inner_product(gradient_VH: Tensor, entities_VH: Tensor) -> Tensor:
+    """Returns a scalar whose gradient with respect to the entity vectors is ``gradient_VH``."""
+    return (entities_VH * gradient_VH).sum()
+
+
+def _nothing(entities_VH: Tensor) -> Tensor:
+    return entities_VH.sum() * 0.0
 
 
 def _represent(entities_VH: Tensor, rows: UnitRows) -> Tensor:
-    """One row of a view: an entity, or head and tail side by side (paper, section 3.2: r = [e_1; e_2]).
+    """Returns the rows of a unit: an entity, or head and tail concatenated (paper, section 3.2: r = [e_1; e_2]).
 
-    ``F.embedding`` sums the gradients of a row that is picked often in one order; an index does so in any.
+    ``F.embedding`` sums the gradients of a row that is selected often in one order; an index does so in any.
     """
     parts = [F.embedding(torch.from_numpy(r).to(entities_VH.device), entities_VH) for r in rows.entity_rows]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-
-
-def idle_micro_batch(work: Sequence[GroupBatch]) -> MicroBatch:
-    """A pass that adds nothing, of documents of this step."""
-    return _any_pass(work[0])

@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import torch
-from torch import Tensor
 
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks, current
 from finecl.errors import TrainingError
 from finecl.models.encoder import Encoder
-from finecl.pretraining.gradient_cache import GradientCacheStep, MicroBatch, PretrainingModel, idle_micro_batch
+from finecl.pretraining.gradient_cache import PretrainingModel, StepEncoder, StepLosses, idle, micro_batches
 from finecl.pretraining.step_plan import MLM, GroupBatch, PretrainingTask, count_terms
 from finecl.progress import Listener
 from finecl.training.checkpointing import CheckpointManager
@@ -75,55 +74,49 @@ def pretrain(
     return log
 
 
-def train_step(model: Parallel, run: PretrainingTask, work: Sequence[GroupBatch], step: int = 0) -> dict[str, float]:
-    """Adds a step's gradients; returns the mean loss, over all ranks, of each part that had terms.
+def train_step(
+    model: Parallel, task: PretrainingTask, batches: Sequence[GroupBatch], step: int = 0
+) -> dict[str, float]:
+    """Adds the gradients of a step; returns the mean loss, over all ranks, of each part that had terms.
 
     Raises:
         NotFiniteError: a loss is not a number; no update was made.
     """
-    names, ranks = (MLM, *run.objectives), model.ranks
-    local = count_terms(work, ranks)
+    ranks = model.ranks
+    losses = _step_losses(task, batches, ranks)
+    max_tokens = model.module.encoder.precision.pass_tokens(task.settings.max_tokens)
+    encode = StepEncoder(model=model, seed=task.seed, step=step, max_tokens=max_tokens)
+    passes = list(micro_batches(batches, encode, losses))
+    missing = model.passes(len(passes)) - len(passes)  # ranks that share the weights all make as many passes
+    if missing:
+        passes = [idle((batches or task.group_batches(step))[0])] * missing + passes
+    totals = []
+    for number, (micro_batch, contrast) in enumerate(passes):
+        last = number + 1 == len(passes)
+        entities_VH, mlm = encode(micro_batch, last=last)
+        loss = losses.mlm(mlm) + contrast(entities_VH)
+        model.backward(loss, last=last)
+        totals.append(loss.detach())
+        encode.end_pass(number, len(passes))
+    uids = [micro_batch.uids for micro_batch, _ in passes]
+    check_finite("pretrain", list(zip(torch.stack(totals).tolist(), uids, strict=True)), ranks)
+    return _means(losses, ranks)
+
+
+def _step_losses(task: PretrainingTask, batches: Sequence[GroupBatch], ranks: Ranks) -> StepLosses:
+    """Counts the terms of each loss over all ranks, and scales each loss by coefficient / count."""
+    names = (MLM, *task.objectives)
+    local = count_terms(batches, ranks)
     counts = dict(zip(names, ranks.all_sum([local.get(name, 0) for name in names]), strict=True))
-    scale = {name: run.coefficients[name] / max(1.0, count) for name, count in counts.items()}
-    made = GradientCacheStep(
-        model=model,
-        scale=scale,
-        counts=counts,
-        moment=(run.seed, step),
-        max_tokens=model.module.encoder.precision.pass_tokens(run.settings.max_tokens),
-        parts={},
-    )
-    passes = _made_up(made.micro_batches(work), work or run.group_batches(step), model)
-    losses = []
-    for number, one in enumerate(passes):
-        losses.append(_train_pass(made, one, last=number + 1 == len(passes)))
-        made.passed(number, len(passes))
-    uids = [one.uids for one in passes]
-    check_finite("pretrain", list(zip(torch.stack(losses).tolist(), uids, strict=True)), ranks)
-    return _means(made, names, counts, ranks)
+    scale = {name: task.coefficients[name] / max(1.0, count) for name, count in counts.items()}
+    return StepLosses(counts=counts, scale=scale)
 
 
-def _made_up(passes: list[MicroBatch], work: Sequence[GroupBatch], model: Parallel) -> list[MicroBatch]:
-    """With idle passes where this rank must take part more often than it has work for."""
-    missing = model.passes(len(passes)) - len(passes)
-    return [*(idle_micro_batch(work) for _ in range(missing)), *passes]
-
-
-def _train_pass(made: GradientCacheStep, one: MicroBatch, *, last: bool) -> Tensor:
-    """Adds the gradients of a pass; returns its loss."""
-    entities_VH, mlm = made.encode(one, last=last)
-    if made.counts[MLM]:
-        made.parts.setdefault(MLM, []).append(mlm.detach() / made.counts[MLM])
-    loss = made.scale[MLM] * mlm + one.loss(entities_VH)
-    made.model.backward(loss, last=last)
-    return loss.detach()
-
-
-def _means(
-    made: GradientCacheStep, names: Sequence[str], counts: Mapping[str, float], ranks: Ranks
-) -> dict[str, float]:
-    local = [float(torch.stack(made.parts[name]).sum()) if name in made.parts else 0.0 for name in names]
-    return {name: mean for name, mean in zip(names, ranks.all_sum(local), strict=True) if counts[name]}
+def _means(losses: StepLosses, ranks: Ranks) -> dict[str, float]:
+    """Returns the mean of each loss that had terms, over all ranks."""
+    parts, names = losses.parts, tuple(losses.counts)
+    local = [float(torch.stack(parts[name]).sum()) if name in parts else 0.0 for name in names]
+    return {name: mean for name, mean in zip(names, ranks.all_sum(local), strict=True) if losses.counts[name]}
 
 
 def _note(
