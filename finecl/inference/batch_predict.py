@@ -101,20 +101,28 @@ class Predicting:
                 os.fsync(stream.fileno())
                 told.bytes = stream.tell()
                 write_json(self._progress, {"made_from": self._made_from, **told.to_dict()})
+        if told.documents and not told.entities:
+            self._refuse(told.documents)
         return told
+
+    def _refuse(self, documents: int) -> None:
+        found = f"documents to predict: expected entities, found none in {documents} documents"
+        if self.extractor.found_by:
+            raise FormatError(f"{found}; the recogniser of --ner finds none: check its language, or choose another")
+        raise FormatError(f"{found}; give documents with entities, or a recogniser: --ner spacy:en_core_web_sm")
 
     def _lines(self, piece: Sequence[Document], told: Predicted) -> Iterator[bytes]:
         extractor, begin = self.extractor, told.documents
         piece = extractor.with_entities(piece)
-        if not begin and not any(document.entities for document in piece):
-            raise FormatError(
-                f"documents to predict: expected entities, got none in the first {len(piece)} documents; "
-                "give documents with entities, or name a recogniser: --ner spacy:en_core_web_sm"
-            )
-        found = extractor.stream(
-            piece, pairs=self.pairs, threshold=self.threshold, type_constraints=self.type_constraints, chunk=PIECE
+        triples_by_document = extractor.stream(
+            piece,
+            pairs=self.pairs,
+            threshold=self.threshold,
+            type_constraints=self.type_constraints,
+            chunk=PIECE,
+            find_entities=False,
         )
-        for number, (document, triples) in enumerate(zip(piece, found, strict=True), start=begin):
+        for number, (document, triples) in enumerate(zip(piece, triples_by_document, strict=True), start=begin):
             told.add(document, triples)
             for triple in triples:
                 row = {"document": number, "title": document.title, **triple.to_dict()}

@@ -133,14 +133,18 @@ class RelationExtractor:
         threshold: float | None = None,
         type_constraints: bool | Mapping[str, TypeTriples] = False,
         chunk: int = CHUNK,
+        find_entities: bool = True,
     ) -> Iterator[list[Triple]]:
-        """The triples of each document, in order; ``chunk`` documents are in memory at a time. See ``__call__``."""
+        """Yields the triples of each document, in order; ``chunk`` documents are in memory at a time. See ``__call__``.
+
+        ``find_entities`` False does not run the recogniser: the documents went through ``with_entities`` before.
+        """
         rule = self._rule(threshold)
         constraints = self._constraints(type_constraints)
         rest = iter(documents)
         chosen = pairs if isinstance(pairs, str) else iter(pairs)
         while some := list(islice(rest, chunk)):
-            some = self.with_entities(some)
+            some = self.with_entities(some) if find_entities else some
             yield from self._triples(some, _asked(some, chosen), rule, constraints)
         if not isinstance(chosen, str) and next(chosen, None) is not None:
             raise SettingsError("pairs: expected one list of pairs a text, got more lists than texts")

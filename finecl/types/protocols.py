@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, get_args, runtime_checkable
 
-from finecl.types.arrays import BatchSampling, EvidenceKind, Floats, Generator, InputFormat, Unit
+from finecl.types.arrays import BatchSampling, DynamicsMode, EvidenceKind, Floats, Generator, InputFormat, Unit
 from finecl.types.batch import Batch
 from finecl.types.contrast import LossSum, RowColumns
 from finecl.types.documents import Document
@@ -25,6 +25,14 @@ class NoiseScorer(Protocol):
 
     Subclass it to inherit the default of ``required_evidence``.
     """
+
+    @property
+    def mode(self) -> DynamicsMode:
+        """Dynamics that the scorer reads: of the training passes, or of the evaluation pass after each epoch.
+
+        The report shows when labels were learned by this mode.
+        """
+        return "batch"
 
     @property
     def required_evidence(self) -> tuple[EvidenceKind, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import polars
 import pytest
 from finecl_formats.jsonl import JSONLines
 
+from finecl.errors import FormatError
 from finecl.inference import batch_predict
+from finecl.inference.batch_predict import Predicting
 from finecl.inference.relation_extractor import RelationExtractor
-from finecl.types import Document
+from finecl.types import Document, Entity, Mention
 from tests.end_to_end.conftest import Finecl, elsewhere, finecl
 from tests.helpers import extractors, tiny
 
@@ -136,7 +139,9 @@ def test_raw_text_with_a_recogniser(model: Path, tmp_path: Path, finecl: Finecl)
         ("a", "Curie", "Ada"),
     }
     out.unlink()
-    assert "expected entities, got none in the first 2 documents" in finecl(*arguments).complaint()
+    assert (
+        "expected entities, found none in 2 documents; give documents with entities" in finecl(*arguments).complaint()
+    )
     assert not [p.name for p in tmp_path.iterdir() if "out.jsonl" in p.name]
 
 
@@ -187,3 +192,49 @@ def test_a_process_that_is_terminated_goes_on(models: dict[str, Path], tmp_path:
     again = elsewhere(*arguments[:3], tmp_path / "straight.jsonl", "--quiet")
     assert again.code == 0, again.err
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "straight.jsonl").read_bytes()
+
+
+class CountingRecogniser:
+    """Finds the names of people, and counts the documents that it is given."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names, self.count = names, 0
+
+    def find(self, documents: Iterable[Document]) -> Iterator[Document]:
+        for document in documents:
+            self.count += 1
+            words = document.sentences[0]
+            places = [(at, word) for at, word in enumerate(words) if word in self.names]
+            entities = tuple(
+                Entity(mentions=(Mention(sentence=0, start=at, end=at + 1, name=word),)) for at, word in places
+            )
+            yield replace(document, entities=entities, labels=())
+
+
+def predicting(model: Path, output: Path, recogniser: CountingRecogniser) -> Predicting:
+    extractor = RelationExtractor.from_pretrained(model, device="cpu", ner=recogniser)
+    return Predicting(extractor=extractor, output=output, made_from="test", threshold=0.0)
+
+
+def without_entities(count: int, text: str) -> list[Document]:
+    return [Document(title=str(n), sentences=(tuple(text.split()),), entities=()) for n in range(count)]
+
+
+def test_a_recogniser_reads_each_document_once_also_where_it_finds_nothing(model: Path, tmp_path: Path) -> None:
+    recogniser = CountingRecogniser(("Ada", "Curie"))
+    documents = [*without_entities(3, "nobody met anybody"), *without_entities(2, "Ada met Curie")]
+    predicted = predicting(model, tmp_path / "out.jsonl", recogniser).run(documents)
+    assert (predicted.documents, predicted.entities) == (5, 4)
+    assert recogniser.count == 5
+
+
+def test_entities_may_begin_after_the_first_piece_of_a_file(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_predict, "PIECE", 3)
+    documents = [*without_entities(7, "nobody met anybody"), *without_entities(1, "Ada met Curie")]
+    predicted = predicting(model, tmp_path / "out.jsonl", CountingRecogniser(("Ada", "Curie"))).run(documents)
+    assert predicted.triples > 0
+    with pytest.raises(FormatError, match="the recogniser of --ner finds none"):
+        predicting(model, tmp_path / "none.jsonl", CountingRecogniser(())).run(documents)
+    assert sorted(path.name for path in tmp_path.glob("*none.jsonl*")) == []

@@ -22,7 +22,7 @@ from finecl.progress import Listener
 from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdicts
 from finecl.scoring.proxy import ProxyRun
 from finecl.scoring.validation import checked_noise, checked_weights
-from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, first_epoch
+from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, NoiseScorer, declared, first_epoch
 
 _TELLING = 0.8  # of the labels: from here on types alone are said to give them away
 
@@ -54,7 +54,7 @@ def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener)
     record["type_only_accuracy"] = _type_only_accuracy(spec, data, listener)
     record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
     if proxy:
-        record |= _proxy_record(proxy) | _learning_record(evidence, truth, getattr(spec.scorer, "mode", "batch"))
+        record |= _proxy_record(proxy) | _learning_record(evidence, truth, declared(spec.scorer, NoiseScorer, "mode"))
     near = nearest_labels(data, instances, noise) if len(np.unique(noise)) > 1 else None
     if current().main:
         if proxy:
