@@ -8,8 +8,8 @@ import time
 
 from finecl.distributed import process_group
 from finecl.distributed.parallel import Parallel
-from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
+from finecl.pretraining.micro_batch import PretrainingModel
 from finecl.training.optimizer import Optimization
 from finecl_benchmarks.speed_setup import encoder_of, pretraining
 

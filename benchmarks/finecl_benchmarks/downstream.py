@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from finecl import registry as plugins
 from finecl.artifacts.files import cache_directory
@@ -17,21 +15,9 @@ from finecl.config.schema import FinetuneSettings, Settings
 from finecl.corpus.corpus import Corpus
 from finecl.data.split import low_resource, random_shares
 from finecl.errors import TrainingError
-from finecl.extraction.calibration import Calibration
-from finecl.extraction.decision import DecisionRule
 from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
-from finecl.extraction.finetune import Finetuned, finetune
-from finecl.extraction.pair_scores import PairScores, TorchBackend, score_pairs
-from finecl.metrics import (
-    counts_by_document,
-    docred_facts_in_train,
-    docred_scores,
-    macro_scores,
-    precision_recall_auc,
-    semeval_scores,
-    sentence_scores,
-    tacred_scores,
-)
+from finecl.extraction.finetune import finetune
+from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.models.extractor import build_extractor
 from finecl.models.pretrained import load_encoder
 from finecl.pipeline.corpora import read_corpus
@@ -44,6 +30,7 @@ from finecl.types import Extractor, declared
 from finecl_benchmarks.few_shot import episode_scores
 from finecl_benchmarks.peak_memory import peak_gigabytes, reset_peak
 from finecl_benchmarks.task_files import Task
+from finecl_benchmarks.task_metrics import METRICS
 
 _SPLIT_SEED = 42  # of the held-out dev and test sets: the same for all seeds of a task
 
@@ -152,7 +139,7 @@ def _finetune_and_evaluate(
     scores = score_pairs(TorchBackend(extractor, tuning.max_tokens), test.rows)
     if scores is None:
         raise TrainingError(f"{task.name}: no test document has an entity pair to score")
-    numbers = _EVALUATE[task.metric](scores, test, splits, finetuned)
+    numbers = METRICS[task.metric](scores, test, splits, finetuned)
     tokens = int(train.tokens.lengths.sum()) * tuning.num_train_epochs
     return numbers | {
         "dev_f1": finetuned.dev_f1,
@@ -183,94 +170,3 @@ def evaluation_dataset(
     """Returns dev or test documents as rows to score."""
     windows, documents = tuning.long_documents == "windows", list(corpus.documents())
     return EvaluationDataset.of(documents, corpus.instances(relations), tokenizer, marked=marked, windows=windows)
-
-
-def decision_rule(finetuned: Finetuned, test: EvaluationDataset) -> DecisionRule:
-    """Returns the rule that predicts with the threshold chosen on dev."""
-    threshold_R = np.full(len(test.gold.relations), finetuned.threshold, dtype=np.float32)
-    return DecisionRule(threshold_R=threshold_R, calibration=Calibration(), marked=test.marked)
-
-
-def predicted_relations(
-    scores: PairScores, test: EvaluationDataset, corpus: Corpus, rule: DecisionRule
-) -> dict[tuple[int, int, int], str]:
-    """Returns the predicted relation of each labelled pair (document, head, tail): the highest-scoring one that the
-    rule predicts, or the corpus's no-relation label.
-    """
-    best: dict[tuple[int, int, int], str] = {}
-    predicted = rule.decide(scores)
-    order = np.argsort(predicted.score, kind="stable")  # the highest last
-    columns = (getattr(predicted, name)[order].tolist() for name in ("document", "head", "tail", "relation"))
-    for document, head, tail, relation in zip(*columns, strict=True):
-        best[document, head, tail] = test.gold.relations[relation]
-    return {
-        (number, label.head, label.tail): best.get((number, label.head, label.tail), corpus.no_relation)
-        for number, document in enumerate(corpus.documents())
-        for label in document.labels
-    }
-
-
-def _sentences(
-    scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned
-) -> tuple[list[str], list[str], list[str]]:
-    """Returns titles, predictions and gold labels of the test sentences."""
-    predicted = predicted_relations(scores, test, splits.test, decision_rule(finetuned, test))
-    titles, answers, gold = [], [], []
-    for number, document in enumerate(splits.test.documents()):
-        label = document.labels[0]
-        titles.append(document.title)
-        answers.append(predicted[number, label.head, label.tail])
-        gold.append(label.relation)
-    return titles, answers, gold
-
-
-def _semeval(scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scores, test, splits, finetuned)
-    semeval = semeval_scores(dict(zip(titles, answers, strict=True)), dict(zip(titles, gold, strict=True)))
-    return {
-        "official_macro_f1": semeval.official.macro_f1,
-        "micro_f1": semeval.official.micro.f1,
-        "undirected_macro_f1": semeval.undirected.macro_f1,
-        "accuracy": semeval.accuracy,
-        "outcomes": outcomes_of(titles, answers, gold),
-    }
-
-
-def outcomes_of(titles: Sequence[str], answers: Sequence[str], gold: Sequence[str]) -> dict[str, Any]:
-    """Returns the predictions and gold labels of the test sentences as label numbers, for significance tests."""
-    labels = sorted({*answers, *gold})
-    number = {label: n for n, label in enumerate(labels)}
-    return {"labels": labels, "answers": [number[a] for a in answers], "gold": [number[g] for g in gold]}
-
-
-def _accuracy(scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scores, test, splits, finetuned)
-    sentences = sentence_scores(answers, gold, no_relation=splits.test.no_relation)
-    metrics = {"accuracy": sentences.accuracy, "micro_f1": sentences.micro.f1, "macro_f1": sentences.macro_f1}
-    return metrics | {"outcomes": outcomes_of(titles, answers, gold)}
-
-
-def _tacred(scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
-    titles, answers, gold = _sentences(scores, test, splits, finetuned)
-    return asdict(tacred_scores(answers, gold)) | {"outcomes": outcomes_of(titles, answers, gold)}
-
-
-def _docred(scores: PairScores, test: EvaluationDataset, splits: Splits, finetuned: Finetuned) -> dict[str, Any]:
-    gold, corpus = list(splits.test.documents()), splits.test
-    facts = decision_rule(finetuned, test).decide(scores).facts(corpus.titles, test.gold.relations)
-    # Ign F1 excludes the facts of all training data whatever the fraction, as CodaLab does (facts.md 4.1).
-    known = docred_facts_in_train(splits.whole.documents())
-    micro = docred_scores(facts, gold, known, no_relation=corpus.no_relation)
-    auc = precision_recall_auc(scores.scores_PR.ravel(), scores.correct(test.gold).ravel(), len(test.gold))
-    macro = macro_scores(facts, gold, no_relation=corpus.no_relation)
-    metrics = asdict(micro) | {"auc": auc, "macro_f1": macro.macro, "weighted_macro_f1": macro.weighted_macro}
-    counts = counts_by_document(facts, gold, no_relation=corpus.no_relation)
-    return metrics | {"outcomes": {"counts": counts.tolist()}}
-
-
-_EVALUATE: Mapping[str, Callable[[PairScores, EvaluationDataset, Splits, Finetuned], dict[str, Any]]] = {
-    "semeval": _semeval,
-    "accuracy": _accuracy,
-    "tacred": _tacred,
-    "docred": _docred,
-}

@@ -22,8 +22,8 @@ from finecl.extraction.loop import Training
 from finecl.extraction.prediction import predict_logits
 from finecl.models.extractor import build_extractor
 from finecl.models.pretrained import find_model
-from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
+from finecl.pretraining.micro_batch import PretrainingModel
 from finecl.progress import Listener
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.tokenizer import DocumentTokenizer

@@ -22,9 +22,9 @@ from finecl.data.formats import DocumentFile, recognise
 from finecl.data.leakage import HeldOut, Leaks, without_leaks
 from finecl.data.split import low_resource, numbered
 from finecl.models.extractor import EXTRACTOR_CONFIG
+from finecl.pipeline.fingerprints import evidence_fingerprint, extractor_fingerprint, required_evidence
 from finecl.pipeline.run import Run
-from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, required_evidence
-from finecl.pipeline.stages.extractors import extractor_fingerprint, plain_config
+from finecl.pipeline.stages.extractors import plain_config
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Document

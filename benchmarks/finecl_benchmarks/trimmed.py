@@ -29,9 +29,10 @@ from finecl.pipeline.run import Run
 from finecl.progress import Listener
 from finecl.scoring.false_negatives import NotFalseNegative
 from finecl.types import Bools, Ints, first_epoch
-from finecl_benchmarks.downstream import decision_rule, evaluation_dataset
+from finecl_benchmarks.downstream import evaluation_dataset
 from finecl_benchmarks.noise import corrupted_settings, wiki80
 from finecl_benchmarks.task_files import data_file
+from finecl_benchmarks.task_metrics import decision_rule
 
 _EPOCHS = 6  # of the compared extractors
 _SHARE = 0.5  # early: learned up to the first epoch by whose end at least this share is learned

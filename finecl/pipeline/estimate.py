@@ -20,8 +20,8 @@ from finecl.models.extractor import build_extractor
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
 from finecl.pipeline.stages.pretrain import pretraining_task
-from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
+from finecl.pretraining.micro_batch import PretrainingModel
 from finecl.pretraining.step_plan import PretrainingTask
 from finecl.progress import Listener
 from finecl.training.optimizer import Optimization

@@ -23,14 +23,21 @@ from finecl.config.schema import Settings
 from finecl.distributed import process_group
 from finecl.distributed.process_group import current
 from finecl.errors import ModelError, PluginError, SettingsError
+from finecl.pipeline.fingerprints import (
+    evaluate_fingerprint,
+    finetune_fingerprint,
+    pretrain_fingerprint,
+    report_fingerprint,
+    score_fingerprint,
+)
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
-from finecl.pipeline.stages.evaluate import evaluate_fingerprint, evaluate_stage
+from finecl.pipeline.stages.evaluate import evaluate_stage
 from finecl.pipeline.stages.evidence_cache import gather
-from finecl.pipeline.stages.finetune import finetune_fingerprint, finetune_stage
-from finecl.pipeline.stages.pretrain import pretrain_fingerprint, pretrain_stage
-from finecl.pipeline.stages.report import report_fingerprint, report_stage
-from finecl.pipeline.stages.score import score, score_fingerprint
+from finecl.pipeline.stages.finetune import finetune_stage
+from finecl.pipeline.stages.pretrain import pretrain_stage
+from finecl.pipeline.stages.report import report_stage
+from finecl.pipeline.stages.score import score
 from finecl.pipeline.trackers import Tracked, flat_numbers, tracked
 from finecl.progress import Listener
 from finecl.registry import Registry

@@ -17,7 +17,8 @@ from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks, current
 from finecl.errors import TrainingError
 from finecl.models.encoder import Encoder
-from finecl.pretraining.gradient_cache import PretrainingModel, StepEncoder, StepLosses, idle, micro_batches
+from finecl.pretraining.gradient_cache import StepLosses, idle, micro_batches
+from finecl.pretraining.micro_batch import PretrainingModel, StepEncoder
 from finecl.pretraining.step_plan import MLM, GroupBatch, PretrainingTask, count_terms
 from finecl.progress import Listener
 from finecl.training.checkpointing import CheckpointManager

@@ -1,9 +1,9 @@
-"""What ``finecl.testing`` hands to a plugin: small random inputs; and how it compares what comes back."""
+"""Small random inputs for plugins."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -36,7 +36,7 @@ HIDDEN, VOCABULARY = 16, 50
 
 
 def instances(count: int) -> Instances:
-    """Labels of documents with several; about a third of the pairs carry two."""
+    """Returns labels of documents with several labels each; about a third of the pairs carry two."""
     rng = np.random.default_rng(count)
     document = np.sort(rng.integers(0, max(1, count // 4), count))
     second = np.r_[False, (rng.random(count - 1) < 0.4) & (document[1:] == document[:-1])]
@@ -54,7 +54,7 @@ def instances(count: int) -> Instances:
 
 
 def evidence(count: int, epochs: int = 4, kinds: Sequence[EvidenceKind] = get_args(EvidenceKind)) -> Evidence:
-    """The kinds that are needed; some instances are never right, and the last is never shown if there are several."""
+    """Returns evidence of these kinds; some instances are never correct, the last of several is never shown."""
     return Evidence(
         batch=_dynamics(count, epochs, 0) if "dynamics" in kinds else None,
         epoch=_dynamics(count, epochs, 1) if "dynamics" in kinds else None,
@@ -65,7 +65,7 @@ def evidence(count: int, epochs: int = 4, kinds: Sequence[EvidenceKind] = get_ar
 
 
 def _shown(count: int, width: int, seed: int) -> Floats:
-    """Numbers of each instance ``[N, width]``; the last was not shown if there are several."""
+    """Returns numbers of each instance ``[N, width]``; NaN for the last of several."""
     found = np.random.default_rng([count, seed]).normal(0, 2, (count, width)).astype(np.float32)
     if count > 1:
         found[-1] = np.nan
@@ -90,7 +90,7 @@ def _dynamics(count: int, epochs: int, seed: int) -> Dynamics:
 
 
 def noises() -> list[Floats]:
-    """Noise of many kinds: spread, with ties and infinities, all equal, never clean, a single one."""
+    """Returns noise with ties, infinities, equal values, all infinite, and of a single instance."""
     rng = np.random.default_rng(0)
     orders = rng.integers(1, 6, 60).astype(np.float32)
     orders[::7] = np.inf
@@ -100,7 +100,7 @@ def noises() -> list[Floats]:
 
 
 def tables() -> dict[Unit, RowColumns]:
-    """One table a view, as a contrast group has them: labels of three relations, and pairs without one."""
+    """Returns the rows of each unit of a contrast group: labels of three relations, and pairs without one."""
     pairs = [(d, h, t, (d + h) % 3) for d in range(6) for h, t in ((0, 1), (2, 0))]
     pairs += [(0, 0, 1, 2), (3, 2, 0, 0), *((d, 1, 2, NO_RELATION) for d in range(6))]
     queries = [(d, 0, 1, d % 3) for d in range(6)]
@@ -126,7 +126,7 @@ def _table(rows: list[tuple[int, int, int, int]]) -> RowColumns:
 
 
 class Embeddings(nn.Module):
-    """The least that reads text: an embedding of each token and its place. Satisfies ``TextEncoder``."""
+    """A minimal ``TextEncoder``: token and position embeddings."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -227,28 +227,8 @@ def documents() -> list[list[Document]]:
     return [[sentence], [sentence, text, sentence], [known]]
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two results are equal to the last bit, NaN included."""
-    if isinstance(one, Tensor):
-        return (
-            isinstance(other, Tensor) and one.shape == other.shape and bool(torch.isclose(one, other, 0, 0, True).all())
-        )
-    if isinstance(one, np.ndarray):
-        return isinstance(other, np.ndarray) and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-    if is_dataclass(one):
-        return type(one) is type(other) and all(same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
-    if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
-
-
-def near(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are equal but for rounding."""
-    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-4, atol=1e-4)
-
-
 def doubled(rows: Any) -> Any:
-    """A table or pairs with every anchor twice."""
+    """Returns row columns or pairs with every anchor twice."""
     columns = {f.name: getattr(rows, f.name) for f in fields(rows)}
     twice = {k: v * 2 if isinstance(v, int) else np.concatenate([v, v]) for k, v in columns.items()}
     return replace(rows, **twice)

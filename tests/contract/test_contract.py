@@ -359,7 +359,7 @@ class FaultyExtractor(Bilinear):
         ("meddler", "the input must not be modified"),
         ("nan", "logits must be finite numbers|the same input"),
         ("mean", "the loss must be a sum over pairs, not a mean"),
-        ("miscount", "the loss must count one term a pair, 18, got 17"),
+        ("miscount", "the loss must count one term per pair, 18, got 17"),
         ("frozen", "the loss must reach the encoder's weights"),
         ("scores", r"scores must have the shape \(18, 3\), got \(18, 4\)"),
     ],

@@ -109,8 +109,8 @@ def test_a_process_runs_other_experiments_while_another_holds_a_run_or_its_proxy
 
     from finecl import registry
     from finecl.artifacts.provenance import fingerprint
+    from finecl.pipeline.fingerprints import evidence_fingerprint
     from finecl.pipeline.run import Run
-    from finecl.pipeline.stages.evidence_cache import evidence_fingerprint
     from finecl.progress import Listener
 
     monkeypatch.setenv("FINECL_CACHE", str(tmp_path / "cache"))

@@ -15,8 +15,8 @@ from transformers import AutoModelForMaskedLM
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks
 from finecl.pretraining.contrast_groups import SilverData
-from finecl.pretraining.gradient_cache import PretrainingModel
 from finecl.pretraining.loop import train_step
+from finecl.pretraining.micro_batch import PretrainingModel
 from finecl.pretraining.step_plan import MLM
 from finecl.types import Objective
 from tests.conftest import LoadTiny

@@ -17,8 +17,9 @@ from finecl.distributed.process_group import Ranks
 from finecl.errors import TrainingError
 from finecl.models.encoder import Encoder
 from finecl.pretraining.contrast_groups import SilverData, UnitRows
-from finecl.pretraining.gradient_cache import PretrainingModel, _represent
+from finecl.pretraining.gradient_cache import _represent
 from finecl.pretraining.loop import pretrain, train_step
+from finecl.pretraining.micro_batch import PretrainingModel
 from finecl.pretraining.step_plan import MLM, GroupBatch, PretrainingTask, count_terms
 from finecl.testing import samples
 from finecl.tokens.token_table import reached

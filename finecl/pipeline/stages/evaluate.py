@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import VARIANTS, RunDirectory
 from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
@@ -22,14 +21,8 @@ from finecl.metrics import (
 from finecl.models.extractor import load_extractor
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
-from finecl.pipeline.stages.finetune import finetune_fingerprint
 from finecl.progress import Listener
 from finecl.types import Document
-
-
-def evaluate_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the result depends on does."""
-    return fingerprint(finetune_fingerprint(spec, data, files), data.corpora.test.fingerprint)
 
 
 def evaluate_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:

@@ -6,62 +6,29 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from finecl.artifacts.files import cache_directory, replacing
-from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import find_rows
 from finecl.corpus.entity_table import TypeMatched
 from finecl.distributed.process_group import current
-from finecl.errors import PluginError
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import pair_vectors, predict_logits
 from finecl.models.extractor import build_extractor
+from finecl.pipeline.fingerprints import evidence_fingerprint
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
-from finecl.pipeline.stages.extractors import extractor_fingerprint, plain_extractor
+from finecl.pipeline.stages.extractors import plain_extractor
 from finecl.progress import Listener
 from finecl.scoring.false_negatives import FalseNegatives
 from finecl.scoring.proxy import ProxyRun, train_proxy
-from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Ints, NoiseScorer, declared
-
-_LAYOUT = 2  # raise it when the stored content of a proxy changes
-_OF_FOLDS = ("folds", "fold_epochs")  # settings of the held-out proxies only
-
-
-def required_evidence(spec: RunSpec) -> tuple[EvidenceKind, ...]:
-    """Returns the kinds of evidence that the chosen scorer reads, sorted.
-
-    Raises:
-        PluginError: it names an unknown kind.
-    """
-    if spec.scorer is None:
-        return ()
-    kinds = declared(spec.scorer, NoiseScorer, "required_evidence")
-    unknown = [kind for kind in kinds if kind not in get_args(EvidenceKind)]
-    if unknown:
-        known = ", ".join(get_args(EvidenceKind))
-        raise PluginError(f"scorer '{spec.method.scorer}' requires the evidence '{unknown[0]}'; known: {known}")
-    return tuple(sorted(kinds))
-
-
-def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> str:
-    """Changes when anything that a kind of evidence depends on does."""
-    settings = spec.settings.to_dict()
-    model = (data.corpora.silver.fingerprint, data.corpora.relations, data.model_fingerprint)
-    if kind == "representations":
-        return fingerprint(model)
-    if kind == "gold":
-        return fingerprint(model, extractor_fingerprint(data.model_fingerprint, spec, data))
-    code = spec.code("extractor", spec.settings.proxy.extractor)
-    proxy = {key: value for key, value in settings["proxy"].items() if kind == "held-out" or key not in _OF_FOLDS}
-    return fingerprint(model, proxy, settings["extractor"], spec.settings.seed, code, _LAYOUT)
+from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Ints
 
 
 def gather(

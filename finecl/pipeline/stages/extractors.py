@@ -8,28 +8,19 @@ from typing import Any
 import torch
 
 from finecl.artifacts.files import read_json
-from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import PLAIN, RunDirectory
 from finecl.distributed.process_group import current
 from finecl.errors import SettingsError
 from finecl.extraction.examples import ExtractionDataset
-from finecl.extraction.finetune import finetune
+from finecl.extraction.finetune import Finetuned, finetune
 from finecl.extraction.type_constraints import type_triples
 from finecl.models.extractor import EXTRACTOR_CONFIG, build_extractor, load_extractor, save_extractor
+from finecl.pipeline.fingerprints import extractor_fingerprint
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
 from finecl.progress import Listener
 from finecl.scoring.curriculum import difficulties
 from finecl.types import Floats
-
-
-def extractor_fingerprint(encoder: str, spec: RunSpec, data: RunData) -> str:
-    """Changes when anything that an extractor depends on does; ``encoder`` is the fingerprint of its encoder."""
-    settings, corpora = spec.settings.to_dict(), data.corpora
-    gold = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
-    proxy = settings["proxy"] if spec.settings.finetune.curriculum != "none" else None
-    code = spec.code("extractor", spec.settings.finetune.extractor)
-    return fingerprint(encoder, gold, settings["finetune"], settings["extractor"], spec.settings.seed, proxy, code)
 
 
 def plain_config(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
@@ -70,11 +61,10 @@ def _train(
     listener: Listener,
 ) -> dict[str, Any]:
     chosen, seed = spec.settings.finetune, spec.settings.seed
-    input_format = spec.input_format(chosen.extractor)
-    if chosen.thresholds == "per-relation" and input_format == "marked-sentences":
+    train, dev = data.dataset("train", spec.input_format(chosen.extractor)), data.evaluation("dev")
+    if chosen.thresholds == "per-relation" and dev.marked:
         what = "a marked sentence has its best relation or none"
         raise SettingsError(f"finetune.thresholds: expected global for '{chosen.extractor}', got per-relation; {what}")
-    train, dev = data.dataset("train", input_format), data.evaluation("dev")
     encoder, tokenizer = data.encoder(encoder_directory)
     settings = {"loss": chosen.loss, **spec.settings.extractor}
     torch.manual_seed(seed)  # both variants begin with the same head, whatever loading sampled
@@ -94,21 +84,28 @@ def _train(
         difficulty=difficulty,
         random_stage="finetune",
     )
-    corpus = data.corpora.train
-    config = {
+    config = _config(settings, tokenizer.max_length, made_from, tuned, spec, data)
+    save_extractor(extractor, tokenizer, config, files.extractor(variant), write=current().main)
+    checkpoints.clear()
+    return config
+
+
+def _config(
+    settings: dict[str, Any], max_length: int, made_from: str, tuned: Finetuned, spec: RunSpec, data: RunData
+) -> dict[str, Any]:
+    """Returns what ``extractor.json`` holds: all that prediction needs besides the weights."""
+    chosen, corpus = spec.settings.finetune, data.corpora.train
+    return {
         "extractor": chosen.extractor,
         "settings": settings,
-        "relations": list(train.instances.relations),
+        "relations": list(data.corpora.relations),
         "names": dict(data.corpora.names),
         "type_triples": type_triples(corpus.documents(), corpus.no_relation),
-        "max_length": tokenizer.max_length,
+        "max_length": max_length,
         "long_documents": chosen.long_documents,
         "fingerprint": made_from,
         **vars(tuned),
     }
-    save_extractor(extractor, tokenizer, config, files.extractor(variant), write=current().main)
-    checkpoints.clear()
-    return config
 
 
 def _difficulty(

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import PLAIN, PRETRAINED, RunDirectory
+from finecl.pipeline.fingerprints import pretrained_extractor_fingerprint
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
-from finecl.pipeline.stages.extractors import extractor_config, extractor_fingerprint, plain_config
-from finecl.pipeline.stages.pretrain import pretrain_fingerprint
+from finecl.pipeline.stages.extractors import extractor_config, plain_config
 from finecl.progress import Listener
 
 _NUMBERS = ("threshold", "thresholds", "dev_f1", "epoch", "dev_f1_by_epoch", "calibration", "dev_calibration")
-
-
-def finetune_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the extractors depend on does."""
-    return fingerprint(
-        _pretrained_fingerprint(spec, data, files), extractor_fingerprint(data.model_fingerprint, spec, data)
-    )
 
 
 def finetune_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
@@ -27,7 +19,7 @@ def finetune_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: 
 
     Both begin with the same head and have the same data order and dropout, so that they can be compared.
     """
-    made_from = _pretrained_fingerprint(spec, data, files)
+    made_from = pretrained_extractor_fingerprint(spec, data, files)
     configs = {
         PRETRAINED: extractor_config(PRETRAINED, made_from, files.encoder, spec, data, files, listener),
         PLAIN: plain_config(spec, data, files, listener),
@@ -36,7 +28,3 @@ def finetune_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: 
         variant: {key: config[key] for key in _NUMBERS if config.get(key) is not None}
         for variant, config in configs.items()
     }
-
-
-def _pretrained_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    return extractor_fingerprint(pretrain_fingerprint(spec, data, files), spec, data)

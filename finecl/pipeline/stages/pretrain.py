@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import read_weights
 from finecl.distributed.process_group import current
 from finecl.models.pretrained import save_encoder
+from finecl.pipeline.fingerprints import pretrain_fingerprint
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
-from finecl.pipeline.stages.score import score_fingerprint
 from finecl.pretraining.contrast_groups import SilverData
 from finecl.pretraining.loop import PretrainLog, pretrain
 from finecl.pretraining.step_plan import MLM, PretrainingTask
@@ -24,15 +23,6 @@ from finecl.tokens.marked_sentences import entity_keys
 from finecl.tokens.token_table import reached
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Floats, Ints, Objective, declared
-
-
-def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the encoder depends on does."""
-    settings, method = spec.settings.to_dict(), spec.method
-    code = [spec.code("objective", name) for name in spec.objectives]
-    of_method = (method.objectives, method.mlm, method.input_format, method.blanking, dict(method.settings), code)
-    parts = (of_method, settings["objective"], settings["compat"], spec.settings.seed)
-    return fingerprint(score_fingerprint(spec, data, files), settings["pretrain"], parts)
 
 
 def pretrain_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:

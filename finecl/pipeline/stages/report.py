@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.distributed.process_group import current
 from finecl.models.card import write_cards
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
 from finecl.progress import Listener
-
-
-def report_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when the result of any other stage does."""
-    stages = {name: done for name, done in files.record().get("stages", {}).items() if name != "report"}
-    return fingerprint(stages, files.metrics())
 
 
 def report_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import write_scores
 from finecl.corpus.corpus import Corpus
 from finecl.corpus.entity_table import type_only_accuracy
 from finecl.distributed.process_group import current
 from finecl.metrics import noise_scores
+from finecl.pipeline.fingerprints import required_evidence
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec, part_settings
-from finecl.pipeline.stages.evidence_cache import evidence_fingerprint, gather, required_evidence
+from finecl.pipeline.stages.evidence_cache import gather
 from finecl.pipeline.stages.scorer_comparison import nearest_labels, other_scorers, write_neighbours
 from finecl.progress import Listener
 from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdicts
@@ -25,17 +25,6 @@ from finecl.scoring.validation import checked_noise, checked_weights
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, NoiseScorer, declared, first_epoch
 
 _TELLING = 0.8  # of the labels: from here on types alone are said to give them away
-
-
-def score_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the scores depend on does."""
-    settings, method = spec.settings, spec.method
-    parts = (method.scorer, settings.scorer, method.weighting, settings.weighting, settings.compat, method.settings)
-    code = [spec.code("weighting", method.weighting)]
-    code += [spec.code("scorer", method.scorer)] if method.scorer else []
-    evidence = [evidence_fingerprint(kind, spec, data) for kind in required_evidence(spec)]
-    verdicts = [(uid, verdict.verdict) for uid, verdict in sorted(read_verdicts(files.path).items())]
-    return fingerprint(data.corpora.silver.fingerprint, data.corpora.relations, evidence, parts, code, verdicts)
 
 
 def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:

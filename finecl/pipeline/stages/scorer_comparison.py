@@ -14,9 +14,9 @@ from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import pair_vectors
 from finecl.metrics import dense_ranks
 from finecl.numerics.ragged import find
+from finecl.pipeline.fingerprints import required_evidence
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
-from finecl.pipeline.stages.evidence_cache import required_evidence
 from finecl.progress import Listener
 from finecl.scoring.validation import checked_noise
 from finecl.types import Evidence, Floats, Instances, Ints, NoiseScorer, declared

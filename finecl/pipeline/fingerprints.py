@@ -1,0 +1,100 @@
+"""Fingerprints of the stages and of evidence: each changes when anything that the result depends on does.
+
+A stage's fingerprint contains those of the stages that it depends on.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.run_directory import RunDirectory
+from finecl.errors import PluginError
+from finecl.pipeline.run_data import RunData
+from finecl.pipeline.run_spec import RunSpec
+from finecl.review.verdicts import read_verdicts
+from finecl.types import EvidenceKind, NoiseScorer, declared
+
+_LAYOUT = 2  # raise it when the stored content of a proxy changes
+_OF_FOLDS = ("folds", "fold_epochs")  # settings of the held-out proxies only
+
+
+def required_evidence(spec: RunSpec) -> tuple[EvidenceKind, ...]:
+    """Returns the kinds of evidence that the chosen scorer reads, sorted.
+
+    Raises:
+        PluginError: it names an unknown kind.
+    """
+    if spec.scorer is None:
+        return ()
+    kinds = declared(spec.scorer, NoiseScorer, "required_evidence")
+    unknown = [kind for kind in kinds if kind not in get_args(EvidenceKind)]
+    if unknown:
+        known = ", ".join(get_args(EvidenceKind))
+        raise PluginError(f"scorer '{spec.method.scorer}' requires the evidence '{unknown[0]}'; known: {known}")
+    return tuple(sorted(kinds))
+
+
+def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> str:
+    """Changes when anything that a kind of evidence depends on does."""
+    settings = spec.settings.to_dict()
+    model = (data.corpora.silver.fingerprint, data.corpora.relations, data.model_fingerprint)
+    if kind == "representations":
+        return fingerprint(model)
+    if kind == "gold":
+        return fingerprint(model, extractor_fingerprint(data.model_fingerprint, spec, data))
+    code = spec.code("extractor", spec.settings.proxy.extractor)
+    proxy = {key: value for key, value in settings["proxy"].items() if kind == "held-out" or key not in _OF_FOLDS}
+    return fingerprint(model, proxy, settings["extractor"], spec.settings.seed, code, _LAYOUT)
+
+
+def score_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
+    """Changes when anything that the scores depend on does."""
+    settings, method = spec.settings, spec.method
+    parts = (method.scorer, settings.scorer, method.weighting, settings.weighting, settings.compat, method.settings)
+    code = [spec.code("weighting", method.weighting)]
+    code += [spec.code("scorer", method.scorer)] if method.scorer else []
+    evidence = [evidence_fingerprint(kind, spec, data) for kind in required_evidence(spec)]
+    verdicts = [(uid, verdict.verdict) for uid, verdict in sorted(read_verdicts(files.path).items())]
+    return fingerprint(data.corpora.silver.fingerprint, data.corpora.relations, evidence, parts, code, verdicts)
+
+
+def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
+    """Changes when anything that the encoder depends on does."""
+    settings, method = spec.settings.to_dict(), spec.method
+    code = [spec.code("objective", name) for name in spec.objectives]
+    of_method = (method.objectives, method.mlm, method.input_format, method.blanking, dict(method.settings), code)
+    parts = (of_method, settings["objective"], settings["compat"], spec.settings.seed)
+    return fingerprint(score_fingerprint(spec, data, files), settings["pretrain"], parts)
+
+
+def extractor_fingerprint(encoder: str, spec: RunSpec, data: RunData) -> str:
+    """Changes when anything that an extractor depends on does; ``encoder`` is the fingerprint of its encoder."""
+    settings, corpora = spec.settings.to_dict(), data.corpora
+    gold = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
+    proxy = settings["proxy"] if spec.settings.finetune.curriculum != "none" else None
+    code = spec.code("extractor", spec.settings.finetune.extractor)
+    return fingerprint(encoder, gold, settings["finetune"], settings["extractor"], spec.settings.seed, proxy, code)
+
+
+def finetune_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
+    """Changes when anything that the extractors depend on does."""
+    return fingerprint(
+        pretrained_extractor_fingerprint(spec, data, files), extractor_fingerprint(data.model_fingerprint, spec, data)
+    )
+
+
+def pretrained_extractor_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
+    """Changes when anything that the extractor on the pre-trained encoder depends on does."""
+    return extractor_fingerprint(pretrain_fingerprint(spec, data, files), spec, data)
+
+
+def evaluate_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
+    """Changes when anything that the result depends on does."""
+    return fingerprint(finetune_fingerprint(spec, data, files), data.corpora.test.fingerprint)
+
+
+def report_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
+    """Changes when the result of any other stage does."""
+    stages = {name: done for name, done in files.record().get("stages", {}).items() if name != "report"}
+    return fingerprint(stages, files.metrics())
