@@ -1,4 +1,4 @@
-"""How a value from a file or a command line becomes a typed setting."""
+"""Converts values from files and command lines into typed settings, within the ranges that their types allow."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import dataclasses
 import functools
 import inspect
 import json
+import math
+import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt
 
 from finecl.errors import SettingsError
 
@@ -58,9 +62,13 @@ def parameters(factory: Any) -> list[inspect.Parameter]:
     source = factory.func if isinstance(factory, functools.partial) else factory
     if inspect.isclass(source) and not dataclasses.is_dataclass(source):
         source = source.__init__
-    hints = typing.get_type_hints(source)
-    found = inspect.signature(factory).parameters.values()
-    return [p.replace(annotation=hints.get(p.name, p.annotation)) for p in found]
+    hints = typing.get_type_hints(source, include_extras=True)
+    signature = inspect.signature(factory).parameters.values()
+    return [p.replace(annotation=hints.get(p.name, p.annotation)) for p in signature]
+
+
+class OutOfRangeError(SettingsError):
+    """A number lies outside the range that its ``Annotated`` type allows."""
 
 
 def coerce(value: Any, annotation: Any, place: str) -> Any:
@@ -72,6 +80,8 @@ def coerce(value: Any, annotation: Any, place: str) -> Any:
     if annotation is Any or str(annotation) == "<class 'inspect._empty'>":
         return value
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _within(coerce(value, arguments[0], place), arguments[1:], place)
     if origin in (typing.Union, types.UnionType):
         return _any_of(value, arguments, place)
     if origin is typing.Literal:
@@ -81,6 +91,26 @@ def coerce(value: Any, annotation: Any, place: str) -> Any:
     return _scalar(value, origin or annotation, place)
 
 
+_COMPARISONS: dict[type[Any], tuple[str, str, Callable[[Any, Any], bool]]] = {
+    Ge: ("ge", "at least", operator.ge),
+    Gt: ("gt", "above", operator.gt),
+    Le: ("le", "at most", operator.le),
+    Lt: ("lt", "below", operator.lt),
+}
+
+
+def _within(number: Any, ranges: Iterable[Any], place: str) -> Any:
+    """Returns a number if it is finite and within the ranges, which are those of the library annotated-types."""
+    bounds = [bound for item in ranges for bound in (item if isinstance(item, GroupedMetadata) else [item])]
+    limits = [(getattr(bound, _COMPARISONS[type(bound)][0]), *_COMPARISONS[type(bound)][1:]) for bound in bounds]
+    if math.isfinite(number) and all(holds(number, limit) for limit, _, holds in limits):
+        return number
+    expected = " and ".join(f"{words} {limit:g}" for limit, words, _ in limits)
+    if [words for _, words, _ in limits] == ["at least", "at most"]:
+        expected = f"a number from {limits[0][0]:g} to {limits[1][0]:g}"
+    raise OutOfRangeError(f"{place}: expected {expected}, got {number}")
+
+
 def _any_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
     if type(None) in choices and (value is None or value in ("none", "None", "null", "")):
         return None
@@ -88,6 +118,8 @@ def _any_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
     for choice in sorted((c for c in choices if c is not type(None)), key=lambda c: c is str):
         try:
             return coerce(value, choice, place)
+        except OutOfRangeError:
+            raise
         except SettingsError:
             continue
     raise SettingsError(f"{place}: expected {_name(choices)}, got {value!r}")
@@ -138,6 +170,8 @@ def _name(choices: tuple[Any, ...]) -> str:
 
 
 def _called(choice: Any) -> str:
+    if typing.get_origin(choice) is typing.Annotated:
+        return _called(typing.get_args(choice)[0])
     if typing.get_origin(choice) is typing.Literal:
         return f"one of {', '.join(map(str, typing.get_args(choice)))}"
     return str(getattr(choice, "__name__", choice))

@@ -12,7 +12,6 @@ from typing import Any, get_type_hints
 
 from finecl.config.aliases import translate_aliases
 from finecl.config.coerce import assignment, coerce, nested, not_a_value
-from finecl.config.limits import check_limits
 from finecl.config.schema import Settings
 from finecl.errors import SettingsError
 
@@ -56,7 +55,6 @@ def from_dict(values: Mapping[str, Any]) -> Settings:
         SettingsError: an unknown key or a value that does not fit.
     """
     settings: Settings = _build(Settings, values, "")
-    check_limits(settings)
     return settings
 
 
@@ -109,7 +107,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _build(kind: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     made: dict[str, Any] = {}
     for key, value in values.items():
         place = f"{prefix}{key}"

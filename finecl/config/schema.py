@@ -5,7 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
+
+from annotated_types import Ge, Interval
+
+# Ranges of numbers; values outside would divide by zero or train nothing.
+Count: TypeAlias = Annotated[int, Ge(0)]
+Share: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
+NonNegative: TypeAlias = Annotated[float, Ge(0)]
+PositiveFloat: TypeAlias = Annotated[float, Ge(1e-16)]
+Positive: TypeAlias = Annotated[int, Ge(1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +43,13 @@ class ModelSettings:
     """The encoder and how it computes."""
 
     name: str = "minilm"
-    max_length: int = 512
+    max_length: Annotated[int, Ge(3)] = 512
     packing: Literal["auto", "on", "off"] = "auto"  # no padding reaches the encoder; off: padded, scaled-dot-product
     gradient_checkpointing: bool = False
     torch_compile: bool = False  # of each encoder layer; for GPUs: on CPUs it only costs a minute
     # The release keeps 0.1; 0 lets attention run on its fast kernels and is usual since (MosaicBERT, ModernBERT).
-    attention_dropout: float = 0.0
-    hidden_dropout: float | None = None  # None: what the checkpoint says
+    attention_dropout: Share = 0.0
+    hidden_dropout: Share | None = None  # None: what the checkpoint says
     precision: Literal["auto", "float32", "bf16"] = "auto"
     device: str = "auto"
 
@@ -49,15 +58,15 @@ class ModelSettings:
 class TrainSettings:
     """What every training loop needs. Batches count documents; ``warmup_steps`` below 1 is a share of the run."""
 
-    learning_rate: float = 4e-5
-    weight_decay: float = 0.0
-    adam_epsilon: float = 1e-8
-    max_grad_norm: float = 1.0
-    warmup_steps: float = 0.1
-    batch_size: int = 32  # of all ranks together
+    learning_rate: NonNegative = 4e-5
+    weight_decay: NonNegative = 0.0
+    adam_epsilon: PositiveFloat = 1e-8
+    max_grad_norm: PositiveFloat = 1.0
+    warmup_steps: NonNegative = 0.1
+    batch_size: Positive = 32  # of all ranks together
     # sub-words of one encoder pass: bounds memory, the loss stays that of the whole batch (and a larger contrast group
     # is encoded twice, finecl/pretraining/gradient_cache.py). None: 6144 on a CPU, 32768 on a GPU
-    max_tokens: int | None = None
+    max_tokens: Positive | None = None
     sharding: Literal["ddp", "fsdp"] = "ddp"  # fsdp: for encoders that do not fit a GPU
     # group_by_length: a step's documents are of like length; only padded passes (model.packing) gain by it
     train_sampling_strategy: Literal["random", "group_by_length"] = "random"
@@ -67,8 +76,8 @@ class TrainSettings:
 class SaveSettings:
     """Checkpoints within a stage, to go on from after a crash or a signal."""
 
-    save_steps: int = 500
-    save_total_limit: int = 2
+    save_steps: Positive = 500
+    save_total_limit: Positive = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,54 +85,56 @@ class ExtractSettings(TrainSettings):
     """What the training of any extractor needs."""
 
     extractor: str = "bilinear"
-    head_learning_rate: float | None = None  # of what is not the encoder; None: the same, as in the release
-    negatives: float = 3.0  # sampled no-relation pairs for each labelled one (row 5)
+    head_learning_rate: NonNegative | None = None  # of what is not the encoder; None: the same, as in the release
+    negatives: NonNegative = 3.0  # sampled no-relation pairs for each labelled one (row 5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProxySettings(ExtractSettings):
     """Stage 1: the proxy that learns the silver labels while its dynamics are recorded."""
 
-    num_train_epochs: int = 15
+    num_train_epochs: Positive = 15
     loss: Literal["ce", "bce"] = "ce"  # release: bce (row 1)
     record: Literal["both", "batch", "epoch"] = "both"
     # type-matched: only pairs whose types some labelled pair has, too; others need no reading to be told apart
     no_relation: Literal["random", "type-matched"] = "random"
     mentions: Literal["text", "type", "blank"] = "text"  # what the proxy reads in their place
-    folds: int = 5  # trainings for the scorers that ask a proxy which has not seen the document
-    fold_epochs: int | None = None  # of each of these; None: num_train_epochs. Fewer leave wrong labels unlearned
+    folds: Annotated[int, Ge(2)] = 5  # trainings for the scorers that ask a proxy which has not seen the document
+    fold_epochs: Positive | None = None  # of each of these; None: num_train_epochs. Fewer leave wrong labels unlearned
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainSettings(TrainSettings):
     """Stage 2: contrastive pre-training; the paper's settings (section A.2)."""
 
-    learning_rate: float = 3e-5
-    weight_decay: float = 1e-5
-    warmup_steps: float = 500.0
-    batch_size: int = 768
-    max_steps: int = 6000
+    learning_rate: NonNegative = 3e-5
+    weight_decay: NonNegative = 1e-5
+    warmup_steps: NonNegative = 500.0
+    batch_size: Positive = 768
+    max_steps: Positive = 6000
     # documents that are contrasted with each other; global: all of a step; None: 16, as in the release on a GPU
     # (row 24), or 64 marked sentences, as in CP's
-    contrast_group: int | Literal["global"] | None = None
-    blanking: float | None = None  # share of mentions of marked sentences that become a blank; None: the method's
-    sentences_a_pair: int = 8  # of an entity pair that count in an epoch, at most, where entity pairs are drawn (MTB)
-    mlm_probability: float = 0.15
-    mlm_coefficient: float | None = None  # of masked language modelling in the loss; None: the method's
+    contrast_group: Annotated[int, Ge(2)] | Literal["global"] | None = None
+    blanking: Share | None = None  # share of mentions of marked sentences that become a blank; None: the method's
+    sentences_a_pair: Annotated[int, Ge(2)] = (
+        8  # of an entity pair that count in an epoch, at most, where entity pairs are drawn (MTB)
+    )
+    mlm_probability: Share = 0.15
+    mlm_coefficient: NonNegative | None = None  # of masked language modelling in the loss; None: the method's
     # pairs without a label that the proxy believes to have one, with at least this probability (against no-relation),
     # are no candidates; None: all are
-    false_negative_threshold: float | None = None
-    no_relation_pairs: int = 32  # candidates without a label, at most, a document (row 22)
+    false_negative_threshold: Annotated[float, Interval(ge=0.5, le=1)] | None = None
+    no_relation_pairs: Count = 32  # candidates without a label, at most, a document (row 22)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSettings(ExtractSettings):
     """Stage 3: fine-tuning on gold labels (section A.3.1; the release clips at 0.1, row 10)."""
 
-    num_train_epochs: int = 200
+    num_train_epochs: Positive = 200
     # None: the extractor's own. The paper's text says ce; every DocRED system, and so "bilinear", has bce (row 27)
     loss: Literal["ce", "bce"] | None = None
-    eval_epochs: int = 5  # epochs between looks at dev
+    eval_epochs: Positive = 5  # epochs between looks at dev
     # documents longer than model.max_length, in evaluation and prediction: overlapping windows, or the beginning only
     long_documents: Literal["windows", "truncate"] = "windows"
     # of the scores: global: one for all relations, as every published system; per-relation: one for each that dev has
@@ -140,7 +151,7 @@ class Settings:
     ``objective`` holds settings by the name of the objective, ``extractor`` those of the extractors.
     """
 
-    seed: int = 42
+    seed: Count = 42
     preset: str | None = None
     compat: Literal["release"] | None = None  # release: what the released code does, finecl/config/presets/release.toml
     method: str = "finecl"

@@ -6,15 +6,17 @@ import json
 import re
 from dataclasses import FrozenInstanceError
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from annotated_types import Gt, Interval
 from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl import registry as plugins
 from finecl.artifacts.provenance import fingerprint
 from finecl.config import resolve as config
+from finecl.config.coerce import coerce, parameters
 from finecl.config.resolve import from_dict, presets, read_compat, read_preset, resolve
 from finecl.config.schema import Settings
 from finecl.errors import SettingsError
@@ -221,3 +223,31 @@ def test_names_of_transformers_are_understood(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_wrong_with_names_of_transformers_is_said(assignments: list[str], message: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(message)):
         resolve(assignments=assignments)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("model.hidden_dropout=1.5", "model.hidden_dropout: expected a number from 0 to 1, got 1.5"),
+        ("finetune.max_tokens=0", "finetune.max_tokens: expected at least 1, got 0"),
+        ("pretrain.contrast_group=1", "pretrain.contrast_group: expected at least 2, got 1"),
+        ("pretrain.false_negative_threshold=0.4", "expected a number from 0.5 to 1, got 0.4"),
+        ("proxy.fold_epochs=0", "proxy.fold_epochs: expected at least 1, got 0"),
+        ("finetune.max_grad_norm=inf", "finetune.max_grad_norm: expected at least 1e-16, got inf"),
+    ],
+)
+def test_numbers_outside_their_range_are_refused(assignment: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        resolve(assignments=[assignment])
+
+
+def test_a_part_declares_ranges_of_its_settings_too() -> None:
+    def factory(*, temperature: Annotated[float, Gt(0)] = 0.05, rank: Annotated[int, Interval(ge=1, lt=5)] = 1) -> None:
+        """A part."""
+
+    types = {parameter.name: parameter.annotation for parameter in parameters(factory)}
+    assert coerce("0.1", types["temperature"], "temperature") == 0.1
+    with pytest.raises(SettingsError, match="temperature: expected above 0, got 0"):
+        coerce("0", types["temperature"], "temperature")
+    with pytest.raises(SettingsError, match="rank: expected at least 1 and below 5, got 5"):
+        coerce("5", types["rank"], "rank")
