@@ -108,13 +108,11 @@ def finetune(
     difficulty: Floats | None = None,
     random_stage: str = "",
 ) -> Finetuned:
-    """Trains an extractor in place and leaves it as it was in its best epoch on dev (plain F1, as in the release).
-
-    The parameters are those of ``finecl.extraction.loop.Training``.
+    """Trains an extractor in place, up to its best epoch on dev (F1); see ``finecl.extraction.loop.Training``.
 
     Raises:
-        TrainingError: there is nothing to learn from, or the loss is not a number.
-        StoppedError: a signal came; a checkpoint was written.
+        TrainingError: train or dev has no labels, or the loss is not a number.
+        StoppedError: a signal arrived; a checkpoint was written.
     """
     if not len(train.instances) or not len(dev.gold):
         raise TrainingError("fine-tuning needs gold labels in both train and dev; check the splits")

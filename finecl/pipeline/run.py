@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,57 +15,23 @@ from safetensors import SafetensorError
 from finecl import registry as plugins
 from finecl.artifacts.files import write_json
 from finecl.artifacts.provenance import environment
-from finecl.artifacts.run_directory import OUTPUTS, RunDirectory
+from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import format_uids
 from finecl.config.resolve import from_dict
 from finecl.config.schema import Settings
 from finecl.distributed import process_group
 from finecl.distributed.process_group import current
 from finecl.errors import ModelError, PluginError, SettingsError
-from finecl.pipeline.fingerprints import (
-    evaluate_fingerprint,
-    finetune_fingerprint,
-    pretrain_fingerprint,
-    report_fingerprint,
-    score_fingerprint,
-)
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
-from finecl.pipeline.stages.evaluate import evaluate_stage
+from finecl.pipeline.stage import PIPELINE, Stage
 from finecl.pipeline.stages.evidence_cache import gather
-from finecl.pipeline.stages.finetune import finetune_stage
-from finecl.pipeline.stages.pretrain import pretrain_stage
-from finecl.pipeline.stages.report import report_stage
-from finecl.pipeline.stages.score import score
 from finecl.pipeline.trackers import Tracked, flat_numbers, tracked
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.scoring.proxy import ProxyRun
 from finecl.training.optimizer import NotFiniteError
 from finecl.types import Evidence, EvidenceKind
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One stage of a run: a finished stage with the same ``fingerprint`` is not run again.
-
-    ``output`` is the file or directory that the stage leaves in the run's directory.
-    """
-
-    name: str
-    output: str
-    fingerprint: Callable[[RunSpec, RunData, RunDirectory], str]
-    run: Callable[[RunSpec, RunData, RunDirectory, Listener], Mapping[str, Any]]
-
-
-PIPELINE = (
-    Stage(name="score", output=OUTPUTS["score"], fingerprint=score_fingerprint, run=score),
-    Stage(name="pretrain", output=OUTPUTS["pretrain"], fingerprint=pretrain_fingerprint, run=pretrain_stage),
-    Stage(name="finetune", output=OUTPUTS["finetune"], fingerprint=finetune_fingerprint, run=finetune_stage),
-    Stage(name="evaluate", output=OUTPUTS["evaluate"], fingerprint=evaluate_fingerprint, run=evaluate_stage),
-    Stage(name="report", output=OUTPUTS["report"], fingerprint=report_fingerprint, run=report_stage),
-)
-"""The stages, in the order in which they run."""
 
 
 class Run:
