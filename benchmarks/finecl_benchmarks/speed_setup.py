@@ -86,7 +86,7 @@ def pretraining_of(
         weight=np.ones(len(data.instances), dtype=np.float32),
         unscored=1.0,
         relation_tokens=[tokenizer.encode(corpus.names.get(relation, relation)) for relation in corpus.relations],
-        askable=reached(data.instances, data.tokens),
+        usable=reached(data.instances, data.tokens),
     )
     pretrain = PretrainSettings(**{"batch_size": DOCUMENTS, "max_steps": 1000, **settings})
     return PretrainingTask(

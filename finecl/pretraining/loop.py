@@ -1,8 +1,7 @@
 """Stage 2: contrastive pre-training of an encoder on weighted silver labels, with masked language modelling.
 
-A step's loss is sum over objectives of coefficient * (sum over terms / number of terms in the whole step): the
-terms are counted from integers before anything is encoded, so it does not matter how the step is cut into passes
-or dealt out to ranks.
+A step's loss is the sum over objectives of coefficient * (sum over terms / number of terms in the whole step). The
+terms are counted from integers before anything is encoded, so the loss does not depend on micro-batches or ranks.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from finecl.progress import Listener
 from finecl.training.checkpointing import CheckpointManager
 from finecl.training.optimizer import Optimization, check_finite
 
-_PATIENCE = 20  # steps after which an objective that never had a term is reported
+_PATIENCE = 20  # steps after which an objective without any term is an error
 
 
 @dataclass(kw_only=True)
 class PretrainLog:
-    """What pre-training did: losses a step (None where there were no terms), real tokens, seconds."""
+    """Losses per step (None without terms), tokens without padding, and seconds."""
 
     losses: dict[str, list[float | None]] = field(default_factory=dict)
     tokens: int = 0
@@ -39,37 +38,37 @@ class PretrainLog:
 
 def pretrain(
     encoder: Encoder,
-    run: PretrainingTask,
+    task: PretrainingTask,
     listener: Listener | None = None,
     checkpoints: CheckpointManager | None = None,
 ) -> PretrainLog:
-    """Trains the encoder in place for ``max_steps`` steps, on all ranks, going on from a checkpoint if there is one.
+    """Trains the encoder in place for ``max_steps`` steps, on all ranks; resumes from the newest checkpoint.
 
     Raises:
         TrainingError: an objective finds no positive pair, or the loss is not a number.
-        StoppedError: a signal came; a checkpoint was written.
+        StoppedError: a signal arrived; a checkpoint was written.
     """
     listener, checkpoints = listener or Listener(), checkpoints or CheckpointManager()
-    model = Parallel(PretrainingModel(encoder), current(), run.settings.sharding)
-    optimization = Optimization(model.module, run.settings, run.settings.max_steps)
+    model = Parallel(PretrainingModel(encoder), current(), task.settings.sharding)
+    optimization = Optimization(model.module, task.settings, task.settings.max_steps)
     saved = checkpoints.restore(model.module, optimization)
     log = PretrainLog(**saved.record)
     encoder.train()
     with checkpoints.listening():
-        listener.begin("pretrain", run.settings.max_steps, "steps")
+        listener.begin("pretrain", task.settings.max_steps, "steps")
         if saved.step:
             listener.advance(saved.step)
-        for step in range(saved.step, run.settings.max_steps):
+        for step in range(saved.step, task.settings.max_steps):
             checkpoints.before(step, model.module, optimization, lambda: ({}, asdict(log)))
             began = time.perf_counter()
-            work = run.group_batches(step, model.ranks)
+            batches = task.group_batches(step, model.ranks)
             log.collate_seconds += time.perf_counter() - began
-            losses = train_step(model, run, work, step)
+            losses = train_step(model, task, batches, step)
             optimization.step(step)
-            _note(log, run, work, losses, model.ranks)
+            _log(log, task, batches, losses, model.ranks)
             log.seconds += time.perf_counter() - began
-            if step + 1 == min(_PATIENCE, run.settings.max_steps):
-                _check_terms(log, run)
+            if step + 1 == min(_PATIENCE, task.settings.max_steps):
+                _check_terms(log, task)
             listener.measured("pretrain", step, losses)
             listener.advance(1, f"{_figures(losses)}  {log.tokens / log.seconds:,.0f} tokens/s")
     return log
@@ -120,23 +119,23 @@ def _means(losses: StepLosses, ranks: Ranks) -> dict[str, float]:
     return {name: mean for name, mean in zip(names, ranks.all_sum(local), strict=True) if losses.counts[name]}
 
 
-def _note(
-    log: PretrainLog, run: PretrainingTask, work: Sequence[GroupBatch], losses: Mapping[str, float], ranks: Ranks
+def _log(
+    log: PretrainLog, task: PretrainingTask, batches: Sequence[GroupBatch], losses: Mapping[str, float], ranks: Ranks
 ) -> None:
-    (tokens,) = ranks.all_sum([sum(int(w.group.packed.lengths[w.own].sum()) for w in work)])
+    (tokens,) = ranks.all_sum([sum(int(batch.group.packed.lengths[batch.own].sum()) for batch in batches)])
     log.tokens += int(tokens)
-    for name in (*run.objectives, MLM):
+    for name in (*task.objectives, MLM):
         log.losses.setdefault(name, []).append(losses.get(name))
 
 
-def _check_terms(log: PretrainLog, run: PretrainingTask) -> None:
-    for name in run.objectives:
+def _check_terms(log: PretrainLog, task: PretrainingTask) -> None:
+    for name in task.objectives:
         if all(value is None for value in log.losses[name]):
             raise TrainingError(
-                f"pretrain: '{name}' found no positive pair in {len(log.losses[name])} steps: no relation stands twice "
+                f"pretrain: '{name}' found no positive pair in {len(log.losses[name])} steps: no relation occurs twice "
                 f"in a contrast group (pretrain.contrast_group), documents have two entities only "
-                f"(entity discrimination needs a third), or every weight is 0; raise pretrain.contrast_group, give "
-                f"more silver documents, or choose a method without '{name}'"
+                f"(entity discrimination needs a third), or every weight is 0; raise pretrain.contrast_group, add "
+                f"silver documents, or choose a method without '{name}'"
             )
 
 

@@ -16,14 +16,14 @@ from finecl.types import Ints
 
 @dataclass(frozen=True, kw_only=True)
 class Masked:
-    """Tokens after masking; ``position_I`` are the masked ones and ``label_I`` what stood there."""
+    """Tokens after masking; ``position_I`` are the masked positions and ``label_I`` their original tokens."""
 
     ids_T: Ints
     position_I: Ints
     label_I: Ints
 
     def part(self, begin: int, end: int) -> Masked:
-        """The tokens ``begin .. end - 1`` alone."""
+        """Returns the tokens ``begin .. end - 1``."""
         first, last = np.searchsorted(self.position_I, [begin, end])
         return Masked(
             ids_T=self.ids_T[begin:end],
@@ -33,7 +33,7 @@ class Masked:
 
     @classmethod
     def join(cls, parts: Sequence[Masked]) -> Masked:
-        """Masked tokens laid end to end."""
+        """Concatenates masked tokens."""
         begins = offsets(np.array([len(p.ids_T) for p in parts], dtype=np.int64))
         return cls(
             ids_T=np.concatenate([p.ids_T for p in parts]),
@@ -46,9 +46,9 @@ def mask_tokens(
     packed: Packed, documents: Ints, share: float, tokenizer: DocumentTokenizer, *, seed: int, step: int
 ) -> Masked:
     """Masks ``share`` of the tokens that are neither special nor part of a mention: 80 % become the mask token,
-    10 % a random one, 10 % stay (BERT). Entity mentions are never masked (ERICA's ``mlm_mask``).
+    10 % a random token, 10 % are unchanged (BERT). Entity mentions are never masked (ERICA's ``mlm_mask``).
 
-    ``documents`` are the documents' numbers in their corpus: a document's draw does not depend on its neighbours.
+    ``documents`` are the documents' numbers in their corpus: the mask of a document does not depend on the others.
     """
     open_T = ~np.isin(packed.ids_T, tokenizer.special)
     open_T[packed.member_M] = False

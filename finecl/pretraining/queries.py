@@ -12,15 +12,15 @@ from finecl.tokens.token_rows import TokenBatch
 from finecl.types import Instances, Ints
 
 
-def draw_instances(instances: Instances, numbers: Ints, *, seed: int, step: int) -> Ints:
-    """One of the given instances of each document, drawn uniformly; in the order of their documents."""
+def sample_instances(instances: Instances, numbers: Ints, *, seed: int, step: int) -> Ints:
+    """Samples one of these instances per document, uniformly; returns them in the order of their documents."""
     key = keyed_uniform(instances.uid[numbers].view(np.int64), seed, "query", step)
-    drawn: Ints = numbers[rank_within(instances.document[numbers], key) == 0]
-    return drawn
+    sampled: Ints = numbers[rank_within(instances.document[numbers], key) == 0]
+    return sampled
 
 
 def query_tokens(rows: TokenBatch, heads: Ints, relation_tokens: Sequence[Sequence[int]]) -> list[list[int]]:
-    """What stands in front of each document: the relation's name and the words of the head's first mention."""
+    """Returns the query of each document: the relation's name and the words of the head's first mention."""
     document = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
     first_token = np.cumsum(rows.lengths) - rows.lengths
     queries: list[list[int]] = []

@@ -15,10 +15,10 @@ from finecl.types import Generator, Instances, Ints, sharing_one
 
 @dataclass(kw_only=True)
 class Sampler:
-    """Draws ``batch_size`` different documents a step: consecutive pieces of one epoch's order after another.
+    """Samples ``batch_size`` distinct documents per step: consecutive parts of the shuffled documents of an epoch.
 
-    ``lengths`` (of these documents), if given, keeps documents of like length together. The order of the epoch that
-    was asked for last is remembered.
+    With ``lengths`` (of these documents), a step holds documents of similar length. The order of the last epoch is
+    cached.
     """
 
     documents: Ints
@@ -30,7 +30,7 @@ class Sampler:
     _order: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def step(self, step: int) -> Ints:
-        """The documents of a step."""
+        """Returns the documents of a step."""
         size = max(1, min(self.batch_size, len(self.documents)))
         epoch, piece = divmod(step, max(1, len(self.documents) // size))
         if epoch != self._epoch:
@@ -41,10 +41,10 @@ class Sampler:
 
 @dataclass(kw_only=True)
 class PairSampler:
-    """Draws documents two by two, for objectives whose positives must be looked for.
+    """Samples documents in pairs, for objectives whose positives are rare.
 
-    ``epoch_pairs`` gives the pairs [U, 2] of an epoch, as many in each. A step takes ``batch_size`` documents, that is
-    half as many pairs; within a step a document may come up more than once.
+    ``epoch_pairs`` returns the pairs [U, 2] of an epoch, equally many in each. A step has ``batch_size`` documents,
+    which are half as many pairs; a document may occur more than once in a step.
     """
 
     epoch_pairs: Callable[[Generator], Ints]
@@ -55,27 +55,27 @@ class PairSampler:
     _order: Ints = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
 
     def step(self, step: int) -> Ints:
-        """The documents of a step, the two of a pair side by side."""
+        """Returns the documents of a step; the two of a pair are adjacent."""
         if self._epoch < 0:
-            self._draw(0)
+            self._shuffle(0)
         size = max(1, min(self.batch_size // 2, len(self._order)))
         epoch, piece = divmod(step, max(1, len(self._order) // size))
         if epoch != self._epoch:
-            self._draw(epoch)
+            self._shuffle(epoch)
         return self._order[piece * size : (piece + 1) * size].ravel()
 
-    def _draw(self, epoch: int) -> None:
-        draw = keyed_generator(self.seed, self.purpose, epoch)
-        pairs = self.epoch_pairs(draw)
-        self._order, self._epoch = pairs[draw.permutation(len(pairs))], epoch
+    def _shuffle(self, epoch: int) -> None:
+        generator = keyed_generator(self.seed, self.purpose, epoch)
+        pairs = self.epoch_pairs(generator)
+        self._order, self._epoch = pairs[generator.permutation(len(pairs))], epoch
 
 
-def relation_pairs(instances: Instances, numbers: Ints, draw: Generator) -> Ints:
-    """Documents two by two that share a relation: the instances of each are shuffled and paired ``[U, 2]``.
+def relation_pairs(instances: Instances, numbers: Ints, generator: Generator) -> Ints:
+    """Shuffles and pairs the instances of each relation; returns their documents ``[U, 2]``.
 
-    ``numbers`` are the instances that count; one left over is left out (Peng et al. 2020: N/2 pairs an epoch).
+    ``numbers`` are the instances to pair; an odd one is left out (Peng et al. 2020: N/2 pairs per epoch).
     """
-    shuffled = draw.permutation(numbers)
+    shuffled = generator.permutation(numbers)
     order = shuffled[np.argsort(instances.relation[shuffled], kind="stable")]
     relation = instances.relation[order]
     place = rank_within(relation)
@@ -85,25 +85,25 @@ def relation_pairs(instances: Instances, numbers: Ints, draw: Generator) -> Ints
     return pairs
 
 
-def entity_pairs(document: Ints, head: Ints, tail: Ints, most: int, draw: Generator) -> Ints:
-    """Documents two by two that mention the same entity pair, and as many that share one entity only ``[U, 2]``.
+def entity_pairs(document: Ints, head: Ints, tail: Ints, most: int, generator: Generator) -> Ints:
+    """Pairs documents that mention the same entity pair, and as many that share one entity only ``[U, 2]``.
 
-    ``head`` and ``tail`` are keys of the entities of each row; ``most`` rows of an entity pair count in an epoch
-    (Peng et al. 2020: all pairs of at most 8 sentences, and hard negatives drawn anew each epoch). Where too few share
-    one entity only, negatives are drawn again.
+    ``head`` and ``tail`` are keys of the entities of each row; at most ``most`` rows of an entity pair are used per
+    epoch (Peng et al. 2020: all pairs of at most 8 sentences, and new hard negatives each epoch). If too few rows share
+    one entity only, those pairs are repeated.
     """
-    shuffled = draw.permutation(len(document))
+    shuffled = generator.permutation(len(document))
     _, pair = np.unique(np.stack([head, tail])[:, shuffled], axis=1, return_inverse=True)
     place = rank_within(pair.ravel())
     kept, group = shuffled[place < most], pair.ravel()[place < most]
     kept, group = kept[np.argsort(group, kind="stable")], np.sort(group)
     size = np.bincount(group, minlength=1)[group] if len(group) else group
     place = rank_within(group)
-    # The i-th of a group goes with each of those after it.
+    # Each row of a group is paired with each later one.
     after = size - 1 - place
     first, second = np.repeat(np.arange(len(kept)), after), ranges(np.arange(len(kept)) + 1, after)
     same = np.stack([kept[first], kept[second]], axis=1)
-    one = np.stack(sharing_one(head, tail, len(same), draw), axis=1)
+    one = np.stack(sharing_one(head, tail, len(same), generator), axis=1)
     if len(one):
         one = one[np.resize(np.arange(len(one)), len(same))]
     rows = np.concatenate([same, one])

@@ -17,23 +17,25 @@ from finecl.pretraining.contrast_groups import Group, SilverData, UnitRows, plai
 from finecl.pretraining.mlm_masking import Masked, mask_tokens
 from finecl.pretraining.sampling import PairSampler, Sampler, entity_pairs, relation_pairs
 from finecl.tokens.tokenizer import DocumentTokenizer
-from finecl.types import Generator, Ints, Objective, Pairs, Uids
+from finecl.types import Generator, Ints, Objective, Pairs, Uids, declared
 
 MLM = "mlm"
 PLAIN, QUERIED = "plain", "queried"
-DOCUMENTS, SENTENCES = 16, 64  # that are contrasted with each other: the releases of FineCL (row 24) and of CP
+DOCUMENTS, SENTENCES = 16, 64  # default sizes of contrast groups: the releases of FineCL (row 24) and of CP
 
 
 def purpose(objective: Objective) -> str:
-    """The kind of contrast group that an objective needs."""
-    if objective.sampling != "documents":
-        return objective.sampling
-    return QUERIED if {objective.anchors, objective.candidates} & {"query", "entity"} else PLAIN
+    """Returns the kind of contrast group that an objective needs."""
+    sampling: str = declared(objective, Objective, "sampling")
+    if sampling != "documents":
+        return sampling
+    units = {declared(objective, Objective, side) for side in ("anchors", "candidates")}
+    return QUERIED if units & {"query", "entity"} else PLAIN
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveTerm:
-    """One objective's pairs in one group."""
+    """The pairs of one objective in one contrast group."""
 
     name: str
     objective: Objective
@@ -44,7 +46,7 @@ class ObjectiveTerm:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSpec:
-    """The documents of a contrast group: the ``number``-th of its purpose in a step."""
+    """The documents of a contrast group, which is number ``number`` of its purpose in a step."""
 
     purpose: str
     number: int
@@ -55,8 +57,8 @@ class GroupSpec:
 class GroupBatch:
     """A contrast group, its masked tokens and its contrastive terms.
 
-    ``own`` are the documents of the group that this rank encodes. In a ``shared`` group the other ranks encode the
-    others, and all contrast all of them.
+    ``own`` are the documents of the group that this rank encodes. In a ``shared`` group other ranks encode the rest,
+    and each rank contrasts all of them.
     """
 
     group: Group
@@ -67,7 +69,7 @@ class GroupBatch:
 
     @property
     def own_masked(self) -> int:
-        """The number of masked tokens in the documents that this rank encodes."""
+        """Number of masked tokens in the documents that this rank encodes."""
         lengths = self.group.packed.lengths
         document_I = np.searchsorted(np.cumsum(lengths), self.masked.position_I, side="right")
         return int(np.isin(document_I, self.own).sum()) if self.shared else len(document_I)
@@ -75,14 +77,14 @@ class GroupBatch:
     @property
     def uids(self) -> Uids:
         """The instances of the group."""
-        found = [rows.table.uid for rows in self.group.units.values()]
-        uids: Uids = np.concatenate(found) if found else np.zeros(0, dtype=np.uint64)
+        columns = [rows.table.uid for rows in self.group.units.values()]
+        uids: Uids = np.concatenate(columns) if columns else np.zeros(0, dtype=np.uint64)
         return uids[uids > 0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainingTask:
-    """All that a pre-training step depends on, besides the encoder's weights.
+    """All that a pre-training step depends on, except the encoder's weights.
 
     ``objectives`` and ``coefficients`` are by name; the latter also holds ``mlm``.
     """
@@ -96,11 +98,11 @@ class PretrainingTask:
 
     @cached_property
     def _samplers(self) -> dict[str, Sampler | PairSampler]:
-        """A sampler for each purpose that the objectives have; without any, documents as they are."""
+        """One sampler per purpose of the objectives; without objectives, one of plain documents."""
         purposes = {purpose(o) for o in self.objectives.values()} or {PLAIN}
         makers: dict[str, Callable[[], Sampler | PairSampler]] = {
             PLAIN: lambda: self._sampler(PLAIN, np.arange(len(self.silver.tokens))),
-            QUERIED: lambda: self._sampler(QUERIED, np.unique(self.silver.instances.document[self.silver.askable])),
+            QUERIED: lambda: self._sampler(QUERIED, np.unique(self.silver.instances.document[self.silver.usable])),
             "relation-pairs": self._relation_pairs,
             "entity-pairs": self._entity_pairs,
         }
@@ -113,36 +115,36 @@ class PretrainingTask:
         return Sampler(documents=documents, batch_size=size, seed=self.seed, purpose=purpose, lengths=lengths)
 
     def _relation_pairs(self) -> PairSampler:
-        instances, numbers = self.silver.instances, np.flatnonzero(self.silver.askable)
-        draw = partial(relation_pairs, instances, numbers)
-        return self._pair_sampler("relation-pairs", draw, "no relation has two instances of a weight above 0")
+        instances, numbers = self.silver.instances, np.flatnonzero(self.silver.usable)
+        needed = "relations with at least two instances of a weight above 0"
+        return self._pair_sampler("relation-pairs", partial(relation_pairs, instances, numbers), needed)
 
     def _entity_pairs(self) -> PairSampler:
         instances, silver = self.silver.instances, self.silver
-        numbers = np.flatnonzero(silver.askable)
-        _, one_a_pair = np.unique(instances.pair[numbers], return_index=True)
-        kept = numbers[one_a_pair]
-        document = instances.document[kept]
-        head, tail = silver.key(document, instances.head[kept]), silver.key(document, instances.tail[kept])
-        draw = partial(entity_pairs, document, head, tail, self.settings.sentences_a_pair)
-        return self._pair_sampler("entity-pairs", draw, "no entity pair stands in two sentences")
+        numbers = np.flatnonzero(silver.usable)
+        _, first_of_pair = np.unique(instances.pair[numbers], return_index=True)
+        distinct = numbers[first_of_pair]
+        document = instances.document[distinct]
+        head, tail = silver.key(document, instances.head[distinct]), silver.key(document, instances.tail[distinct])
+        pairs = partial(entity_pairs, document, head, tail, self.settings.sentences_a_pair)
+        return self._pair_sampler("entity-pairs", pairs, "entity pairs that occur in at least two sentences")
 
-    def _pair_sampler(self, purpose: str, draw: Callable[[Generator], Ints], lacking: str) -> PairSampler:
-        sampler = PairSampler(epoch_pairs=draw, batch_size=self.settings.batch_size, seed=self.seed, purpose=purpose)
+    def _pair_sampler(self, purpose: str, pairs: Callable[[Generator], Ints], needed: str) -> PairSampler:
+        sampler = PairSampler(epoch_pairs=pairs, batch_size=self.settings.batch_size, seed=self.seed, purpose=purpose)
         if not len(sampler.step(0)):
-            raise NothingToDrawError(f"pretrain: nothing to draw as {purpose}: {lacking}; give more silver text")
+            raise NothingToDrawError(f"pretrain: the objective needs {needed}; found none; add silver data")
         return sampler
 
     def group_specs(self, step: int) -> list[GroupSpec]:
-        """The contrast groups of a step."""
-        found = []
+        """Returns the contrast groups of a step."""
+        groups = []
         for purpose, sampler in self._samplers.items():
             documents = sampler.step(step)
             size = self._group_size(len(documents), paired=isinstance(sampler, PairSampler))
             for number, begin in enumerate(range(0, len(documents), size)):
                 members = np.unique(documents[begin : begin + size])
-                found.append(GroupSpec(purpose=purpose, number=number, documents=members))
-        return found
+                groups.append(GroupSpec(purpose=purpose, number=number, documents=members))
+        return groups
 
     def _group_size(self, documents: int, *, paired: bool) -> int:
         group = self.settings.contrast_group
@@ -152,22 +154,22 @@ class PretrainingTask:
         return max(2, size // 2 * 2) if paired else size
 
     def group_batches(self, step: int, ranks: Ranks | None = None) -> list[GroupBatch]:
-        """What this rank does in a step.
+        """Returns the groups of a step that this rank works on.
 
-        Whole groups are dealt out; where that would leave ranks idle, every group is shared by all of them.
+        Whole groups are distributed over the ranks. With fewer than two groups per rank, all ranks share every group.
         """
         ranks = ranks or Ranks()
-        drawn = self.group_specs(step)
-        lengths = [self.silver.tokens.lengths[d.documents] for d in drawn]
-        if ranks.size > 1 and len(drawn) < 2 * ranks.size:
-            own = [split_contiguous(length, ranks.size)[ranks.rank] for length in lengths]
-            return [self._work(d, step, o, shared=True) for d, o in zip(drawn, own, strict=True)]
-        mine = balance(np.array([length.sum() for length in lengths], dtype=np.int64), ranks.size)[ranks.rank]
-        return [self._work(drawn[i], step, np.arange(len(drawn[i].documents))) for i in mine.tolist()]
+        specs = self.group_specs(step)
+        lengths = [self.silver.tokens.lengths[spec.documents] for spec in specs]
+        if ranks.size > 1 and len(specs) < 2 * ranks.size:
+            parts = [split_contiguous(length, ranks.size)[ranks.rank] for length in lengths]
+            return [self._batch(spec, step, own, shared=True) for spec, own in zip(specs, parts, strict=True)]
+        numbers = balance(np.array([length.sum() for length in lengths], dtype=np.int64), ranks.size)[ranks.rank]
+        return [self._batch(specs[i], step, np.arange(len(specs[i].documents))) for i in numbers.tolist()]
 
-    def _work(self, drawn: GroupSpec, step: int, own: Ints, *, shared: bool = False) -> GroupBatch:
-        documents = drawn.documents
-        if drawn.purpose != QUERIED:
+    def _batch(self, spec: GroupSpec, step: int, own: Ints, *, shared: bool = False) -> GroupBatch:
+        documents = spec.documents
+        if spec.purpose != QUERIED:
             pairs = self.settings.no_relation_pairs
             group = plain_group(
                 self.silver, documents, self.tokenizer, no_relation_pairs=pairs, seed=self.seed, step=step
@@ -178,25 +180,25 @@ class PretrainingTask:
             group.packed, documents, self.settings.mlm_probability, self.tokenizer, seed=self.seed, step=step
         )
         terms = [
-            self._term(name, group, step, drawn.number)
+            self._term(name, group, step, spec.number)
             for name, o in self.objectives.items()
-            if purpose(o) == drawn.purpose
+            if purpose(o) == spec.purpose
         ]
         return GroupBatch(group=group, masked=masked, terms=terms, own=own, shared=shared)
 
     def _term(self, name: str, group: Group, step: int, number: int) -> ObjectiveTerm:
         objective = self.objectives[name]
-        anchors, candidates = group.units[objective.anchors], group.units[objective.candidates]
+        anchors, candidates = (group.units[declared(objective, Objective, s)] for s in ("anchors", "candidates"))
         pairs = objective.pairs(anchors.table, candidates.table, keyed_generator(self.seed, name, step, number))
         return ObjectiveTerm(name=name, objective=objective, anchors=anchors, candidates=candidates, pairs=pairs)
 
 
-def count_terms(work: Sequence[GroupBatch], ranks: Ranks | None = None) -> dict[str, int]:
-    """How many terms each loss sums over a step, on all ranks; those of a shared group are counted once."""
+def count_terms(batches: Sequence[GroupBatch], ranks: Ranks | None = None) -> dict[str, int]:
+    """Returns this rank's number of terms of each loss; the main rank counts the terms of shared groups."""
     ranks = ranks or Ranks()
-    counts = {MLM: sum(w.own_masked for w in work)}
-    for w in work:
-        for term in w.terms:
-            counted = term.pairs.terms if ranks.main or not w.shared else 0
-            counts[term.name] = counts.get(term.name, 0) + counted
+    counts = {MLM: sum(batch.own_masked for batch in batches)}
+    for batch in batches:
+        for term in batch.terms:
+            terms = term.pairs.terms if ranks.main or not batch.shared else 0
+            counts[term.name] = counts.get(term.name, 0) + terms
     return counts

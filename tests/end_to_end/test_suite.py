@@ -180,7 +180,7 @@ def test_all_registered_methods_run_including_third_party_ones(small: Small, tmp
     assert set(failed) == {"mtb"}  # no entity pair stands in two of these sentences
     assert records["mtb"]["left_out"]
     assert result.code == 0
-    assert "nothing to draw as entity-pairs" in failed["mtb"]
+    assert "the objective needs entity pairs that occur in at least two sentences" in failed["mtb"]
     shown = elsewhere("benchmark", "show", path, "--directory", tmp_path / "work", PYTHONPATH=site)
     assert "Could not be run" in shown.out
     assert "theirs" in shown.out

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finecl.numerics.keyed_random import keyed_generator, keyed_uniform
 from finecl.numerics.ragged import ENTITY_BITS, entity_key, find, first_within, offsets, pair_key, ranges, rank_within
-from finecl.pretraining.queries import draw_instances
+from finecl.pretraining.queries import sample_instances
 from finecl.pretraining.sampling import Sampler
 from finecl.types import Instances, Ints
 
@@ -111,10 +111,10 @@ def test_one_instance_of_each_document_is_drawn_uniformly() -> None:
     instances = Instances(
         uid=uid, document=document, head=zeros, tail=zeros, relation=zeros, pair=np.arange(6), relations=("P0",)
     )
-    draws = np.stack([draw_instances(instances, np.arange(6), seed=0, step=step) for step in range(600)])
+    draws = np.stack([sample_instances(instances, np.arange(6), seed=0, step=step) for step in range(600)])
     assert (document[draws] == [0, 2, 5]).all()
     counts = np.bincount(draws.ravel(), minlength=6)
     assert counts.tolist() == pytest.approx([200, 200, 200, 300, 300, 600], abs=60)
-    fewer = draw_instances(instances, numbers([1, 2, 4]), seed=0, step=0)
+    fewer = sample_instances(instances, numbers([1, 2, 4]), seed=0, step=0)
     assert set(fewer.tolist()) <= {1, 2, 4}
     assert len(fewer) == 2

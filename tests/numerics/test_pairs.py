@@ -135,7 +135,7 @@ def silver_of(data: ExtractionDataset, tokenizer: DocumentTokenizer, weight: Flo
         weight=weight,
         unscored=1.5,
         relation_tokens=[tokenizer.encode(f"born {name}") for name in data.instances.relations],
-        askable=reached(data.instances, data.tokens) & (weight > 0),
+        usable=reached(data.instances, data.tokens) & (weight > 0),
     )
 
 

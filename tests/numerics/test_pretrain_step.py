@@ -47,7 +47,7 @@ def silver(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> Sil
         weight=weight.astype(np.float32),
         unscored=1.0,
         relation_tokens=[tokenizer.encode(name) for name in data.instances.relations],
-        askable=reached(data.instances, data.tokens) & (weight > 0),
+        usable=reached(data.instances, data.tokens) & (weight > 0),
     )
 
 
@@ -216,7 +216,7 @@ def test_an_objective_without_positives_is_named(load_tiny: LoadTiny, silver: Si
     encoder, tokenizer = load_tiny()
     run = prepared(silver, tokenizer, replace(SETTINGS, contrast_group=1, batch_size=2))
     lonely = {"relation-discrimination": run.objectives["relation-discrimination"]}
-    dropped = replace(silver, weight=np.zeros_like(silver.weight), askable=np.zeros_like(silver.askable))
+    dropped = replace(silver, weight=np.zeros_like(silver.weight), usable=np.zeros_like(silver.usable))
     with pytest.raises(TrainingError, match="'relation-discrimination' found no positive pair in 3 steps"):
         pretrain(encoder, replace(run, silver=dropped, objectives=lonely))
 

@@ -59,7 +59,7 @@ def pretrained(model: Path, at: Path, settings: PretrainSettings, dropout: float
         weight=weight,
         unscored=1.0,
         relation_tokens=[tokenizer.encode(name) for name in data.instances.relations],
-        askable=reached(data.instances, data.tokens),
+        usable=reached(data.instances, data.tokens),
     )
     objectives: Any = {
         "entity-discrimination": EntityDiscrimination(temperature=0.5),

@@ -247,7 +247,7 @@ def test_a_step_contrasts_one_pair_a_sentence(tokenizer: DocumentTokenizer, tmp_
         weight=np.ones(3, dtype=np.float32),
         unscored=1.0,
         relation_tokens=[],
-        askable=reached(data.instances, tokens),
+        usable=reached(data.instances, tokens),
         entity_key=keys,
         first_entity=first,
         blanking=1.0,

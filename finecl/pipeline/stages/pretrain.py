@@ -78,7 +78,7 @@ def _silver(
         weight=weights,
         unscored=float(spec.weighting.unscored),
         relation_tokens=[tokenizer.encode(names[relation]) for relation in silver.instances.relations],
-        askable=reached(silver.instances, silver.tokens) & (weights > 0),
+        usable=reached(silver.instances, silver.tokens) & (weights > 0),
         entity_key=keys[0],
         first_entity=keys[1],
         blanking=spec.method.blanking,
