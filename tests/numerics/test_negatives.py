@@ -73,7 +73,7 @@ def test_picked_products_have_the_values_and_gradients_of_all_of_them(monkeypatc
     found = []
     for dense in (2**22, 0):
         monkeypatch.setattr(losses, "_DENSE_ON_CPU", dense)
-        monkeypatch.setattr(losses, "_AT_ONCE", 3)
+        monkeypatch.setattr(losses, "_CHUNK", 3)
         made = products(x, y, *columns)
         sum(((k + 1) * part.sin()).sum() for k, part in enumerate(made)).backward()  # type: ignore[union-attr]
         found.append([*made, x.grad, y.grad])
