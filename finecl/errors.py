@@ -6,7 +6,7 @@ import signal
 
 
 class FineCLError(Exception):
-    """Base of all errors that a user can fix. The message says what was expected, what came, where, and what to do.
+    """Base of all errors that a user can fix. Messages give the expected and the actual value, the place and a fix.
 
     ``exit_code`` is the exit code of the command. ``on_all_ranks`` means that every rank raises the error, so that
     one rank prints it.

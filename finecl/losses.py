@@ -47,11 +47,11 @@ def weighted_info_nce(
         log_weight_C = torch.from_numpy(weight_C).to(x_AH.device, torch.float32).log().clamp_min(_NEVER)
         positive_AP, is_positive_AP = _padded(pairs.positive_AP, x_AH)
         negative_AK, is_negative_AK = _padded(pairs.negative_AK, x_AH)
-        own_AP, own_AK = products(x_AH, y_CH, positive_AP, negative_AK)
-        negative_logit_AK = own_AK / temperature + log_weight_C[negative_AK]
+        cosine_AP, cosine_AK = products(x_AH, y_CH, positive_AP, negative_AK)
+        negative_logit_AK = cosine_AK / temperature + log_weight_C[negative_AK]
         against_A = negative_logit_AK.masked_fill(~is_negative_AK, _NEVER).logsumexp(dim=1)
         # -log(e^p / (e^p + e^against)) = log(1 + e^(against - p))
-        term_AP = F.softplus(against_A[:, None] - own_AP / temperature)
+        term_AP = F.softplus(against_A[:, None] - cosine_AP / temperature)
         counts_AP = is_positive_AP & is_negative_AK.any(dim=1, keepdim=True)
         anchor_weight = torch.from_numpy(weight_A).to(x_AH.device, torch.float32)
         return LossSum(total=(term_AP * anchor_weight[:, None] * counts_AP).sum(), terms=pairs.terms)

@@ -14,7 +14,7 @@ from finecl.report.numbers import Table, number, percent
 from finecl.types import Floats
 
 
-def scorers(scores: Scores | None, others: Mapping[str, Floats], own: str) -> Table | None:
+def scorers(scores: Scores | None, others: Mapping[str, Floats], run_scorer: str) -> Table | None:
     """Compares how well scorers detect wrong labels, the best first; None without known truth or other scorers."""
     if scores is None or not scores.ranked or not others:
         return None
@@ -23,12 +23,12 @@ def scorers(scores: Scores | None, others: Mapping[str, Floats], own: str) -> Ta
         return None
     ranks = rankdata(scores.noise)
     rows = []
-    for name, noise in {own: scores.noise, **others}.items():
+    for name, noise in {run_scorer: scores.noise, **others}.items():
         result = noise_scores(noise[known], wrong)
         varies = (noise != noise[0]).any()
         spearman = float(np.corrcoef(ranks, rankdata(noise))[0, 1]) if varies else None
         cells = (result.auroc, result.average_precision, result.precision_at_10_percent, spearman)
-        label = f"{name} (this run's)" if name == own else name
+        label = f"{name} (this run's)" if name == run_scorer else name
         rows.append((result.auroc or 0.0, label, ["–" if cell is None else f"{cell:.3f}" for cell in cells]))
     rows.sort(key=lambda row: -row[0])
     columns = ["AUROC", "average precision", "precision at 10 %", "rank correlation"]

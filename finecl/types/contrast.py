@@ -18,7 +18,7 @@ class RowColumns:
     ``document`` numbers the documents of the step; ``head`` and ``tail`` are entities of that document;
     ``relation`` is ``NO_RELATION`` and ``uid`` is 0 for a pair without a label.
     Unit "pair": a row is one labelled instance, or one pair without a label. Unit "query": a row is the instance
-    whose head and relation the document's query names. Unit "entity": a row is one entity of a queried document, in
+    with the head and relation of the document's query. Unit "entity": a row is one entity of a queried document, in
     ``head``; ``tail`` is -1, and ``relation`` is the queried relation if the labels make this entity a tail of it.
     ``head_key`` and ``tail_key`` identify an entity across documents: by its id in the knowledge graph, else by its
     lower-case name. They are 0 if no objective of the run samples "entity-pairs".

@@ -223,7 +223,7 @@ def test_style_sets_the_share_of_wrong_labels() -> None:
 
 
 def test_more_documents_than_names_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"demo: there are names for \d+ \w+ only; ask for fewer documents"):
+    with pytest.raises(SettingsError, match=r"demo: there are only \d+ names of type \w+; generate fewer documents"):
         demo_corpora(0, DemoSettings(silver=100_000))
 
 

@@ -83,7 +83,9 @@ class World:
                 things.append(thing)
             if len(things) == number:
                 return things
-        raise SettingsError(f"demo: there are names for {len(self._things[kind])} {kind} only; ask for fewer documents")
+        raise SettingsError(
+            f"demo: there are only {len(self._things[kind])} names of type {kind}; generate fewer documents"
+        )
 
     def _link(self, pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link]) -> Link:
         free = _unlinked(pair, cast, links)
