@@ -63,7 +63,7 @@ class Objective(Protocol):
     """A contrastive loss over the representations of a step's rows.
 
     ``anchors`` and ``candidates`` are the units that are compared, ``sampling`` is how a step's documents are sampled.
-    Only some combinations exist; see ``combination_fault``. Subclass it to inherit the defaults.
+    Not all combinations are valid; see ``combination_fault``. Subclass it to inherit the defaults.
     """
 
     anchors: ClassVar[Unit] = "pair"
