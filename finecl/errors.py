@@ -1,4 +1,4 @@
-"""What can go wrong by the user's hand. Each is shown as one line, without a traceback; bugs keep theirs."""
+"""Errors that a user can fix. Each is shown as one line, without a traceback; bugs keep their traceback."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import signal
 
 
 class FineCLError(Exception):
-    """A fault that its reader can mend: the message says what was expected, what came, where, and what to do.
+    """Base of all errors that a user can fix. Messages give the expected and the actual value, the place and a fix.
 
-    ``exit_code`` is that of the command; ``on_all_ranks`` says that every rank raises it, so that one need tell.
+    ``exit_code`` is the exit code of the command. ``on_all_ranks`` means that every rank raises the error, so that
+    one rank prints it.
     """
 
     exit_code = 2
@@ -16,11 +17,11 @@ class FineCLError(Exception):
 
 
 class FormatError(FineCLError):
-    """A data file breaks its format: names the file, the document or line, and the field."""
+    """A data file is invalid; the message names the file, the document or line, and the field."""
 
 
 class PluginError(FineCLError):
-    """A plugin, or a name or setting asked of one, does not fit the contract."""
+    """A plugin breaks its contract, or no plugin provides the requested name or setting."""
 
 
 class SettingsError(FineCLError):
@@ -28,23 +29,23 @@ class SettingsError(FineCLError):
 
 
 class ModelError(FineCLError):
-    """An encoder cannot be found, read or verified."""
+    """An encoder is missing, unreadable or fails verification."""
 
 
 class TrainingError(FineCLError):
-    """Training cannot go on: the loss is not a number, or nothing is there to learn from."""
+    """Training cannot continue: the loss is not finite, or there is no training data."""
 
 
 class NothingToDrawError(TrainingError):
-    """A method does not apply to the data: they hold nothing of what it contrasts."""
+    """A method does not apply to the data, because they hold no pairs that its objectives can contrast."""
 
 
 class StoppedError(FineCLError):
-    """A signal ended the run; ``exit_code`` is 128 + its number, as shells have it."""
+    """A signal stopped the run; ``exit_code`` is 128 + the signal's number, as in shells."""
 
     on_all_ranks = True
 
     def __init__(self, number: int, where: str) -> None:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        super().__init__(f"stopped by {name} {where}; the same command, or --resume, goes on")
+        super().__init__(f"stopped by {name} {where}; run the same command again, or add --resume, to continue")
         self.exit_code = 128 + number

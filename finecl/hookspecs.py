@@ -1,7 +1,7 @@
-"""The questions that finecl asks of every plugin. A plugin answers those it can; see plugins/README.md.
+"""Hooks that a plugin may implement; see plugins/README.md.
 
-Each hook returns a mapping of names to factories. A factory's keyword-only parameters are its settings: a frozen
-keyword-only dataclass is the usual way to write one.
+Each hook, except ``commands``, returns a mapping of names to factories (``methods``: to ``Method`` records). The
+keyword-only parameters of a factory are its settings; most factories are frozen keyword-only dataclasses.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def noise_scorers() -> Scorers:  # type: ignore[empty-body]
-    """Noise scorers by name: which silver labels are likely wrong?"""
+    """Returns noise scorers by name; they estimate which silver labels are wrong."""
 
 
 @hookspec
 def weightings() -> Weightings:  # type: ignore[empty-body]
-    """Weightings by name: how much does an instance of this noise count?"""
+    """Returns weightings by name; they map an instance's noise to its loss weight."""
 
 
 @hookspec
 def objectives() -> Objectives:  # type: ignore[empty-body]
-    """Contrastive objectives by name: which representations should be near, which far?"""
+    """Returns contrastive objectives by name; they define the positive and negative pairs and the loss."""
 
 
 @hookspec
 def methods() -> Methods:  # type: ignore[empty-body]
-    """Published recipes by name: which parts make up this method?"""
+    """Returns published methods by name; each lists its parts and settings."""
 
 
 @hookspec
 def extractors() -> Extractors:  # type: ignore[empty-body]
-    """Extractors by name: which relation do two entities of a text stand in?"""
+    """Returns extractors by name; they predict the relations between the entities of a text."""
 
 
 @hookspec
 def formats() -> Formats:  # type: ignore[empty-body]
-    """File formats by name: how are documents read and written?"""
+    """Returns file formats by name; they read and write documents."""
 
 
 @hookspec

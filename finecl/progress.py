@@ -1,4 +1,4 @@
-"""How the engine says what it does, without knowing of screens. The command line draws it."""
+"""Interface through which the engine reports progress; the command line implements it for terminals."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 
 class Listener:
-    """Hears of a run's progress. This one keeps silent; override what should be heard."""
+    """Receives progress reports of a run. The base class ignores them; override the methods you need."""
 
     def begin(self, stage: str, total: int | None, unit: str) -> None:
-        """A stage of ``total`` units of work begins; None where that is not known, and ``end`` says when it is over."""
+        """Starts a stage of ``total`` units of work; if ``total`` is None (unknown), ``end`` is called at its end."""
 
     def advance(self, amount: int, figures: str = "") -> None:
-        """``amount`` units more are done; ``figures`` is a short text, such as the loss."""
+        """Reports ``amount`` more finished units; ``figures`` is a short text, such as the loss."""
 
     def end(self) -> None:
-        """A stage whose number of units was not known is over."""
+        """Ends a stage whose number of units was unknown."""
 
     def note(self, text: str) -> None:
-        """One line that the user should know of."""
+        """Reports one line of text to the user."""
 
     def measured(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
-        """Losses of a step, or the results of a stage."""
+        """Reports the losses of a step, or the results of a stage."""

@@ -1,4 +1,4 @@
-"""Plugins in, named parts out; whatever is wrong with one is said in a line that names it."""
+"""Tests of the registry: plugins are loaded, parts are created by name, and faults are reported in one line."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Rarity:
 
 
 def module(**functions: Callable[..., Any]) -> ModuleType:
-    """A plugin with these hooks."""
-    made = ModuleType("made")
+    """Returns a plugin with these hooks."""
+    plugin_module = ModuleType("made")
     for name, function in functions.items():
-        setattr(made, name, hookimpl(function))
-    return made
+        setattr(plugin_module, name, hookimpl(function))
+    return plugin_module
 
 
 def plugin(hook: str = "noise_scorers", **parts: Any) -> ModuleType:
-    """A plugin that answers one hook with these parts."""
+    """Returns a plugin with one hook that returns these parts."""
 
     def answer() -> Any:
         return {name.replace("_", "-"): factory for name, factory in parts.items()}
@@ -50,21 +50,21 @@ def plugin(hook: str = "noise_scorers", **parts: Any) -> ModuleType:
 
 
 def registered(**plugins: object) -> Registry:
-    found = Registry()
+    loaded = Registry()
     for name, module in plugins.items():
-        found.register(module, name=name, version="1.2")
-    return found
+        loaded.register(module, name=name, version="1.2")
+    return loaded
 
 
 def test_parts_are_found_by_name_with_who_brings_them() -> None:
-    found = registered(mine=plugin(rarity=Rarity, a_b=Rarity), other=plugin("weightings", flat=Rarity))
-    assert list(found.parts("scorer")) == ["a-b", "rarity"]
-    part = found.part("scorer", "a_b")
+    loaded = registered(mine=plugin(rarity=Rarity, a_b=Rarity), other=plugin("weightings", flat=Rarity))
+    assert list(loaded.parts("scorer")) == ["a-b", "rarity"]
+    part = loaded.part("scorer", "a_b")
     assert (part.name, part.plugin, part.version, part.kind) == ("a-b", "mine", "1.2", "scorer")
     assert part.about == "Rare is noisy."
     assert list(part.settings) == ["prior", "mode", "depth"]
-    assert list(found.parts("weighting")) == ["flat"]
-    assert found.parts("objective") == {}
+    assert list(loaded.parts("weighting")) == ["flat"]
+    assert loaded.parts("objective") == {}
 
 
 def test_a_method_is_data_and_has_no_settings() -> None:
@@ -76,52 +76,52 @@ def test_a_method_is_data_and_has_no_settings() -> None:
 
 
 def test_parts_are_made_with_settings_that_are_read_as_their_types() -> None:
-    found = registered(mine=plugin(rarity=Rarity))
-    made = found.create("scorer", "rarity", {"prior": "2", "mode": "epoch", "depth": "none"})
-    assert made == Rarity(prior=2.0, mode="epoch", depth=None)
-    assert found.create("scorer", "rarity", {"depth": "3"}).depth == 3
+    loaded = registered(mine=plugin(rarity=Rarity))
+    part = loaded.create("scorer", "rarity", {"prior": "2", "mode": "epoch", "depth": "none"})
+    assert part == Rarity(prior=2.0, mode="epoch", depth=None)
+    assert loaded.create("scorer", "rarity", {"depth": "3"}).depth == 3
 
 
 def test_positional_arguments_are_not_settings() -> None:
     def extractor(encoder: str, relations: int, *, width: int = 4) -> tuple[str, int, int]:
         return encoder, relations, width
 
-    found = registered(mine=plugin("extractors", plain=extractor))
-    assert found.create("extractor", "plain", {"width": "7"}, "encoder", 3) == ("encoder", 3, 7)
+    loaded = registered(mine=plugin("extractors", plain=extractor))
+    assert loaded.create("extractor", "plain", {"width": "7"}, "encoder", 3) == ("encoder", 3, 7)
     with pytest.raises(SettingsError, match="extractor 'plain' has no setting 'relations'; it has: width"):
-        found.create("extractor", "plain", {"relations": 3}, "encoder")
+        loaded.create("extractor", "plain", {"relations": 3}, "encoder")
 
 
 def test_two_plugins_with_one_name_for_a_part_are_both_named() -> None:
-    found = registered(first=plugin(rarity=Rarity), second=plugin(rarity=Rarity))
-    with pytest.raises(PluginError, match="the scorer 'rarity' is brought by two plugins: 'first' and 'second'"):
-        found.parts("scorer")
-    assert found.parts("weighting") == {}  # other kinds are not touched
+    loaded = registered(first=plugin(rarity=Rarity), second=plugin(rarity=Rarity))
+    with pytest.raises(PluginError, match="the scorer 'rarity' is provided by two plugins: 'first' and 'second'"):
+        loaded.parts("scorer")
+    assert loaded.parts("weighting") == {}  # other kinds are not touched
 
 
 def test_two_plugins_of_one_name_are_an_error() -> None:
-    found = registered(mine=plugin(rarity=Rarity))
+    loaded = registered(mine=plugin(rarity=Rarity))
     with pytest.raises(PluginError, match="two plugins are called 'mine'"):
-        found.register(plugin(other=Rarity), name="mine")
+        loaded.register(plugin(other=Rarity), name="mine")
 
 
 def test_an_unknown_name_suggests_the_nearest_and_lists_all() -> None:
-    found = registered(mine=plugin(pair_rarity=Rarity, entropy=Rarity))
+    loaded = registered(mine=plugin(pair_rarity=Rarity, entropy=Rarity))
     with pytest.raises(
         PluginError,
         match=r"no scorer is called 'pair-rarety'; did you mean 'pair-rarity'\? known: entropy, pair-rarity",
     ):
-        found.part("scorer", "pair-rarety")
+        loaded.part("scorer", "pair-rarety")
     with pytest.raises(PluginError, match="no scorer is called 'xyz'; known: entropy, pair-rarity"):
-        found.part("scorer", "xyz")
+        loaded.part("scorer", "xyz")
     with pytest.raises(PluginError, match="no weighting is called 'exp'; known: none"):
-        found.part("weighting", "exp")
+        loaded.part("weighting", "exp")
 
 
 def test_an_unknown_setting_lists_the_known_ones() -> None:
-    found = registered(mine=plugin(rarity=Rarity, bare=object))
+    loaded = registered(mine=plugin(rarity=Rarity, bare=object))
     with pytest.raises(SettingsError, match="scorer 'rarity' has no setting 'prio'; it has: prior, mode, depth"):
-        found.create("scorer", "rarity", {"prio": 1})
+        loaded.create("scorer", "rarity", {"prio": 1})
 
 
 @pytest.mark.parametrize(
@@ -141,27 +141,27 @@ def test_types_that_cannot_be_read_at_run_time_are_named() -> None:
     def factory(*, width: int) -> None: ...
 
     factory.__annotations__["width"] = "Tensor"
-    with pytest.raises(PluginError, match=r"plugin 'mine', scorer 'x': name 'Tensor' is not defined; import it where"):
+    with pytest.raises(PluginError, match=r"plugin 'mine', scorer 'x': name 'Tensor' is not defined; import it out"):
         registered(mine=plugin(x=factory)).create("scorer", "x", {"width": 1})
 
 
 def test_a_part_may_inherit_the_settings_of_another_modules() -> None:
-    """Their types are names of that module, not of this one."""
+    """The annotations are resolved in the module of the inherited class."""
 
     @dataclass(frozen=True, kw_only=True)
     class Patient(LearningOrder):
         patience: int = 2
 
-    found = registered(mine=plugin(patient=Patient, half=functools.partial(LearningOrder, floor=0.0)))
-    made = found.create("scorer", "patient", {"mode": "epoch", "patience": "3"})
-    assert (made.mode, made.patience) == ("epoch", 3)
-    assert found.create("scorer", "half", {"epochs": "4"}) == LearningOrder(floor=0.0, epochs=4)
+    loaded = registered(mine=plugin(patient=Patient, half=functools.partial(LearningOrder, floor=0.0)))
+    part = loaded.create("scorer", "patient", {"mode": "epoch", "patience": "3"})
+    assert (part.mode, part.patience) == ("epoch", 3)
+    assert loaded.create("scorer", "half", {"epochs": "4"}) == LearningOrder(floor=0.0, epochs=4)
     with pytest.raises(SettingsError, match="expected one of batch, epoch, got 'both'"):
-        found.create("scorer", "patient", {"mode": "both"})
+        loaded.create("scorer", "patient", {"mode": "both"})
 
 
 @pytest.mark.parametrize(
-    ("annotation", "given", "made"),
+    ("annotation", "text", "expected"),
     [
         (Literal[1, 2], "2", 2),
         (bool, "true", True),
@@ -172,21 +172,21 @@ def test_a_part_may_inherit_the_settings_of_another_modules() -> None:
         (int | str, "3", 3),
     ],
 )
-def test_values_are_read_as_any_type_that_a_setting_may_have(annotation: Any, given: Any, made: Any) -> None:
+def test_values_are_read_as_any_type_that_a_setting_may_have(annotation: Any, text: Any, expected: Any) -> None:
     def factory(*, value: Any = None) -> Any:
         return value
 
     factory.__annotations__["value"] = annotation
-    found = registered(mine=plugin(x=factory)).create("scorer", "x", {"value": given})
-    assert (found, type(found)) == (made, type(made))
+    part = registered(mine=plugin(x=factory)).create("scorer", "x", {"value": text})
+    assert (part, type(part)) == (expected, type(expected))
 
 
 def test_a_misspelt_hook_is_named_and_the_plugin_left_out() -> None:
-    found = Registry()
+    loaded = Registry()
     with pytest.raises(PluginError, match=r"plugin 'mine': .*noise_scorer.*; the hooks are: noise_scorers, weigh"):
-        found.register(plugin("noise_scorer", rarity=Rarity), name="mine")
-    found.register(plugin(rarity=Rarity), name="mine")  # the name is free again
-    assert list(found.parts("scorer")) == ["rarity"]
+        loaded.register(plugin("noise_scorer", rarity=Rarity), name="mine")
+    loaded.register(plugin(rarity=Rarity), name="mine")  # the name is free again
+    assert list(loaded.parts("scorer")) == ["rarity"]
 
 
 def test_an_answer_that_is_no_mapping_is_an_error() -> None:
@@ -201,11 +201,11 @@ def test_a_hook_that_fails_leaves_its_plugin_out_and_the_others_go_on() -> None:
     def answer() -> Any:
         raise RuntimeError("no\nluck")
 
-    found = registered(bad=module(noise_scorers=answer), good=plugin(rarity=Rarity))
-    assert list(found.parts("scorer")) == ["rarity"]
-    assert found.faults == ["plugin 'bad' was left out: RuntimeError: no luck"]
+    loaded = registered(bad=module(noise_scorers=answer), good=plugin(rarity=Rarity))
+    assert list(loaded.parts("scorer")) == ["rarity"]
+    assert loaded.faults == ["plugin 'bad' was left out: RuntimeError: no luck"]
     with pytest.raises(PluginError, match="known: rarity; plugin 'bad' was left out: RuntimeError: no luck"):
-        found.part("scorer", "other")
+        loaded.part("scorer", "other")
 
 
 # ------------------------------------------------- installed plugins
@@ -216,7 +216,7 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Installs distributions, each a package of its own: ``install(good={"__init__": "source"})``."""
+    """Returns a function that installs one package per keyword: ``install(good={"__init__": "source"})``."""
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
 
@@ -253,39 +253,38 @@ def test_a_failing_import_is_named_and_the_others_go_on(install: Install) -> Non
         ab_misspelt={"__init__": GOOD.replace("noise_scorers", "noise_scorer").replace("NAME", "'x'")},
         good={"__init__": GOOD.replace("NAME", "'mine'")},
     )
-    found = load()
-    assert "mine" in found.parts("scorer")
-    assert "learning-order" in found.parts("scorer")
-    broken, misspelt = found.faults
+    loaded = load()
+    assert "mine" in loaded.parts("scorer")
+    assert "learning-order" in loaded.parts("scorer")
+    broken, misspelt = loaded.faults
     assert broken == "plugin 'aa_broken' was left out: ModuleNotFoundError: No module named 'no_such_library'"
     assert misspelt.startswith("plugin 'ab_misspelt' was left out: unknown hook 'noise_scorer'")
-    assert all("\n" not in fault for fault in found.faults)
+    assert all("\n" not in fault for fault in loaded.faults)
 
 
 def test_only_the_plugins_of_the_variable_are_loaded(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install(good={"__init__": GOOD.replace("NAME", "'mine'")}, other={"__init__": "raise SystemError\n"})
     monkeypatch.setenv("FINECL_PLUGINS", "good, formats")
-    found = load()
-    assert [p.name for p in found.plugins] == ["good", "formats"]
-    assert list(found.parts("scorer")) == ["mine"]
-    assert found.faults == []
+    loaded = load()
+    assert [p.name for p in loaded.plugins] == ["good", "formats"]
+    assert list(loaded.parts("scorer")) == ["mine"]
+    assert loaded.faults == []
     monkeypatch.setenv("FINECL_PLUGINS", "good,missing")
     with pytest.raises(PluginError, match=r"FINECL_PLUGINS names the plugin 'missing'; installed are: .*good"):
         load()
 
 
 def test_a_submodule_called_like_a_hook_is_refused_before_it_hides_the_hook(install: Install) -> None:
-    """Importing the submodule would put it in the hook's place, and the plugin would fall silent without a word."""
+    """Importing the submodule would replace the hook in the package, and the plugin would provide no parts."""
     source = GOOD.replace("return {NAME: dict}", "from finecl_test_shadow import noise_scorers\n    return {'x': dict}")
     install(shadow={"__init__": source, "noise_scorers": ""})
     for _ in range(2):  # and again, when the submodule has been imported
-        found = load()
-        (fault,) = found.faults
+        loaded = load()
+        (fault,) = loaded.faults
         assert fault == (
-            "plugin 'shadow' was left out: its submodule 'noise_scorers' hides the hook of that name; "
-            "rename the submodule"
+            "plugin 'shadow' was left out: its submodule 'noise_scorers' hides the hook of that name; rename it"
         )
-        assert "x" not in found.parts("scorer")
+        assert "x" not in loaded.parts("scorer")
         importlib.import_module("finecl_test_shadow.noise_scorers")
 
 
@@ -294,11 +293,11 @@ def test_every_hook_but_commands_has_a_kind_of_part() -> None:
 
 
 def test_the_built_in_plugins_come_through_the_same_door() -> None:
-    found = load()
-    assert {"learning-order", "erica", "extractors", "formats"} <= {p.name for p in found.plugins}
-    assert not found.faults
+    loaded = load()
+    assert {"learning-order", "erica", "extractors", "formats"} <= {p.name for p in loaded.plugins}
+    assert not loaded.faults
     for kind in KINDS:
-        assert found.parts(kind), kind
+        assert loaded.parts(kind), kind
 
 
 def test_plugins_add_commands() -> None:
@@ -332,6 +331,6 @@ def test_the_code_of_a_part_changes_with_the_files_of_its_plugin(
     assert first == code()
     (package / "inner.py").write_text("A = 2\n")
     assert first != code()
-    found = Registry()
-    found.register(brought, name="mine", version="1.3")
-    assert found.part("format", "x").code != code()  # another version
+    loaded = Registry()
+    loaded.register(brought, name="mine", version="1.3")
+    assert loaded.part("format", "x").code != code()  # another version

@@ -1,1 +1,1 @@
-"""What a run leaves on disk: files, fingerprints, directories, tables."""
+"""Files of a run: atomic writes, fingerprints and scores tables."""

@@ -14,23 +14,23 @@ from typing import Any
 from finecl.errors import FineCLError
 
 CACHE = "FINECL_CACHE"
-"""Environment variable that names the cache directory."""
+"""Environment variable with the path of the cache directory."""
 
 
 def cache_directory() -> Path:
-    """Where converted corpora, tokens and evidence are kept: FINECL_CACHE, else the user's cache."""
-    given = os.environ.get(CACHE)
+    """Returns the directory of converted corpora, tokens and evidence: FINECL_CACHE, else the user's cache."""
+    directory = os.environ.get(CACHE)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(given).expanduser() if given else Path(base).expanduser() / "finecl"
+    return Path(directory).expanduser() if directory else Path(base).expanduser() / "finecl"
 
 
 def write_json(path: Path, record: Mapping[str, Any] | list[Any]) -> None:
-    """Writes a record; numbers that JSON cannot hold (inf, NaN) become null."""
+    """Writes a record as JSON, atomically; inf and NaN, which JSON lacks, become null."""
     write_text(path, json.dumps(_plain(record), indent=1, allow_nan=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text atomically, as UTF-8, with its own line endings."""
+    """Writes a text atomically as UTF-8; line endings are not converted."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
@@ -84,7 +84,7 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The record at ``path``; empty if there is none.
+    """Reads the JSON record at ``path``; returns an empty one if the file does not exist.
 
     Raises:
         FineCLError: the file is not a JSON object.
@@ -113,9 +113,9 @@ def _plain(value: Any) -> Any:
 
 
 def write_arrow(path: Path, chunks: Callable[[], Iterable[Mapping[str, Any]]], features: Mapping[str, Any]) -> Any:
-    """The memory-mapped ``datasets.Dataset`` at ``path``; written from ``chunks()`` first, if it is not there.
+    """Returns the memory-mapped ``datasets.Dataset`` at ``path``; writes it from ``chunks()`` if it does not exist.
 
-    ``features`` are those of ``datasets.Features``; a chunk holds one list for each of them.
+    ``features`` are as in ``datasets.Features``; a chunk holds one list for each feature.
     """
     import datasets
     from datasets.arrow_writer import ArrowWriter

@@ -1,4 +1,4 @@
-"""Fingerprints of inputs, and the versions, machine and commit behind a number."""
+"""Fingerprints of inputs, and the versions, machine and commit that a result depends on."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _PACKAGES = ("finecl", "torch", "transformers", "datasets", "numpy", "tokenizers
 
 
 def fingerprint(*things: Any) -> str:
-    """Sixteen hex digits that change when any of ``things`` (JSON data) does."""
+    """Returns a hash of ``things`` (JSON data) as 16 hexadecimal digits."""
     text = json.dumps(things, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def environment() -> dict[str, Any]:
-    """Versions, machine and commit: what else a number depends on."""
+    """Returns package versions, machine and commit of this run."""
     return {"versions": _versions(), "machine": _machine(), "commit": commit()}
 
 
 def commit() -> str | None:
-    """The commit of finecl's own checkout, with '+' if it has changes; None where finecl was installed from a wheel.
+    """Returns the commit of finecl's checkout, with '+' if it has changes; None if finecl was installed from a wheel.
 
-    A virtual environment may stand inside another project's checkout: that commit says nothing of finecl.
+    A commit of another project, in whose checkout finecl is installed, is not returned.
     """
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
@@ -38,23 +38,23 @@ def commit() -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says in this folder; None if it fails."""
-    where = Path(__file__).parent
+    """Returns the output of git in this folder; None if it fails or prints nothing."""
+    here = Path(__file__).parent
     try:
-        told = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return told.stdout.strip() or None
+    return done.stdout.strip() or None
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _machine() -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _machine() -> dict[str, Any]:
 
 
 def digest(path: Path) -> str:
-    """A hash of what a file holds, or a folder: the names and the contents of its files."""
+    """Returns a hash of a file's content, or of the names and contents of the files in a folder."""
     try:
         if not path.is_dir():
             with path.open("rb") as stream:

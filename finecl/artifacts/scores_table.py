@@ -26,7 +26,7 @@ _TEXTS = ("uid", "relation", "truth", "verdict")
 
 
 def format_uids(uids: Uids) -> list[str]:
-    """Returns uids as they stand in files: 16 hexadecimal digits each."""
+    """Returns uids in the form used in files: 16 hexadecimal digits each."""
     return [f"{uid:016x}" for uid in uids.tolist()]
 
 
@@ -34,22 +34,22 @@ def parse_uids(texts: Iterable[str]) -> Uids:
     """Returns uids from their hexadecimal form; the inverse of ``format_uids``.
 
     Raises:
-        ValueError: a text is no hexadecimal number.
+        ValueError: a text is not a hexadecimal number.
     """
     return np.array([int(text, 16) for text in texts], dtype=np.uint64)
 
 
-def find_rows(uids: Uids, wanted: Uids) -> Ints:
-    """Returns the row of each of ``wanted`` [W] in ``uids`` [N]; -1 where a uid is missing."""
+def find_rows(uids: Uids, queries: Uids) -> Ints:
+    """Returns the row of each of ``queries`` [Q] in ``uids`` [N]; -1 where a uid is missing."""
     if not len(uids):
-        return np.full(len(wanted), -1, dtype=np.int64)
+        return np.full(len(queries), -1, dtype=np.int64)
     order = np.argsort(uids, kind="stable")
-    rows = order[np.minimum(np.searchsorted(uids, wanted, sorter=order), len(uids) - 1)]
-    return np.where(uids[rows] == wanted, rows, -1).astype(np.int64)
+    rows = order[np.minimum(np.searchsorted(uids, queries, sorter=order), len(uids) - 1)]
+    return np.where(uids[rows] == queries, rows, -1).astype(np.int64)
 
 
 def write_scores(path: Path, uids: Uids, columns: Mapping[str, Any]) -> None:
-    """Writes a scores table atomically: one row an instance, ``columns`` by name beside the uids [N]."""
+    """Writes a scores table atomically: one row per instance, with the uids [N] and ``columns`` by name."""
     write_parquet(path, {"uid": format_uids(uids), **columns})
 
 
@@ -57,7 +57,7 @@ def read_weights(path: Path, uids: Uids) -> Floats:
     """Returns the weights of these instances ``[N]`` from a scores table.
 
     Raises:
-        FineCLError: an instance has no score, or the file is no Parquet.
+        FineCLError: an instance has no score, or the file is not Parquet.
     """
     table = _table(path, ("uid", "weight"))
     rows = find_rows(parse_uids(table["uid"].to_pylist()), uids)
@@ -71,10 +71,10 @@ def read_weights(path: Path, uids: Uids) -> Floats:
 class Scores:
     """Columns of ``scores.parquet`` for its N instances.
 
-    ``relation`` numbers ``relations``; ``learned_batch`` and ``learned_epoch`` are epochs from 1, 0 for never;
-    ``truth`` holds names of relations, None where unknown; it is None if it was not recorded. ``verdict`` is what
-    people said, "right" or "wrong", None where they did not. ``confidence`` and ``variability`` are the data map's
-    columns, if a proxy was trained.
+    ``relation`` holds indices into ``relations``. ``learned_batch`` and ``learned_epoch`` are epochs from 1, 0 for
+    never. ``truth`` holds names of relations, None where unknown; the column is None if no truth was recorded.
+    ``verdict`` holds human verdicts, "right" or "wrong", None for labels that were not reviewed. ``confidence`` and
+    ``variability`` are the axes of the data map, if a proxy was trained.
     """
 
     uid: Uids
@@ -94,15 +94,15 @@ class Scores:
 
     @classmethod
     def read(cls, path: Path) -> Scores:
-        """The scores at ``path``; the columns of learning, truth and verdicts may be missing there.
+        """Reads the scores at ``path``; the columns of learning, truth and verdicts may be missing.
 
         Raises:
-            FineCLError: the file is no Parquet.
+            FineCLError: the file is not Parquet.
         """
         table = _table(path, (*_NUMBERS, *_MAP, *_TEXTS))
         present = table.column_names
         encoded = table["relation"].combine_chunks().dictionary_encode()
-        never, nobody = np.zeros(len(table), dtype=np.int64), np.full(len(table), None, dtype=object)
+        never, unreviewed = np.zeros(len(table), dtype=np.int64), np.full(len(table), None, dtype=object)
         column = {name: table[name].to_numpy() for name in present if name not in _TEXTS}
         return cls(
             uid=parse_uids(table["uid"].to_pylist()),
@@ -116,31 +116,31 @@ class Scores:
             learned_batch=column.get("learned_batch", never),
             learned_epoch=column.get("learned_epoch", never),
             truth=_objects(table["truth"]) if "truth" in present else None,
-            verdict=_objects(table["verdict"]) if "verdict" in present else nobody,
+            verdict=_objects(table["verdict"]) if "verdict" in present else unreviewed,
             confidence=column.get("confidence_mean"),
             variability=column.get("variability"),
         )
 
     @property
     def ranked(self) -> bool:
-        """Whether the noise tells any labels apart; it does not where nothing scored them."""
+        """Returns whether the noise of any two labels differs; without a scorer it does not."""
         return len(self.noise) > 0 and bool((self.noise != self.noise[0]).any())
 
     @property
     def judged(self) -> Bools:
-        """Which labels have a verdict ``[N]``."""
-        found: Bools = self.verdict != None  # noqa: E711 - an array of objects
-        return found
+        """Returns which labels have a verdict ``[N]``."""
+        judged: Bools = self.verdict != None  # noqa: E711 - an array of objects
+        return judged
 
     def learned(self, mode: str = "batch") -> Ints | None:
-        """When each label was learned by a mode of recording, else by the other; None if nothing was recorded."""
+        """Returns the epoch in which each label was learned, in this mode or else the other; None if not recorded."""
         first, second = self.learned_batch, self.learned_epoch
         if mode == "epoch":
             first, second = second, first
         return next((learned for learned in (first, second) if learned.any()), None)
 
     def known(self) -> tuple[Bools, Bools]:
-        """Which labels have a known truth and no verdict ``[N]``, and which of those are wrong ``[known]``."""
+        """Returns which labels have a known truth and no verdict ``[N]``, and which of these are wrong ``[known]``."""
         if self.truth is None:
             return np.zeros(len(self.noise), dtype=np.bool_), np.zeros(0, dtype=np.bool_)
         known = np.array([truth is not None for truth in self.truth], dtype=np.bool_) & ~self.judged
@@ -148,7 +148,7 @@ class Scores:
         return known, (self.truth != claimed)[known]
 
     def learned_by_relation(self, learned: Ints, epochs: int) -> Floats:
-        """Share of each relation's labels that were learned by the end of each epoch ``[R, E]``."""
+        """Returns the share of each relation's labels that were learned by the end of each epoch ``[R, E]``."""
         count_R = np.bincount(self.relation, minlength=len(self.relations))
         shares = [
             np.bincount(self.relation[(learned > 0) & (learned <= epoch)], minlength=len(count_R)) / count_R
@@ -159,7 +159,7 @@ class Scores:
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The nearest labels of some: ``row`` [Q]; ``near`` (-1 for none) and cosine ``similarity`` [Q, 5]."""
+    """Nearest neighbours of the labels in ``row`` [Q]: ``near`` (-1 for none) and cosine ``similarity`` [Q, 5]."""
 
     row: Ints
     near: Ints
@@ -167,7 +167,7 @@ class Neighbours:
 
     @classmethod
     def read(cls, path: Path) -> Neighbours | None:
-        """What stage "score" wrote, if it did."""
+        """Reads the file written by stage "score"; returns None if it does not exist."""
         if not path.exists():
             return None
         table = _table(path, ("row", "near", "similarity"))
@@ -176,7 +176,7 @@ class Neighbours:
 
 
 def read_others(path: Path, uids: Uids) -> Mapping[str, Floats]:
-    """The noise by other scorers ``[N]``; none where the file is not there, or is of other labels."""
+    """Returns the noise of other scorers ``[N]``; empty if the file does not exist or has other labels."""
     if not path.exists():
         return {}
     table = _table(path, None)
@@ -186,7 +186,7 @@ def read_others(path: Path, uids: Uids) -> Mapping[str, Floats]:
 
 
 def _table(path: Path, columns: tuple[str, ...] | None) -> Any:
-    """Those of the columns that are there, or all."""
+    """Reads those of ``columns`` that the file has, or all columns if None."""
     try:
         present = pq.read_schema(path).names
         return pq.read_table(path, columns=[name for name in present if columns is None or name in columns])
@@ -195,5 +195,5 @@ def _table(path: Path, columns: tuple[str, ...] | None) -> Any:
 
 
 def _objects(column: Any) -> Objects:
-    found: Objects = np.array(column.to_pylist(), dtype=object)
-    return found
+    values: Objects = np.array(column.to_pylist(), dtype=object)
+    return values

@@ -1,1 +1,1 @@
-"""Corpora: documents on disk, their schema and checks, entities, names, words."""
+"""Corpora: documents on disk, schema, validation, entities, names and words."""

@@ -1,4 +1,4 @@
-"""A corpus: documents as memory-mapped Arrow in DocRED's columns, and its labels as instances."""
+"""A corpus: documents in a memory-mapped Arrow file with DocRED's columns, and their labels as instances."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from finecl.errors import SettingsError
 from finecl.types import Bools, Document, Format, Instances
 
 __all__ = ["Corpus", "check_document", "rare_relations", "read_relation_names", "split_documents"]
-_SCHEMA = 1  # to be raised when columns or uids change: cached files of another schema are not read
+_SCHEMA = 1  # increase when columns or uids change, so that cached files of another schema are not read
 
 
 class Corpus:
-    """Documents on disk, read by number; labels called ``no_relation`` are not instances."""
+    """Documents on disk, read by number; labels of the relation ``no_relation`` are not instances."""
 
     def __init__(self, dataset: Any, content: str, *, no_relation: str, names: Mapping[str, str] | None = None) -> None:
         self._dataset = dataset
         self._content = content
-        self._given_names = dict(names or {})
+        self._names = dict(names or {})
         self.no_relation = no_relation
 
     @classmethod
@@ -43,19 +43,19 @@ class Corpus:
         names: Mapping[str, str] | None = None,
         on_empty: OnEmpty = "error",
     ) -> Corpus:
-        """A new corpus in the Arrow file ``path``, written one chunk of documents after another.
+        """Writes a corpus to the Arrow file ``path``, chunk by chunk, and opens it.
 
-        ``source`` names the documents in messages; ``names`` are readable names of relations; ``on_empty`` says
-        whether a document without entities is an error or left out.
+        ``source`` names the documents in messages; ``names`` are readable names of relations; ``on_empty`` decides
+        whether a document without entities is an error or is skipped.
 
         Raises:
-            FormatError: a document is not sound, or there is none.
+            FormatError: a document is invalid, or there are no documents.
         """
         rows = DocumentRows(documents, source, on_empty)
         note = _note(path)
         with replacing(path) as temporary:
             write_arrow(temporary, rows.chunks, columns())
-            note.unlink(missing_ok=True)  # the new documents are never paired with the old fingerprint
+            note.unlink(missing_ok=True)  # so that new documents never get the old fingerprint
         write_text(note, json.dumps({"content": rows.content.hexdigest()}))
         return cls._open(path, rows.content.hexdigest(), no_relation, names)
 
@@ -70,15 +70,15 @@ class Corpus:
         names: Mapping[str, str] | None = None,
         on_empty: OnEmpty = "error",
     ) -> Corpus:
-        """The corpus in a file; converted once, then found in ``cache`` by what the file holds and who read it.
+        """Reads a file as a corpus; it is converted once and cached by the file's content and its format.
 
         Raises:
-            FormatError: the file cannot be read, or a document is not sound.
+            FormatError: the file cannot be read, or a document is invalid.
         """
-        # A format is a frozen dataclass: its repr names its settings.
-        tokenizer = f"{type(format).__module__}.{format!r}"
-        path = cache / "corpus" / f"{fingerprint(digest(file), tokenizer, on_empty, _SCHEMA)}.arrow"
-        content = _noted(path)
+        # A format is a frozen dataclass, so its repr lists its settings.
+        format_key = f"{type(format).__module__}.{format!r}"
+        path = cache / "corpus" / f"{fingerprint(digest(file), format_key, on_empty, _SCHEMA)}.arrow"
+        content = _read_note(path)
         if content and path.exists():
             return cls._open(path, content, no_relation, names)
         return cls.from_documents(
@@ -95,81 +95,81 @@ class Corpus:
         return len(self._dataset)
 
     def document(self, index: int) -> Document:
-        """The document of this number."""
+        """Returns the document with this number."""
         return from_row(self._dataset[index])
 
     def documents(self) -> Iterator[Document]:
-        """All documents, in order."""
+        """Iterates over all documents, in order."""
         return map(from_row, self._dataset)
 
     def select(self, indices: Iterable[int]) -> Corpus:
-        """The documents of these numbers, in this order; nothing is copied."""
-        chosen = [int(index) for index in indices]
-        content = fingerprint(self._content, chosen)
-        return Corpus(self._dataset.select(chosen), content, no_relation=self.no_relation, names=self._given_names)
+        """Returns a corpus of the documents with these numbers, in this order; nothing is copied."""
+        selected = [int(index) for index in indices]
+        content = fingerprint(self._content, selected)
+        return Corpus(self._dataset.select(selected), content, no_relation=self.no_relation, names=self._names)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes when any document, label or name of a relation does."""
-        return fingerprint(self._content, self.no_relation, self._given_names)
+        """Returns a hash of the documents, their labels and the names of relations."""
+        return fingerprint(self._content, self.no_relation, self._names)
 
     @cached_property
     def relations(self) -> tuple[str, ...]:
-        """The relations of the labels, sorted, without ``no_relation``."""
-        found = set(self._labels.relation.unique().to_pylist())
-        return tuple(sorted(found - {self.no_relation}))
+        """Returns the relations of the labels, sorted, without ``no_relation``."""
+        relations = set(self._labels.relation.unique().to_pylist())
+        return tuple(sorted(relations - {self.no_relation}))
 
     @cached_property
     def names(self) -> Mapping[str, str]:
-        """Readable names of the relations; a relation without one is its own name."""
-        return {relation: relation for relation in self.relations} | self._given_names
+        """Returns readable names of the relations; the default is the relation itself."""
+        return {relation: relation for relation in self.relations} | self._names
 
     def instances(self, relations: Sequence[str]) -> Instances:
-        """Every label as an instance, its relation as a number into ``relations``.
+        """Returns all labels as instances, with relations as indices into ``relations``.
 
         Raises:
             FormatError: a label's relation is not among ``relations``.
         """
         labels = self._labels
         relation = labels.relation_ids(relations, self.no_relation)
-        kept = relation >= 0
-        document, head, tail = labels.document[kept], labels.head[kept], labels.tail[kept]
+        labelled = relation >= 0
+        document, head, tail = labels.document[labelled], labels.head[labelled], labels.tail[labelled]
         width = int(max(head.max(initial=0), tail.max(initial=0))) + 1
         _, pair = np.unique((document * width + head) * width + tail, return_inverse=True)
         return Instances(
-            uid=labels.uid[kept],
+            uid=labels.uid[labelled],
             document=document,
             head=head,
             tail=tail,
-            relation=relation[kept],
+            relation=relation[labelled],
             pair=pair.astype(np.int64),
             relations=tuple(relations),
         )
 
     @cached_property
     def titles(self) -> list[str]:
-        """The documents' titles."""
+        """Returns the documents' titles."""
         titles: list[str] = self._dataset.select_columns("title")["title"][:]
         return titles
 
     def true_relations(self, relations: Sequence[str]) -> list[str] | None:
-        """What the text really says of each instance's pair ``[N]``; None where that is not known of all."""
-        kept = np.flatnonzero(self._labels.relation_ids(relations, self.no_relation) >= 0)
+        """Returns the true relation of each instance's pair ``[N]``; None if any is unknown."""
+        labelled = np.flatnonzero(self._labels.relation_ids(relations, self.no_relation) >= 0)
         truth = self._labels.truth.to_pylist()
-        found = [truth[i] for i in kept.tolist()]
-        return None if None in found else found
+        true_relations = [truth[i] for i in labelled.tolist()]
+        return None if None in true_relations else true_relations
 
     def truths(self, relations: Sequence[str]) -> Bools | None:
-        """Whether each instance's text states its relation ``[N]``; None where that is not known of all."""
-        stated = self.true_relations(relations)
-        if stated is None:
+        """Returns whether each instance's label is true ``[N]``; None if any truth is unknown."""
+        truth = self.true_relations(relations)
+        if truth is None:
             return None
-        claimed = np.array(relations, dtype=object)[self.instances(relations).relation]
-        return np.asarray(np.array(stated, dtype=object) == claimed, dtype=np.bool_)
+        label = np.array(relations, dtype=object)[self.instances(relations).relation]
+        return np.asarray(np.array(truth, dtype=object) == label, dtype=np.bool_)
 
     @cached_property
     def entities(self) -> Entities:
-        """The entities of all documents as columns."""
+        """Returns the entities of all documents as columns."""
         return Entities.of(self._dataset)
 
     @cached_property
@@ -178,12 +178,12 @@ class Corpus:
 
 
 def _note(path: Path) -> Path:
-    """Where the hash of an Arrow file's content stands."""
+    """Returns the path of the file with the hash of an Arrow file's content."""
     return path.with_suffix(".json")
 
 
-def _noted(path: Path) -> str | None:
-    """The hash of an Arrow file's content; None while another process is writing it."""
+def _read_note(path: Path) -> str | None:
+    """Returns the hash of an Arrow file's content; None while another process is writing it."""
     try:
         content: str = json.loads(_note(path).read_text(encoding="utf-8"))["content"]
     except FileNotFoundError:
@@ -192,7 +192,7 @@ def _noted(path: Path) -> str | None:
 
 
 def split_documents(corpus: Corpus, shares: Sequence[float], seed: int) -> list[Corpus]:
-    """Parts of a corpus by document, in these shares; the same for the same seed.
+    """Splits a corpus by document into parts of these shares; deterministic for a seed.
 
     Raises:
         SettingsError: the shares are not positive or do not add up to 1, or a part would be empty.
@@ -210,6 +210,6 @@ def split_documents(corpus: Corpus, shares: Sequence[float], seed: int) -> list[
 
 
 def rare_relations(instances: Instances, below: int = 2) -> list[str]:
-    """Relations that have instances, but fewer than ``below``: too few to form a positive pair."""
+    """Returns relations that have instances, but fewer than ``below``: too few for a positive pair."""
     counts = np.bincount(instances.relation, minlength=len(instances.relations))
     return [name for name, count in zip(instances.relations, counts, strict=True) if 0 < count < below]

@@ -1,4 +1,4 @@
-"""The entities of a corpus as columns: who they are, and of which type."""
+"""The entities of a corpus as columns: their keys and types."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ UNTYPED = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Entities:
-    """One number an entity, document after document; ``first`` says where each document's begin [D].
+    """Columns with one row per entity, document after document; ``first`` [D] is the row of each document's first.
 
-    ``key`` is the same for the same entity: of the same id in the knowledge graph or, without one, of the same name
-    (of the first mention) in small letters. ``type`` is a number into ``types``, ``UNTYPED`` where none is given.
+    ``key`` identifies an entity across documents: by its id in the knowledge graph or, without one, by the lower-case
+    name of its first mention. ``type`` holds indices into ``types``, ``UNTYPED`` for an entity without a type.
     """
 
     first: Ints
@@ -28,7 +28,7 @@ class Entities:
 
     @classmethod
     def of(cls, dataset: Any) -> Entities:
-        """The entities of a data set with a corpus's columns."""
+        """Reads the entities of a data set with a corpus's columns."""
         counts: list[int] = []
         keys: list[int] = []
         codes: list[int] = []
@@ -48,23 +48,23 @@ class Entities:
         )
 
     def pair_types(self, document: Ints, head: Ints, tail: Ints) -> Ints:
-        """One number for the types of head and tail; ``UNTYPED`` where one has none."""
+        """Returns one integer for the types of head and tail; ``UNTYPED`` if either has none."""
         of_head, of_tail = (self.type[self.first[document] + entity] for entity in (head, tail))
         both = (of_head >= 0) & (of_tail >= 0)
         return np.where(both, of_head * max(1, len(self.types)) + of_tail, UNTYPED)
 
 
 def _key(name: str) -> int:
-    """A positive number of 62 bits."""
+    """Returns a hash of a name as a positive integer of 62 bits."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 2) | 1
 
 
 @dataclass(frozen=True)
 class TypeMatched:
-    """Which pairs may stand for no-relation: those of types that some labelled pair of the corpus has, too.
+    """Filter of no-relation pairs: allows the pairs whose types occur among the labelled pairs of the corpus.
 
-    Of other pairs the types alone say that they have no relation, and a proxy need not read.
+    For other pairs, the types alone would show that they have no relation, so a proxy would not learn from the text.
     """
 
     entities: Entities
@@ -72,18 +72,20 @@ class TypeMatched:
 
     @classmethod
     def of(cls, entities: Entities, instances: Instances) -> TypeMatched:
-        """By the types of these instances' pairs."""
+        """Returns the filter for the types of these instances' pairs."""
         return cls(entities, np.unique(entities.pair_types(instances.document, instances.head, instances.tail)))
 
     def __call__(self, document: Ints, head: Ints, tail: Ints) -> Bools:
-        """Whether these pairs may."""
-        found: Bools = np.isin(self.entities.pair_types(document, head, tail), self.labelled)
-        return found
+        """Returns which of these pairs are allowed."""
+        allowed: Bools = np.isin(self.entities.pair_types(document, head, tail), self.labelled)
+        return allowed
 
 
 def type_only_accuracy(entities: Entities, instances: Instances) -> float | None:
-    """How many silver labels the types of head and tail tell by themselves: the share of instances whose relation is
-    the most frequent one of all *other* instances of these types. None if no pair has both types.
+    """Returns the accuracy of predicting silver labels from the types of head and tail alone.
+
+    This is the share of instances whose relation is the most frequent one among all *other* instances of the same
+    types. None if no pair has both types.
     """
     pair = entities.pair_types(instances.document, instances.head, instances.tail)
     typed = pair >= 0

@@ -1,4 +1,4 @@
-"""The sentences of a document that name two entities, with the entities marked."""
+"""Excerpts: the sentences of a document that mention two entities, with the mentions marked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Spans: TypeAlias = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """Words in a row that belong to the head, to the tail, or to neither."""
+    """Consecutive words that belong to the head, to the tail, or to neither."""
 
     role: Role
     text: str
@@ -26,7 +26,7 @@ _LEFT_OUT = Piece(role="", text="…")
 
 @dataclass(frozen=True, kw_only=True)
 class Excerpt:
-    """As few sentences as name both entities; ``head`` and ``tail`` are [start, end) of their mentions in ``text``."""
+    """The fewest sentences that mention both entities; ``head``, ``tail``: their spans [start, end) in ``text``."""
 
     text: str
     head: Spans
@@ -34,7 +34,7 @@ class Excerpt:
 
 
 def excerpt(document: Document, head: int, tail: int) -> Excerpt:
-    """The first sentence that names both entities; if none does, the first of each."""
+    """Returns the first sentence that mentions both entities, or else the first sentence of each entity."""
     of_head, of_tail = ([m.sentence for m in document.entities[e].mentions] for e in (head, tail))
     both = sorted(set(of_head) & set(of_tail))
     spans: dict[str, list[tuple[int, int]]] = {"head": [], "tail": []}
@@ -49,9 +49,9 @@ def excerpt(document: Document, head: int, tail: int) -> Excerpt:
 
 
 def highlight(document: Document, head: int, tail: int, among: Collection[int] | None = None) -> list[Piece]:
-    """The sentences that name ``head`` or ``tail``, cut into pieces; where mentions overlap the head's wins.
+    """Returns the sentences that mention ``head`` or ``tail``, split into pieces.
 
-    ``among``: only these sentences. "…" stands for sentences left out.
+    Where mentions overlap, words belong to the head. ``among`` restricts the sentences. "…" marks omitted sentences.
     """
     named = {m.sentence for entity in (head, tail) for m in document.entities[entity].mentions}
     shown = sorted(named if among is None else named & set(among))

@@ -9,10 +9,10 @@ from finecl.errors import FormatError
 
 
 def read_relation_names(path: Path) -> dict[str, str]:
-    """Readable names of relations: ``{"P6": "head of government"}`` or ``[{"id": "P6", "name": ...}]`` as JSON.
+    """Reads names of relations from JSON: ``{"P6": "head of government"}`` or ``[{"id": "P6", "name": ...}]``.
 
     Raises:
-        FormatError: the file cannot be read, or holds neither.
+        FormatError: the file cannot be read, or has neither form.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))

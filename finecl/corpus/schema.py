@@ -1,4 +1,4 @@
-"""Documents as rows of DocRED's columns, checked and with uids: what a corpus holds on disk."""
+"""Schema of a corpus on disk: validated documents as rows of DocRED's columns, with a uid for each label."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from finecl.errors import FormatError
 from finecl.types import Document, Entity, Ints, Label, Mention, Uids
 
 OnEmpty = Literal["error", "skip"]
-"""What becomes of a document without entities."""
+"""Treatment of a document without entities."""
 
-_CHUNK = 256  # documents that are held in memory while writing
+_CHUNK = 256  # documents held in memory while writing
 
 
 class DocumentRows:
-    """Checks documents on their way to disk, and hashes what passes."""
+    """Validates documents, converts them to rows and hashes them, chunk by chunk."""
 
     def __init__(self, documents: Iterable[Document], source: str, on_empty: OnEmpty) -> None:
         self.content = hashlib.blake2b(digest_size=8)
         self._documents, self._source, self._on_empty = documents, source, on_empty
 
     def chunks(self) -> Iterator[Mapping[str, list[Any]]]:
-        """Columns of some documents at a time."""
+        """Yields the columns of a few documents at a time."""
         rows: list[dict[str, Any]] = []
         written = 0
         for row in self._rows():
@@ -59,7 +59,7 @@ class DocumentRows:
         try:
             row = to_row(document, uids.of(document))
             self.content.update(_json(row))
-        except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair, Arrow cannot hold it
+        except UnicodeEncodeError as error:  # JSON can hold half a surrogate pair, Arrow cannot
             came = ascii(error.object[error.start])
             raise FormatError(f"{where}: expected Unicode text, got {came}; remove that character") from None
         return row
@@ -70,7 +70,7 @@ def _chunk(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Any]]:
 
 
 def columns() -> Mapping[str, Any]:
-    """The features of a corpus's data set."""
+    """Returns the features of a corpus's data set."""
     from datasets import List, Value
 
     text, number = Value("string"), Value("int32")
@@ -87,7 +87,7 @@ def columns() -> Mapping[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelColumns:
-    """All labels of a data set as columns, ``document`` counted from 0; the last two are Arrow arrays of strings."""
+    """All labels of a data set as columns; ``document`` counts from 0; the last two are Arrow arrays of strings."""
 
     document: Ints
     head: Ints
@@ -98,7 +98,7 @@ class LabelColumns:
 
     @classmethod
     def of(cls, dataset: Any) -> LabelColumns:
-        """The labels of a data set with a corpus's columns; nothing else is read."""
+        """Reads only the labels of a data set with a corpus's columns."""
         labels = dataset.select_columns("labels").with_format("arrow")[:]["labels"].combine_chunks()
         flat = labels.flatten()
         return cls(
@@ -111,18 +111,18 @@ class LabelColumns:
         )
 
     def relation_ids(self, relations: Sequence[str], no_relation: str) -> Ints:
-        """The number of each label's relation in ``relations``; -1 for ``no_relation``.
+        """Returns the index of each label's relation in ``relations``; -1 for ``no_relation``.
 
         Raises:
-            FormatError: a relation is not known.
+            FormatError: a relation is unknown.
         """
         encoded = self.relation.dictionary_encode()
         numbers = {name: number for number, name in enumerate(relations)} | {no_relation: -1}
-        found = encoded.dictionary.to_pylist()
-        for name in found:
+        names = encoded.dictionary.to_pylist()
+        for name in names:
             if name not in numbers:
                 raise _unknown(name, relations)
-        table: Ints = np.array([numbers[name] for name in found], dtype=np.int64)
+        table: Ints = np.array([numbers[name] for name in names], dtype=np.int64)
         ids: Ints = table[encoded.indices.to_numpy()]
         return ids
 
@@ -137,17 +137,17 @@ def _unknown(name: str, relations: Sequence[str]) -> FormatError:
 
 
 class LabelUids:
-    """Hands out the uids of a corpus's labels, document after document.
+    """Computes the uids of a corpus's labels, document after document.
 
-    A uid is a hash of title, sentences, mentions of head and tail, and relation. What has been seen before gets
-    its occurrence number hashed in, so that the uids of a corpus are distinct.
+    A uid is a hash of title, sentences, mentions of head and tail, and relation. For repeated content the occurrence
+    number is hashed too, so that the uids of a corpus are distinct.
     """
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
 
     def of(self, document: Document) -> list[str]:
-        """One uid a label: 16 hexadecimal digits."""
+        """Returns the uid of each label: 16 hexadecimal digits."""
         text = hashlib.blake2b(_json([document.title, document.sentences]), digest_size=8)
         spans = [sorted((m.sentence, m.start, m.end) for m in entity.mentions) for entity in document.entities]
         uids = []
@@ -167,7 +167,7 @@ def _json(value: Any) -> bytes:
 
 
 def to_row(document: Document, uids: list[str]) -> dict[str, Any]:
-    """The document as a row of the corpus's columns."""
+    """Converts a document to a row of the corpus's columns."""
     labels = [
         {
             "head": label.head,
@@ -194,7 +194,7 @@ def _mention_row(mention: Mention) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any]) -> Document:
-    """The document that a row of the corpus's columns holds."""
+    """Converts a row of the corpus's columns to a document."""
     entities = zip(row["vertexSet"], row["entity_ids"], strict=True)
     return Document(
         title=row["title"],

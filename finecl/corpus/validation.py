@@ -1,4 +1,4 @@
-"""What makes a document sound."""
+"""Validates documents."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from finecl.types import Document, Entity, Label
 
 
 def check_document(document: Document, where: str) -> None:
-    """Passes a sound document; ``where`` names file and document in the message about another.
+    """Checks that a document is valid; ``where`` names file and document in the message.
 
     Raises:
-        FormatError: no words, a mention or evidence outside the text, a label that points at no entity or stands twice.
+        FormatError: there are no words, a mention or evidence is outside the text, or a label has an unknown entity or
+            is repeated.
     """
     for fault in document_faults(document, where):
         raise fault
 
 
 def document_faults(document: Document, where: str) -> Iterator[FormatError]:
-    """All that keeps a document from being sound; see ``check_document``."""
+    """Yields all faults of a document; see ``check_document``."""
     if not any(document.sentences):
         yield _fault(where, "sentences", "at least one with words", "none", "remove the document")
     for number, entity in enumerate(document.entities):
@@ -72,5 +73,5 @@ def _fault(place: str, field: str, expected: str, came: object, cure: str) -> Fo
 
 
 def _short(text: str, limit: int = 400) -> str:
-    """What a message shows of a text that may be very long."""
+    """Shortens a long text for a message."""
     return text if len(text) <= limit else f"{text[: limit // 2]}...{text[-limit // 2 :]}"

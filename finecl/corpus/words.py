@@ -1,4 +1,4 @@
-"""Raw text as sentences of words that know where they stand, cut as the format "text" cuts them."""
+"""Splits raw text into sentences of words with character offsets, as the format "text" does."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ class Words:
 
     @cached_property
     def sentences(self) -> tuple[tuple[str, ...], ...]:
-        """The words, sentence by sentence."""
+        """Returns the words, sentence by sentence."""
         words = [self.text[a:b] for a, b in zip(self.start, self.end, strict=True)]
         return tuple(tuple(words[a:b]) for a, b in pairwise((*self.first, len(words))))
 
     def place(self, start: int, end: int) -> tuple[int, int, int]:
-        """Sentence, first word and end word of the characters ``[start, end)``, which begin and end words."""
+        """Returns sentence, first word and end word of the characters ``[start, end)``, which begin and end words."""
         first, last = bisect_right(self.start, start) - 1, bisect_right(self.start, end - 1) - 1
         sentence = bisect_right(self.first, first) - 1
         return sentence, first - self.first[sentence], last + 1 - self.first[sentence]
 
 
 def split_words(text: str, spans: Sequence[tuple[int, int]] = ()) -> Words:
-    """The words of a text. A span (characters, not white space at its ends) begins and ends a word, and lies in one
-    sentence; else a sentence ends at a line's end, and after ``.``, ``!`` or ``?`` where white space and no small
-    letter follows.
+    """Splits a text into words and sentences.
+
+    A sentence ends at the end of a line, and after ``.``, ``!`` or ``?`` if white space follows and then no lower-case
+    letter. Spans (characters, without white space at their ends) start and end at word boundaries and are never split
+    between sentences.
     """
     cuts = sorted({at for span in spans for at in span})
     pieces = [piece for match in _WORD.finditer(text) for piece in _parts(match.start(), match.end(), cuts)]
@@ -59,7 +61,7 @@ def _parts(start: int, end: int, cuts: Sequence[int]) -> Iterator[tuple[int, int
 
 
 def _firsts(text: str, pieces: Sequence[tuple[int, int]], inside: set[int]) -> Iterator[int]:
-    """The first word of every sentence; none is ``inside`` a span."""
+    """Yields the first word of every sentence; none is ``inside`` a span."""
     begin = 0
     for word, (start, _) in enumerate(pieces):
         gap = text[pieces[word - 1][1] : start] if word else ""
@@ -71,7 +73,7 @@ def _firsts(text: str, pieces: Sequence[tuple[int, int]], inside: set[int]) -> I
 
 
 def _ended(text: str, before: Sequence[tuple[int, int]], following: int) -> bool:
-    """Whether a sentence is over after the words ``before``; the next one begins at the character ``following``."""
+    """Returns whether a sentence ends after the words ``before``; the next word begins at character ``following``."""
     start, end = before[-1]
     mark = text[start:end]
     if mark not in _ENDS:

@@ -1,1 +1,1 @@
-"""Your own data: converted, checked, counted, split, labelled, cleansed of leaks, and made noisy on purpose."""
+"""Tools for data: conversion, validation, statistics, splits, distant labelling, leakage checks, artificial noise."""

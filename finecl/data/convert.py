@@ -1,4 +1,4 @@
-"""Documents from one format to another."""
+"""Converts documents between formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Change = Callable[[Document], Document]
 
 @dataclass
 class Converted:
-    """How much was written."""
+    """Numbers of documents, entities and labels that were written."""
 
     documents: int = 0
     entities: int = 0
@@ -24,11 +24,11 @@ class Converted:
 
 
 def convert(documents: Iterable[Document], format: Format, path: Path, *, drop: Sequence[str] = ()) -> Converted:
-    """Writes documents, one at a time, in a format; ``drop`` names what is left out, see ``DROPS``.
+    """Writes documents, one at a time, in a format; ``drop`` lists the information to leave out, see ``DROPS``.
 
     Raises:
-        FormatError: a document is not sound, or the format cannot hold it; nothing is written then.
-        SettingsError: ``drop`` names something else.
+        FormatError: a document is invalid, or the format cannot represent it; no file is written.
+        SettingsError: ``drop`` has an unknown name.
     """
     changes = [_known(name) for name in drop]
     counts = Converted()
@@ -60,7 +60,7 @@ def _each_mention(change: Callable[[Mention, Document], Mention]) -> Change:
     return _each_entity(lambda entity, d: replace(entity, mentions=tuple(change(m, d) for m in entity.mentions)))
 
 
-def _its_words(mention: Mention, document: Document) -> Mention:
+def _named_by_words(mention: Mention, document: Document) -> Mention:
     words = document.sentences[mention.sentence][mention.start : mention.end]
     return replace(mention, name=" ".join(words))
 
@@ -72,18 +72,18 @@ def _each_label(**fields: object) -> Change:
 DROPS: Mapping[str, Change] = {
     "ids": _each_entity(lambda entity, _: replace(entity, id=None)),
     "types": _each_mention(lambda mention, _: replace(mention, type=None)),
-    "names": _each_mention(_its_words),
+    "names": _each_mention(_named_by_words),
     "evidence": _each_label(evidence=()),
     "truth": _each_label(truth=None),
     "labels": lambda d: replace(d, labels=()),
     "entities": lambda d: replace(d, entities=(), labels=()),
 }
-"""What a format may not hold: entities' ids and types, names other than a mention's words, evidence, true labels."""
+"""Information that can be dropped for formats that lack it; "names": names that differ from a mention's words."""
 
 
 @contextmanager
 def none_if_not_all(paths: Sequence[Path]) -> Iterator[None]:
-    """Removes the new ones among these files if not all of them can be written."""
+    """Removes those of these files that did not exist before if writing any of them fails."""
     new = [path for path in paths if not path.exists()]
     try:
         yield

@@ -1,4 +1,4 @@
-"""Label noise whose truth is known, to measure what finds it."""
+"""Artificial label noise with known truth, for the evaluation of noise scorers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from finecl.types import Document, Generator, Label
 
 Kind = Literal["uniform", "type-consistent", "frequency", "entity-swap"]
 KINDS: Mapping[Kind, str] = {
-    "uniform": "any other relation, each as likely",
-    "type-consistent": "another relation that stands between entities of the same types elsewhere",
-    "frequency": "any other relation, as likely as it is frequent",
-    "entity-swap": "the same relation, of which one end is another entity that no label joins to the other end",
+    "uniform": "another relation, all equally likely",
+    "type-consistent": "another relation that occurs between entities of the same types",
+    "frequency": "another relation, with a probability proportional to its frequency",
+    "entity-swap": "the same relation with head or tail replaced by an entity that has no label with the other end",
 }
-"""What becomes of a label that is made wrong."""
+"""Replacement of a label by kind of noise."""
 
 Claim = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Which labels are to be what instead: (document, label), both counted from 0, -> (head, tail, relation)."""
+    """Replacements of labels: (document, label), both counted from 0, -> (head, tail, relation)."""
 
     kind: Kind
     labels: int
@@ -37,22 +37,22 @@ class Noise:
     def plan(
         cls, documents: Iterable[Document], *, rate: float, kind: Kind, seed: int, no_relation: str = "no_relation"
     ) -> Noise:
-        """Draws round(rate * labels) labels and what they become; the same for the same seed.
+        """Samples round(rate * labels) labels and their replacements; deterministic for a seed.
 
-        Labels of ``no_relation`` are neither counted nor changed. No pair gets a relation that it has already.
+        Labels of ``no_relation`` are neither counted nor changed. No pair gets a relation that it already has.
 
         Raises:
-            SettingsError: the rate is not from 0 to 1, the kind is unknown, or fewer labels can be changed.
+            SettingsError: the rate is not between 0 and 1, the kind is unknown, or too few labels can be changed.
         """
         if not 0 <= rate <= 1:
             raise SettingsError(f"--rate: expected a number from 0 to 1, got {rate}")
         if kind not in get_args(Kind):
             raise SettingsError(f"--kind: expected one of {', '.join(get_args(Kind))}, got '{kind}'")
-        seen = _Seen.of(documents, no_relation)
-        return cls(kind, len(seen.claims), seen.draw(kind, round(rate * len(seen.claims)), seed), no_relation)
+        corpus = _CorpusLabels.of(documents, no_relation)
+        return cls(kind, len(corpus.labels), corpus.corrupt(kind, round(rate * len(corpus.labels)), seed), no_relation)
 
     def apply(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The same documents as were planned on, with noise; every label keeps what it was as ``truth``."""
+        """Yields the documents of ``plan`` with noise; ``truth`` of each label is the true relation of its pair."""
         for number, document in enumerate(documents):
             labels = (self._label(label, (number, n)) for n, label in enumerate(document.labels))
             yield replace(document, labels=tuple(labels))
@@ -67,54 +67,55 @@ class Noise:
 
 
 @dataclass
-class _Seen:
-    """Of all documents what a draw needs to know: types of entities, and what is claimed of each pair."""
+class _CorpusLabels:
+    """Types of entities and labels of all documents."""
 
     types: list[tuple[str, ...]] = field(default_factory=list)
-    claims: list[tuple[int, int, Claim]] = field(default_factory=list)
+    labels: list[tuple[int, int, Claim]] = field(default_factory=list)
     """(document, label, claim) of every label."""
     taken: dict[tuple[int, int, int], set[str]] = field(default_factory=lambda: defaultdict(set))
-    """What is claimed of (document, head, tail), before and after."""
+    """Relations of (document, head, tail), both original and replaced."""
     labelled: dict[int, set[tuple[int, int]]] = field(default_factory=lambda: defaultdict(set))
     by_types: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     frequency: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, documents: Iterable[Document], no_relation: str) -> _Seen:
+    def of(cls, documents: Iterable[Document], no_relation: str) -> _CorpusLabels:
         """Reads all documents once."""
-        seen = cls()
+        corpus = cls()
         for number, document in enumerate(documents):
-            seen.types.append(tuple(entity.type or "" for entity in document.entities))
+            corpus.types.append(tuple(entity.type or "" for entity in document.entities))
             for n, label in enumerate(document.labels):
-                seen.labelled[number].add((label.head, label.tail))
-                seen.taken[number, label.head, label.tail].add(label.relation)
+                corpus.labelled[number].add((label.head, label.tail))
+                corpus.taken[number, label.head, label.tail].add(label.relation)
                 if label.relation != no_relation:
-                    seen._count(number, n, label)
-        return seen
+                    corpus._count(number, n, label)
+        return corpus
 
     def _count(self, number: int, n: int, label: Label) -> None:
         types = self.types[number]
-        self.claims.append((number, n, (label.head, label.tail, label.relation)))
+        self.labels.append((number, n, (label.head, label.tail, label.relation)))
         self.by_types[types[label.head], types[label.tail]].add(label.relation)
         self.frequency[label.relation] += 1
 
-    def draw(self, kind: Kind, wanted: int, seed: int) -> dict[tuple[int, int], Claim]:
-        """Labels in random order, until enough of them have become something else."""
+    def corrupt(self, kind: Kind, count: int, seed: int) -> dict[tuple[int, int], Claim]:
+        """Replaces labels in random order until ``count`` are replaced."""
         generator = np.random.default_rng(seed)
         relations = sorted(self.frequency)
         changed: dict[tuple[int, int], Claim] = {}
-        for at in generator.permutation(len(self.claims)):
-            if len(changed) == wanted:
+        for at in generator.permutation(len(self.labels)):
+            if len(changed) == count:
                 break
-            number, n, claim = self.claims[at]
-            found = self._swapped(number, claim, generator) if kind == "entity-swap" else None
-            if kind != "entity-swap":
-                found = self._renamed(number, claim, kind, relations, generator)
-            if found:
-                changed[number, n] = found
-                self.taken[number, found[0], found[1]].add(found[2])
-        if len(changed) < wanted:
-            most = len(changed) / len(self.claims)
+            number, n, claim = self.labels[at]
+            if kind == "entity-swap":
+                replacement = self._swapped(number, claim, generator)
+            else:
+                replacement = self._renamed(number, claim, kind, relations, generator)
+            if replacement:
+                changed[number, n] = replacement
+                self.taken[number, replacement[0], replacement[1]].add(replacement[2])
+        if len(changed) < count:
+            most = len(changed) / len(self.labels)
             raise SettingsError(f"--rate: expected at most {most:.3f}, since no more labels can be changed by '{kind}'")
         return changed
 
@@ -141,7 +142,7 @@ class _Seen:
             for a, b, alike in pairs
             if (a, b) not in self.labelled[number] and relation not in self.taken[number, a, b]
         ]
-        alike = [pair for pair in free if pair[2]] or free  # of the same type, where there is one
+        alike = [pair for pair in free if pair[2]] or free  # prefer entities of the same type
         if not alike:
             return None
         a, b, _ = alike[int(generator.integers(len(alike)))]

@@ -1,4 +1,4 @@
-"""Recognises file formats, and opens document files for reading and writing."""
+"""Recognises file formats and opens document files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from finecl.types import Document, Format
 
 
 def recognise(path: Path, registry: Registry, name: str = "auto", option: str = "data.format") -> Format:
-    """The format of a file or folder: the named one, or the first that recognises it.
+    """Returns the format of a file or folder: the named one, or the first that recognises it.
+
+    ``option`` is the option or setting that the error message suggests.
 
     Raises:
-        FormatError: no format recognises it; ``option`` is what the message says to name one with.
+        FormatError: no format recognises it.
     """
     if name != "auto":
         named: Format = registry.create("format", name, {})
@@ -41,12 +43,12 @@ def recognise(path: Path, registry: Registry, name: str = "auto", option: str = 
 
 
 Item = TypeVar("Item")
-_PIECE = 256  # documents between two signs of progress
+_PIECE = 256  # documents between two progress reports
 
 
 @dataclass(frozen=True)
 class DocumentFile:
-    """A file and the format that reads it; every pass over it reads the file again and checks every document."""
+    """A file with its format; each iteration reads the file again and validates every document."""
 
     path: Path
     format: Format
@@ -54,19 +56,19 @@ class DocumentFile:
 
     @classmethod
     def open(cls, path: Path, registry: Registry, name: str = "auto", listener: Listener | None = None) -> DocumentFile:
-        """The file as the format of this name reads it, or the one that recognises it.
+        """Opens a file with the named format, or with the one that recognises it.
 
         Raises:
             FormatError: no format recognises the file.
-            PluginError: there is no such format.
+            PluginError: no format has this name.
         """
         return cls(path, recognise(path, registry, name, "--format"), listener or Listener())
 
     def __iter__(self) -> Iterator[Document]:
-        """The documents.
+        """Yields the documents.
 
         Raises:
-            FormatError: the file cannot be read, a document is not sound, or there is none.
+            FormatError: the file cannot be read, a document is invalid, or there are no documents.
         """
         number = 0
         for number, document in enumerate(watched(self.format.read(self.path), self.listener, "reading"), start=1):
@@ -77,27 +79,24 @@ class DocumentFile:
 
 
 def watched(documents: Iterable[Item], listener: Listener, stage: str) -> Iterator[Item]:
-    """The same documents, or what is read of them; ``listener`` hears how many have passed.
-
-    Their number is not known beforehand.
-    """
+    """Yields the items unchanged and reports their number to ``listener``; the total is unknown."""
     listener.begin(stage, None, "documents")
-    passed = 0
+    count = 0
     for document in documents:
         yield document
-        passed += 1
-        if passed % _PIECE == 0:
+        count += 1
+        if count % _PIECE == 0:
             listener.advance(_PIECE)
-    listener.advance(passed % _PIECE)
+    listener.advance(count % _PIECE)
     listener.end()
 
 
 def writer(path: Path, registry: Registry, name: str = "auto") -> Format:
-    """The format to write a file in: the one of this name, else the one that the file's name ends with.
+    """Returns the format to write a file in: the named one, or else that of the file's ending.
 
     Raises:
-        SettingsError: the name ends with none that is known.
-        PluginError: there is no such format.
+        SettingsError: the ending is unknown.
+        PluginError: no format has this name.
     """
     if name != "auto":
         named: Format = registry.create("format", name, {})

@@ -1,4 +1,4 @@
-"""What pre-training data gives away of dev and test: their facts and their documents."""
+"""Finds facts and documents of dev and test in pre-training data."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from finecl.corpus.names import entity_names, normalised
 from finecl.types import Document
 
 By = Literal["fact", "pair"]
-"""Whether a leak is the same relation between the same names, or (as ERICA filters) any relation between them."""
+"""Whether a leak is the same relation between the same names, or (as in ERICA) any relation between them."""
 
-_SHORTEST = 4  # words; shorter sentences, such as headings, are in many documents
+_MIN_WORDS = 4  # shorter sentences, such as headings, occur in many documents
 
 
 class HeldOut:
@@ -39,7 +39,7 @@ class HeldOut:
         self._documents.append((split, document.title, len(sentences)))
 
     def _facts_of(self, document: Document) -> Iterator[list[tuple[str, str, str]]]:
-        """For every label its facts: each name of the head with each of the tail, in the order of the alphabet."""
+        """Yields the facts of each label: all pairs of names of head and tail, each pair sorted alphabetically."""
         names = entity_names(document)
         for label in document.labels:
             relation = label.relation if self._by == "fact" else ""
@@ -51,20 +51,20 @@ class HeldOut:
             yield [(min(pair), relation, max(pair)) for pair in pairs]
 
     def leaked_labels(self, document: Document) -> dict[int, str]:
-        """Numbers of the labels that a held-out split states too, in either direction, and the split."""
-        found = {}
+        """Returns the held-out split of each label, by number, whose fact the split has too, in either direction."""
+        leaked = {}
         for number, facts in enumerate(self._facts_of(document)):
             split = next((self._facts[fact] for fact in facts if fact in self._facts), None)
             if split is not None:
-                found[number] = split
-        return found
+                leaked[number] = split
+        return leaked
 
     def same_document(self, document: Document) -> tuple[str, str] | None:
-        """Split and title of a held-out document whose text, or whose every longer sentence, this one holds."""
+        """Returns split and title of a held-out document with the same text, or all of whose longer sentences occur."""
         if _text(document) in self._texts:
             return self._texts[_text(document)]
-        met = Counter(n for sentence in _sentences(document) for n in self._of_sentence.get(sentence, ()))
-        for number, count in met.items():
+        shared = Counter(n for sentence in _sentences(document) for n in self._of_sentence.get(sentence, ()))
+        for number, count in shared.items():
             split, title, sentences = self._documents[number]
             if count == sentences:
                 return split, title
@@ -76,22 +76,22 @@ def _text(document: Document) -> str:
 
 
 def _sentences(document: Document) -> set[str]:
-    return {" ".join(map(normalised, words)) for words in document.sentences if len(words) >= _SHORTEST}
+    return {" ".join(map(normalised, words)) for words in document.sentences if len(words) >= _MIN_WORDS}
 
 
 @dataclass
 class Leaks:
-    """What was found: how much of what was read, by split."""
+    """Numbers of documents and labels, and of the leaked ones by split."""
 
     documents: int = 0
     labels: int = 0
     leaked_documents: Counter[str] = field(default_factory=Counter)
     leaked_labels: Counter[str] = field(default_factory=Counter)
     titles: list[tuple[str, str, str]] = field(default_factory=list)
-    """(title, split, title there) of documents that are held-out ones."""
+    """(title, split, title in the split) of leaked documents."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers, for JSON."""
+        """Returns the numbers for JSON."""
         return {
             "documents": self.documents,
             "labels": self.labels,
@@ -102,23 +102,23 @@ class Leaks:
 
 
 def without_leaks(documents: Iterable[Document], held_out: HeldOut, leaks: Leaks) -> Iterator[Document]:
-    """The documents that are not held out, without labels that are; ``leaks`` counts what was found."""
+    """Yields the documents without leaked documents and labels, which are counted in ``leaks``."""
     for document in documents:
         leaks.documents += 1
         leaks.labels += len(document.labels)
         same = held_out.same_document(document)
-        found = held_out.leaked_labels(document)
-        leaks.leaked_labels.update(found.values())
+        leaked = held_out.leaked_labels(document)
+        leaks.leaked_labels.update(leaked.values())
         if same:
             leaks.leaked_documents[same[0]] += 1
             leaks.titles.append((document.title, *same))
             continue
-        kept = tuple(label for number, label in enumerate(document.labels) if number not in found)
-        yield replace(document, labels=kept)
+        labels = tuple(label for number, label in enumerate(document.labels) if number not in leaked)
+        yield replace(document, labels=labels)
 
 
 def find_leaks(documents: Iterable[Document], held_out: HeldOut) -> Leaks:
-    """What the documents give away of what is held out."""
+    """Counts the leaks of held-out data in documents."""
     leaks = Leaks()
     for _ in without_leaks(documents, held_out, leaks):
         pass

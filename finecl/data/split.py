@@ -1,4 +1,4 @@
-"""Parts of a corpus by document: low-resource fractions that keep every relation, and random shares."""
+"""Splits a corpus by document: low-resource fractions that keep all relations, and random shares."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from finecl.types import Document, Ints
 
 
 def low_resource(documents: Iterable[Document], fraction: float, seed: int) -> Ints:
-    """Numbers of the documents of a stratified fraction, ascending; the same for the same seed.
+    """Samples a stratified fraction of documents; returns their numbers, ascending; deterministic for a seed.
 
-    Of every relation at least ceil(fraction * its labels) labels are kept, so none is lost (iterative
-    stratification, Sechidis et al. 2011: the rarest relation first); documents are added at random until there are
-    floor(fraction * documents). For sentences with one label this is ceil(fraction * n) of each relation, as in CP's
-    release.
+    At least ceil(fraction * labels) labels of each relation are included, so no relation is lost (iterative
+    stratification, Sechidis et al. 2011, rarest relation first). Then documents are added at random up to
+    floor(fraction * documents). With one label per sentence this gives ceil(fraction * n) labels of each relation, as
+    in CP's release.
 
     Raises:
         SettingsError: the fraction is not above 0 and at most 1.
@@ -30,16 +30,16 @@ def low_resource(documents: Iterable[Document], fraction: float, seed: int) -> I
     order = generator.permutation(count)
     rank = np.empty(count, dtype=np.int64)
     rank[order] = np.arange(count)
-    chosen: set[int] = set()
+    selected: set[int] = set()
     for relation in sorted(holders, key=lambda name: (sum(holders[name].values()), name)):
-        _fill(chosen, holders[relation], fraction, rank)
-    missing = math.floor(_exact(count * fraction)) - len(chosen)
-    chosen.update([int(n) for n in order if int(n) not in chosen][: max(missing, 0)])
-    return np.array(sorted(chosen), dtype=np.int64)
+        _fill(selected, holders[relation], fraction, rank)
+    missing = math.floor(_exact(count * fraction)) - len(selected)
+    selected.update([int(n) for n in order if int(n) not in selected][: max(missing, 0)])
+    return np.array(sorted(selected), dtype=np.int64)
 
 
 def _holders(documents: Iterable[Document]) -> tuple[dict[str, dict[int, int]], int]:
-    """For every relation the documents that have it, and how often; and the number of all documents."""
+    """Returns the number of labels per relation and document, and the number of documents."""
     holders: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     count = 0
     for number, document in enumerate(documents):
@@ -49,24 +49,24 @@ def _holders(documents: Iterable[Document]) -> tuple[dict[str, dict[int, int]], 
     return holders, count
 
 
-def _fill(chosen: set[int], holders: Mapping[int, int], fraction: float, rank: Ints) -> None:
-    """Adds documents until enough labels of this relation are among the chosen ones."""
-    wanted = math.ceil(_exact(fraction * sum(holders.values())))
-    kept = sum(times for number, times in holders.items() if number in chosen)
-    for number in sorted(holders.keys() - chosen, key=lambda n: int(rank[n])):
-        if kept >= wanted:
+def _fill(selected: set[int], holders: Mapping[int, int], fraction: float, rank: Ints) -> None:
+    """Adds documents until the selected ones have enough labels of a relation."""
+    quota = math.ceil(_exact(fraction * sum(holders.values())))
+    labels = sum(count for number, count in holders.items() if number in selected)
+    for number in sorted(holders.keys() - selected, key=lambda n: int(rank[n])):
+        if labels >= quota:
             return
-        chosen.add(number)
-        kept += holders[number]
+        selected.add(number)
+        labels += holders[number]
 
 
 def _exact(product: float) -> float:
-    """0.1 * 70 is 7, not 7.000000000000001."""
+    """Rounds away floating-point errors: 0.1 * 70 is 7, not 7.000000000000001."""
     return round(product, 9)
 
 
 def random_shares(count: int, shares: Mapping[str, float], seed: int) -> dict[str, Ints]:
-    """Numbers of documents for every named share, ascending, each document once; the same for the same seed.
+    """Splits documents at random into named shares; returns their numbers, ascending; deterministic for a seed.
 
     Raises:
         SettingsError: the shares are not positive or do not add up to 1, or one would be empty.
@@ -84,6 +84,6 @@ def random_shares(count: int, shares: Mapping[str, float], seed: int) -> dict[st
 
 
 def numbered(documents: Iterable[Document], numbers: Collection[int]) -> Iterator[Document]:
-    """The documents of these numbers."""
-    wanted = {int(number) for number in numbers}
-    return (document for number, document in enumerate(documents) if number in wanted)
+    """Yields the documents with these numbers."""
+    selected = {int(number) for number in numbers}
+    return (document for number, document in enumerate(documents) if number in selected)

@@ -1,4 +1,4 @@
-"""What a corpus holds, and what an encoder would see of it."""
+"""Statistics of a corpus: counts, lengths in sub-words, and losses by truncation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from finecl.errors import ModelError
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Label
 
-_PIECE = 256  # documents that are tokenised together
+_PIECE = 256  # documents that are tokenized together
 _SHARES = (0.5, 0.9, 0.99)
 
 
@@ -51,10 +51,10 @@ def _types(document: Document, label: Label) -> str:
 
 
 def load_tokenizer(name: str, max_length: int) -> DocumentTokenizer:
-    """The tokenizer of a model, and how many sub-words truncation keeps.
+    """Loads the tokenizer of a model; documents are truncated at ``max_length`` sub-words.
 
     Raises:
-        ModelError: there is no such tokenizer, or it is no fast one.
+        ModelError: the tokenizer does not exist or is not a fast one.
     """
     from transformers import AutoTokenizer
 
@@ -68,10 +68,10 @@ def load_tokenizer(name: str, max_length: int) -> DocumentTokenizer:
 
 
 def stats(documents: Iterable[Document], tokenizer: DocumentTokenizer | None = None) -> dict[str, Any]:
-    """Counts of documents, entities and labels by relation and types of head and tail.
+    """Counts documents, entities and labels, by relation and by types of head and tail.
 
-    With a ``tokenizer`` (tokenizer and greatest length) also lengths in sub-words, special tokens included, and what
-    truncation would lose: documents that are cut, entities and labels of which no mention is left.
+    With a ``tokenizer``, also computes lengths in sub-words, special tokens included, and losses by truncation:
+    truncated documents, and entities and labels without a remaining mention.
     """
     counts = _Counts()
     lengths = _Lengths(tokenizer) if tokenizer else None
@@ -81,17 +81,17 @@ def stats(documents: Iterable[Document], tokenizer: DocumentTokenizer | None = N
         if lengths:
             lengths.add(piece)
     pairs = counts.labelled_pairs
-    told: dict[str, Any] = {
+    summary: dict[str, Any] = {
         **{name: value for name, value in vars(counts).items() if isinstance(value, int)},
         "multi_label_share": counts.multi_label_pairs / pairs if pairs else 0.0,
         "labels_by_relation": dict(counts.by_relation.most_common()),
         "labels_by_types": dict(counts.by_types.most_common()),
     }
-    return told | ({"sub_words": lengths.told()} if lengths else {})
+    return summary | ({"sub_words": lengths.to_dict()} if lengths else {})
 
 
 def batched_documents(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    """The documents, some at a time."""
+    """Yields the documents in batches."""
     piece: list[Document] = []
     for document in documents:
         piece.append(document)
@@ -103,7 +103,7 @@ def batched_documents(documents: Iterable[Document]) -> Iterator[list[Document]]
 
 
 class _Lengths:
-    """Lengths in sub-words, and what lies beyond the encoder's reach."""
+    """Collects lengths in sub-words and losses by truncation."""
 
     def __init__(self, tokenizer: DocumentTokenizer) -> None:
         self._whole = DocumentTokenizer(tokenizer.hf_tokenizer, 1 << 30)
@@ -112,20 +112,20 @@ class _Lengths:
         self._lost: Counter[str] = Counter()
 
     def add(self, documents: Sequence[Document]) -> None:
-        """Reads some documents."""
+        """Adds a batch of documents."""
         rows = self._whole.read(documents)
         for number, document in enumerate(documents):
             length = len(rows["input_ids"][number])
             self._lengths.append(length)
-            kept = rows["mention_end"][number] <= self._reach - 1
-            seen = set(rows["mention_entity"][number][kept].tolist())
+            within = rows["mention_end"][number] <= self._reach - 1
+            entities = set(rows["mention_entity"][number][within].tolist())
             self._lost["documents"] += length > self._reach
-            self._lost["mentions"] += sum(len(e.mentions) for e in document.entities) - int(kept.sum())
-            self._lost["entities"] += len(document.entities) - len(seen)
-            self._lost["labels"] += sum(not {label.head, label.tail} <= seen for label in document.labels)
+            self._lost["mentions"] += sum(len(e.mentions) for e in document.entities) - int(within.sum())
+            self._lost["entities"] += len(document.entities) - len(entities)
+            self._lost["labels"] += sum(not {label.head, label.tail} <= entities for label in document.labels)
 
-    def told(self) -> dict[str, Any]:
-        """The numbers."""
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the numbers for JSON."""
         lengths = np.array(self._lengths or [0])
         quantiles = {f"p{round(100 * share)}": int(np.quantile(lengths, share)) for share in _SHARES}
         lost = {name: self._lost[name] for name in ("documents", "mentions", "entities", "labels")}
@@ -139,7 +139,7 @@ class _Lengths:
 
 
 def overlap(splits: Mapping[str, Iterable[Document]]) -> dict[str, dict[str, float]]:
-    """The share of each split's labelled entity pairs, by name and whichever comes first, that another one has too."""
+    """Returns the share of each split's labelled entity pairs, by name in either direction, that other splits have."""
     pairs = {name: {frozenset(p) for d in documents for p in pair_names(d)} for name, documents in splits.items()}
     return {
         name: {

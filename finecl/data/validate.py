@@ -1,4 +1,4 @@
-"""All that is wrong with a file, not only the first of it."""
+"""Validates a file and reports all its faults, not only the first."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Scanned = tuple[str, Document | FormatError]
 
 @runtime_checkable
 class Scans(Protocol):
-    """A format that can go on after a fault: as ``read``, with a fault in the place of what cannot be read."""
+    """A format that can continue after a fault: ``scan`` is like ``read``, but yields faults instead of raising."""
 
     def scan(self, path: Path) -> Iterator[Scanned]:
-        """Places, and the document or the fault that is found there."""
+        """Yields places, with the document or the fault at each."""
         ...
 
 
 @dataclass
 class ValidationReport:
-    """Counts of a file and its errors, one line each, at most ``max_errors`` of them."""
+    """Counts of a file and its faults, one line per fault; ``complete`` is False if the maximum was reached."""
 
     documents: int = 0
     sentences: int = 0
@@ -45,11 +45,11 @@ class ValidationReport:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is wrong."""
+        """Returns whether there are no faults."""
         return not self.faults
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers and the faults, for JSON."""
+        """Returns the numbers and the faults for JSON."""
         counts = ("documents", "sentences", "entities", "mentions", "labels")
         return {
             "clean": self.clean,
@@ -68,10 +68,10 @@ def validate(
     relations: Collection[str] | None = None,
     listener: Listener | None = None,
 ) -> ValidationReport:
-    """Reads the whole file, or up to ``max_errors`` faults; ``relations`` are the ones that labels may have.
+    """Validates a file, up to ``max_errors`` faults; ``relations`` are the allowed relations of labels.
 
-    Faults are what ``check_document`` raises; text that is not Unicode; two documents that are the same, or have the
-    same title; relations that are not known. Never raises for what the file holds.
+    Faults are invalid documents (see ``check_document``), text that is not Unicode, repeated documents or titles, and
+    unknown relations. Does not raise errors for the content of the file.
     """
     report = ValidationReport()
     scanned = watched(_scan(path, format), listener or Listener(), "checking")
@@ -88,21 +88,21 @@ def _faults(
 ) -> Iterator[FormatError]:
     seen: dict[bytes, str] = {}
     known = sorted(relations or ())
-    for where, found in scanned:
-        if isinstance(found, FormatError):
-            yield found
+    for where, document in scanned:
+        if isinstance(document, FormatError):
+            yield document
             continue
         report.documents += 1
-        report.sentences += len(found.sentences)
-        report.entities += len(found.entities)
-        report.mentions += sum(len(entity.mentions) for entity in found.entities)
-        report.labels += len(found.labels)
-        report.relations.update(label.relation for label in found.labels)
-        yield from document_faults(found, where)
-        yield from _unicode(found, where)
-        yield from _repeated(found, where, seen)
+        report.sentences += len(document.sentences)
+        report.entities += len(document.entities)
+        report.mentions += sum(len(entity.mentions) for entity in document.entities)
+        report.labels += len(document.labels)
+        report.relations.update(label.relation for label in document.labels)
+        yield from document_faults(document, where)
+        yield from _unicode(document, where)
+        yield from _repeated(document, where, seen)
         if relations is not None:
-            yield from _unknown(found, where, known)
+            yield from _unknown(document, where, known)
     if not report.documents and not report.faults:
         yield FormatError(f"{path}: expected documents, got none; check file and format")
 
@@ -120,7 +120,7 @@ def _scan(path: Path, format: Format) -> Iterator[Scanned]:
 
 
 def _unicode(document: Document, where: str) -> Iterator[FormatError]:
-    """JSON can spell half a surrogate pair, files of other formats cannot hold it."""
+    """Yields a fault for half a surrogate pair, which JSON can hold but other formats cannot."""
     try:
         json.dumps(to_row(document, [""] * len(document.labels)), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -129,14 +129,14 @@ def _unicode(document: Document, where: str) -> Iterator[FormatError]:
 
 
 def _repeated(document: Document, where: str, seen: dict[bytes, str]) -> Iterator[FormatError]:
-    """Predictions are told apart by the title, so it must be its document's own."""
+    """Yields faults for repeated documents and titles; titles must be unique, because predictions refer to them."""
     title = hashlib.blake2b(document.title.encode("utf-8", "replace"), digest_size=16).digest()
     content = hashlib.blake2b(repr(document).encode("utf-8", "replace"), digest_size=16).digest()
     place = where.rpartition(" ('")[0] or where
     if content in seen:
-        yield FormatError(f"{where}: expected a document of its own, got that of {seen[content]} again; remove it")
+        yield FormatError(f"{where}: expected a new document, got that of {seen[content]} again; remove it")
     elif title in seen:
-        yield FormatError(f"{where}, title: expected one of its own, got that of {seen[title]}; rename the document")
+        yield FormatError(f"{where}, title: expected a unique title, got that of {seen[title]}; rename the document")
     seen.setdefault(content, place.rpartition(": ")[2])
     seen.setdefault(title, place.rpartition(": ")[2])
 

@@ -1,1 +1,1 @@
-"""The processes of a run: process group, data parallelism, launching, gathered state."""
+"""Distributed runs: process group, data parallelism, launcher, gathered state."""

@@ -1,4 +1,4 @@
-"""A module's tensors, gathered whole on the CPU, and how to load them again."""
+"""Gathers the full tensors of a module on the CPU and loads them again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name, whole and on the CPU; tied weights appear once."""
+    """Returns full parameters and buffers by name, on the CPU; tied weights appear once."""
     named = [*module.named_parameters(), *module.named_buffers()]
     return {name: gathered_tensor(tensor) for name, tensor in named}
 
 
 def put_tensors(tensors: Mapping[str, Tensor], module: nn.Module) -> None:
-    """Gives a module the values that ``tensors_of`` took."""
+    """Loads tensors returned by ``tensors_of`` into a module."""
     with torch.no_grad():
         for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
             copy_into(tensor, tensors[name])

@@ -1,4 +1,4 @@
-"""The same command in several processes, started and watched by torch's elastic launcher."""
+"""Runs a command in several processes with torch's elastic launcher."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from finecl.errors import FineCLError, SettingsError
 
 
 def devices_wanted(devices: int | None) -> bool:
-    """Whether this process is to start others: more than one is asked for, and no launcher has started it.
+    """Returns whether this process must launch others: ``devices`` is over 1 and no launcher started this process.
 
     Raises:
-        SettingsError: not a positive number.
+        SettingsError: ``devices`` is not positive.
     """
     if devices is not None and devices < 1:
         raise SettingsError(f"--devices: expected at least 1, got {devices}")
@@ -21,10 +21,10 @@ def devices_wanted(devices: int | None) -> bool:
 
 
 def launch(devices: int, module: str, arguments: list[str]) -> int:
-    """Runs ``python -m module`` with these arguments in ``devices`` processes; returns the exit code of the first to
-    fail.
+    """Runs ``python -m module`` with these arguments in ``devices`` processes.
 
-    Each says for itself what went wrong: rank 0 for all, another rank for what only it has met.
+    Returns the exit code of the first process that failed, or 0. Processes print their own errors: rank 0 those of
+    all ranks, other ranks only those that rank 0 does not have.
     """
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -43,7 +43,7 @@ def launch(devices: int, module: str, arguments: list[str]) -> int:
         logs_specs=DefaultLogsSpecs(),
         run_id="finecl",
     )
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # the ranks say themselves what went wrong
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # the ranks print their errors
     try:
         elastic_launch(config, sys.executable)("-m", module, *arguments)
     except ChildFailedError as error:

@@ -1,7 +1,7 @@
-"""How a module is trained by several ranks: replicated (DDP) or sharded (FSDP2), behind one seam.
+"""Data-parallel training of a module: replicated (DDP) or sharded (FSDP2), behind one interface.
 
-Both average gradients over ranks, so a rank multiplies its share of a step's loss by their number (design, rules of
-numbers, 1). Gradients are exchanged once a step, on its last backward pass.
+Both average gradients over ranks, so each rank multiplies its part of the loss by the number of ranks. Gradients
+are synchronised once per step, on its last backward pass.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Sharding = Literal["ddp", "fsdp"]
 
 
 class Parallel:
-    """A module as its ranks train it. Call it as the module; backward passes go through ``backward``."""
+    """Wraps a module for data-parallel training. Call it like the module; call ``backward`` for backward passes."""
 
     def __init__(self, module: nn.Module, ranks: Ranks, sharding: Sharding = "ddp") -> None:
         self.ranks = ranks
@@ -32,26 +32,26 @@ class Parallel:
 
             self._module = DistributedDataParallel(module, gradient_as_bucket_view=True)
 
-    def __call__(self, *given: Any, last: bool) -> Any:
-        """A forward pass. ``last`` says that the gradients of the step are exchanged on its backward pass."""
+    def __call__(self, *arguments: Any, last: bool) -> Any:
+        """Runs a forward pass; if ``last``, its backward pass synchronises the step's gradients."""
         if self.sharded:
             self._module.set_requires_gradient_sync(last)
-            return self._module(*given)
-        quiet = self.ranks.size > 1 and not last
-        with self._module.no_sync() if quiet else contextlib.nullcontext():
-            return self._module(*given)
+            return self._module(*arguments)
+        skip_sync = self.ranks.size > 1 and not last
+        with self._module.no_sync() if skip_sync else contextlib.nullcontext():
+            return self._module(*arguments)
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
-        """Adds the gradients of this rank's share of the loss, which is a sum over all ranks."""
-        quiet = self.ranks.size > 1 and not last and not self.sharded
-        with self._module.no_sync() if quiet else contextlib.nullcontext():
+        """Accumulates the gradients of this rank's part of the loss; the loss is the sum of the parts of all ranks."""
+        skip_sync = self.ranks.size > 1 and not last and not self.sharded
+        with self._module.no_sync() if skip_sync else contextlib.nullcontext():
             torch.autograd.backward(loss * self.ranks.size)
 
     def passes(self, count: int, *, gradients: bool = True) -> int:
-        """How many passes this rank must make for ``count`` of its own.
+        """Returns how many passes this rank must run if it has ``count`` micro-batches.
 
-        With gradients each rank makes at least one, on which they are exchanged; ranks that share the weights all
-        make as many, because every pass gathers these.
+        With gradients, each rank runs at least one pass, to synchronise them. Ranks with sharded weights all run the
+        same number, because every pass gathers the weights.
         """
         if self.sharded:
             return self.ranks.all_max(count)
@@ -59,7 +59,7 @@ class Parallel:
 
 
 def _shard(module: nn.Module) -> None:
-    """Shards each encoder layer, then the rest, over all ranks."""
+    """Shards each encoder layer, then the remaining parameters, over all ranks."""
     from torch.distributed.fsdp import fully_shard
 
     for part in module.modules():

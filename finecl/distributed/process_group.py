@@ -1,7 +1,7 @@
-"""The processes of a run: who they are and what they tell each other. One process alone needs none of it.
+"""The process group of a run and its collective operations; with a single process they do nothing.
 
-``torchrun``, ``accelerate launch`` and ``finecl train --devices`` say who a process is by the variables RANK,
-WORLD_SIZE and LOCAL_RANK. Tensors on GPUs travel by NCCL, all else by gloo.
+``torchrun``, ``accelerate launch`` and ``finecl train --devices`` set the variables RANK, WORLD_SIZE and LOCAL_RANK.
+Tensors on GPUs are communicated by NCCL, everything else by gloo.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
-_PATIENCE = timedelta(hours=2)  # rank 0 may be converting a large corpus while the others wait
+_TIMEOUT = timedelta(hours=2)  # rank 0 may convert a large corpus while the others wait
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among ``size``; ``local`` is its number on its machine. Alone, every exchange is a no-op."""
+    """Rank of this process among ``size`` processes; ``local`` is its rank on its machine.
+
+    With one process, every collective operation is a no-op.
+    """
 
     rank: int = 0
     size: int = 1
@@ -33,11 +36,11 @@ class Ranks:
 
     @property
     def main(self) -> bool:
-        """Whether this process talks and writes."""
+        """Returns whether this process prints and writes files: it has rank 0."""
         return self.rank == 0
 
     def all_sum(self, values: Sequence[float]) -> list[float]:
-        """Sums over ranks, number by number."""
+        """Returns the elementwise sums over ranks."""
         if self.size == 1:
             return list(values)
         summed = torch.tensor(values, dtype=torch.float64)
@@ -45,28 +48,28 @@ class Ranks:
         return summed.tolist()
 
     def all_max(self, value: int) -> int:
-        """The greatest of the ranks' numbers."""
+        """Returns the maximum over ranks."""
         return max(self.all_gather_object(value)) if self.size > 1 else value
 
     def all_gather_object(self, thing: T) -> list[T]:
-        """What every rank has, in their order."""
-        found: list[Any] = [thing]
+        """Returns the objects of all ranks, in the order of ranks."""
+        gathered: list[Any] = [thing]
         if self.size > 1:
-            found = [None] * self.size
-            dist.all_gather_object(found, thing)
-        return found
+            gathered = [None] * self.size
+            dist.all_gather_object(gathered, thing)
+        return gathered
 
     def broadcast(self, thing: T) -> T:
-        """What rank 0 has."""
-        box = [thing]
+        """Returns the object of rank 0."""
+        objects = [thing]
         if self.size > 1:
-            dist.broadcast_object_list(box, src=0)
-        return box[0]
+            dist.broadcast_object_list(objects, src=0)
+        return objects[0]
 
     def rows(self, local_NH: Tensor, counts: Sequence[int]) -> Tensor:
-        """The rows of all ranks, in their order; ``counts`` are their numbers. No gradient passes.
+        """Gathers the rows of all ranks, in the order of ranks; ``counts`` has each rank's number. No gradient flows.
 
-        Gloo gathers parts of one size only, so they are padded on the way.
+        Gloo gathers tensors of equal size only, so the rows are padded for the exchange.
 
         *Shape:* ``local_NH`` [counts[rank], H]; the result [sum of counts, H].
         """
@@ -79,7 +82,7 @@ class Ranks:
         return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
     def merge(self, array: npt.NDArray[Any], how: Literal["sum", "max", "min"]) -> None:
-        """Replaces an array by the sum, maximum or minimum over ranks, element by element."""
+        """Replaces an array in place by the elementwise sum, maximum or minimum over ranks."""
         if self.size == 1:
             return
         operation = {"sum": dist.ReduceOp.SUM, "max": dist.ReduceOp.MAX, "min": dist.ReduceOp.MIN}[how]
@@ -87,13 +90,13 @@ class Ranks:
         dist.all_reduce(shared, op=operation)
 
     def barrier(self) -> None:
-        """Until every rank is here."""
+        """Waits until every rank has called it."""
         if self.size > 1:
             dist.barrier()
 
     @contextlib.contextmanager
     def local_main_first(self) -> Iterator[None]:
-        """The first process of each machine goes ahead (it fills the caches), then the others follow."""
+        """Runs the block on the first process of each machine, which fills the caches, then on the others."""
         if self.local != 0:
             self.barrier()
         yield
@@ -102,29 +105,29 @@ class Ranks:
 
 
 def current() -> Ranks:
-    """This process: alone, unless ``start`` found others."""
+    """Returns the rank of this process; rank 0 of 1 if no process group was started."""
     if not (dist.is_available() and dist.is_initialized()):
         return Ranks()
     return Ranks(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def start() -> Ranks:
-    """Joins the other processes if a launcher has started some."""
+    """Joins the process group if a launcher has started several processes."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         gpu = torch.cuda.is_available()
         if gpu:
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-        dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=_PATIENCE)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=_TIMEOUT)
     return current()
 
 
 def shutdown() -> None:
-    """Takes leave of the other processes."""
+    """Leaves the process group."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
 
 def lost_a_peer(error: RuntimeError) -> bool:
-    """Whether an exchange between ranks broke off because another one ended."""
-    told = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
-    return isinstance(error, dist.DistError) or any(text in str(error) for text in told)
+    """Returns whether a collective operation failed because another process ended."""
+    texts = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
+    return isinstance(error, dist.DistError) or any(text in str(error) for text in texts)

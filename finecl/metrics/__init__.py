@@ -1,7 +1,7 @@
-"""Metrics of relation extraction and of noise scorers: pure functions on facts, labels, documents and arrays.
+"""Metrics of relation extraction and of noise scorers: pure functions of facts, labels, documents and arrays.
 
-All results are fractions, 0 .. 1. ``docs/metrics.md`` says which metric counts what, and where papers and releases
-differ. Shape letter: N candidates or instances.
+All results are fractions from 0 to 1. ``docs/metrics.md`` describes what each metric counts, and where papers and
+releases differ. Shape letter: N candidates or instances.
 """
 
 from finecl.metrics.bags import BagScores, bag_facts, bag_scores

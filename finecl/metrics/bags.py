@@ -1,6 +1,6 @@
 """Bag-level scores of NYT and other held-out sets, as OpenNRE computes them (``opennre/framework/data_loader.py``).
 
-A bag is all sentences of one (head, tail); what is ranked are (head, tail, relation), each by its best sentence.
+A bag is all sentences of one (head, tail). Facts (head, tail, relation) are ranked by the score of their best sentence.
 Shape letter: N scored candidates.
 """
 
@@ -18,14 +18,14 @@ from finecl.metrics.thresholds import choose_threshold, precision_recall_auc
 from finecl.types import Bools, Document, Entity, Floats
 
 NA = "NA"
-"""What OpenNRE's files call the absence of a relation."""
+"""The no-relation label of OpenNRE's files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BagScores:
-    """Scores of ranked bag-level facts, fractions 0 .. 1; ``precision_at`` by N, and the mean of these.
+    """Scores of ranked bag-level facts, fractions from 0 to 1; ``precision_at`` by N, and the mean of these.
 
-    ``max_f1`` is the best F1 of all thresholds on the very data that is scored: no figure for a comparison.
+    ``max_f1`` is the best F1 over all thresholds, chosen on the scored data itself: not suited for comparisons.
     """
 
     auc: float
@@ -38,7 +38,7 @@ class BagScores:
 
 
 def bag_facts(documents: Iterable[Document], *, no_relation: str = NA) -> set[NamedFact]:
-    """The facts (head, tail, relation) of all bags; an entity goes by its id, or else by its first mention."""
+    """Returns the facts (head, tail, relation) of all bags; entities are named by id, or else by first mention."""
     return {
         (_key(document.entities[label.head]), _key(document.entities[label.tail]), label.relation)
         for document in documents
@@ -59,16 +59,16 @@ def bag_scores(
     no_relation: str = NA,
     at: Sequence[int] = (100, 200, 300),
 ) -> BagScores:
-    """Area under the precision-recall curve and precision at N of the facts with the highest scores.
+    """Computes the area under the precision-recall curve and precision at N.
 
-    A fact that several sentences offer has the highest of its scores; ``no_relation`` is no fact. The area is by
-    trapezoids between the points that the ranking gives, a point for each distinct score. P@N is over N, though fewer
-    be offered; where equal scores leave the choice open it is what a random choice would give.
+    A fact predicted from several sentences has the highest of its scores; ``no_relation`` is not a fact. The area is
+    computed by trapezoids, with one point of the curve per distinct score. P@N divides by N even if there are fewer
+    candidates; with ties at rank N it is the expected value over random orders of the ties.
 
-    *Shape:* ``candidates``, ``scores`` [N], one for each sentence and relation, or already one for each bag.
+    *Shape:* ``candidates``, ``scores`` [N], one for each sentence and relation, or one for each bag and relation.
 
     Raises:
-        FormatError: not as many scores as candidates.
+        FormatError: the numbers of scores and candidates differ.
     """
     if len(candidates) != len(scores):
         raise FormatError(f"expected {len(candidates)} scores, one for each candidate, got {len(scores)}")

@@ -15,8 +15,9 @@ from finecl.types import Document
 class MacroScores:
     """F1 averaged over relations.
 
-    ``macro`` and ``weighted_macro`` (by support) run over all relations with gold, an unpredicted one counting 0;
-    ``macro_predicted`` over those with a prediction (release of FineCL): giving up a hard relation raises it.
+    ``macro`` and ``weighted_macro`` (by support) average over all relations with gold facts; one without predictions
+    counts as 0. ``macro_predicted`` averages over the relations with a prediction, as the release of FineCL does; a
+    model that never predicts a difficult relation raises it.
     """
 
     macro: float
@@ -28,17 +29,17 @@ class MacroScores:
 def macro_scores(
     predictions: Iterable[Fact], gold: Sequence[Document], *, no_relation: str = "no_relation"
 ) -> MacroScores:
-    """F1 of each relation and its averages over relations; facts are counted as in ``docred_scores``."""
+    """Computes the F1 of each relation and the averages over relations; counts facts as ``docred_scores`` does."""
     predicted = {fact for fact in predictions if fact[3] != no_relation}
     facts = gold_facts(gold, no_relation)
     counts = [Counter(fact[3] for fact in group) for group in (predicted & facts, predicted, facts)]
     relations = sorted(counts[1] | counts[2])
     by_relation = {name: _class_scores(*(count[name] for count in counts)) for name in relations}
-    supported = [found for found in by_relation.values() if found.support]
+    supported = [scores for scores in by_relation.values() if scores.support]
     return MacroScores(
-        macro=ratio(sum(found.f1 for found in supported), len(supported)),
-        macro_predicted=ratio(sum(found.f1 for found in by_relation.values()), len(counts[1])),
-        weighted_macro=ratio(sum(found.f1 * found.support for found in supported), len(facts)),
+        macro=ratio(sum(scores.f1 for scores in supported), len(supported)),
+        macro_predicted=ratio(sum(scores.f1 for scores in by_relation.values()), len(counts[1])),
+        weighted_macro=ratio(sum(scores.f1 * scores.support for scores in supported), len(facts)),
         by_relation=by_relation,
     )
 
@@ -50,7 +51,7 @@ def _class_scores(correct: int, predicted: int, support: int) -> ClassScores:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupScores:
-    """Micro scores over the facts of a group; ``macro_f1`` over its ``relations``, those of them that have gold."""
+    """Micro scores over the facts of a group; ``macro_f1`` over its ``relations`` with gold facts."""
 
     micro: Scores
     macro_f1: float
@@ -60,9 +61,9 @@ class GroupScores:
 def frequency_groups(
     train: Iterable[Document], gold: Iterable[Document], *, top: int = 10, no_relation: str = "no_relation"
 ) -> dict[str, frozenset[str]]:
-    """``frequent``: the ``top`` relations by number of training labels; ``long_tail``: all others of both.
+    """Groups relations: ``frequent``, the ``top`` by number of training labels, and ``long_tail``, all others.
 
-    Of equally many labels the relation that comes first in the alphabet is the more frequent one.
+    Relations with equal numbers of labels are ordered alphabetically.
     """
     counts = Counter(label.relation for document in train for label in document.labels)
     counts.pop(no_relation, None)
@@ -74,21 +75,21 @@ def frequency_groups(
 def group_scores(
     predictions: Iterable[Fact], gold: Sequence[Document], relations: Collection[str], *, no_relation: str = ""
 ) -> GroupScores:
-    """Scores of the facts whose relation is one of ``relations``, predicted or true, all others left out.
+    """Computes scores over the predicted and gold facts of ``relations``; other facts are ignored.
 
-    The "difficult" relations of FineCL's table 7 are such a group, by micro F1. A relation without gold counts in
-    the micro scores only, by its wrong predictions.
+    The "difficult" relations of FineCL's table 7 (micro F1) are such a group. A relation without gold facts counts
+    only in the micro scores, by its wrong predictions.
     """
-    asked = set(relations) - {no_relation}
-    predicted = {fact for fact in predictions if fact[3] in asked}
-    facts = {fact for fact in gold_facts(gold, no_relation) if fact[3] in asked}
+    group = set(relations) - {no_relation}
+    predicted = {fact for fact in predictions if fact[3] in group}
+    facts = {fact for fact in gold_facts(gold, no_relation) if fact[3] in group}
     correct = predicted & facts
-    hits, guesses, true = (Counter(fact[3] for fact in group) for group in (correct, predicted, facts))
+    hits, guesses, true = (Counter(fact[3] for fact in subset) for subset in (correct, predicted, facts))
     supported = sorted(true)
     by_relation = scores_by_class(hits, guesses, true, supported)
     return GroupScores(
         micro=scores_of(correct=len(correct), predicted=len(predicted), gold=len(facts)),
-        macro_f1=mean([found.f1 for found in by_relation.values()]),
+        macro_f1=mean([scores.f1 for scores in by_relation.values()]),
         relations=tuple(supported),
     )
 
@@ -96,5 +97,5 @@ def group_scores(
 def scores_by_group(
     predictions: Collection[Fact], gold: Sequence[Document], groups: Mapping[str, Collection[str]], *, no_relation: str
 ) -> dict[str, GroupScores]:
-    """``group_scores`` of several groups, by their names."""
+    """Computes ``group_scores`` of several groups by name."""
     return {name: group_scores(predictions, gold, group, no_relation=no_relation) for name, group in groups.items()}

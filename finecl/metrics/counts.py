@@ -12,7 +12,7 @@ from finecl.types import Bools, Floats, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Micro scores, fractions 0 .. 1, with the counts behind them."""
+    """Micro scores, fractions from 0 to 1, and their counts."""
 
     precision: float
     recall: float
@@ -33,31 +33,31 @@ class ClassScores:
 
 
 def ratio(part: float, whole: int) -> float:
-    """``part / whole``; 0 of nothing."""
+    """Returns ``part / whole``; 0 if ``whole`` is 0."""
     return part / whole if whole else 0.0
 
 
 def f1_of(precision: float, recall: float) -> float:
-    """Their harmonic mean."""
+    """Returns the harmonic mean of precision and recall."""
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def scores_of(*, correct: int, predicted: int, gold: int) -> Scores:
-    """The scores that three counts give."""
+    """Computes the scores from three counts."""
     precision, recall = ratio(correct, predicted), ratio(correct, gold)
     f1 = f1_of(precision, recall)
     return Scores(precision=precision, recall=recall, f1=f1, predicted=predicted, gold=gold, correct=correct)
 
 
 def mean(values: Collection[float]) -> float:
-    """Their mean; 0 of none."""
+    """Returns the mean; 0 without values."""
     return ratio(sum(values), len(values))
 
 
 def scores_by_class(
     correct: Mapping[str, int], predicted: Mapping[str, int], gold: Mapping[str, int], names: Sequence[str]
 ) -> dict[str, Scores]:
-    """The scores of each of some classes, from counts by class."""
+    """Computes the scores of each class in ``names`` from counts by class."""
     return {
         name: scores_of(correct=correct.get(name, 0), predicted=predicted.get(name, 0), gold=gold.get(name, 0))
         for name in names
@@ -65,12 +65,12 @@ def scores_by_class(
 
 
 def dense_ranks(noise: Floats) -> Ints:
-    """The place of each number among the distinct numbers, from 0 ``[N]``: finite, in order, equal where they are."""
+    """Returns the dense rank of each number ``[N]``, from 0; equal numbers share a rank, infinite ones have one too."""
     return np.unique(noise, return_inverse=True)[1].ravel().astype(np.int64)
 
 
 def share_of_highest(ranks: Ints, true: Bools, count: int) -> float:
-    """Share of true ones among the ``count`` of highest rank; expected, where equal ranks leave the choice open.
+    """Returns the share of true elements among the ``count`` of highest rank; the expected share if ranks tie.
 
     *Shape:* ``ranks``, ``true`` [N], N >= ``count`` >= 1.
     """

@@ -1,4 +1,4 @@
-"""Facts scored as by the official DocRED script (``thunlp/DocRED``, ``code/evaluation.py``)."""
+"""DocRED scores as computed by the official script (``thunlp/DocRED``, ``code/evaluation.py``)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from finecl.metrics.counts import f1_of, ratio
 from finecl.types import Document, Ints
 
 Fact: TypeAlias = tuple[str, int, int, str]
-"""What is predicted or true of one document: (title, head, tail, relation); head and tail number its entities."""
+"""A predicted or gold fact of a document: (title, head, tail, relation); head and tail are entity numbers."""
 
 NamedFact: TypeAlias = tuple[str, str, str]
 """A fact without its document: (name of head, name of tail, relation)."""
@@ -20,7 +20,7 @@ NamedFact: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class DocredScores:
-    """Micro scores over facts; ``ign_`` leaves out correct predictions of facts that training showed.
+    """Micro scores over facts; ``ign_`` leaves out correct predictions of facts in the training data.
 
     Ign F1 pairs ``ign_precision`` with the ordinary ``recall``, as the official scorer does (DocRED, issue 31).
     """
@@ -37,9 +37,9 @@ class DocredScores:
 
 
 def docred_facts_in_train(documents: Iterable[Document]) -> set[NamedFact]:
-    """What training documents state, by name: every mention of the head with every mention of the tail.
+    """Returns the facts of training documents by name: every mention of the head with every mention of the tail.
 
-    Names are compared as they stand, case included, and direction counts, as in the official scorer.
+    Names are compared exactly, case included, and direction counts, as in the official scorer.
     """
     return {
         (head.name, tail.name, label.relation)
@@ -57,13 +57,13 @@ def docred_scores(
     *,
     no_relation: str = "no_relation",
 ) -> DocredScores:
-    """Micro precision, recall, F1 and Ign F1 as the official DocRED scorer computes them.
+    """Computes micro precision, recall, F1 and Ign F1 as the official DocRED scorer does.
 
-    A fact counts once however often it is predicted or labelled. A prediction for an unknown title is wrong, not
-    ignored. Only *correct* predictions are left out of Ign: a wrong one that names a training fact still counts
-    against precision. Documents that share a title are one document, with the mentions of the last of them.
-    Where the script divides by zero (no predictions; all of them correct and in training), the score is 0.
-    ``no_relation`` is not a fact: neither gold nor a prediction (TACRED's rule; DocRED has no such label).
+    A fact counts once even if it is predicted or labelled several times. A prediction for an unknown title is wrong,
+    not ignored. Only *correct* predictions are left out of Ign: a wrong prediction of a training fact still lowers
+    precision. Documents with the same title are merged, with the mentions of the last one. Where the script divides
+    by zero (no predictions; all of them correct and in training), the score is 0. ``no_relation`` is not a fact:
+    neither gold nor a prediction (TACRED's rule; DocRED has no such label).
     """
     predicted = {fact for fact in predictions if fact[3] != no_relation}
     facts = gold_facts(gold, no_relation)
@@ -85,7 +85,7 @@ def docred_scores(
 
 
 def gold_facts(gold: Iterable[Document], no_relation: str) -> set[Fact]:
-    """What documents state; ``no_relation`` is not a fact."""
+    """Returns the labelled facts of documents, without ``no_relation``."""
     return {
         (document.title, label.head, label.tail, label.relation)
         for document in gold
@@ -97,24 +97,25 @@ def gold_facts(gold: Iterable[Document], no_relation: str) -> set[Fact]:
 def counts_by_document(
     predictions: Iterable[Fact], gold: Sequence[Document], *, no_relation: str = "no_relation"
 ) -> Ints:
-    """Correct, predicted and gold facts of each document ``[D, 3]``: micro F1 is a function of their sums, so documents
-    can be drawn again, and swapped between two systems, to see how sure a difference is.
+    """Counts correct, predicted and gold facts of each document ``[D, 3]``.
 
-    Of several documents with one title the first has the counts; a prediction for an unknown title has no document.
+    Micro F1 is a function of their sums, so documents can be resampled (bootstrap) or swapped between two systems
+    (randomisation test). Of several documents with the same title the first has the counts; predictions for an unknown
+    title are not counted.
     """
     row = {document.title: number for number, document in reversed(list(enumerate(gold)))}
     predicted = {fact for fact in predictions if fact[3] != no_relation}
     facts = gold_facts(gold, no_relation)
     counts_D3 = np.zeros((len(gold), 3), dtype=np.int64)
-    for column, some in enumerate((predicted & facts, predicted, facts)):
-        np.add.at(counts_D3[:, column], [row[fact[0]] for fact in some if fact[0] in row], 1)
+    for column, counted in enumerate((predicted & facts, predicted, facts)):
+        np.add.at(counts_D3[:, column], [row[fact[0]] for fact in counted if fact[0] in row], 1)
     return counts_D3
 
 
 def _names_of(facts: set[Fact], gold: Sequence[Document]) -> Iterable[set[NamedFact]]:
-    """For each fact, all the ways in which its document names it."""
+    """Yields, for each fact, all pairs of names that its document has for head and tail."""
     entities = {document.title: document.entities for document in gold}
     for title, head, tail, relation in facts:
-        # Of several documents with one title the last one's mentions count, and it may have fewer entities.
+        # Of several documents with the same title the mentions of the last one count; it may have fewer entities.
         heads, tails = ({m.name for e in entities[title][i : i + 1] for m in e.mentions} for i in (head, tail))
         yield {(head_name, tail_name, relation) for head_name in heads for tail_name in tails}

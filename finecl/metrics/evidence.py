@@ -1,4 +1,4 @@
-"""Where in its document a fact stands: evidence, and whether one sentence names both entities."""
+"""Scores of evidence sentences, and of facts within and across sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from finecl.types import Document
 
 @dataclass(frozen=True, kw_only=True)
 class ReachScores:
-    """Scores of facts within a sentence (``intra``) and of those that only several sentences state (``inter``)."""
+    """Scores of facts within a sentence (``intra``) and of facts across sentences (``inter``)."""
 
     intra: Scores
     inter: Scores
@@ -21,9 +21,9 @@ class ReachScores:
 def reach_scores(
     predictions: Iterable[Fact], gold: Sequence[Document], *, no_relation: str = "no_relation"
 ) -> ReachScores:
-    """Intra- and inter-sentence F1: a fact is intra if some sentence mentions both its head and its tail.
+    """Computes intra- and inter-sentence scores: a fact is intra if a sentence mentions both its head and its tail.
 
-    Every fact, predicted or true, is one or the other; a prediction of an unknown title or entity is inter.
+    All other facts, predicted or gold, are inter, including predictions of an unknown title or entity.
     """
     predicted = {fact for fact in predictions if fact[3] != no_relation}
     facts = gold_facts(gold, no_relation)
@@ -47,19 +47,20 @@ def _scores(predicted: set[Fact], facts: set[Fact]) -> Scores:
 def evidence_scores(
     predictions: Mapping[Fact, Iterable[int]], gold: Sequence[Document], *, no_relation: str = "no_relation"
 ) -> Scores:
-    """Micro scores over sentences that predictions name as evidence, as the official DocRED scorer counts them.
+    """Computes micro scores over predicted evidence sentences, as the official DocRED scorer does.
 
-    A sentence is right if it is evidence of a fact that is right too. Those of a wrong fact count as predicted, those
-    of an unknown title do not. Gold facts without evidence ask for none, so what is named for them is wrong.
+    A sentence is correct if its fact is correct and has it as gold evidence. Sentences of wrong facts count as
+    predicted, those of an unknown title do not count. For gold facts without evidence, every predicted sentence is
+    wrong.
     """
     labels = [(d.title, label) for d in gold for label in d.labels if label.relation != no_relation]
     truth = {(title, label.head, label.tail, label.relation): set(label.evidence) for title, label in labels}
     titles = {document.title for document in gold}
-    named = {
+    evidence = {
         fact: set(sentences) for fact, sentences in predictions.items() if fact[0] in titles and fact[3] != no_relation
     }
     return scores_of(
-        correct=sum(len(sentences & truth.get(fact, set())) for fact, sentences in named.items()),
-        predicted=sum(map(len, named.values())),
+        correct=sum(len(sentences & truth.get(fact, set())) for fact, sentences in evidence.items()),
+        predicted=sum(map(len, evidence.values())),
         gold=sum(len(label.evidence) for _, label in labels),
     )

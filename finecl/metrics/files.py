@@ -1,6 +1,6 @@
-"""Files of predictions, as the official scorers take them: DocRED's result.json, labels one a line, scored bags.
+"""Reads and writes predictions in the formats of official scorers: DocRED's result.json, labels, scored bags.
 
-They are written whole or not at all.
+Files are written atomically.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from finecl.metrics.docred import Fact, NamedFact
 
 
 def text_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines of a text file without their ends, LF or CRLF, and the place of each; the last may lack its end.
+    """Yields the place and text of each line, without its end (LF or CRLF); the end of the last line may be missing.
 
     Raises:
         FormatError: the file cannot be read, or is not UTF-8.
@@ -32,7 +32,7 @@ def text_lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_labels(path: Path) -> list[str]:
-    """Labels, one a line, as TACRED's scorer takes them.
+    """Reads labels, one per line, in the format of TACRED's scorer.
 
     Raises:
         FormatError: the file cannot be read, or a line is empty.
@@ -40,16 +40,18 @@ def read_labels(path: Path) -> list[str]:
     labels = []
     for place, line in text_lines(path):
         if not line.strip():
-            raise FormatError(f"{place}: expected a label, got an empty line; write one label a line, no_relation too")
+            raise FormatError(
+                f"{place}: expected a label, got an empty line; write one label per line, also no_relation"
+            )
         labels.append(line)
     return labels
 
 
 def write_labels(path: Path, labels: Iterable[str]) -> None:
-    """Writes labels, one a line, for TACRED's scorer.
+    """Writes labels, one per line, for TACRED's scorer.
 
     Raises:
-        FormatError: a label is empty or has a line end in it.
+        FormatError: a label is empty or contains a line break.
     """
     labels = list(labels)
     for number, label in enumerate(labels, start=1):
@@ -67,9 +69,9 @@ def read_docred_results(path: Path) -> dict[Fact, tuple[int, ...]]:
     lines are read too: objects with title, head, tail and relation.
 
     Raises:
-        FormatError: the file cannot be read, is no list, or a field is missing or of another type.
+        FormatError: the file cannot be read, is not a list, or a field is missing or has the wrong type.
     """
-    found: dict[Fact, tuple[int, ...]] = {}
+    facts: dict[Fact, tuple[int, ...]] = {}
     for place, row in _rows(path):
         if "r" not in row and "relation" in row:
             row = row | {"h_idx": row.get("head"), "t_idx": row.get("tail"), "r": row["relation"]}
@@ -79,27 +81,27 @@ def read_docred_results(path: Path) -> dict[Fact, tuple[int, ...]]:
         for sentence in evidence:
             if type(sentence) is not int:
                 _refuse(f"{place}, evidence", "numbers of sentences", sentence)
-        found.setdefault((title, head, tail, relation), tuple(evidence))
-    return found
+        facts.setdefault((title, head, tail, relation), tuple(evidence))
+    return facts
 
 
 def write_docred_results(
     path: Path, facts: Iterable[Fact], evidence: Mapping[Fact, Sequence[int]] | None = None
 ) -> None:
-    """Writes facts, and their evidence if known, as a result.json for DocRED's scorer; each fact once."""
-    named = evidence or {}
+    """Writes facts, with their evidence if known, as a result.json for DocRED's scorer; each fact once."""
+    sentences = evidence or {}
     rows = [
-        {"title": fact[0], "h_idx": fact[1], "t_idx": fact[2], "r": fact[3], "evidence": list(named.get(fact, ()))}
+        {"title": fact[0], "h_idx": fact[1], "t_idx": fact[2], "r": fact[3], "evidence": list(sentences.get(fact, ()))}
         for fact in dict.fromkeys(facts)
     ]
     write_json(path, rows)
 
 
 def read_bag_predictions(path: Path) -> tuple[list[NamedFact], list[float]]:
-    """Scored facts of bags [N]: objects with entpair (head and tail), relation and score, in a list or one a line.
+    """Reads scored facts of bags [N]: objects with entpair (head, tail), relation and score, as a list or JSON lines.
 
     Raises:
-        FormatError: the file cannot be read, or a field is missing or of another type.
+        FormatError: the file cannot be read, or a field is missing or has the wrong type.
     """
     facts: list[NamedFact] = []
     scores: list[float] = []
@@ -116,14 +118,14 @@ def read_bag_predictions(path: Path) -> tuple[list[NamedFact], list[float]]:
 
 
 def write_bag_predictions(path: Path, facts: Sequence[NamedFact], scores: Sequence[float]) -> None:
-    """Writes scored facts of bags, one JSON object a line. *Shape:* ``facts``, ``scores`` [N]."""
+    """Writes scored facts of bags, one JSON object per line. *Shape:* ``facts``, ``scores`` [N]."""
     rows = zip(facts, scores, strict=True)
     lines = [json.dumps({"entpair": [h, t], "relation": r, "score": s}, allow_nan=False) for (h, t, r), s in rows]
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects in a JSON list, or one a line, and the place of each."""
+    """Yields the place and content of each object in a JSON list or in JSON lines."""
     content = _bytes(path)
     if content.lstrip()[:1] == b"{":
         for number, line in enumerate(content.splitlines(), start=1):
@@ -154,7 +156,7 @@ def _field(row: dict[str, Any], name: str, kind: type | tuple[type, ...], place:
 
 def _json(content: bytes, place: str) -> Any:
     def refuse_constant(name: str) -> NoReturn:
-        raise ValueError(f"{name}, which is no JSON")
+        raise ValueError(f"{name}, which is not JSON")
 
     try:
         return json.loads(content, parse_constant=refuse_constant)

@@ -1,4 +1,4 @@
-"""How well noise tells wrong labels from right ones."""
+"""Scores of noise scorers: how well noise separates wrong labels from right ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from finecl.types import Bools, Floats
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseScores:
-    """How well noise tells wrong labels from right ones; None where all are wrong or all are right.
+    """How well noise separates wrong labels from right ones; None if all are wrong or all are right.
 
     ``precision_at_10_percent`` is the share of wrong labels among the noisiest tenth.
     """
@@ -23,9 +23,9 @@ class NoiseScores:
 
 
 def noise_scores(noise: Floats, wrong: Bools) -> NoiseScores:
-    """Scores of a noise scorer, by rank only: +inf is the noisiest, and instances of equal noise share a rank.
+    """Computes the scores of a noise scorer from ranks only: +inf is the noisiest, equal noise shares a rank.
 
-    *Shape:* ``noise``, ``wrong`` [N]; ``wrong`` is True where the text does not say what the label claims.
+    *Shape:* ``noise``, ``wrong`` [N]; ``wrong`` is True where the text does not state the label's relation.
     """
     if wrong.all() or not wrong.any():
         return NoiseScores(auroc=None, average_precision=None, precision_at_10_percent=None)

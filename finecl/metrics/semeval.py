@@ -1,4 +1,4 @@
-"""SemEval-2010 Task 8 (Hendrickx et al. 2010) as its scorer counts it, ``semeval2010_task8_scorer-v1.2.pl``."""
+"""Scores of SemEval-2010 Task 8 (Hendrickx et al. 2010) as in its ``semeval2010_task8_scorer-v1.2.pl``."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SEMEVAL_LABELS = (*(f"{name}({ends})" for name in SEMEVAL_RELATIONS for ends in 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassAverages:
-    """Averages over the classes of the key without Other, and the scores of each class, Other included.
+    """Averages over the classes of the key without Other, and the scores of each class, including Other.
 
-    ``macro_f1`` is the mean of the classes' F1s, not the F1 of the two other means.
+    ``macro_f1`` is the mean of the classes' F1, not the F1 of the mean precision and recall.
     """
 
     macro_precision: float
@@ -43,9 +43,9 @@ class ClassAverages:
 class SemEvalScores:
     """The three evaluations of the official scorer; ``official.macro_f1`` is the score of the task.
 
-    ``official``: nine relations, a wrong direction is wrong; ``directed``: each relation in each direction is a
-    class; ``undirected``: directions are left out of account. The micro F1 of ``directed`` is what the releases of
-    CP, ERICA and FineCL report. ``answered`` counts predictions, ``items`` those that the key asks for.
+    ``official``: nine relations, a wrong direction is an error; ``directed``: each relation in each direction is a
+    class; ``undirected``: directions are ignored. The releases of CP, ERICA and FineCL report the micro F1 of
+    ``directed``. ``answered`` is the number of predictions, ``items`` the number of sentences in the key.
     """
 
     official: ClassAverages
@@ -57,19 +57,19 @@ class SemEvalScores:
 
 
 def undirected(label: str) -> str:
-    """The relation of a label, without its direction."""
+    """Returns the relation of a label without its direction."""
     return label.removesuffix("(e1,e2)").removesuffix("(e2,e1)")
 
 
 def semeval_scores(predictions: Mapping[str, str], gold: Mapping[str, str]) -> SemEvalScores:
-    """Official macro F1 and its relatives, from labels by id of the sentence; ``gold`` is the key.
+    """Computes the three evaluations of the official scorer from labels by sentence id; ``gold`` is the key.
 
-    A skipped id is missed by its relation's recall, and is wrong in ``accuracy``. Averages run over the classes that
-    are in the key, which need not be all nine; a class that is predicted but not in the key is in none of them, though
-    the gold label that it displaces counts as missed. Where the script divides by zero the score is 0.
+    A missing prediction lowers the recall of its relation and is wrong in ``accuracy``. Averages are over the classes
+    in the key, which may be fewer than nine. A predicted class that is not in the key is in none of the averages, but
+    the gold label of its sentence counts as missed. Where the script divides by zero the score is 0.
 
     Raises:
-        FormatError: a prediction for an id that is not in the key; the script stops there too.
+        FormatError: a prediction has an id that is not in the key; the script stops then, too.
     """
     for sentence in predictions:
         if sentence not in gold:
@@ -92,21 +92,24 @@ def _averages(
     counted: Callable[[str], str],
     compared: Callable[[str], str],
 ) -> ClassAverages:
-    """Averages over the classes that ``counted`` makes of labels, right where ``compared`` makes the same of both."""
+    """Computes averages over the classes ``counted(label)``.
+
+    A prediction is correct if ``compared`` maps it and the gold label to the same value.
+    """
     right = [label for s, label in gold.items() if s in predictions and compared(predictions[s]) == compared(label)]
     correct, predicted, true = (
         Counter(map(counted, labels)) for labels in (right, predictions.values(), gold.values())
     )
     by_relation = scores_by_class(correct, predicted, true, sorted(true))
-    asked = [found for name, found in by_relation.items() if name != OTHER]
+    classes = [scores for name, scores in by_relation.items() if name != OTHER]
     return ClassAverages(
-        macro_precision=mean([found.precision for found in asked]),
-        macro_recall=mean([found.recall for found in asked]),
-        macro_f1=mean([found.f1 for found in asked]),
+        macro_precision=mean([scores.precision for scores in classes]),
+        macro_recall=mean([scores.recall for scores in classes]),
+        macro_f1=mean([scores.f1 for scores in classes]),
         micro=scores_of(
-            correct=sum(found.correct for found in asked),
-            predicted=sum(found.predicted for found in asked),
-            gold=sum(found.gold for found in asked),
+            correct=sum(scores.correct for scores in classes),
+            predicted=sum(scores.predicted for scores in classes),
+            gold=sum(scores.gold for scores in classes),
         ),
         by_relation=by_relation,
     )

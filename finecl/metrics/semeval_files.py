@@ -1,4 +1,4 @@
-"""SemEval-2010 Task 8's official files: answers and keys (``id<tab>label``), and test files with sentences."""
+"""Reads and writes the files of SemEval-2010 Task 8: answers and keys (``id<tab>label``), and files with sentences."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ _SENTENCE = re.compile(r"([0-9]+)\t.*<e1>.*")
 
 
 def read_semeval_labels(path: Path, among: Container[str] | None = None) -> dict[str, str]:
-    """Labels by id from an answer or key file: ``id<tab>Relation(e1,e2)`` or ``id<tab>Other`` a line.
+    """Reads labels by id from an answer or key file: ``id<tab>Relation(e1,e2)`` or ``id<tab>Other`` per line.
 
-    Line ends may be LF or CRLF, and the last may be missing, which the official scorer refuses. ``among`` are the
-    ids that may appear, those of the key.
+    Line ends may be LF or CRLF. The last may be missing, which the official scorer refuses. ``among`` are the allowed
+    ids, those of the key.
 
     Raises:
-        FormatError: a line of another form, an unknown or undirected label, an id twice or not in the key.
+        FormatError: a line has another form, a label is unknown or undirected, an id is repeated or not in the key.
     """
     labels: dict[str, str] = {}
     for place, line in text_lines(path):
-        found = _LINE.fullmatch(line)
-        if not found:
+        match = _LINE.fullmatch(line)
+        if not match:
             came = "no TAB" if "\t" not in line else "no number before the TAB"
             raise FormatError(
                 f"{place}: expected an id, a TAB and a label, got {came} in '{line[:60]}'; correct the line"
             )
-        _add(labels, found[1], found[2], place)
-        if among is not None and found[1] not in among:
-            raise FormatError(f"{place}: expected an id of the key, got '{found[1]}'; remove the line or check the key")
+        _add(labels, match[1], match[2], place)
+        if among is not None and match[1] not in among:
+            raise FormatError(f"{place}: expected an id of the key, got '{match[1]}'; remove the line or check the key")
     return labels
 
 
 def read_semeval_gold(path: Path) -> dict[str, str]:
-    """Gold labels by id, from a key file or from a file with sentences (TEST_FILE_FULL.TXT, TRAIN_FILE.TXT).
+    """Reads gold labels by id from a key file or a file with sentences (TEST_FILE_FULL.TXT, TRAIN_FILE.TXT).
 
     Raises:
-        FormatError: as of ``read_semeval_labels``, or a sentence without a label.
+        FormatError: as ``read_semeval_labels``, or a sentence has no label.
     """
     _, first = next(text_lines(path))
     return _labels_of_sentences(path) if _SENTENCE.fullmatch(first) else read_semeval_labels(path)
 
 
 def write_semeval_labels(path: Path, labels: Mapping[str, str]) -> None:
-    """Writes answers that the official scorer accepts; every line has its end.
+    """Writes answers for the official scorer; every line ends with a line break.
 
     Raises:
-        FormatError: an id is no number, or a label is none of the 19.
+        FormatError: an id is not a number, or a label is not one of the 19.
     """
     checked: dict[str, str] = {}
     for sentence, label in labels.items():
@@ -63,9 +63,9 @@ def write_semeval_labels(path: Path, labels: Mapping[str, str]) -> None:
 
 
 def _labels_of_sentences(path: Path) -> dict[str, str]:
-    """The line after each numbered sentence is its label; comments and empty lines are passed over."""
+    """Reads the label on the line after each numbered sentence; skips comments and empty lines."""
     labels: dict[str, str] = {}
-    waiting: str | None = None
+    waiting: str | None = None  # the id of the sentence whose label comes next
     for place, line in text_lines(path):
         sentence = _SENTENCE.fullmatch(line)
         if waiting is not None and (sentence or not line.strip()):

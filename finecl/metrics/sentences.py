@@ -1,4 +1,4 @@
-"""Scores of data sets with one label a sentence: accuracy, micro and macro F1, and TACRED's."""
+"""Scores of data sets with one label per sentence: accuracy, micro and macro F1, and TACRED's scores."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from finecl.errors import FormatError
 from finecl.metrics.counts import Scores, mean, ratio, scores_by_class, scores_of
 
 TACRED_NO_RELATION = "no_relation"
-"""The literal label that TACRED's scorer leaves out."""
+"""The label that TACRED's scorer leaves out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SentenceScores:
     """``micro`` and ``macro_f1`` leave out the no-relation label, if there is one; ``accuracy`` counts it.
 
-    ``macro_f1`` is the mean over the relations of the gold labels, one that is never predicted counting 0.
+    ``macro_f1`` is the mean over the relations of the gold labels; a relation that is never predicted counts as 0.
     """
 
     accuracy: float
@@ -27,12 +27,12 @@ class SentenceScores:
 
 
 def accuracy(predictions: Sequence[str], gold: Sequence[str]) -> float:
-    """Share of labels that are right, ``no_relation`` counted as any other label; 0 of none.
+    """Returns the share of correct labels, with ``no_relation`` counted like any other label; 0 without labels.
 
-    The metric of Wiki80 and of ChemProt in the release of CP; without a no-relation label micro F1 equals it.
+    This is the metric of Wiki80 and of ChemProt in the release of CP. Without a no-relation label micro F1 equals it.
 
     Raises:
-        FormatError: not as many predictions as gold labels.
+        FormatError: the numbers of predictions and gold labels differ.
     """
     _check_lengths(predictions, gold)
     return ratio(_right(predictions, gold), len(gold))
@@ -41,13 +41,13 @@ def accuracy(predictions: Sequence[str], gold: Sequence[str]) -> float:
 def sentence_scores(
     predictions: Sequence[str], gold: Sequence[str], *, no_relation: str | None = None
 ) -> SentenceScores:
-    """Accuracy, and micro and macro F1 over all labels but ``no_relation``; label i is of sentence i.
+    """Computes accuracy, and micro and macro F1 over all labels but ``no_relation``; label i is of sentence i.
 
-    A relation predicted where the gold label is ``no_relation`` is wrong; a wrong relation is both a wrong
-    prediction and a missed one.
+    A relation predicted where the gold label is ``no_relation`` is wrong; a wrong relation counts both as a wrong
+    prediction and as a missed relation.
 
     Raises:
-        FormatError: not as many predictions as gold labels.
+        FormatError: the numbers of predictions and gold labels differ.
     """
     _check_lengths(predictions, gold)
     pairs = zip(predictions, gold, strict=True)
@@ -65,15 +65,15 @@ def sentence_scores(
 
 
 def tacred_scores(predictions: Sequence[str], gold: Sequence[str]) -> Scores:
-    """Micro precision, recall and F1 of TACRED's scorer (``yuhaozhang/tacred-relation``, ``utils/scorer.py``).
+    """Computes micro scores as TACRED's scorer does (``yuhaozhang/tacred-relation``, ``utils/scorer.py``).
 
-    ``no_relation`` is neither a guess nor gold. Without any guess precision is 1 and F1 is 0, as there.
+    ``no_relation`` is neither a guess nor gold. Without any guess, precision is 1 and F1 is 0, as in the scorer.
 
     Raises:
-        FormatError: not as many predictions as gold labels.
+        FormatError: the numbers of predictions and gold labels differ.
     """
-    found = sentence_scores(predictions, gold, no_relation=TACRED_NO_RELATION).micro
-    return found if found.predicted else replace(found, precision=1.0)
+    micro = sentence_scores(predictions, gold, no_relation=TACRED_NO_RELATION).micro
+    return micro if micro.predicted else replace(micro, precision=1.0)
 
 
 def _right(predictions: Sequence[str], gold: Sequence[str]) -> int:

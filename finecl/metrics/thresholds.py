@@ -1,4 +1,4 @@
-"""The threshold from which on facts are predicted, and the curve of all thresholds."""
+"""Chooses the decision threshold of best F1, and computes the area under the precision-recall curve."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from finecl.types import Bools, Floats, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """The score from which on (``score >= threshold``) a relation is predicted, and the F1 that this gives."""
+    """The minimum score of predicted relations (``score >= threshold``), and the F1 at this threshold."""
 
     threshold: float
     f1: float
 
 
 def choose_threshold(scores: Floats, correct: Bools, gold_count: int) -> Threshold:
-    """The threshold of the best F1, one for all relations; of equal F1s the highest threshold.
+    """Returns the threshold of the best F1, one for all relations; among equal F1s the highest threshold.
 
-    Predictions are the candidates with ``score >= threshold``: those of equal score stand or fall together, and
-    the threshold gives just this F1. (The releases of DocRED, ERICA and FineCL count the arg-max candidate in and
-    then predict ``score > threshold``.) Without candidates the threshold is +inf.
+    Predictions are the candidates with ``score >= threshold``, so candidates of equal score are predicted together,
+    and the threshold reproduces this F1 exactly. (The releases of DocRED, ERICA and FineCL count the arg-max
+    candidate but then predict ``score > threshold``.) Without candidates the threshold is +inf.
 
     *Shape:* ``scores``, ``correct`` [N], one for each (pair, relation). ``gold_count`` is the number of gold facts,
-    those included that no candidate stands for, such as pairs lost by truncation.
+    including those without a candidate, such as pairs lost by truncation.
     """
     if not scores.size:
         return Threshold(threshold=float("inf"), f1=0.0)
@@ -37,10 +37,10 @@ def choose_threshold(scores: Floats, correct: Bools, gold_count: int) -> Thresho
 
 
 def precision_recall_auc(scores: Floats, correct: Bools, gold_count: int) -> float:
-    """Area under the precision-recall curve by trapezoids, from the first threshold to the last (DocRED's code).
+    """Computes the area under the precision-recall curve by trapezoids (DocRED's code).
 
-    The curve has a point for each distinct score and is not extended to recall 0 or 1; it is 0 if there are
-    fewer than two points. Gold facts without a candidate count in recall.
+    The curve has a point for each distinct score and is not extended to recall 0 or 1; with fewer than two points the
+    area is 0. Gold facts without a candidate count in recall.
 
     *Shape:* ``scores``, ``correct`` [N].
     """
@@ -51,7 +51,7 @@ def precision_recall_auc(scores: Floats, correct: Bools, gold_count: int) -> flo
 
 
 def _prefixes(scores: Floats, correct: Bools) -> tuple[Floats, Ints, Ints]:
-    """Each distinct score, highest first, with how many candidates reach it: correct ones and all ``[distinct]``."""
+    """Returns the distinct scores, highest first, and the numbers of correct and of all candidates that reach each."""
     order = np.argsort(-scores)
     ordered = scores[order]
     last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)

@@ -8,26 +8,26 @@ from finecl.types import Ints
 
 
 def balance(lengths: Ints, size: int) -> list[Ints]:
-    """Spreads pieces of work over ranks: the longest first, each to the rank that has least (Graham, 1969).
+    """Distributes items over ranks: the longest first, each to the rank with the least work (Graham, 1969).
 
-    The pieces of a rank stay in their order; a rank may be left without any.
+    The items of a rank keep their order; a rank may get none.
     """
     owner, load = np.zeros(len(lengths), dtype=np.int64), np.zeros(size)
-    for piece in np.argsort(-lengths, kind="stable").tolist() if size > 1 else []:
-        owner[piece] = load.argmin()
-        load[owner[piece]] += lengths[piece]
+    for item in np.argsort(-lengths, kind="stable").tolist() if size > 1 else []:
+        owner[item] = load.argmin()
+        load[owner[item]] += lengths[item]
     return [np.flatnonzero(owner == rank) for rank in range(size)]
 
 
 def split_contiguous(lengths: Ints, size: int) -> list[Ints]:
-    """Cuts a sequence of pieces into one run of neighbours a rank, of about equal length."""
+    """Splits a sequence of items into one contiguous run per rank, of about equal total length."""
     middle = np.cumsum(lengths) - lengths / 2
     owner = np.minimum((middle * size / max(1, int(lengths.sum()))).astype(np.int64), size - 1)
     return [np.flatnonzero(owner == rank) for rank in range(size)]
 
 
 def pack_to_budget(lengths: Ints, max_tokens: int) -> list[Ints]:
-    """Cuts a sequence of parts into runs of at most ``max_tokens`` tokens, each at least one part long."""
+    """Splits a sequence of items into contiguous runs of at most ``max_tokens`` tokens; an item above it is alone."""
     runs: list[Ints] = []
     begin, total = 0, 0
     for i, length in enumerate(lengths.tolist()):

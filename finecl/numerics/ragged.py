@@ -1,4 +1,4 @@
-"""Arithmetic on columns of unequal parts: what would otherwise be a Python loop over pairs."""
+"""Vectorised arithmetic on ragged columns: segments of unequal length stored end to end."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ ENTITY_BITS = 20  # a document has fewer than a million entities
 
 
 def entity_key(document: Ints, entity: Ints) -> Ints:
-    """One number for an entity of a document."""
+    """Returns one integer key for an entity of a document."""
     return (document << ENTITY_BITS) | entity
 
 
 def pair_key(document: Ints, head: Ints, tail: Ints) -> Ints:
-    """One number for an ordered pair of entities of a document (of fewer than 8 million documents)."""
+    """Returns one integer key for an ordered pair of entities of a document (of fewer than 8 million documents)."""
     return (entity_key(document, head) << ENTITY_BITS) | tail
 
 
 def ranges(starts: Ints, lengths: Ints) -> Ints:
-    """The numbers ``start, start + 1, ...`` of each part, laid end to end."""
+    """Returns the integers ``start, start + 1, ...`` of each segment, concatenated."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     numbers: Ints = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
@@ -29,12 +29,12 @@ def ranges(starts: Ints, lengths: Ints) -> Ints:
 
 
 def offsets(lengths: Ints) -> Ints:
-    """Where each part begins."""
+    """Returns the offset at which each segment begins."""
     return np.cumsum(lengths) - lengths
 
 
 def rank_within(group: Ints, key: npt.NDArray[np.generic] | None = None) -> Ints:
-    """The place of each element among those of its group, ordered by ``key`` (else by position), from 0."""
+    """Returns the rank of each element within its group, ordered by ``key`` (by position if None), from 0."""
     order = np.lexsort((key, group)) if key is not None else np.argsort(group, kind="stable")
     in_order = group[order]
     first = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]]) if len(group) else np.zeros(0, dtype=np.int64)
@@ -45,13 +45,13 @@ def rank_within(group: Ints, key: npt.NDArray[np.generic] | None = None) -> Ints
 
 
 def first_within(group: Ints, quota: Ints, key: npt.NDArray[np.generic]) -> Bools:
-    """The ``quota[g]`` elements of least ``key``, or all there are, of each group ``g``: a draw if keys are random."""
+    """Marks the ``quota[g]`` elements of smallest ``key`` of each group ``g``: a random sample if keys are random."""
     return rank_within(group, key) < quota[group]
 
 
-def find(keys: Ints, wanted: Ints) -> Ints:
-    """Where each wanted key stands in the sorted ``keys``, -1 where it does not."""
+def find(keys: Ints, queries: Ints) -> Ints:
+    """Returns the position of each query in the sorted ``keys``; -1 if it is missing."""
     if not len(keys):
-        return np.full(len(wanted), -1, dtype=np.int64)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)
+        return np.full(len(queries), -1, dtype=np.int64)
+    at = np.minimum(np.searchsorted(keys, queries), len(keys) - 1)
+    return np.where(keys[at] == queries, at, -1)

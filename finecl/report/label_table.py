@@ -1,4 +1,4 @@
-"""The silver labels as what the page's table reads: columns of plain numbers and texts, the noisiest label first."""
+"""The silver labels as data of the page's table: columns of numbers and texts, the noisiest label first."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from finecl.corpus.corpus import Corpus
 
 LISTED = 100_000
-"""More labels than these are not on the page: the noisiest are, and those drawn for review."""
+"""Maximum number of labels on the page: the random sample for review and the noisiest labels."""
 
-_UNKNOWN, _NONE = -2, -1  # truths that are no relation's number
+_UNKNOWN, _NONE = -2, -1  # codes of truths that are not in the list of relations
 _LONGEST = 800  # characters of a text
 
 
 def noise_shares(noise: Floats) -> Floats:
-    """The share of labels that are less noisy, plus half of those that are equally so ``[N]``, within (0, 1)."""
+    """Returns the share of less noisy labels plus half the share of equally noisy ones ``[N]``, within (0, 1)."""
     shares: Floats = ((rankdata(noise) - 0.5) / max(1, len(noise))).astype(np.float32)
     return shares
 
@@ -34,7 +34,7 @@ def noise_shares(noise: Floats) -> Floats:
 def label_table(
     scores: Scores, corpus: Corpus, others: Mapping[str, Floats], near: Neighbours | None, *, run: str, mode: str
 ) -> dict[str, Any]:
-    """The labels as JSON data; see ``page.js`` for what reads it. Only documents of listed labels are read."""
+    """Returns the labels as JSON data for ``page.js``; reads only the documents of listed labels."""
     share = noise_shares(scores.noise)
     drawn_N = drawn(scores.uid, scores.noise, scores.relation, scores.judged)
     rows = _listed(scores.noise, drawn_N)
@@ -43,7 +43,7 @@ def label_table(
     number = {relation: at for at, relation in enumerate(scores.relations)}
     learned = scores.learned(mode)
     truths = [None] * len(share) if scores.truth is None else scores.truth
-    found = _excerpts(scores, rows, corpus)
+    excerpts = _excerpts(scores, rows, corpus)
     return {
         "run": run,
         "total": len(share),
@@ -57,36 +57,36 @@ def label_table(
         "truth": [_truth(truths[row], number) for row in rows.tolist()],
         "verdict": [scores.verdict[row] or "" for row in rows.tolist()],
         "drawn": [DRAWN[code] for code in drawn_N[rows].tolist()],
-        "title": [title for title, _ in found],
-        "text": [each.text for _, each in found],
-        "head": [[at for span in each.head for at in span] for _, each in found],
-        "tail": [[at for span in each.tail for at in span] for _, each in found],
+        "title": [title for title, _ in excerpts],
+        "text": [part.text for _, part in excerpts],
+        "head": [[at for span in part.head for at in span] for _, part in excerpts],
+        "tail": [[at for span in part.tail for at in span] for _, part in excerpts],
         "scorers": {name: _thousandths(noise_shares(noise)[rows]) for name, noise in others.items()},
         "neighbours": _neighbours(near, place) if near else {},
     }
 
 
 def as_script(data: Mapping[str, Any]) -> Markup:
-    """JSON that may stand inside a script element: nothing in it can end one."""
+    """Returns JSON that is safe inside a script element, because it cannot contain a closing tag."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
 def _listed(noise: Floats, drawn_N: Ints) -> Ints:
-    """Rows from noisy to clean. Equal noise is shuffled: the first rows would all come from the first documents."""
+    """Returns the listed rows from noisy to clean; ties are shuffled, so that they do not follow document order."""
     shuffled = np.random.default_rng(0).permutation(len(noise))
     order = shuffled[np.argsort(-noise[shuffled], kind="stable")]
     if len(order) <= LISTED:
         return order
-    kept = drawn_N > 0
-    others = order[~kept[order]]
-    kept[others[: LISTED - int(kept.sum())]] = True
-    return order[kept[order]]
+    listed = drawn_N > 0
+    others = order[~listed[order]]
+    listed[others[: LISTED - int(listed.sum())]] = True
+    return order[listed[order]]
 
 
 def _thousandths(shares: Floats) -> list[int]:
-    found: list[int] = np.round(1000 * shares).astype(np.int64).tolist()
-    return found
+    thousandths: list[int] = np.round(1000 * shares).astype(np.int64).tolist()
+    return thousandths
 
 
 def _truth(truth: str | None, number: Mapping[str, int]) -> int:
@@ -94,31 +94,30 @@ def _truth(truth: str | None, number: Mapping[str, int]) -> int:
 
 
 def _excerpts(scores: Scores, rows: Ints, corpus: Corpus) -> list[tuple[str, Excerpt]]:
-    """Title and text of each label; labels of a document are read together."""
-    found: dict[int, tuple[str, Excerpt]] = {}
+    """Returns title and excerpt of each label; reads each document once."""
+    excerpts: dict[int, tuple[str, Excerpt]] = {}
     by_document = rows[np.argsort(scores.document[rows], kind="stable")].tolist()
     document, read = None, -1
     for row in by_document:
         if document is None or read != scores.document[row]:
             read = int(scores.document[row])
             document = corpus.document(read)
-        found[row] = document.title, _cut(excerpt(document, int(scores.head[row]), int(scores.tail[row])))
-    return [found[row] for row in rows.tolist()]
+        excerpts[row] = document.title, _truncate(excerpt(document, int(scores.head[row]), int(scores.tail[row])))
+    return [excerpts[row] for row in rows.tolist()]
 
 
-def _cut(found: Excerpt) -> Excerpt:
-    if len(found.text) <= _LONGEST:
-        return found
-    spans = (tuple((a, b) for a, b in each if b <= _LONGEST) for each in (found.head, found.tail))
-    head, tail = spans
-    return Excerpt(text=found.text[:_LONGEST] + "…", head=head, tail=tail)
+def _truncate(part: Excerpt) -> Excerpt:
+    if len(part.text) <= _LONGEST:
+        return part
+    head, tail = (tuple((a, b) for a, b in spans if b <= _LONGEST) for spans in (part.head, part.tail))
+    return Excerpt(text=part.text[:_LONGEST] + "…", head=head, tail=tail)
 
 
 def _neighbours(near: Neighbours, place: Ints) -> dict[str, list[list[float]]]:
-    """Of each listed label the places of its neighbours on the page, and their similarities in hundredths."""
-    found: dict[str, list[list[float]]] = {}
+    """Returns the positions of each listed label's neighbours on the page, and their similarities in hundredths."""
+    neighbours: dict[str, list[list[float]]] = {}
     for row, others, cosines in zip(near.row.tolist(), near.near.tolist(), near.similarity.tolist(), strict=True):
         listed = [[int(place[o]), round(100 * c)] for o, c in zip(others, cosines, strict=True) if o >= 0]
         if place[row] >= 0:
-            found[str(place[row])] = [pair for pair in listed if pair[0] >= 0]
-    return found
+            neighbours[str(place[row])] = [pair for pair in listed if pair[0] >= 0]
+    return neighbours

@@ -1,4 +1,4 @@
-"""The numbers of a run as the page's words and tables. Every key of a record is optional."""
+"""Formats the numbers of a run as texts and tables of the page. Every key of a record is optional."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Of two keys the first that is there counts: records name macro scores after the metric or after their field.
+# The first key that a record has is used: macro scores have two names in records.
 _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("F1", ("f1",)),
     ("Ign F1", ("ign_f1",)),
@@ -25,7 +25,7 @@ _ROWS = {"pretrained": "pre-trained encoder", "plain": "plain encoder"}
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One headline number, what it is, and a line about it."""
+    """A headline number with its label and a line of explanation."""
 
     label: str
     value: str
@@ -34,7 +34,7 @@ class Tile:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table as text; ``summary`` is a last row set apart, ``notes`` are lines below it."""
+    """A table as text; ``summary`` is a separate last row, ``notes`` are lines below the table."""
 
     title: str
     columns: Sequence[str]
@@ -44,7 +44,7 @@ class Table:
 
 
 def number(value: Any) -> str:
-    """A number in at most four significant digits, whole ones with thousands apart; anything else as it stands."""
+    """Formats a number with four significant digits, or an integer with thousands separators; other values as text."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "–" if value is None else str(value)
     if isinstance(value, float) and math.isinf(value):
@@ -55,17 +55,17 @@ def number(value: Any) -> str:
 
 
 def percent(fraction: float | None, *, signed: bool = False) -> str:
-    """A fraction times 100 with two decimals, as papers print F1."""
+    """Formats a fraction as percent with two decimals, as papers print F1."""
     if fraction is None:
         return "–"
     return f"{100 * fraction:{'+' if signed else ''}.2f}".replace("-", "−")
 
 
 def facts(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was run, on what, as (what, value)."""
+    """Returns the main settings and data of a run as (name, value)."""
     settings, score = record.get("settings") or {}, metrics.get("score") or {}
     silver = (record.get("data") or {}).get("silver") or {}
-    found = {
+    values = {
         "Method": settings.get("method"),
         "Encoder": (settings.get("model") or {}).get("name"),
         "Silver data": ", ".join(f"{silver[k]:,} {k}" for k in ("documents", "instances") if k in silver),
@@ -74,35 +74,36 @@ def facts(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[s
         "Seed": record.get("seed"),
         "Commit": record.get("commit"),
     }
-    return [(what, str(value)) for what, value in found.items() if value not in (None, "")]
+    return [(name, str(value)) for name, value in values.items() if value not in (None, "")]
 
 
 def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
-    """The headline numbers that the run has."""
+    """Returns the headline numbers that the run has."""
     evaluate, score = metrics.get("evaluate") or {}, metrics.get("score") or {}
-    found = []
+    headlines = []
     pretrained, plain = ((evaluate.get(name) or {}).get("f1") for name in _ROWS)
     for label, f1 in zip(_ROWS.values(), (pretrained, plain), strict=True):
         if f1 is not None:
-            found.append(Tile(label=f"F1, {label}", value=percent(f1), about="test documents, percent"))
+            headlines.append(Tile(label=f"F1, {label}", value=percent(f1), about="test documents, percent"))
     if pretrained is not None and plain is not None:
         gain = percent(pretrained - plain, signed=True)
-        found.append(Tile(label="Difference in F1", value=gain, about="pre-trained less plain, points"))
+        headlines.append(Tile(label="Difference in F1", value=gain, about="pre-trained minus plain, points"))
     if score.get("noise_auroc") is not None:
         about = "wrong labels ranked above right ones; 0.5 is chance"
-        found.append(Tile(label="Noise AUROC", value=f"{score['noise_auroc']:.3f}", about=about))
+        headlines.append(Tile(label="Noise AUROC", value=f"{score['noise_auroc']:.3f}", about=about))
     if score.get("silver_accuracy") is not None:
         value = percent(score["silver_accuracy"])
-        found.append(Tile(label="Silver labels right", value=value, about="percent of all silver labels"))
+        headlines.append(Tile(label="Silver labels right", value=value, about="percent of all silver labels"))
     review = score.get("review") or {}
     if review.get("accuracy") is not None:
-        about = f"percent, {percent(review['low'])} to {percent(review['high'])} with 95 %; {review['random']} judged"
-        found.append(Tile(label="Labels right, by review", value=percent(review["accuracy"]), about=about))
-    return found
+        interval = f"{percent(review['low'])} to {percent(review['high'])}"
+        about = f"percent, 95 % interval {interval}; {review['random']} judged"
+        headlines.append(Tile(label="Labels right, by review", value=percent(review["accuracy"]), about=about))
+    return headlines
 
 
 def results(evaluate: Mapping[str, Any]) -> Table | None:
-    """The test results, a row for each model, and their difference; columns that no model has are left out."""
+    """Returns the test results, one row per model, and their difference; columns without values are left out."""
     rows = {name: scores for name, scores in evaluate.items() if isinstance(scores, Mapping)}
     columns = [column for column in _COLUMNS if any(_first(scores, column[1]) is not None for scores in rows.values())]
     if not columns:
@@ -127,14 +128,14 @@ def _first(scores: Mapping[str, Any], keys: Sequence[str]) -> Any:
 
 
 def details(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Table]:
-    """Settings, data, versions, times and remaining numbers, for the collapsible tables."""
+    """Returns settings, data, versions, times and other numbers for the collapsible tables."""
     stages = {k: v.get("seconds") for k, v in (record.get("stages") or {}).items() if isinstance(v, Mapping)}
     sources = {
         "Settings": record.get("settings"),
         "Data": record.get("data"),
         "Versions": record.get("versions"),
         "Machine": record.get("machine"),
-        "Seconds a stage": stages,
+        "Seconds per stage": stages,
         "All numbers": metrics,
     }
     tables = [
@@ -145,7 +146,7 @@ def details(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Table
 
 
 def _flat(source: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    """Dotted names and texts of all values that are no long series."""
+    """Yields dotted names and texts of all values except long series."""
     for key, value in source.items():
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{prefix}{key}.")

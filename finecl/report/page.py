@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run: results, what was learned when, and labels to look at and to judge."""
+"""Writes a self-contained HTML page about a run: results, training dynamics, and labels to inspect and judge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENDINGS = ("svg", "pdf", "png")
 
 @dataclass(frozen=True, kw_only=True)
 class _Parts:
-    """What a run directory holds of what a report reads."""
+    """The contents of a run directory that a report uses."""
 
     record: Mapping[str, Any]
     metrics: Mapping[str, Any]
@@ -52,7 +52,7 @@ class _Parts:
 
     @property
     def mode(self) -> str:
-        """Which recording of learning the run's scorer read."""
+        """Returns the mode of the dynamics that the run's scorer read."""
         return str(((self.metrics.get("score") or {}).get("scorer_settings") or {}).get("mode", "batch"))
 
     def drawings(self, names: Mapping[str, str]) -> list[Drawing]:
@@ -60,16 +60,16 @@ class _Parts:
 
 
 def write_report(run: Path, silver: Corpus | None) -> Path:
-    """Writes ``report.html`` into a run directory, whole or not at all, and returns its path.
+    """Writes ``report.html`` into a run directory atomically and returns its path.
 
-    The page needs no network and no other file. What the run does not have yet is left out.
+    The page needs no network and no other file. Sections without data are left out.
 
     Args:
         run: a run directory with any of ``run.json``, ``metrics.json`` and ``scores.parquet``.
-        silver: the corpus that was scored; without it the page shows no labels.
+        silver: the scored corpus; without it the page shows no labels.
 
     Raises:
-        FineCLError: there is no run, or one of its files cannot be read.
+        FineCLError: the directory has no run, or one of its files cannot be read.
     """
     parts = _Parts.read(run)
     scores, names = parts.scores, silver.names if silver is not None else {}
@@ -92,21 +92,21 @@ def write_report(run: Path, silver: Corpus | None) -> Path:
 
 
 def write_figures(run: Path, directory: Path, ending: str, names: Mapping[str, str]) -> Sequence[Path]:
-    """Writes the figures of a run's report as files, for a paper; returns their paths.
+    """Writes the figures of a run's report as files; returns their paths.
 
     Raises:
-        FineCLError: there is no run.
-        SettingsError: the ending is none of svg, pdf and png.
+        FineCLError: the directory has no run.
+        SettingsError: the ending is not svg, pdf or png.
     """
     if ending not in ENDINGS:
         raise SettingsError(f"--format: expected {', '.join(ENDINGS)}, got '{ending}'")
-    made = _Parts.read(run).drawings(names)
+    figures = _Parts.read(run).drawings(names)
     directory.mkdir(parents=True, exist_ok=True)
-    return [drawing.save(directory, ending) for drawing in made]
+    return [drawing.save(directory, ending) for drawing in figures]
 
 
 def _labels(parts: _Parts, silver: Corpus | None, name: str) -> dict[str, Any]:
-    """What the template asks about the table of labels; none without a corpus, or where nothing was scored."""
+    """Returns the template's variables for the table of labels; empty without a corpus or without scores."""
     scores = parts.scores
     if silver is None or scores is None or not scores.ranked:
         return {"labels": "", "script": "", "labels_left": False, "truth_known": False}
@@ -122,8 +122,8 @@ def _labels(parts: _Parts, silver: Corpus | None, name: str) -> dict[str, Any]:
     }
 
 
-def render(template: str, **given: Any) -> str:
-    """A page in the report's colours."""
+def render(template: str, **variables: Any) -> str:
+    """Renders a template with the report's colours."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -132,4 +132,4 @@ def render(template: str, **given: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = numbers.number
-    return environment.get_template(template).render(colours=COLOURS, **given)
+    return environment.get_template(template).render(colours=COLOURS, **variables)

@@ -1,4 +1,4 @@
-"""Tables of a report that are computed from scores: scorers compared, and the noise of each relation."""
+"""Tables of a report computed from scores: a comparison of scorers, and the noise of each relation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from finecl.report.numbers import Table, number, percent
 from finecl.types import Floats
 
 
-def scorers(scores: Scores | None, others: Mapping[str, Floats], own: str) -> Table | None:
-    """How well each scorer finds wrong labels, the best first; None if no truth is known or there is one scorer."""
+def scorers(scores: Scores | None, others: Mapping[str, Floats], run_scorer: str) -> Table | None:
+    """Compares how well scorers detect wrong labels, the best first; None without known truth or other scorers."""
     if scores is None or not scores.ranked or not others:
         return None
     known, wrong = scores.known()
@@ -23,22 +23,22 @@ def scorers(scores: Scores | None, others: Mapping[str, Floats], own: str) -> Ta
         return None
     ranks = rankdata(scores.noise)
     rows = []
-    for name, noise in {own: scores.noise, **others}.items():
-        found = noise_scores(noise[known], wrong)
-        told = (noise != noise[0]).any()
-        spearman = float(np.corrcoef(ranks, rankdata(noise))[0, 1]) if told else None
-        cells = (found.auroc, found.average_precision, found.precision_at_10_percent, spearman)
-        label = f"{name} (this run's)" if name == own else name
-        rows.append((found.auroc or 0.0, label, ["–" if cell is None else f"{cell:.3f}" for cell in cells]))
+    for name, noise in {run_scorer: scores.noise, **others}.items():
+        result = noise_scores(noise[known], wrong)
+        varies = (noise != noise[0]).any()
+        spearman = float(np.corrcoef(ranks, rankdata(noise))[0, 1]) if varies else None
+        cells = (result.auroc, result.average_precision, result.precision_at_10_percent, spearman)
+        label = f"{name} (this run's)" if name == run_scorer else name
+        rows.append((result.auroc or 0.0, label, ["–" if cell is None else f"{cell:.3f}" for cell in cells]))
     rows.sort(key=lambda row: -row[0])
     columns = ["AUROC", "average precision", "precision at 10 %", "rank correlation"]
     return Table(title="Scorers compared", columns=columns, rows=[(label, cells) for _, label, cells in rows])
 
 
 def by_relation(scores: Scores | None, names: Mapping[str, str], mode: str) -> Table | None:
-    """Labels, noise and weights of each relation, the noisiest first; None where nothing was scored.
+    """Returns labels, noise and weights of each relation, the noisiest first; None without scores.
 
-    Noise is the mean share of labels that are less noisy: 50 % for a relation like all others.
+    Noise is the mean share of labels that are less noisy: 50 % for an average relation.
     """
     if scores is None or not scores.ranked:
         return None
@@ -46,13 +46,14 @@ def by_relation(scores: Scores | None, names: Mapping[str, str], mode: str) -> T
     known, wrong = scores.known()
     columns = ["labels", "noise, %", "mean weight", *(["never learned, %"] if learned is not None else [])]
     columns += ["right, %"] if wrong.any() else []
-    found = []
+    body = []
     for number_, relation in enumerate(scores.relations):
         rows = scores.relation == number_
         noise = float(share[rows].mean())
         cells = [number(int(rows.sum())), f"{100 * noise:.1f}", f"{scores.weight[rows].mean():.3f}"]
         cells += [percent(float((learned[rows] == 0).mean()))] if learned is not None else []
-        own = rows[known]
-        cells += [percent(float(1 - wrong[own].mean())) if own.any() else "–"] if wrong.any() else []
-        found.append((-noise, names.get(relation, relation), cells))
-    return Table(title="Relations", columns=columns, rows=[(name, cells) for _, name, cells in sorted(found)])
+        of_relation = rows[known]
+        if wrong.any():
+            cells += [percent(float(1 - wrong[of_relation].mean())) if of_relation.any() else "–"]
+        body.append((-noise, names.get(relation, relation), cells))
+    return Table(title="Relations", columns=columns, rows=[(name, cells) for _, name, cells in sorted(body)])

@@ -1,1 +1,1 @@
-"""Review of silver labels by people: samples to judge, verdicts, and estimates from them."""
+"""Human review of silver labels: samples to judge, verdicts, and estimates from them."""

@@ -1,4 +1,4 @@
-"""Labels to be judged as files, and the verdicts in them: JSON lines, or tasks of Label Studio."""
+"""Writes labels to judge and reads verdicts: JSON lines, or tasks of Label Studio."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from finecl.review.verdicts import Verdict
 _VERDICTS = ("right", "wrong")
 _TO_FILL_IN = ("verdict", "truth")
 CONFIG = """<View>
-  <Header value="Does the text say so?  $claim"/>
+  <Header value="Does the text state this relation?  $claim"/>
   <Labels name="label" toName="text"><Label value="head"/><Label value="tail"/></Labels>
   <Text name="text" value="$text"/>
   <Choices name="verdict" toName="text" choice="single" required="true">
     <Choice value="right"/><Choice value="wrong"/>
   </Choices>
-  <TextArea name="truth" toName="text" maxSubmissions="1" placeholder="the relation that it states, if another"/>
+  <TextArea name="truth" toName="text" maxSubmissions="1" placeholder="the true relation, if another"/>
 </View>
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One label to be judged. ``name`` is a readable name of ``relation``; ``verdict`` is what is known already."""
+    """A label to judge. ``name`` is a readable name of ``relation``; ``verdict`` is an earlier verdict, if any."""
 
     uid: int
     drawn: str
@@ -46,7 +46,7 @@ class Task:
 
 
 def write_jsonl(tasks: Sequence[Task], path: Path) -> None:
-    """Writes a row a label; ``verdict`` (right or wrong) and ``truth`` are to be filled in."""
+    """Writes one row per label; reviewers fill in ``verdict`` (right or wrong) and ``truth``."""
     write_text(path, "".join(json.dumps(_row(task), ensure_ascii=False) + "\n" for task in tasks))
 
 
@@ -59,7 +59,7 @@ def _row(task: Task) -> dict[str, Any]:
 
 
 def write_label_studio(tasks: Sequence[Task], path: Path) -> Path:
-    """Writes tasks for Label Studio, and beside them the labelling interface that they need, whose path is returned."""
+    """Writes tasks for Label Studio and, next to them, its labelling interface; returns the path of the latter."""
     write_json(path, [_task(task) for task in tasks])
     config = path.with_suffix(".xml")
     write_text(config, CONFIG)
@@ -67,8 +67,9 @@ def write_label_studio(tasks: Sequence[Task], path: Path) -> Path:
 
 
 def _task(task: Task) -> dict[str, Any]:
-    given = {key: value for key, value in _row(task).items() if key not in _TO_FILL_IN}
-    spans = [(role, at) for role, some in (("head", task.excerpt.head), ("tail", task.excerpt.tail)) for at in some]
+    data = {key: value for key, value in _row(task).items() if key not in _TO_FILL_IN}
+    by_role = {"head": task.excerpt.head, "tail": task.excerpt.tail}
+    spans = [(role, span) for role, mentions in by_role.items() for span in mentions]
     regions = [
         {
             "id": f"{role}{number}", "type": "labels", "from_name": "label", "to_name": "text",
@@ -77,38 +78,38 @@ def _task(task: Task) -> dict[str, Any]:
         for number, (role, (a, b)) in enumerate(spans)
     ]  # fmt: skip
     claim = f"{task.head} | {task.name} | {task.tail}"
-    return {"data": {**given, "claim": claim}, "predictions": [{"model_version": "finecl", "result": regions}]}
+    return {"data": {**data, "claim": claim}, "predictions": [{"model_version": "finecl", "result": regions}]}
 
 
 def read_answers(path: Path, relations: Mapping[str, str]) -> tuple[list[Verdict], int]:
-    """The verdicts of a file, and how many of its labels have none.
+    """Reads the verdicts of a file; returns them and the number of labels without a verdict.
 
-    ``relations``: names by which a truth may be given, and the relation that each stands for.
+    ``relations`` maps the names that may be used for a truth to relations.
 
     Raises:
-        FormatError: the file is of neither kind, or says something that is no verdict.
+        FormatError: the file has neither format, or a verdict is invalid.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: expected verdicts as JSON lines or Label Studio's JSON: {error}") from None
     answers = _label_studio(path, text) if text.lstrip()[:1] == "[" else _lines(path, text)
-    found, open_ = [], 0
+    verdicts, missing = [], 0
     for place, uid, verdict, truth, why in answers:
         if verdict is None:
-            open_ += 1
+            missing += 1
             continue
         if verdict not in _VERDICTS:
             raise FormatError(f"{place}: verdict: expected right, wrong or null, got {verdict!r:.40}")
         if truth is not None and truth not in relations:
             raise FormatError(f"{place}: truth: expected a relation of the run or null, got {truth!r:.60}")
-        said: Literal["right", "wrong"] = "right" if verdict == "right" else "wrong"
-        found.append(Verdict(uid=uid, verdict=said, truth=relations[truth] if truth else None, drawn=why))
-    return found, open_
+        checked: Literal["right", "wrong"] = "right" if verdict == "right" else "wrong"
+        verdicts.append(Verdict(uid=uid, verdict=checked, truth=relations[truth] if truth else None, drawn=why))
+    return verdicts, missing
 
 
 _Answer = tuple[str, int, Any, str | None, str]
-"""Where it stands, uid, verdict, truth, and why the label was shown."""
+"""Place in the file, uid, verdict, truth, and why the label was selected."""
 
 
 def _lines(path: Path, text: str) -> Iterator[_Answer]:
@@ -132,9 +133,9 @@ def _label_studio(path: Path, text: str) -> Iterator[_Answer]:
         data = task.get("data") if isinstance(task, dict) else None
         if not isinstance(data, dict):
             raise FormatError(f"{place}: expected a task with data, got {task!r:.60}; export as JSON")
-        kept = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
-        said = {item.get("from_name"): item.get("value", {}) for a in kept[:1] for item in a.get("result") or []}
-        choices, texts = said.get("verdict", {}).get("choices"), said.get("truth", {}).get("text")
+        finished = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
+        values = {item.get("from_name"): item.get("value", {}) for a in finished[:1] for item in a.get("result") or []}
+        choices, texts = values.get("verdict", {}).get("choices"), values.get("truth", {}).get("text")
         truth = (texts[0] if isinstance(texts, list) else texts) if texts else None
         yield place, _uid(data, place), choices[0] if choices else None, truth or None, str(data.get("drawn") or "")
 

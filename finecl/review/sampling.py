@@ -1,4 +1,4 @@
-"""Which labels to judge: some drawn at random, which tell how many are right, and the noisiest of the others."""
+"""Selects labels to judge: a random sample, which estimates the accuracy, and the noisiest other labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from finecl.numerics.ragged import rank_within
 from finecl.types import Bools, Floats, Ints, Uids
 
 DRAWN = ("", "random", "noisiest")
-"""Why a label is to be judged, by the number that ``drawn`` gives."""
+"""Why a label was selected, by the codes that ``drawn`` returns."""
 
 
 def drawn(
@@ -21,22 +21,22 @@ def drawn(
     random: int = 100,
     most: int | None = None,
 ) -> Ints:
-    """Why each label is to be judged ``[N]``, a number into ``DRAWN``; 0 for no reason.
+    """Selects labels to judge; returns why each was selected ``[N]``: an index into ``DRAWN``, 0 if it was not.
 
-    ``random`` labels are a simple random sample of all: those of the smallest uids, which are hashes. A report and an
-    export therefore draw the same. Of the others that are not ``judged`` yet the ``top`` noisiest are drawn, of each
-    relation at most ``most``.
+    The ``random`` labels with the smallest uids are a simple random sample, because uids are hashes; a report and an
+    export therefore select the same labels. Among the others that are not ``judged`` yet, the ``top`` noisiest are
+    selected, at most ``most`` per relation.
 
     *Shape:* uids, noise, relation and judged are [N].
     """
-    found = np.zeros(len(uids), dtype=np.int64)
-    # By hash, so that ties of noise are in no order of documents.
+    reason = np.zeros(len(uids), dtype=np.int64)
+    # Sorted by hash, so that ties of noise do not follow the order of documents.
     order = np.argsort(uids, kind="stable")
-    found[order[:random]] = 1
+    reason[order[:random]] = 1
     rest = order[random:]
     rest = rest[~judged[rest]]
     rest = rest[np.argsort(-noise[rest], kind="stable")]
     if most is not None:
         rest = rest[rank_within(relation[rest]) < most]
-    found[rest[:top]] = 2
-    return found
+    reason[rest[:top]] = 2
+    return reason

@@ -1,4 +1,4 @@
-"""The labels of a run that are to be judged, with their text."""
+"""Collects the labels of a run to judge, with their text."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 def tasks(
     scores: Scores,
     corpus: Corpus,
-    said: Mapping[int, Verdict],
+    verdicts: Mapping[int, Verdict],
     *,
     top: int,
     random: int,
     most: int | None = None,
 ) -> list[Task]:
-    """The drawn labels that have no verdict yet: those drawn at random first, then the noisiest; see ``drawn``.
+    """Returns the selected labels without a verdict: the random sample first, then the noisiest; see ``drawn``.
 
-    A label that is drawn at random now and was judged for another reason comes along with its verdict: left out, it
-    would be missing in the estimate, and those are the noisy ones.
+    A label of the random sample that was judged for another reason is returned with its verdict: without it the
+    estimate would lack mostly noisy labels.
     """
     uids = scores.uid.tolist()
-    judged = np.array([uid in said for uid in uids], dtype=np.bool_)
-    counted = np.array([uid in said and said[uid].drawn == "random" for uid in uids], dtype=np.bool_)
+    judged = np.array([uid in verdicts for uid in uids], dtype=np.bool_)
+    counted = np.array([uid in verdicts and verdicts[uid].drawn == "random" for uid in uids], dtype=np.bool_)
     why = drawn(scores.uid, scores.noise, scores.relation, judged, top=top, random=random, most=most)
     rows = np.flatnonzero((why > 0) & ~counted)
     rows = rows[np.lexsort((-scores.noise[rows], why[rows]))]
-    found = []
+    selected = []
     for row in rows.tolist():
         document = corpus.document(int(scores.document[row]))
         head, tail = int(scores.head[row]), int(scores.tail[row])
-        relation, verdict = scores.relations[scores.relation[row]], said.get(uids[row])
+        relation, verdict = scores.relations[scores.relation[row]], verdicts.get(uids[row])
         task = Task(
             uid=uids[row],
             drawn=DRAWN[why[row]],
@@ -56,5 +56,5 @@ def tasks(
             verdict=verdict.verdict if verdict else None,
             truth=verdict.truth if verdict else None,
         )
-        found.append(task)
-    return found
+        selected.append(task)
+    return selected

@@ -1,4 +1,4 @@
-"""What people said of silver labels: kept in the run, put into scores and weights, and what it says of all labels."""
+"""Verdicts on silver labels: stored in the run, applied to noise and weights, and used to estimate accuracy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERDICTS = "verdicts.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One answer. ``truth`` is what the text states, if it was said; ``drawn`` why the label was shown (``DRAWN``)."""
+    """A verdict on a label. ``truth`` is the true relation, if known; ``drawn`` is why it was selected (``DRAWN``)."""
 
     uid: int
     verdict: Literal["right", "wrong"]
@@ -29,50 +29,51 @@ class Verdict:
 
 
 def read_verdicts(run: Path) -> dict[int, Verdict]:
-    """The verdicts that were imported into a run, by uid; none if there is no such file.
+    """Reads the verdicts imported into a run, by uid; returns none if the file does not exist.
 
     Raises:
-        FormatError: the file was changed by other hands and cannot be read.
+        FormatError: the file is invalid.
     """
     path = run / VERDICTS
-    found: dict[int, Verdict] = {}
+    verdicts: dict[int, Verdict] = {}
     try:
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             row = json.loads(line)
             verdict = Verdict(**row | {"uid": int(row["uid"], 16)})
-            found[verdict.uid] = verdict
+            verdicts[verdict.uid] = verdict
     except (ValueError, TypeError, KeyError) as error:
         raise FormatError(f"{path}: expected the verdicts that `finecl review import` writes, got: {error}") from None
-    return found
+    return verdicts
 
 
 def add_verdicts(run: Path, verdicts: Iterable[Verdict]) -> dict[int, Verdict]:
-    """Adds verdicts to those of a run and returns all; of two on one label the later counts.
+    """Adds verdicts to those of a run and returns all; a later verdict on the same label replaces an earlier one.
 
-    A label that was drawn at random stays one that was, whatever later file it comes from.
+    A label of the random sample stays in it, even if a later verdict has another reason.
     """
-    found = read_verdicts(run)
+    merged = read_verdicts(run)
     for verdict in verdicts:
-        earlier = found.get(verdict.uid)
+        earlier = merged.get(verdict.uid)
         random = "random" in (verdict.drawn, earlier.drawn if earlier else "")
-        found[verdict.uid] = Verdict(**asdict(verdict) | ({"drawn": "random"} if random else {}))
-    rows = [asdict(verdict) | {"uid": f"{uid:016x}"} for uid, verdict in sorted(found.items())]
+        merged[verdict.uid] = Verdict(**asdict(verdict) | ({"drawn": "random"} if random else {}))
+    rows = [asdict(verdict) | {"uid": f"{uid:016x}"} for uid, verdict in sorted(merged.items())]
     write_text(run / VERDICTS, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    return found
+    return merged
 
 
 def judged(uids: Uids, verdicts: Mapping[int, Verdict]) -> npt.NDArray[np.object_]:
-    """The verdict on each label ``[N]``: "right", "wrong" or None."""
-    found = np.full(len(uids), None, dtype=object)
+    """Returns the verdict on each label ``[N]``: "right", "wrong" or None."""
+    judged_N = np.full(len(uids), None, dtype=object)
     for row, uid in enumerate(uids.tolist()) if verdicts else ():
         if uid in verdicts:
-            found[row] = verdicts[uid].verdict
-    return found
+            judged_N[row] = verdicts[uid].verdict
+    return judged_N
 
 
 def apply_verdicts(noise: Floats, weights: Floats, judged_N: npt.NDArray[np.object_]) -> tuple[Floats, Floats]:
-    """Noise and weights where people spoke: a wrong label is +inf noisy and weighs 0, a right one is as clean as the
-    cleanest and weighs as much as the heaviest.
+    """Applies verdicts to noise and weights.
+
+    A wrong label gets noise +inf and weight 0, a right one the lowest noise and the highest weight of all labels.
 
     *Shape:* all [N].
     """
@@ -85,10 +86,10 @@ def apply_verdicts(noise: Floats, weights: Floats, judged_N: npt.NDArray[np.obje
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """How many labels are right, by the verdicts on those drawn at random: fractions, and how many were judged.
+    """Estimated accuracy of the labels from verdicts on the random sample, and the numbers of verdicts.
 
-    ``low`` and ``high`` are the ends of Wilson's 95 % interval; None where nothing was drawn. ``noisiest_right`` is the
-    share of right ones among the judged of the noisiest, which says nothing of the others.
+    ``low`` and ``high`` bound Wilson's 95 % interval; None without verdicts on the random sample. ``noisiest_right``
+    is the share of right labels among the judged noisiest ones; it does not generalise to other labels.
     """
 
     judged: int
@@ -100,20 +101,20 @@ class Estimate:
     noisiest_right: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """For a record."""
+        """Returns the estimate as a record."""
         return asdict(self)
 
 
 def estimate(verdicts: Iterable[Verdict]) -> Estimate:
-    """What the verdicts say of all labels; see ``Estimate``."""
+    """Estimates the accuracy of all labels from verdicts; see ``Estimate``."""
     from scipy.stats import binomtest
 
-    every = list(verdicts)
-    random = [verdict.verdict == "right" for verdict in every if verdict.drawn == "random"]
-    noisiest = [verdict.verdict == "right" for verdict in every if verdict.drawn == "noisiest"]
+    known = list(verdicts)
+    random = [verdict.verdict == "right" for verdict in known if verdict.drawn == "random"]
+    noisiest = [verdict.verdict == "right" for verdict in known if verdict.drawn == "noisiest"]
     interval = binomtest(sum(random), len(random)).proportion_ci(method="wilson") if random else None
     return Estimate(
-        judged=len(every),
+        judged=len(known),
         random=len(random),
         accuracy=sum(random) / len(random) if random else None,
         low=float(interval.low) if interval else None,

@@ -9,16 +9,16 @@ import numpy as np
 from finecl.types import Document, Ints
 
 
-def sentence_starts(document: Document, offsets: Sequence[tuple[int, int]], kept: int) -> Ints:
-    """The first token of each sentence that is within reach, the special one in front counted; the first has 0."""
+def sentence_starts(document: Document, offsets: Sequence[tuple[int, int]], count: int) -> Ints:
+    """Returns the first token of each sentence among ``count`` tokens; the first sentence starts at 0."""
     lengths = np.array([sum(len(word) + 1 for word in sentence) for sentence in document.sentences], dtype=np.int64)
     ends = np.array(offsets, dtype=np.int64).reshape(-1, 2)[:, 1]
     starts = np.searchsorted(ends, np.cumsum(lengths)[:-1], side="right") + 1
-    return np.concatenate([[0], starts[starts <= kept]])
+    return np.concatenate([[0], starts[starts <= count]])
 
 
 def mention_tokens(document: Document, offsets: Sequence[tuple[int, int]]) -> tuple[Ints, Ints, Ints]:
-    """First token, end token and entity of each mention; a mention that gives no token has end <= start."""
+    """Returns first token, end token and entity of each mention; a mention without tokens has end <= start."""
     words = [word for sentence in document.sentences for word in sentence]
     word_end = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
     word_start = word_end - np.array([len(word) for word in words], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Which entity pairs of some documents are asked about: the labelled ones, and some or all of the others."""
+"""Selects candidate pairs of documents: the labelled entity pairs, and a sample or all of the other pairs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from finecl.tokens.packing import Packed
 from finecl.types import Bools, Instances, Ints
 
 PairFilter: TypeAlias = Callable[[Ints, Ints, Ints], Bools]
-"""Whether pairs may stand for no-relation: documents of the corpus, heads, tails."""
+"""Returns which pairs may be used as no-relation pairs; takes documents of the corpus, heads and tails."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CandidatePairs:
-    """Entity pairs of a pack, and the instances among them. ``pair_I`` says which pair an instance labels.
+    """Entity pairs of packed documents, and their instances. ``pair_I`` is the pair that each instance labels.
 
     *Shape:* ``document_P`` (counted within the pack), ``head_P``, ``tail_P`` (entities of the document),
     ``head_row_P``, ``tail_row_P`` (entity rows of the pack) [P]; ``instance_I``, ``pair_I``, ``relation_I`` [I].
@@ -39,14 +39,14 @@ class CandidatePairs:
 
 
 def instances_of(instances: Instances, documents: Ints) -> tuple[Ints, Ints]:
-    """Numbers of the instances of these documents, and which of the documents each belongs to."""
+    """Returns the numbers of the instances of these documents, and the position of each one's document."""
     first = np.searchsorted(instances.document, documents, side="left")
     count = np.searchsorted(instances.document, documents, side="right") - first
     return ranges(first, count), np.repeat(np.arange(len(documents)), count)
 
 
 def all_pairs(packed: Packed, *, marked: bool = False) -> tuple[Ints, Ints]:
-    """Every ordered pair of different entities of the same document, as entity rows (head, tail).
+    """Returns all ordered pairs of different entities of the same document, as entity rows (head, tail).
 
     A marked sentence has one pair: entity 0 is the head and entity 1 the tail.
     """
@@ -70,18 +70,17 @@ def select_pairs(
     seed: int = 0,
     epoch: int = 0,
 ) -> CandidatePairs:
-    """The labelled pairs within reach, and no-relation pairs drawn from the rest of each document.
+    """Returns the labelled pairs within the encoder's reach, and no-relation pairs sampled from each document.
 
-    ``negatives`` is their number for each labelled pair (at least one a document), ``at_most`` their greatest
-    number a document; with neither, every pair is asked about.
-    ``documents`` are the documents' numbers in their corpus; ``marked`` says that they are marked sentences;
-    ``pair_filter`` says which pairs may be drawn as no-relation pairs.
+    ``negatives`` is the number of no-relation pairs per labelled pair (at least one per document), ``at_most`` their
+    maximum per document; with neither, all pairs are returned. ``documents`` are the documents' numbers in their
+    corpus; ``marked``: they are marked sentences; ``pair_filter`` restricts the no-relation pairs.
     """
     number, local = instances_of(instances, documents)
     head_row = packed.entity_rows(local, instances.head[number])
     tail_row = packed.entity_rows(local, instances.tail[number])
-    kept = (head_row >= 0) & (tail_row >= 0)
-    number, key_I = number[kept], _key(packed, head_row[kept], tail_row[kept])
+    within_reach = (head_row >= 0) & (tail_row >= 0)
+    number, key_I = number[within_reach], _key(packed, head_row[within_reach], tail_row[within_reach])
     labelled = np.unique(key_I)
     free = _key(packed, *all_pairs(packed, marked=marked))
     free = free[find(labelled, free) < 0]
@@ -90,7 +89,7 @@ def select_pairs(
         free = free[pair_filter(documents[packed.document_V[head]], packed.entity_V[head], packed.entity_V[tail])]
     if negatives is not None or at_most is not None:
         quota = _quota(packed, labelled, negatives, at_most)
-        free = free[_drawn(packed, free, documents, quota, seed, epoch)]
+        free = free[_sampled(packed, free, documents, quota, seed, epoch)]
     pairs = np.sort(np.concatenate([labelled, free]))
     head, tail = pairs // _width(packed), pairs % _width(packed)
     return CandidatePairs(
@@ -114,7 +113,7 @@ def _key(packed: Packed, head_row: Ints, tail_row: Ints) -> Ints:
 
 
 def _quota(packed: Packed, labelled: Ints, negatives: float | None, at_most: int | None) -> Ints:
-    """How many no-relation pairs each document gives."""
+    """Returns the number of no-relation pairs of each document."""
     quota = np.full(len(packed.lengths), np.iinfo(np.int64).max)
     if negatives is not None:
         positives = np.bincount(packed.document_V[labelled // _width(packed)], minlength=len(packed.lengths))
@@ -122,8 +121,8 @@ def _quota(packed: Packed, labelled: Ints, negatives: float | None, at_most: int
     return quota if at_most is None else np.minimum(quota, at_most)
 
 
-def _drawn(packed: Packed, keys: Ints, documents: Ints, quota: Ints, seed: int, epoch: int) -> Bools:
-    """A uniform draw of ``quota[d]`` of the pairs of each document."""
+def _sampled(packed: Packed, keys: Ints, documents: Ints, quota: Ints, seed: int, epoch: int) -> Bools:
+    """Marks a uniform sample of ``quota[d]`` pairs of each document."""
     head, tail = keys // _width(packed), keys % _width(packed)
     local = packed.document_V[head]
     identity = pair_key(documents[local], packed.entity_V[head], packed.entity_V[tail])

@@ -1,4 +1,4 @@
-"""A corpus read as marked sentences: one row an entity pair, memory-mapped as Arrow."""
+"""A corpus tokenized as marked sentences: one row per entity pair, memory-mapped as Arrow."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from finecl.tokens.token_table import Documents, TokenizedCorpus, token_features
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Instances, Ints
 
-_LAYOUT = 2  # to be raised when the columns change
+_LAYOUT = 2  # increase when the columns change
 
 
 class MarkedSentences(TokenizedCorpus):
-    """Marked sentences by row number. ``document``, ``head`` and ``tail`` say whose pair a row is [rows]."""
+    """Marked sentences by row number; ``document``, ``head`` and ``tail`` are the entity pair of each row [rows]."""
 
     marked = True
 
@@ -35,7 +35,7 @@ class MarkedSentences(TokenizedCorpus):
 
     @classmethod
     def of(cls, corpus: Documents, tokenizer: DocumentTokenizer, cache: Path) -> MarkedSentences:
-        """The marked sentences of a corpus, from the cache when the same reader has read it before.
+        """Tokenizes a corpus as marked sentences, or reads them from the cache.
 
         Raises:
             ModelError: the vocabulary has no markers.
@@ -44,32 +44,32 @@ class MarkedSentences(TokenizedCorpus):
         markers = tokenizer.markers
         if markers is None:
             raise ModelError("marked sentences need markers in the vocabulary: load the encoder with markers=True")
-        made_from = fingerprint(corpus.fingerprint, tokenizer.fingerprint, repr(markers), _LAYOUT)
-        path = cache / "tokens" / f"{made_from}-marked.arrow"
+        key = fingerprint(corpus.fingerprint, tokenizer.fingerprint, repr(markers), _LAYOUT)
+        path = cache / "tokens" / f"{key}-marked.arrow"
         features = token_features() | {name: _number() for name in ("document", "head", "tail")}
-        found = cls(write_arrow(path, lambda: _chunks(corpus, tokenizer, markers), features))
-        if not len(found):
+        sentences = cls(write_arrow(path, lambda: _chunks(corpus, tokenizer, markers), features))
+        if not len(sentences):
             raise SettingsError(
                 "marked sentences: expected labelled entity pairs with mentions in one sentence, found none; "
                 "choose a method or an extractor that reads documents"
             )
-        return found
+        return sentences
 
     def instances(self, instances: Instances) -> Instances:
-        """The instances that have a sentence, by row: entity 0 is the head and entity 1 the tail."""
+        """Returns the instances that have a sentence, in row order: entity 0 is the head and entity 1 the tail."""
         keys = pair_key(self.document, self.head, self.tail)
         order = np.argsort(keys)
         at = find(keys[order], pair_key(instances.document, instances.head, instances.tail))
-        kept = np.flatnonzero(at >= 0)
-        row = order[at[kept]]
-        kept, row = kept[np.argsort(row, kind="stable")], np.sort(row)
+        number = np.flatnonzero(at >= 0)
+        row = order[at[number]]
+        number, row = number[np.argsort(row, kind="stable")], np.sort(row)
         _, pair = np.unique(row, return_inverse=True)
         return Instances(
-            uid=instances.uid[kept],
+            uid=instances.uid[number],
             document=row,
             head=np.zeros_like(row),
             tail=np.ones_like(row),
-            relation=instances.relation[kept],
+            relation=instances.relation[number],
             pair=pair.ravel().astype(np.int64),
             relations=instances.relations,
         )
@@ -86,32 +86,32 @@ def _chunks(
 ) -> Iterator[Mapping[str, list[Any]]]:
     for at in range(0, len(corpus), size):
         pairs: list[Document] = []
-        whose: list[tuple[int, int, int]] = []
+        keys: list[tuple[int, int, int]] = []
         for number in range(at, min(at + size, len(corpus))):
             document = corpus.document(number)
             for head, tail, *mentions in marked_pairs(document):
                 entities = tuple(Entity(mentions=(replace(m, sentence=0),)) for m in mentions)
                 sentence = document.sentences[mentions[0].sentence]
                 pairs.append(Document(title=document.title, sentences=(sentence,), entities=entities))
-                whose.append((number, head, tail))
+                keys.append((number, head, tail))
         if pairs:
-            document_R, head_R, tail_R = (list(column) for column in zip(*whose, strict=True))
+            document_R, head_R, tail_R = (list(column) for column in zip(*keys, strict=True))
             yield read_pairs(pairs, tokenizer, markers) | {"document": document_R, "head": head_R, "tail": tail_R}
 
 
 def read_pairs(pairs: Sequence[Document], tokenizer: DocumentTokenizer, markers: Markers) -> dict[str, list[Any]]:
-    """One row a sentence of two entities, as ``DocumentTokenizer.read`` gives them."""
+    """Returns one row per sentence of two entities, with the columns of ``DocumentTokenizer.read``."""
     rows: dict[str, list[Any]] = {name: [] for name in token_features()}
     pairs = tokenizer.masked(pairs)
     for sentence, encoding in zip(pairs, tokenizer.encodings(pairs), strict=True):
         start, end, _ = mention_tokens(sentence, encoding.offsets)
         ids, place = markers.insert(np.array(encoding.ids, dtype=np.int64), np.stack([start, end], axis=1))
-        kept = np.flatnonzero((end > start) & (place < tokenizer.max_length - 2))
+        entity = np.flatnonzero((end > start) & (place < tokenizer.max_length - 2))
         rows["input_ids"].append([tokenizer.first, *ids[: tokenizer.max_length - 2].tolist(), tokenizer.last])
         rows["sentence_start"].append([0])
-        rows["mention_start"].append(place[kept] + 1)
-        rows["mention_end"].append(place[kept] + 2)
-        rows["mention_entity"].append(kept)
+        rows["mention_start"].append(place[entity] + 1)
+        rows["mention_end"].append(place[entity] + 2)
+        rows["mention_entity"].append(entity)
         rows["entities"].append(2)
     return rows
 
@@ -119,8 +119,8 @@ def read_pairs(pairs: Sequence[Document], tokenizer: DocumentTokenizer, markers:
 def entity_keys(keys: Ints, first: Ints, tokens: TokenizedCorpus) -> tuple[Ints, Ints]:
     """Returns the keys of the entities of each row of ``tokens``, and the number of each row's first entity.
 
-    ``keys`` [entities] and ``first`` [documents] are those of the corpus (``EntityTable.key`` and ``.first``). For
-    tokenized documents they are returned as they are; a marked sentence has two entities, head and tail.
+    ``keys`` [entities] and ``first`` [documents] are those of the corpus (``Entities.key`` and ``.first``). For
+    tokenized documents they are returned unchanged; a marked sentence has two entities, head and tail.
     """
     if not isinstance(tokens, MarkedSentences):
         return keys, first

@@ -1,9 +1,9 @@
-"""Marked sentences: one entity pair a row, markers around both mentions (Soares et al. 2019; Peng et al. 2020).
+"""Marked sentences: one entity pair per row, markers around both mentions (Soares et al. 2019; Peng et al. 2020).
 
     [CLS] [E1] Marie Curie [/E1] was born in [E2] Warsaw [/E2] . [SEP]
 
-A row's two entities are the states of its start markers, so whatever reads entities reads marked sentences too. A
-vocabulary with unused words, as BERT's, lends them; others get five new ones.
+The representations of a row's two entities are the states of its start markers, so code that reads entities also reads
+marked sentences. The markers are unused words of the vocabulary, as BERT has; other vocabularies get five new words.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ADDED = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
 
 @dataclass(frozen=True, kw_only=True)
 class Markers:
-    """Ids of the words that stand around head (``start[0]``, ``end[0]``) and tail, and for a blanked mention."""
+    """Token ids of the markers of head (``start[0]``, ``end[0]``) and tail, and of the blank for a mention."""
 
     start: tuple[int, int]
     end: tuple[int, int]
@@ -33,7 +33,7 @@ class Markers:
 
     @classmethod
     def of(cls, tokenizer: Any) -> Markers | None:
-        """The markers of a vocabulary, None if it has no words to spare and none were added."""
+        """Returns the markers of a vocabulary; None if it has no unused words and none were added."""
         vocabulary = tokenizer.get_vocab()
         for words in (UNUSED, ADDED):
             if all(word in vocabulary for word in words):
@@ -42,11 +42,11 @@ class Markers:
         return None
 
     def insert(self, ids: Ints, spans: Ints) -> tuple[Ints, Ints]:
-        """The tokens of a sentence with markers around its mentions, and where the two start markers are.
+        """Inserts markers around both mentions of a sentence; returns tokens and positions of the start markers.
 
         *Shape:* ``ids`` [T], ``spans`` (half-open) [2, 2]; the results [T + 4] and [2].
         """
-        # Ends stand before starts: of two mentions side by side the first is closed before the second is opened.
+        # Ends come before starts, so that of two adjacent mentions the first is closed before the second is opened.
         at = np.concatenate([spans[:, 1], spans[:, 0]])
         words = np.array([*self.end, *self.start], dtype=np.int64)
         order = np.argsort(at, kind="stable")
@@ -57,22 +57,22 @@ class Markers:
 
 
 def marked_pairs(document: Document) -> Iterator[tuple[int, int, Mention, Mention]]:
-    """The entity pairs of a document that make marked sentences, head and tail with a mention of each.
+    """Yields the entity pairs of a document that have a marked sentence, with a mention of head and tail.
 
-    These are the labelled pairs with mentions in one sentence that do not overlap, by the first such sentence. A
-    sentence of two entities without a label counts as a pair, too.
+    These are the labelled pairs with mentions in one sentence that do not overlap; the first such sentence is used.
+    In a document of two entities without labels, these two are a pair.
     """
     pairs = dict.fromkeys((label.head, label.tail) for label in document.labels)
     if not pairs and len(document.entities) == 2:
         pairs = {(0, 1): None}
     for head, tail in pairs:
-        found = _together(document.entities[head].mentions, document.entities[tail].mentions)
-        if found:
-            yield head, tail, *found
+        mentions = _same_sentence(document.entities[head].mentions, document.entities[tail].mentions)
+        if mentions:
+            yield head, tail, *mentions
 
 
-def _together(heads: tuple[Mention, ...], tails: tuple[Mention, ...]) -> tuple[Mention, Mention] | None:
-    """The first mentions that stand apart in one sentence."""
+def _same_sentence(heads: tuple[Mention, ...], tails: tuple[Mention, ...]) -> tuple[Mention, Mention] | None:
+    """Returns the first mentions in the same sentence that do not overlap."""
     apart = [
         (h, t) for h in heads for t in tails if h.sentence == t.sentence and (h.end <= t.start or t.end <= h.start)
     ]
@@ -80,38 +80,38 @@ def _together(heads: tuple[Mention, ...], tails: tuple[Mention, ...]) -> tuple[M
 
 
 def blanked(rows: TokenBatch, documents: Ints, share: float, markers: Markers, *, seed: int, step: int) -> TokenBatch:
-    """Marked sentences with each mention replaced by the blank word with probability ``share``, head and tail each on
-    their own. Peng et al. draw once when they build their data set; here every step draws anew.
+    """Replaces each mention of marked sentences by the blank with probability ``share``, head and tail independently.
 
-    ``documents`` are the rows' numbers in their corpus: a draw does not depend on the rows beside it.
+    Peng et al. sample the blanks once, when they build their data set; here they are sampled anew in every step.
+    ``documents`` are the rows' numbers in their corpus, which make the sampling independent of the batch.
     """
     row = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
-    chosen = keyed_uniform(entity_key(documents[row], rows.entity), seed, "blank", step) < share
+    selected = keyed_uniform(entity_key(documents[row], rows.entity), seed, "blank", step) < share
     first = offsets(rows.lengths)[row] + rows.end  # of the mention, in all tokens
     closing = np.sort(np.flatnonzero(np.isin(rows.ids, markers.end)))
     length = _until_closed(first, closing, rows, row)
-    chosen &= length > 0
+    selected &= length > 0
     ids = rows.ids.copy()
-    ids[first[chosen]] = markers.blank
-    gone = np.zeros(len(ids), dtype=np.bool_)
-    gone[ranges(first[chosen] + 1, length[chosen] - 1)] = True
-    before = np.concatenate([[0], np.cumsum(gone)])
+    ids[first[selected]] = markers.blank
+    removed = np.zeros(len(ids), dtype=np.bool_)
+    removed[ranges(first[selected] + 1, length[selected] - 1)] = True
+    before = np.concatenate([[0], np.cumsum(removed)])
     begin = offsets(rows.lengths)
     lost = before[begin + rows.lengths] - before[begin]
     start = rows.start - (before[first - 1] - before[begin[row]])
     return TokenBatch(
-        ids=ids[~gone],
+        ids=ids[~removed],
         lengths=rows.lengths - lost,
         start=start,
         end=start + 1,
         entity=rows.entity,
         mentions=rows.mentions,
-        sentence=rows.sentence[~gone],
+        sentence=rows.sentence[~removed],
     )
 
 
 def _until_closed(first: Ints, closing: Ints, rows: TokenBatch, row: Ints) -> Ints:
-    """How many tokens each mention has: up to the next end marker, 0 if the sentence is cut before that."""
+    """Returns the number of tokens of each mention, up to the next end marker; 0 if the sentence is truncated there."""
     if not len(closing):
         return np.zeros(len(first), dtype=np.int64)
     at = np.searchsorted(closing, first)

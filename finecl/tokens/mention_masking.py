@@ -1,4 +1,4 @@
-"""Documents whose mentions do not say whom they name: a type or a blank stands in their place."""
+"""Masks entity mentions with their type or a blank token."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import replace
 from finecl.types import Document, Entity, Mention, MentionMasking
 
 UNTYPED_WORD = "entity"
-"""What stands for a mention of an entity without a type."""
+"""Replacement of a mention of an entity without a type."""
 
-_Hidden = tuple[Mention, str]
+_Replacement = tuple[Mention, str]
 
 
 def mask_mentions(document: Document, mentions: MentionMasking, blank: str) -> Document:
-    """The document with one word for each mention: its entity's type in small letters, or the word ``blank``.
+    """Replaces each mention by one word: its entity's type in lower case, or the word ``blank``.
 
-    Mentions that overlap become one word together, that of the first one.
+    Overlapping mentions are replaced together by the word of the first one.
     """
     sentences, places = [], []
     for number, sentence in enumerate(document.sentences):
@@ -26,7 +26,7 @@ def mask_mentions(document: Document, mentions: MentionMasking, blank: str) -> D
             for m in e.mentions
             if m.sentence == number
         ]
-        words, place = _rewritten(sentence, sorted(inside, key=lambda item: (item[0].start, -item[0].end)))
+        words, place = _replace(sentence, sorted(inside, key=lambda item: (item[0].start, -item[0].end)))
         sentences.append(words)
         places.append(place)
     return replace(
@@ -41,8 +41,8 @@ def _moved(entity: Entity, places: Sequence[Sequence[int]]) -> tuple[Mention, ..
     return tuple(replace(m, start=at, end=at + 1) for m, at in zip(entity.mentions, starts, strict=True))
 
 
-def _rewritten(sentence: Sequence[str], inside: Sequence[_Hidden]) -> tuple[tuple[str, ...], list[int]]:
-    """The words, and where each word of the sentence stands among them."""
+def _replace(sentence: Sequence[str], inside: Sequence[_Replacement]) -> tuple[tuple[str, ...], list[int]]:
+    """Returns the new words, and the new position of each word of the sentence."""
     words: list[str] = []
     place: list[int] = []
     end = 0

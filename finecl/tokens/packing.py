@@ -1,6 +1,6 @@
-"""Documents packed into one row of tokens, without padding, and the entities to be read off it.
+"""Packs documents and their entities into one row of tokens without padding.
 
-Everything here is integer arithmetic in numpy; ``Packed.batch`` turns the result into tensors.
+Everything here is integer arithmetic in numpy; ``Packed.batch`` converts the result to tensors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from finecl.types import Batch, Floats, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """Documents laid end to end. ``key_V`` is the sorted ``entity_key`` of each entity within reach.
+    """Documents laid end to end; ``key_V`` is the sorted ``entity_key`` of each entity within the encoder's reach.
 
     *Shape:* ``ids_T``, ``document_T`` [T]; ``lengths`` [D]; ``member_M``, ``share_M`` [M]; the others [V].
     """
@@ -34,20 +34,20 @@ class Packed:
 
     @property
     def document_V(self) -> Ints:
-        """The document of each entity, counted within the pack."""
+        """Returns the document of each entity, counted within the pack."""
         return self.key_V >> ENTITY_BITS
 
     @property
     def entity_V(self) -> Ints:
-        """The number of each entity within its document."""
+        """Returns the number of each entity within its document."""
         return self.key_V & ((1 << ENTITY_BITS) - 1)
 
     def entity_rows(self, document: Ints, entity: Ints) -> Ints:
-        """Rows of these entities, -1 for those beyond the encoder's reach."""
+        """Returns the rows of these entities; -1 for those beyond the encoder's reach."""
         return find(self.key_V, entity_key(document, entity))
 
     def part(self, begin: int, end: int) -> Packed:
-        """The documents ``begin .. end - 1`` alone."""
+        """Returns the pack of the documents ``begin .. end - 1``."""
         first = np.concatenate([[0], np.cumsum(self.lengths)])
         entity = np.searchsorted(self.key_V, [begin << ENTITY_BITS, end << ENTITY_BITS])
         member = np.append(self.offset_V, len(self.member_M))[entity]
@@ -64,7 +64,7 @@ class Packed:
         )
 
     def batch(self, head_P: Ints, tail_P: Ints, *, first_position: int, ids_T: Ints | None = None) -> Batch:
-        """As tensors, with the pairs of entity rows that are asked about."""
+        """Converts the pack to tensors, with candidate pairs of entity rows."""
         positions = ranges(np.full(len(self.lengths), first_position), self.lengths)
         return Batch(
             input_ids=torch.from_numpy(self.ids_T if ids_T is None else ids_T)[None],
@@ -82,7 +82,7 @@ class Packed:
 
 
 def join(parts: Sequence[Packed]) -> Packed:
-    """Packs laid end to end: entity rows follow each other in the order of the parts."""
+    """Concatenates packs; entity rows are in the order of the parts."""
     if len(parts) == 1:
         return parts[0]
     documents, tokens, members = (
@@ -103,10 +103,10 @@ def join(parts: Sequence[Packed]) -> Packed:
 
 
 def pack(rows: TokenBatch) -> Packed:
-    """Lays documents end to end and spreads each entity over the tokens of its mentions.
+    """Lays documents end to end and computes the tokens of each entity and their weights.
 
-    The share of a token is 1 / (mentions of its entity) / (tokens of its mention): the mean over mentions of the
-    mean over each mention's tokens.
+    The weight of a token is 1 / (mentions of its entity) / (tokens of its mention), so that an entity is the mean
+    over its mentions of the mean over each mention's tokens.
     """
     document = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
     key = entity_key(document, rows.entity)
@@ -129,9 +129,9 @@ def pack(rows: TokenBatch) -> Packed:
 
 
 def with_queries(rows: TokenBatch, queries: Sequence[Sequence[int]], separator: int, max_length: int) -> TokenBatch:
-    """Documents with a query in front: [first] query [separator] rest of the document, cut at ``max_length``.
+    """Puts a query in front of each document: [first] query [separator] document, truncated at ``max_length``.
 
-    Mentions move with the text; those that the query pushes out are dropped.
+    Mentions move with the text; mentions that the query moves beyond ``max_length`` are dropped.
     """
     shift = np.array([len(query) + 1 for query in queries], dtype=np.int64)
     lengths = np.minimum(rows.lengths + shift, max_length)
@@ -145,13 +145,13 @@ def with_queries(rows: TokenBatch, queries: Sequence[Sequence[int]], separator: 
         pieces.append(spliced)
     document = np.repeat(np.arange(len(lengths)), rows.mentions)
     end = rows.end + shift[document]
-    kept = end < lengths[document]
+    within = end < lengths[document]
     return TokenBatch(
         ids=np.concatenate(pieces),
         lengths=lengths,
-        start=(rows.start + shift[document])[kept],
-        end=end[kept],
-        entity=rows.entity[kept],
-        mentions=np.bincount(document[kept], minlength=len(lengths)),
+        start=(rows.start + shift[document])[within],
+        end=end[within],
+        entity=rows.entity[within],
+        mentions=np.bincount(document[within], minlength=len(lengths)),
         sentence=np.concatenate(sentences),
     )

@@ -1,4 +1,4 @@
-"""A tokenized corpus as memory-mapped columns, and what truncation removes."""
+"""A tokenized corpus as memory-mapped columns, and the labels lost by truncation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Documents(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the content of any document does."""
+        """Returns a hash of the content of all documents."""
         ...
 
     def __len__(self) -> int:
@@ -34,21 +34,21 @@ class Documents(Protocol):
 
 
 def _sentences(starts: Ints, column: Any, lengths: Ints) -> Ints:
-    """The number of each token's sentence within its document."""
+    """Returns the number of each token's sentence within its document."""
     counts = column.value_lengths().to_numpy().astype(np.int64)
     first = np.repeat(np.cumsum(lengths) - lengths, counts)
     begins = np.zeros(int(lengths.sum()), dtype=np.int64)
     np.add.at(begins, first + starts, 1)
     number = np.cumsum(begins) - 1
     before = np.cumsum(counts) - counts
-    found: Ints = number - np.repeat(before, lengths)
-    return found
+    sentence: Ints = number - np.repeat(before, lengths)
+    return sentence
 
 
 class TokenizedCorpus:
-    """A corpus as an encoder reads it: memory-mapped columns, read by document number.
+    """A tokenized corpus in memory-mapped columns, read by document number.
 
-    ``marked`` says whether rows are marked sentences, whose one question is about entity 0 and entity 1.
+    ``marked``: rows are marked sentences, whose only candidate pair is (entity 0, entity 1).
     """
 
     marked = False
@@ -63,12 +63,12 @@ class TokenizedCorpus:
 
     @classmethod
     def of(cls, corpus: Documents, tokenizer: DocumentTokenizer, cache: Path) -> TokenizedCorpus:
-        """The tokens of a corpus, from the cache when the same reader has read it before."""
+        """Tokenizes a corpus, or reads its tokens from the cache."""
         path = cache / "tokens" / f"{fingerprint(corpus.fingerprint, tokenizer.fingerprint)}.arrow"
         return cls(write_arrow(path, lambda: _chunks(corpus, tokenizer), token_features()))
 
     def rows(self, documents: Ints) -> TokenBatch:
-        """The documents of these numbers, in this order."""
+        """Returns the documents with these numbers, in this order."""
         table = self._dataset[documents.tolist()]
         columns = {name: table[name].combine_chunks() for name in TOKEN_COLUMNS}
         flat = {name: column.flatten().to_numpy().astype(np.int64) for name, column in columns.items()}
@@ -83,12 +83,12 @@ class TokenizedCorpus:
         )
 
     def part(self, documents: Ints) -> TokenizedCorpus:
-        """Some of the documents, numbered anew from 0; nothing is copied."""
+        """Returns a part of the documents, renumbered from 0; nothing is copied."""
         return _Part(self, documents)
 
 
 class _Part(TokenizedCorpus):
-    """Some of the rows of other tokens."""
+    """A selection of rows of another tokenized corpus."""
 
     def __init__(self, whole: TokenizedCorpus, documents: Ints) -> None:
         self._whole, self._documents = whole, documents
@@ -96,12 +96,12 @@ class _Part(TokenizedCorpus):
         self.lengths, self.entities = whole.lengths[documents], whole.entities[documents]
 
     def rows(self, documents: Ints) -> TokenBatch:
-        """The documents of these numbers, in this order."""
+        """Returns the documents with these numbers, in this order."""
         return self._whole.rows(self._documents[documents])
 
 
 def token_features() -> dict[str, Any]:
-    """The columns of token rows, as features of a data set."""
+    """Returns the token columns as features of a data set."""
     from datasets import List, Value
 
     return {column: List(Value("int32")) for column in TOKEN_COLUMNS} | {"entities": Value("int32")}
@@ -118,25 +118,28 @@ def _lengths(dataset: Any, column: str) -> Ints:
 
 
 def reached(instances: Instances, tokens: TokenizedCorpus) -> Bools:
-    """Which instances have a mention of head and of tail within the encoder's reach ``[N]``."""
-    seen = [entity_key(documents, rows.entity) for documents, rows in _all_mentions(tokens)]
-    keys = np.concatenate(seen) if seen else np.zeros(0, dtype=np.int64)
+    """Returns which instances have mentions of head and tail within the encoder's reach ``[N]``."""
+    chunks = [entity_key(documents, rows.entity) for documents, rows in _all_mentions(tokens)]
+    keys = np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.int64)
     head, tail = (entity_key(instances.document, column) for column in (instances.head, instances.tail))
     return np.isin(head, keys) & np.isin(tail, keys)
 
 
-def describe_loss(corpus_name: str, tokens: TokenizedCorpus, instances: Instances, kept: Bools) -> str | None:
-    """One line on what truncation lost of a corpus: entities, and labels by relation; None if nothing was."""
+def describe_loss(corpus_name: str, tokens: TokenizedCorpus, instances: Instances, within_reach: Bools) -> str | None:
+    """Describes in one line the entities and labels that truncation lost; None if it lost none.
+
+    ``within_reach`` [N] is the result of ``reached``.
+    """
     entities = sum(int(np.unique(entity_key(d, rows.entity)).size) for d, rows in _all_mentions(tokens))
     lost_entities = int(tokens.entities.sum()) - entities
-    if not lost_entities and kept.all():
+    if not lost_entities and within_reach.all():
         return None
-    ids, counts = np.unique(instances.relation[~kept], return_counts=True)
+    ids, counts = np.unique(instances.relation[~within_reach], return_counts=True)
     most = sorted(zip(counts.tolist(), ids.tolist(), strict=True), reverse=True)[:5]
     named = ", ".join(f"{instances.relations[i]} {count}" for count, i in most)
     return (
-        f"{corpus_name}: {lost_entities} of {int(tokens.entities.sum())} entities and {int((~kept).sum())} of "
-        f"{len(kept)} labels lie beyond the encoder's reach" + (f" ({named})" if named else "")
+        f"{corpus_name}: {lost_entities} of {int(tokens.entities.sum())} entities and {int((~within_reach).sum())} of "
+        f"{len(within_reach)} labels lie beyond the encoder's reach" + (f" ({named})" if named else "")
     )
 
 

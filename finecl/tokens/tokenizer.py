@@ -1,4 +1,4 @@
-"""Tokenizes documents: words to sub-words, aligned by character offsets."""
+"""Tokenizes documents and aligns words with sub-words by character offsets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from finecl.tokens.mention_masking import mask_mentions
 from finecl.tokens.token_rows import TOKEN_COLUMNS
 from finecl.types import Document, Ints, MentionMasking
 
-_LAYOUT = 2  # to be raised when the columns change: cached files of another layout are not read
+_LAYOUT = 2  # increase when the columns change, so that cached files of another layout are not read
 
 
 class DocumentTokenizer:
-    """A fast tokenizer and the number of sub-words that it may give a document.
+    """A fast tokenizer with a maximum number of sub-words per document.
 
-    ``markers`` are the words that stand around head and tail in marked sentences, if the vocabulary has any.
+    ``markers`` are the markers of marked sentences, if the vocabulary has them; ``mentions`` is the masking of
+    mentions.
     """
 
     def __init__(
@@ -44,33 +45,33 @@ class DocumentTokenizer:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the same words would give other tokens."""
-        hidden = () if self.mentions == "text" else (self.mentions,)
-        return fingerprint(self._backend.to_str(), self.max_length, _LAYOUT, *hidden)
+        """Returns a hash of everything that determines the tokens of a document."""
+        masking = () if self.mentions == "text" else (self.mentions,)
+        return fingerprint(self._backend.to_str(), self.max_length, _LAYOUT, *masking)
 
     def with_masking(self, mentions: MentionMasking) -> DocumentTokenizer:
-        """The same reader, reading the types of entities in the place of their mentions, or blanks."""
+        """Returns the same tokenizer with mentions masked by types or blanks."""
         return DocumentTokenizer(self.hf_tokenizer, self.max_length, self.markers, mentions)
 
     def encode(self, text: str) -> list[int]:
-        """Sub-words of a text, without special tokens."""
+        """Returns the sub-words of a text, without special tokens."""
         ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
         return ids
 
     def masked(self, documents: Sequence[Document]) -> Sequence[Document]:
-        """The documents with their mentions hidden, if this reader hides them."""
+        """Returns the documents with their mentions masked, if this tokenizer masks them."""
         if self.mentions == "text":
             return documents
         return [mask_mentions(document, self.mentions, self.hf_tokenizer.mask_token) for document in documents]
 
     def encodings(self, documents: Sequence[Document]) -> Sequence[Any]:
-        """The sub-words of each document with their character offsets, its words joined by single spaces."""
+        """Returns the sub-words of each document, its words joined by single spaces, with character offsets."""
         texts = [" ".join(word for sentence in d.sentences for word in sentence) for d in documents]
         encodings: Sequence[Any] = self._backend.encode_batch(texts, add_special_tokens=False)
         return encodings
 
     def read(self, documents: Sequence[Document]) -> dict[str, list[Any]]:
-        """One row a document: the parts of ``TokenRows`` and the number of entities.
+        """Returns one row per document: ``TOKEN_COLUMNS`` and the number of entities.
 
         Tokens and mentions beyond ``max_length`` are left out.
         """
@@ -81,9 +82,9 @@ class DocumentTokenizer:
             ids = encoding.ids[: self.max_length - 2]
             rows["input_ids"].append([self.first, *ids, self.last])
             start, end, entity = mention_tokens(document, encoding.offsets)
-            kept = (end > start) & (end <= len(ids))
+            within = (end > start) & (end <= len(ids))
             rows["sentence_start"].append(sentence_starts(document, encoding.offsets, len(ids)))
-            rows["mention_start"].append(start[kept] + 1)
-            rows["mention_end"].append(end[kept] + 1)
-            rows["mention_entity"].append(entity[kept])
+            rows["mention_start"].append(start[within] + 1)
+            rows["mention_end"].append(end[within] + 1)
+            rows["mention_entity"].append(entity[within])
         return rows

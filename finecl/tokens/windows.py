@@ -1,4 +1,4 @@
-"""Documents as the rows that an encoder passes over: whole documents, overlapping windows, or marked sentences."""
+"""Splits documents into rows for the encoder: whole documents, overlapping windows, or marked sentences."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from finecl.types import Document, Entity, Ints, Label
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of tokens and the entity pairs asked in it; ``document`` is the number of its document.
+    """A row of tokens with its candidate pairs; ``document`` is the number of its document.
 
-    ``own`` are the document's numbers of the row's entities.
+    ``own`` are the numbers of the row's entities in the document.
 
     *Shape:* ``ids``, ``sentence`` [T]; ``start``, ``end``, ``entity`` [mentions]; ``own`` [entities]; ``head``,
     ``tail`` [P], numbers of the row's entities.
@@ -38,7 +38,7 @@ class Row:
 
 
 def every_pair(document: Document) -> Ints:
-    """All ordered pairs of different entities ``[P, 2]``."""
+    """Returns all ordered pairs of different entities ``[P, 2]``."""
     count = len(document.entities)
     head, tail = np.divmod(np.arange(count * count, dtype=np.int64), max(count, 1))
     pairs: Ints = np.stack([head, tail], axis=1)[head != tail]
@@ -46,7 +46,7 @@ def every_pair(document: Document) -> Ints:
 
 
 def labelled_pairs(document: Document) -> Ints:
-    """The pairs that carry a label ``[P, 2]``, in order."""
+    """Returns the labelled pairs ``[P, 2]``, sorted."""
     pairs = sorted({(label.head, label.tail) for label in document.labels})
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
@@ -60,9 +60,9 @@ def document_rows(
     apart always share one. ``pairs`` [P, 2] are the pairs to score of each document. Without ``windows`` a long
     document is truncated.
     """
-    wanted = [number for number, asked in enumerate(pairs) if len(asked)]
-    some = [documents[number] for number in wanted]
-    for number, document, encoding in zip(wanted, some, tokenizer.encodings(some), strict=True):
+    numbers = [number for number, candidates in enumerate(pairs) if len(candidates)]
+    selected = [documents[number] for number in numbers]
+    for number, document, encoding in zip(numbers, selected, tokenizer.encodings(selected), strict=True):
         ids = np.array(encoding.ids, dtype=np.int64)
         starts = sentence_starts(document, encoding.offsets, len(ids))
         begins = np.zeros(len(ids) + 2, dtype=np.int64)
@@ -76,51 +76,51 @@ def document_rows(
 
 
 def _windows(whole: Row, tokenizer: DocumentTokenizer, *, truncate: bool) -> Iterator[Row]:
-    """The parts of a document, whose tokens come without special ones, that are within reach."""
+    """Yields the windows of a document that contain candidate pairs; ``whole`` has no special tokens yet."""
     body = tokenizer.max_length - 2
     last = max(0, len(whole.ids) - body)
     starts = dict.fromkeys([*range(0, last, max(1, body // 2)), last])
     for first in [0] if truncate else starts:
         start, end = whole.start - first, whole.end - first
-        kept = (end > start) & (start >= 0) & (end <= body)
-        there = np.zeros(len(whole.own), dtype=np.bool_)
-        there[whole.entity[kept]] = True
-        asked = there[whole.head] & there[whole.tail]
-        if asked.any():
+        inside = (end > start) & (start >= 0) & (end <= body)
+        has_mention = np.zeros(len(whole.own), dtype=np.bool_)
+        has_mention[whole.entity[inside]] = True
+        complete = has_mention[whole.head] & has_mention[whole.tail]
+        if complete.any():
             yield replace(
                 whole,
                 ids=np.concatenate([[tokenizer.first], whole.ids[first : first + body], [tokenizer.last]]),
                 sentence=whole.sentence[first : first + body + 2],
-                start=start[kept] + 1,
-                end=end[kept] + 1,
-                entity=whole.entity[kept],
-                head=whole.head[asked],
-                tail=whole.tail[asked],
+                start=start[inside] + 1,
+                end=end[inside] + 1,
+                entity=whole.entity[inside],
+                head=whole.head[complete],
+                tail=whole.tail[complete],
             )
 
 
 def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], tokenizer: DocumentTokenizer) -> Iterator[Row]:
-    """A marked sentence for each pair with mentions in one sentence, by the first such sentence.
+    """Yields a marked sentence for each pair with mentions in the same sentence, the first such sentence.
 
-    A pair whose markers lie beyond ``tokenizer.max_length`` has none.
+    Pairs with markers beyond ``tokenizer.max_length`` are left out.
 
     Raises:
         ModelError: the vocabulary has no markers.
     """
     if tokenizer.markers is None:
-        raise ModelError("marked sentences need markers in the vocabulary, which this encoder has not")
-    whose: list[tuple[int, int, int]] = []
+        raise ModelError("marked sentences need markers in the vocabulary: load the encoder with markers=True")
+    keys: list[tuple[int, int, int]] = []
     sentences: list[Document] = []
-    for number, (document, asked) in enumerate(zip(documents, pairs, strict=True)):
-        labels = tuple(Label(head=head, tail=tail, relation="?") for head, tail in asked.tolist())
+    for number, (document, candidates) in enumerate(zip(documents, pairs, strict=True)):
+        labels = tuple(Label(head=head, tail=tail, relation="?") for head, tail in candidates.tolist())
         for head, tail, *mentions in marked_pairs(replace(document, labels=labels)) if labels else ():
             entities = tuple(Entity(mentions=(replace(mention, sentence=0),)) for mention in mentions)
             words = document.sentences[mentions[0].sentence]
             sentences.append(Document(title=document.title, sentences=(words,), entities=entities))
-            whose.append((number, head, tail))
+            keys.append((number, head, tail))
     columns = read_pairs(sentences, tokenizer, tokenizer.markers) if sentences else {}
     zero, one = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
-    for at, (number, head, tail) in enumerate(whose):
+    for at, (number, head, tail) in enumerate(keys):
         ids = np.array(columns["input_ids"][at], dtype=np.int64)
         if len(columns["mention_entity"][at]) == 2:
             yield Row(
@@ -131,7 +131,7 @@ def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], tokenize
 
 
 def token_rows(rows: Sequence[Row]) -> TokenBatch:
-    """The rows of one encoder pass."""
+    """Concatenates rows into a batch for one encoder pass."""
     columns = {
         name: np.concatenate([getattr(row, name) for row in rows])
         for name in ("ids", "sentence", "start", "end", "entity")

@@ -1,7 +1,7 @@
-"""The nouns that travel between the engine and its plugins, and the protocols that plugins satisfy.
+"""Data types shared by the engine and its plugins, and the protocols that plugins implement.
 
 Shape letters, here and in every name that ends in capitals: N instances, E epochs (of evidence), A anchors,
-C candidates, P positives of an anchor (or asked entity pairs), K negatives of an anchor, R relations,
+C candidates, P positives of an anchor (or candidate entity pairs), K negatives of an anchor, R relations,
 H hidden width, T sub-word tokens of a packed batch, D documents, V entities of a packed batch.
 
 Importing this package loads numpy, not torch.

@@ -1,4 +1,4 @@
-"""Arrays by their element, and the words that name views, draws and modes."""
+"""Array types by element type, and literal types of units, batch sampling, input formats, evidence and modes."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ EvidenceKind = Literal["dynamics", "gold", "held-out", "representations"]
 DynamicsMode = Literal["batch", "epoch"]
 
 NO_RELATION = -1
-"""The relation code of a pair that carries no label, in every table: never the id of a real relation."""
+"""The relation id of an unlabelled pair; never the id of a real relation."""

@@ -1,4 +1,4 @@
-"""Rows that an objective contrasts, and the sum form of a loss."""
+"""The rows that an objective contrasts, and a loss as a sum."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RowColumns:
-    """Integer columns of the rows of one view in one step, and their weights; every column has the same length.
+    """The rows of one unit in one step: integer columns and weights, all of the same length.
 
     ``document`` numbers the documents of the step; ``head`` and ``tail`` are entities of that document;
-    ``relation`` is ``NO_RELATION`` for a pair without a label; ``uid`` is 0 where there is no label.
-    View "pair": a row is one labelled instance, or one pair without a label. View "query": a row is the instance
-    that a queried document asks for. View "entity": a row is one entity of a queried document, in ``head``;
-    ``tail`` is -1, and ``relation`` is the queried relation if the labels make this entity a tail of the query.
-    ``head_key`` and ``tail_key`` are the same number wherever the same entity stands: by its id in the knowledge graph,
-    else by its name in small letters. They are 0 where no objective that draws "entity-pairs" has asked for them.
+    ``relation`` is ``NO_RELATION`` and ``uid`` is 0 for a pair without a label.
+    Unit "pair": a row is one labelled instance, or one pair without a label. Unit "query": a row is the instance
+    with the head and relation of the document's query. Unit "entity": a row is one entity of a queried document, in
+    ``head``; ``tail`` is -1, and ``relation`` is the queried relation if the labels make this entity a tail of it.
+    ``head_key`` and ``tail_key`` identify an entity across documents: by its id in the knowledge graph, else by its
+    lower-case name. They are 0 if no objective of the run samples "entity-pairs".
     """
 
     uid: Uids
@@ -39,7 +39,7 @@ class RowColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class LossSum:
-    """A loss summed over one rank's terms, and the number of those terms. Never a mean."""
+    """A loss summed over the terms of one rank, and the number of these terms. Never a mean."""
 
     total: Tensor
     terms: int

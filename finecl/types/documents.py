@@ -1,4 +1,4 @@
-"""Text with entities and labels."""
+"""Documents with entities and labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Mention:
-    """One place where an entity is named: words ``[start, end)`` of sentence ``sentence``."""
+    """One mention of an entity: words ``[start, end)`` of sentence ``sentence``."""
 
     sentence: int
     start: int
@@ -18,23 +18,23 @@ class Mention:
 
 @dataclass(frozen=True, kw_only=True)
 class Entity:
-    """A thing that a document speaks of, by its mentions; ``id`` is its name in a knowledge graph, if known."""
+    """An entity of a document with its mentions; ``id`` identifies it in a knowledge graph, if known."""
 
     mentions: tuple[Mention, ...]
     id: str | None = None
 
     @property
     def type(self) -> str | None:
-        """The type of the first mention that has one."""
+        """Returns the type of the first mention that has one."""
         return next((mention.type for mention in self.mentions if mention.type), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """A claim that entity ``head`` stands in ``relation`` to entity ``tail`` (indices into the document's entities).
+    """A labelled relation from entity ``head`` to entity ``tail`` (indices into the document's entities).
 
-    ``truth`` is what the text really says where that is known (a relation name, or the corpus's no-relation
-    name). Training never reads it; only the measurement of a noise scorer does.
+    ``truth`` is the true relation (or the corpus's no-relation name), where it is known. Training never reads it; only
+    the evaluation of noise scorers does.
     """
 
     head: int
@@ -46,9 +46,9 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """Sentences of words, the entities they mention and the labelled relations between those.
+    """Sentences of words, the entities they mention and the labelled relations between these entities.
 
-    A sentence-level data set is the case of one sentence, two entities and one label.
+    In a sentence-level data set each document has one sentence, two entities and one label.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Training dynamics and other evidence about each instance."""
+"""Training dynamics and other evidence from which noise scorers score instances."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy.typing as npt
 from finecl.errors import TrainingError
 from finecl.types.arrays import Bools, DynamicsMode, EvidenceKind, Floats, Ints
 
-_MAPPED_FROM = 2**28  # bytes from which an array of dynamics lies in a file
+_MAPPED_FROM = 2**28  # bytes; arrays of dynamics of this size or more are memory-mapped
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dynamics:
-    """How a proxy model judged every instance in every epoch of its training: arrays ``[E, N]``.
+    """Training dynamics: predictions of a proxy model for every instance in every epoch, arrays ``[E, N]``.
 
-    ``correct``: the label outranks every relation (and no-relation) that its pair is not labelled with;
-    ``top``: the label is the arg-max over everything, which of a multi-label pair only one label can be;
-    ``confidence``: the softmax probability of the label against those; ``margin``: its logit less the best of
-    theirs; ``loss``: -log of the confidence, in nats. For a pair of one label these are the usual definitions.
-    An instance that was not shown in an epoch (lost by truncation) is False, 0, -inf, +inf there.
+    ``correct``: the label's logit exceeds those of all relations (and no-relation) that its pair is not labelled
+    with; ``top``: the label is the arg-max over all relations, true of at most one label of a multi-label pair;
+    ``confidence``: the softmax probability of the label against the relations of ``correct``; ``margin``: its logit
+    minus the largest of theirs; ``loss``: -log of the confidence, in nats. For single-label pairs these are the usual
+    definitions. An instance that was not seen in an epoch (lost by truncation) has False, 0, -inf and +inf.
     """
 
     correct: Bools
@@ -34,7 +34,7 @@ class Dynamics:
 
     @classmethod
     def empty(cls, epochs: int, instances: int) -> Dynamics:
-        """Arrays in which nothing has been shown yet."""
+        """Returns arrays in which no instance has been seen."""
         shape = (epochs, instances)
         return cls(
             correct=_filled(shape, False, np.bool_),
@@ -45,11 +45,11 @@ class Dynamics:
         )
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """The arrays by name."""
+        """Returns the arrays by name."""
         return {column.name: getattr(self, column.name) for column in fields(self)}
 
     def spread(self, place_I: Ints, count: int) -> Dynamics:
-        """The same with each instance at its place among ``count``; the others were never shown."""
+        """Returns dynamics of ``count`` instances: instance i moves to ``place_I[i]``, all others are unseen."""
         wide = Dynamics.empty(len(self.correct), count)
         for name, column in wide.columns().items():
             column[:, place_I] = getattr(self, name)
@@ -57,7 +57,7 @@ class Dynamics:
 
 
 def _filled(shape: tuple[int, int], value: float, kind: type[np.generic]) -> npt.NDArray[Any]:
-    """An array of one value; a large one lies in an unnamed file, so that it need not be in memory."""
+    """Returns a constant array; a large one is memory-mapped from an unnamed file to save memory."""
     if shape[0] * shape[1] * np.dtype(kind).itemsize < _MAPPED_FROM:
         return np.full(shape, value, dtype=kind)
     with tempfile.TemporaryFile() as file:
@@ -67,22 +67,22 @@ def _filled(shape: tuple[int, int], value: float, kind: type[np.generic]) -> npt
 
 
 def first_epoch(correct_EN: Bools) -> Ints:
-    """The first epoch, from 1, in which each instance was correct ``[N]``; 0 where it never was."""
+    """Returns the first epoch (from 1) in which each instance was correct ``[N]``; 0 if it never was."""
     return np.where(correct_EN.any(axis=0), correct_EN.argmax(axis=0) + 1, 0).astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What models showed of each instance; each part is made once and shared by every scorer.
+    """Model outputs for each instance; each kind is computed once and shared by all scorers.
 
-    ``batch`` was seen on the proxy's training forward pass, before the update (paper, Algorithm 1); ``epoch`` on a
-    full pass in evaluation mode at the epoch's end (Algorithm 2). Either may be missing if it was not asked for.
-    ``gold`` are the logits of each instance's pair by an extractor that was trained on gold labels only;
-    ``held_out`` those by a proxy that did not train on the instance's document; the last column is no-relation.
-    ``representations`` are head and tail as the encoder has them before it is trained.
-    What a scorer does not name in ``required_evidence`` is None.
+    ``batch``: dynamics of the proxy's training forward passes, before the update (paper, Algorithm 1).
+    ``epoch``: dynamics of a full pass in evaluation mode at the end of each epoch (Algorithm 2).
+    ``gold``: logits of each instance's pair from an extractor trained on gold labels only.
+    ``held_out``: logits from a proxy that was not trained on the instance's document. The last column of both is
+    no-relation. ``representations``: head and tail as encoded before training.
+    A kind that no scorer names in ``required_evidence`` is None; so is a mode of dynamics that was not recorded.
 
-    *Shape:* ``gold``, ``held_out`` [N, R]; ``representations`` [N, H]; NaN where an instance was not shown.
+    *Shape:* ``gold``, ``held_out`` [N, R]; ``representations`` [N, H]; NaN where an instance was not seen.
     """
 
     batch: Dynamics | None = None
@@ -92,25 +92,25 @@ class Evidence:
     representations: Floats | None = None
 
     def dynamics(self, mode: DynamicsMode) -> Dynamics:
-        """The dynamics of one mode.
+        """Returns the dynamics of one mode.
 
         Raises:
             TrainingError: that mode was not recorded.
         """
-        found = self.batch if mode == "batch" else self.epoch
-        if found is None:
+        dynamics = self.batch if mode == "batch" else self.epoch
+        if dynamics is None:
             raise TrainingError(f"the evidence holds no {mode}-based dynamics: run with proxy.record = 'both'")
-        return found
+        return dynamics
 
     def array(self, need: EvidenceKind) -> Floats:
-        """``gold``, ``held_out`` or ``representations`` by the name that a scorer gives in ``required_evidence``.
+        """Returns ``gold``, ``held_out`` or ``representations`` by the name used in a scorer's ``required_evidence``.
 
         Raises:
-            TrainingError: the scorer did not name it.
+            TrainingError: the scorer did not name this kind in ``required_evidence``.
         """
-        found: Floats | None = getattr(self, need.replace("-", "_"))
-        if found is None:
+        evidence: Floats | None = getattr(self, need.replace("-", "_"))
+        if evidence is None:
             raise TrainingError(
                 f"the evidence holds no '{need}': the scorer must name it in its attribute 'required_evidence'"
             )
-        return found
+        return evidence

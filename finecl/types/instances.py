@@ -11,10 +11,10 @@ from finecl.types.arrays import Bools, Ints, Uids
 
 @dataclass(frozen=True, kw_only=True)
 class Instances:
-    """Every (document, head, tail, relation) label of a corpus as columns of length N.
+    """Labels (document, head, tail, relation) of a corpus as columns of length N.
 
-    ``relation`` holds ids into ``relations``; ``uid`` is a hash of the content, so it survives shuffling,
-    filtering and sharding; ``pair`` numbers the distinct (document, head, tail), 0 .. pairs - 1.
+    ``relation`` holds indices into ``relations``; ``uid`` is a hash of the content, so shuffling, filtering and
+    sharding do not change it; ``pair`` numbers the distinct (document, head, tail), 0 .. pairs - 1.
     """
 
     uid: Uids
@@ -28,15 +28,15 @@ class Instances:
     def __len__(self) -> int:
         return len(self.uid)
 
-    def part(self, kept: Bools, *, document: Ints) -> Instances:
-        """Some of the instances, with these numbers for their documents; ``kept`` and ``document`` are [N]."""
-        _, pair = np.unique(self.pair[kept], return_inverse=True)
+    def part(self, selected: Bools, *, document: Ints) -> Instances:
+        """Returns the instances where ``selected`` [N] is true, with the document numbers ``document`` [N]."""
+        _, pair = np.unique(self.pair[selected], return_inverse=True)
         return Instances(
-            uid=self.uid[kept],
-            document=document[kept],
-            head=self.head[kept],
-            tail=self.tail[kept],
-            relation=self.relation[kept],
+            uid=self.uid[selected],
+            document=document[selected],
+            head=self.head[selected],
+            tail=self.tail[selected],
+            relation=self.relation[selected],
             pair=pair.ravel().astype(np.int64),
             relations=self.relations,
         )

@@ -13,7 +13,7 @@ from finecl.types.contrast import RowColumns
 
 @dataclass(frozen=True)
 class RowMask:
-    """A condition on (anchor, candidate) rows, evaluated on the rows that are asked for.
+    """A condition on (anchor, candidate) rows, evaluated only for the pairs that are passed.
 
     Masks combine with ``&``, ``|`` and ``~``. Calling one with two arrays of row numbers that broadcast returns the
     condition for each pair; ``dense()`` returns it for all pairs ``[A, C]``.
@@ -82,7 +82,7 @@ def same_relation(anchors: RowColumns, candidates: RowColumns) -> RowMask:
 
 
 def pair_has_relation(anchors: RowColumns, candidates: RowColumns) -> RowMask:
-    """Returns the mask of candidates whose entity pair carries the anchor's relation in any of its rows."""
+    """Returns the mask of candidates whose entity pair has the anchor's relation in any of its rows."""
     pair = np.stack([candidates.document, candidates.head, candidates.tail])
     _, pair_C = np.unique(pair, axis=1, return_inverse=True)
     pair_C = pair_C.ravel()

@@ -1,4 +1,4 @@
-"""Protocols of the parts that plugins bring, and the return types of the hooks."""
+"""Protocols of the parts that plugins provide, and the return types of the hooks."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ class NoiseScorer(Protocol):
         return ("dynamics",)
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
-        """One number an instance ``[N]``, raw: higher = noisier, +inf = never looked clean; NaN is refused."""
+        """Returns the raw noise of each instance ``[N]``: higher = noisier, +inf = never learned; NaN is an error."""
         ...
 
 
 @runtime_checkable
 class Weighting(Protocol):
-    """Turns raw noise into what the loss multiplies by."""
+    """Maps raw noise to loss weights."""
 
     @property
     def unscored(self) -> float:
-        """The weight of a pair that carries no silver label."""
+        """Returns the weight of a pair without a silver label."""
         ...
 
     def weigh(self, noise: Floats) -> Floats:
-        """One weight an instance ``[N]``: finite, >= 0, never rising with noise; 0 drops the instance."""
+        """Returns the weight of each instance ``[N]``: finite, >= 0, non-increasing in noise; 0 drops the instance."""
         ...
 
 
@@ -63,7 +63,7 @@ class Objective(Protocol):
     """A contrastive loss over the representations of a step's rows.
 
     ``anchors`` and ``candidates`` are the units that are compared, ``sampling`` is how a step's documents are sampled.
-    Only some combinations exist; see ``combination_fault``. Subclass it to inherit the defaults.
+    Not all combinations are valid; see ``combination_fault``. Subclass it to inherit the defaults.
     """
 
     anchors: ClassVar[Unit] = "pair"
@@ -71,51 +71,51 @@ class Objective(Protocol):
     sampling: ClassVar[BatchSampling] = "documents"
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
-        """Positives and negatives of each anchor, from integers only."""
+        """Returns the positives and negatives of each anchor; uses integer columns only."""
         ...
 
     def loss(self, x_AH: Tensor, y_CH: Tensor, pairs: Pairs, anchors: RowColumns, candidates: RowColumns) -> LossSum:
-        """The loss summed over ``pairs.terms`` terms; float32, finite, zero where there are no terms."""
+        """Returns the loss summed over ``pairs.terms`` terms; float32, finite, zero without terms."""
         ...
 
 
 AttentionBias: TypeAlias = "Callable[[int, int, Tensor, Tensor], Tensor | None]"
-"""Sees the layer, the document and its queries and keys [heads, L, width]; gives [heads, L, L] to be added, or None."""
+"""Takes layer, document, queries and keys [heads, L, width]; returns a bias for the scores [heads, L, L], or None."""
 
 
 class TextEncoder(Protocol):
-    """What an extractor is given to read text with."""
+    """The encoder that an extractor is built on."""
 
     @property
     def vocabulary(self) -> Sequence[str]:
-        """The sub-words by their numbers."""
+        """Returns the sub-words in the order of their ids."""
         ...
 
     @property
     def attention_shape(self) -> tuple[int, int, int]:
-        """Layers, heads, and the width of a head."""
+        """Returns the number of layers, the number of heads, and the width of a head."""
         ...
 
     @property
     def hidden_size(self) -> int:
-        """Width H of its states."""
+        """Returns the width H of the states."""
         ...
 
     def __call__(self, batch: Batch) -> Tensor:
-        """States of the tokens of a packed batch ``[T, H]``."""
+        """Returns the states of the tokens of a packed batch ``[T, H]``."""
         ...
 
     def entities(self, states_TH: Tensor, batch: Batch) -> Tensor:
-        """Entity representations ``[V, H]``, float32, from the states of a batch."""
+        """Computes entity representations ``[V, H]``, float32, from the states of a batch."""
         ...
 
     def with_attention_bias(self, batch: Batch, bias: AttentionBias) -> Tensor:
-        """States ``[T, H]`` while ``bias`` looks at attention, and adds to its scores before they are scaled."""
+        """Returns states ``[T, H]`` with ``bias`` added to the attention scores before they are scaled."""
         ...
 
 
 class Extractor(Protocol):
-    """An ``nn.Module``: encoder and relation head. Built as ``factory(encoder, relations, **settings)``.
+    """An ``nn.Module`` of an encoder and a relation head, built by ``factory(encoder, relations, **settings)``.
 
     ``relations`` is the number R of its logits; the last one is no-relation. ``input_format`` is what it reads:
     documents, or marked sentences, in which entity 0 is the head and entity 1 the tail. ``reads_encoder`` is False if
@@ -129,38 +129,42 @@ class Extractor(Protocol):
     initial_settings: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, batch: Batch) -> Tensor:
-        """Logits ``[P, R]`` of the asked entity pairs."""
+        """Returns the logits ``[P, R]`` of the batch's candidate pairs."""
         ...
 
     def loss(self, logits_PR: Tensor, labels_PR: Tensor) -> LossSum:
-        """Loss summed over pairs; ``labels_PR`` is multi-hot, its last column no-relation."""
+        """Returns the loss summed over pairs; ``labels_PR`` is multi-hot, its last column no-relation."""
         ...
 
     def scores(self, logits_PR: Tensor) -> Tensor:
-        """Scores ``[P, R - 1]`` of the relations, higher = more certain, comparable between pairs.
+        """Returns the scores ``[P, R - 1]`` of the relations: higher = more certain, comparable between pairs.
 
-        Of marked sentences, a score above 0 says that the relation is likelier than no-relation.
+        For marked sentences, a score above 0 means that the relation is more likely than no-relation.
         """
         ...
 
 
 class Format(Protocol):
-    """A file format of the field."""
+    """A file format of documents."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file at ``path`` looks like this format; reads no more than its beginning."""
+        """Returns whether the file at ``path`` appears to have this format; reads only its beginning."""
         ...
 
     def read(self, path: Path) -> Iterator[Document]:
-        """The documents of a file.
+        """Yields the documents of a file.
 
         Raises:
-            FormatError: names the file, the place, the field, what was expected and what came.
+            FormatError: the file is invalid; the message names file, place, field, the expected and the actual value.
         """
         ...
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Writes a file, or refuses with a FormatError that says what the format cannot hold."""
+        """Writes a file.
+
+        Raises:
+            FormatError: the format cannot represent a document without loss.
+        """
         ...
 
 

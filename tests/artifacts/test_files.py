@@ -1,4 +1,4 @@
-"""Records: what finecl was built from, and files that are whole or not there."""
+"""Tests of provenance records and of atomic files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from finecl.errors import FineCLError
 
 
 def _checkout(at: Path, *, tracked: bool) -> None:
-    """A repository with one commit; ``provenance.py`` is in it or only beside it."""
+    """Creates a repository with one commit that includes ``provenance.py`` or not."""
     (at / "provenance.py").write_text("")
     (at / "other.txt").write_text("")
     git = ["git", "-C", str(at), "-c", "user.name=a", "-c", "user.email=a@b"]

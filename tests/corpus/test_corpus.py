@@ -1,4 +1,4 @@
-"""A corpus keeps what it was given, names what is wrong with it, and gives labels uids that stay."""
+"""Tests of the corpus: documents round-trip, faults are named, and the uids of labels are stable."""
 
 from __future__ import annotations
 
@@ -184,13 +184,13 @@ def test_uids_change_with_the_content(tmp_path: Path, changed: Document) -> None
 
 
 def test_uids_of_repeated_documents_are_distinct(tmp_path: Path) -> None:
-    found = uids(tmp_path, DOCUMENT, DOCUMENT, DOCUMENT)
-    assert len(set(found)) == 9
-    assert found[:3] == uids(tmp_path, DOCUMENT)
+    repeated = uids(tmp_path, DOCUMENT, DOCUMENT, DOCUMENT)
+    assert len(set(repeated)) == 9
+    assert repeated[:3] == uids(tmp_path, DOCUMENT)
 
 
 def test_uids_are_pinned(tmp_path: Path) -> None:
-    """Scores of one version of finecl are found by uid in another: to change this is to raise the schema version."""
+    """Other versions of finecl find scores by uid, so a change of uids needs a new schema version."""
     text = '["Ada",[["Ada","met","Charles","."],["She","wrote","to","Mary","."]]]'
     pair = '[[[0,0,1],[1,0,1]],[[0,2,3]],"friend"]'
     expected = hashlib.blake2b((text + pair).encode(), digest_size=8).hexdigest()
@@ -209,12 +209,12 @@ def test_the_fingerprint_is_that_of_content_and_order(tmp_path: Path) -> None:
 
 def test_the_fingerprint_changes_with_names_and_no_relation(tmp_path: Path) -> None:
     path = tmp_path / "c.arrow"
-    made = [
+    corpora = [
         Corpus.from_documents([DOCUMENT], path),
         Corpus.from_documents([DOCUMENT], path, names={"friend": "is a friend of"}),
         Corpus.from_documents([DOCUMENT], path, no_relation="friend"),
     ]
-    assert len({corpus.fingerprint for corpus in made}) == 3
+    assert len({corpus.fingerprint for corpus in corpora}) == 3
 
 
 # ---------------------------------------------------------------- what is refused
@@ -248,19 +248,19 @@ def with_label(**fields: object) -> Document:
         (replace(DOCUMENT, labels=DOCUMENT.labels[:1] * 2), r"label 0, relation: expected 'friend' once a pair"),
     ],
 )
-def test_an_unsound_document_is_refused(document: Document, message: str) -> None:
+def test_an_invalid_document_is_refused(document: Document, message: str) -> None:
     with pytest.raises(FormatError, match=r"^here, .*" + message) as caught:
         check_document(document, "here")
     assert "; " in str(caught.value)  # what to do
     assert "\n" not in str(caught.value)
 
 
-def test_a_sound_document_passes() -> None:
+def test_a_valid_document_passes() -> None:
     check_document(DOCUMENT, "here")
     check_document(replace(DOCUMENT, entities=(), labels=()), "here")
 
 
-def test_an_unsound_document_is_named_by_number_and_title(tmp_path: Path) -> None:
+def test_an_invalid_document_is_named_by_number_and_title(tmp_path: Path) -> None:
     bad = replace(OTHER, sentences=())
     with pytest.raises(FormatError, match=r"^dev\.json: document 2 \('Other'\), sentences"):
         Corpus.from_documents([DOCUMENT, bad], tmp_path / "c.arrow", source="dev.json")

@@ -1,4 +1,4 @@
-"""Who the entities are and of which type; what types alone tell; mentions that hide whom they name."""
+"""Tests of the entity table, of the accuracy of types alone, and of mention masking."""
 
 from __future__ import annotations
 
@@ -57,23 +57,23 @@ def test_type_matched_negatives_have_types_that_some_label_has(tmp_path: Path, l
     instances = corpus.instances(corpus.relations)
     numbers = np.arange(3)
     packed = pack(TokenizedCorpus.of(corpus, tokenizer, tmp_path).rows(numbers))
-    asked = select_pairs(packed, instances, numbers, pair_filter=TypeMatched.of(corpus.entities, instances))
-    free = np.setdiff1d(np.arange(len(asked)), asked.pair_I)
-    found = {(int(asked.document_P[p]), int(asked.head_P[p]), int(asked.tail_P[p])) for p in free}
-    assert found == {(0, 0, 2), (1, 1, 0), (1, 0, 2), (1, 1, 2)}
+    candidates = select_pairs(packed, instances, numbers, pair_filter=TypeMatched.of(corpus.entities, instances))
+    free = np.setdiff1d(np.arange(len(candidates)), candidates.pair_I)
+    pairs = {(int(candidates.document_P[p]), int(candidates.head_P[p]), int(candidates.tail_P[p])) for p in free}
+    assert pairs == {(0, 0, 2), (1, 1, 0), (1, 0, 2), (1, 1, 2)}
 
 
-def test_what_types_alone_tell_is_counted_without_the_instance_itself(tmp_path: Path) -> None:
+def test_the_accuracy_of_types_alone_is_counted_without_the_instance_itself(tmp_path: Path) -> None:
     again = [
         typed("d", "Ada left Bonn", {"Ada": PERSON, "Bonn": CITY}, (0, "left", 1)),
         typed("e", "Ada met Bonn", {"Ada": PERSON, "Bonn": CITY}, (0, "met", 1)),
     ]
     corpus = corpus_of([*DOCUMENTS, *again], tmp_path)
-    # "left" of person and city: three times right. "met" of two persons stands alone, of person and city is wrong.
+    # "left" of person and city is right three times; "met" is the only label of two persons, and wrong of person, city.
     assert type_only_accuracy(corpus.entities, corpus.instances(corpus.relations)) == pytest.approx(3 / 5)
 
 
-def test_without_types_nothing_is_told(tmp_path: Path) -> None:
+def test_without_types_there_is_no_accuracy(tmp_path: Path) -> None:
     corpus = corpus_of(tiny.documents(5), tmp_path)
     assert type_only_accuracy(corpus.entities, corpus.instances(corpus.relations)) is None
 
@@ -93,12 +93,12 @@ def test_mentions_that_overlap_become_one_word() -> None:
     inside = Entity(mentions=(Mention(sentence=0, start=2, end=3, name="York"),))
     around = Entity(mentions=(Mention(sentence=0, start=1, end=3, name="New York", type=CITY),))
     document = Document(title="x", sentences=(("in", "New", "York", "now"),), entities=(inside, around))
-    found = mask_mentions(document, "type", "[MASK]")
-    assert found.sentences == (("in", "loc", "now"),)
-    assert [m.start for e in found.entities for m in e.mentions] == [1, 1]
+    masked = mask_mentions(document, "type", "[MASK]")
+    assert masked.sentences == (("in", "loc", "now"),)
+    assert [m.start for e in masked.entities for m in e.mentions] == [1, 1]
 
 
-def test_a_reader_that_hides_reads_other_tokens_from_another_place(tmp_path: Path, load_tiny: LoadTiny) -> None:
+def test_a_tokenizer_that_masks_gives_other_tokens_and_another_cache_file(tmp_path: Path, load_tiny: LoadTiny) -> None:
     tokenizer: DocumentTokenizer = load_tiny()[1]
     corpus = corpus_of(DOCUMENTS, tmp_path)
     seen, blank = (

@@ -1,4 +1,4 @@
-"""finecl.data as functions: counts, splits, leaks and noise that are known beforehand are found to be so."""
+"""Tests of finecl.data on data with known counts, splits, leaks and noise."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_is_dropped_is_gone_and_nothing_else(tmp_path: Path) -> None:
     for name in DROPS:
         convert([document], JSONLines(), tmp_path / name, drop=[name])
         (left[name],) = JSONLines().read(tmp_path / name)
-    assert all(found.id is None for found in left["ids"].entities)
+    assert all(entity.id is None for entity in left["ids"].entities)
     assert left["ids"].labels == document.labels
     assert {m.type for e in left["types"].entities for m in e.mentions} == {None}
     assert {label.truth for label in left["truth"].labels} == {None}
@@ -83,14 +83,14 @@ def test_all_faults_are_told_with_their_places(tmp_path: Path) -> None:
     JSONLines().write([good, beyond, again, good], path)
     with path.open("a") as lines:
         lines.write('{"title": "c", "sents": 3}\nnot JSON\n')
-    bill = validate(path, JSONLines())
-    told = [fault.removeprefix(f"{path}: ") for fault in bill.faults]
-    assert [fault.partition(": ")[0] for fault in told] == [
+    report = validate(path, JSONLines())
+    counts = [fault.removeprefix(f"{path}: ") for fault in report.faults]
+    assert [fault.partition(": ")[0] for fault in counts] == [
         "line 2 ('b'), label 0, tail", "line 2 ('b'), label 0, relation", "line 3 ('a'), title",
         "line 4 ('a')", "line 5 ('c'), sents", "line 6, column 1",
     ]  # fmt: skip
-    assert "got that of line 1 again" in told[3]
-    assert (bill.clean, bill.complete, bill.documents, bill.labels) == (False, True, 4, 4)
+    assert "got that of line 1 again" in counts[3]
+    assert (report.clean, report.complete, report.documents, report.labels) == (False, True, 4, 4)
     few = validate(path, JSONLines(), max_errors=2)
     assert (len(few.faults), few.complete) == (2, False)
 
@@ -112,8 +112,8 @@ def test_a_format_that_cannot_go_on_tells_its_first_fault(tmp_path: Path) -> Non
 
         def write(self, documents: object, path: Path) -> None: ...
 
-    bill = validate(tmp_path, Once())  # type: ignore[arg-type]
-    assert (bill.documents, bill.faults) == (1, [f"{tmp_path}: broken"])
+    report = validate(tmp_path, Once())  # type: ignore[arg-type]
+    assert (report.documents, report.faults) == (1, [f"{tmp_path}: broken"])
 
 
 @pytest.mark.parametrize("file", ["redocred/dev_revised.json", "wiki80/train_0.1.txt", "fewrel/val_wiki.json"])
@@ -121,9 +121,9 @@ def test_published_data_have_a_clean_bill(data_dir: Path, file: str) -> None:
     from finecl import registry
     from finecl.data.formats import recognise
 
-    bill = validate(data_dir / file, recognise(data_dir / file, registry.load()))
-    assert bill.faults == []
-    assert bill.documents == {"redocred": 500, "wiki80": 3920, "fewrel": 11200}[file.partition("/")[0]]
+    report = validate(data_dir / file, recognise(data_dir / file, registry.load()))
+    assert report.faults == []
+    assert report.documents == {"redocred": 500, "wiki80": 3920, "fewrel": 11200}[file.partition("/")[0]]
 
 
 # ---------------------------------------------------------------- stats
@@ -131,12 +131,12 @@ def test_published_data_have_a_clean_bill(data_dir: Path, file: str) -> None:
 
 def test_counts_are_those_of_the_documents() -> None:
     both = sentence("a", "Ada", "Zoe", "Eve", relations=((0, 1, "met"), (0, 1, "saw"), (1, 2, "met")))
-    told = stats([both, sentence("b", "Ada")])
-    counts = ("documents", "sentences", "words", "entities", "mentions", "labels", "multi_label_share")
-    assert [told[name] for name in counts] == [2, 2, 12, 4, 4, 3, 0.5]
-    assert told["labels_by_relation"] == {"met": 2, "saw": 1}
-    assert told["labels_by_types"] == {"PER - PER": 3}
-    assert "sub_words" not in told
+    counts = stats([both, sentence("b", "Ada")])
+    names = ("documents", "sentences", "words", "entities", "mentions", "labels", "multi_label_share")
+    assert [counts[name] for name in names] == [2, 2, 12, 4, 4, 3, 0.5]
+    assert counts["labels_by_relation"] == {"met": 2, "saw": 1}
+    assert counts["labels_by_types"] == {"PER - PER": 3}
+    assert "sub_words" not in counts
 
 
 def test_pairs_that_splits_share_are_found_whatever_their_case_and_order() -> None:
@@ -152,18 +152,18 @@ def test_lengths_are_in_sub_words_and_truncation_is_counted(models: dict[str, Pa
     tokenizer = load_tokenizer(str(models["bert"]), 8)
     long = replace(sentence("a", "Ada", "Zoe"), sentences=(("Ada", *["and"] * 20, "Zoe"),))
     long = replace(long, entities=(long.entities[0], entity("Zoe", 21)), labels=(Label(head=0, tail=1, relation="r"),))
-    told = stats([long, sentence("b", "Ada")], tokenizer)["sub_words"]
+    counts = stats([long, sentence("b", "Ada")], tokenizer)["sub_words"]
     whole = len(tokenizer.encode(" ".join(long.sentences[0]))) + 2
-    assert told["max"] == whole > 8
-    assert told["lost_by_truncation"] == {"documents": 1, "mentions": 1, "entities": 1, "labels": 1}
+    assert counts["max"] == whole > 8
+    assert counts["lost_by_truncation"] == {"documents": 1, "mentions": 1, "entities": 1, "labels": 1}
     with pytest.raises(ModelError, match="cannot read the tokenizer 'nowhere'"):
         load_tokenizer("nowhere", 8)
 
 
 def test_stats_of_redocred(data_dir: Path) -> None:
-    told = stats(DocRED().read(data_dir / "redocred" / "dev_revised.json"))
-    assert (told["documents"], told["labels"]) == (500, 17_284)
-    assert sum(told["labels_by_relation"].values()) == sum(told["labels_by_types"].values()) == 17_284
+    counts = stats(DocRED().read(data_dir / "redocred" / "dev_revised.json"))
+    assert (counts["documents"], counts["labels"]) == (500, 17_284)
+    assert sum(counts["labels_by_relation"].values()) == sum(counts["labels_by_types"].values()) == 17_284
 
 
 # ---------------------------------------------------------------- split
@@ -182,8 +182,8 @@ def test_a_fraction_of_documents_keeps_every_relation_and_is_drawn_anew_by_seed(
     first, again, other = (low_resource(DEMO.silver, 0.1, seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-    kept = {label.relation for document in numbered(DEMO.silver, first) for label in document.labels}
-    assert kept == relations
+    selected = {label.relation for document in numbered(DEMO.silver, first) for label in document.labels}
+    assert selected == relations
     assert len(first) >= 30
     unlabelled = [replace(document, labels=()) for document in DEMO.silver]
     assert len(low_resource(unlabelled, 0.01, 0)) == 3
@@ -220,24 +220,24 @@ def test_shares_hold_each_document_once() -> None:
 
 @given(st.sets(st.integers(0, 19), max_size=12), st.sets(st.integers(0, 299), max_size=10), st.booleans())
 def test_planted_leaks_are_all_found_and_dropped(facts: set[int], copies: set[int], turned: bool) -> None:
-    """Facts of held-out documents in other words, and whole held-out documents, among clean silver."""
+    """Clean silver data with held-out facts in other words, and with whole held-out documents."""
     fresh = [sentence(f"h{n}", f"Head{n}", f"Tail{n}", relations=((0, 1, f"r{n % 3}"),)) for n in range(20)]
     held_out = HeldOut({"dev": fresh[:10], "test": fresh[10:]})
     clean = [d for d in DEMO.silver if d.labels]
     ends = (1, 0) if turned else (0, 1)
-    told = [
-        sentence(f"told {n}", f"HEAD{n}", f"'tail{n}'", "Other", relations=((*ends, f"r{n % 3}"), (0, 2, "else")))
+    leaked = [
+        sentence(f"leaked {n}", f"HEAD{n}", f"'tail{n}'", "Other", relations=((*ends, f"r{n % 3}"), (0, 2, "else")))
         for n in sorted(facts)
     ]
     copied = [replace(fresh[n % 20], title=f"copy {n}", labels=()) for n in sorted(copies)]
     leaks = Leaks()
-    kept = list(without_leaks([*clean, *told, *copied], held_out, leaks))
+    remaining = list(without_leaks([*clean, *leaked, *copied], held_out, leaks))
     assert leaks.leaked_labels == Counter("dev" if n < 10 else "test" for n in facts)
     assert leaks.leaked_documents == Counter("dev" if n % 20 < 10 else "test" for n in copies)
-    assert [document.title for document in kept] == [d.title for d in [*clean, *told]]
-    assert kept[: len(clean)] == clean
-    assert all([label.relation for label in d.labels] == ["else"] for d in kept[len(clean) :])
-    assert find_leaks(kept, held_out).to_dict()["leaked_labels"] == {}
+    assert [document.title for document in remaining] == [d.title for d in [*clean, *leaked]]
+    assert remaining[: len(clean)] == clean
+    assert all([label.relation for label in d.labels] == ["else"] for d in remaining[len(clean) :])
+    assert find_leaks(remaining, held_out).to_dict()["leaked_labels"] == {}
 
 
 def test_a_document_is_found_by_its_sentences_too() -> None:

@@ -1,4 +1,4 @@
-"""The built-in corpus: repeatable, sound, about half wrong, and only its text tells which half."""
+"""Tests of the built-in corpus: repeatable, valid, about half wrong, and only the text shows which labels are."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_documents(demo: DemoDocuments) -> None:
 
 
 def test_no_order_of_a_set_matters() -> None:
-    """Another process has other hashes of strings."""
+    """Other processes have other hash seeds."""
     code = "from finecl.data.demo.corpora import DemoSettings, demo_corpora; import hashlib\n"
     code += "s = DemoSettings(silver=6, train=2, dev=2, test=2)\n"
     code += "print(hashlib.sha256(repr(demo_corpora(7, s)).encode()).hexdigest())"
@@ -104,8 +104,8 @@ def test_silver_labels_are_what_the_graph_links(demo: DemoDocuments) -> None:
     triples = set(demo.triples)
     for document in demo.silver:
         ids = [entity.id for entity in document.entities]
-        found = {(ids[label.head], label.relation, ids[label.tail]) for label in document.labels}
-        assert found == {t for t in triples if t[0] in ids and t[2] in ids}
+        labelled = {(ids[label.head], label.relation, ids[label.tail]) for label in document.labels}
+        assert labelled == {t for t in triples if t[0] in ids and t[2] in ids}
 
 
 def test_about_half_of_the_silver_labels_are_wrong(demo: DemoDocuments) -> None:
@@ -159,12 +159,12 @@ def test_nothing_but_the_wording_tells_wrong_from_right(demo: DemoDocuments, cue
             }[cue]
         )
         is_wrong.append(wrong(label))
-    # Without any dependence |r| exceeds 0.1 = 4 / sqrt(1,600) once in 16,000 draws.
+    # Without dependence |r| exceeds 0.1 = 4 / sqrt(1,600) once in 16,000 samples.
     assert abs(np.corrcoef(values, is_wrong)[0, 1]) < 0.1
 
 
 def test_unlinked_entities_meet_too(demo: DemoDocuments) -> None:
-    """Otherwise that two entities share a sentence would be all that a label says."""
+    """Otherwise co-occurrence in a sentence would predict the labels."""
     together = labelled = 0
     for document in demo.silver:
         sentences = [{mention.sentence for mention in entity.mentions} for entity in document.entities]
@@ -200,7 +200,7 @@ def facts(documents: tuple[Document, ...]) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("part", ["dev", "test"])
 def test_a_few_facts_are_known_already(demo: DemoDocuments, part: str) -> None:
-    """Otherwise F1 without the facts of the training documents would be F1."""
+    """Otherwise Ign F1 would equal F1."""
     known = set(facts(demo.train))
     assert 0.01 <= np.mean([fact in known for fact in facts(getattr(demo, part))]) <= 0.3
 
@@ -223,7 +223,7 @@ def test_style_sets_the_share_of_wrong_labels() -> None:
 
 
 def test_more_documents_than_names_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"demo: there are names for \d+ \w+ only; ask for fewer documents"):
+    with pytest.raises(SettingsError, match=r"demo: there are only \d+ names of type \w+; generate fewer documents"):
         demo_corpora(0, DemoSettings(silver=100_000))
 
 

@@ -1,4 +1,4 @@
-"""Distant labels: an oracle in plain Python, tables of every kind, names, types, and entities of raw text."""
+"""Tests of distant labels: an oracle in plain Python, all kinds of tables, names, types, and entities of raw text."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ CURIE, SKLODOWSKA, WARSAW, PARIS = "Marie Curie", "Maria Skłodowska", "Warsaw",
 
 
 def text(title: str, *entities: tuple[str | None, str | None, Sequence[str]]) -> Document:
-    """A document that names entities, each as (id, type, names)."""
+    """Returns a document with these entities, each as (id, type, names)."""
     names = [name for _, _, names in entities for name in names]
     words = tuple(word for name in names for word in (name, "and"))
-    made, at = [], 0
+    built, at = [], 0
     for identity, kind, called in entities:
         mentions = [
             Mention(sentence=0, start=at + 2 * n, end=at + 2 * n + 1, name=c, type=kind) for n, c in enumerate(called)
         ]
         at += 2 * len(called)
-        made.append(Entity(mentions=tuple(mentions), id=identity))
-    return Document(title=title, sentences=(words,), entities=tuple(made))
+        built.append(Entity(mentions=tuple(mentions), id=identity))
+    return Document(title=title, sentences=(words,), entities=tuple(built))
 
 
 def table(path: Path, *rows: Sequence[str]) -> Path:
@@ -76,8 +76,8 @@ def test_labels_are_those_of_a_loop_over_pairs(
         expected = [(h, t, r) for h, t in pairs for r in "xyz" if (ids[h], r, ids[t]) in set(triples)]
         linked = {(h, t) for h, t, _ in expected}
         free = [(h, t) for h, t in pairs if {ids[h], ids[t]} <= known and not {(h, t), (t, h)} & linked]
-        found = [(x.head, x.tail, x.relation) for x in document.labels]
-        assert found == expected + [(h, t, "no_relation") for h, t in free]
+        result = [(x.head, x.tail, x.relation) for x in document.labels]
+        assert result == expected + [(h, t, "no_relation") for h, t in free]
         assert [(f.head_id, f.tail_id) if f else None for f in facts] == [
             *[(ids[h], ids[t]) for h, t, _ in expected],
             *[None for _ in free],
@@ -113,8 +113,8 @@ def test_names_are_matched_as_they_are_and_normalised(tmp_path: Path) -> None:
 
 def test_a_name_of_several_entities_is_any_of_them(tmp_path: Path) -> None:
     document = text("t", (None, None, [CURIE]), (None, None, [WARSAW]), (None, None, [PARIS]))
-    found = claims(Labelling(graph=named_graph(tmp_path)), document)
-    assert [claim[:3] for claim in found] == [(0, 1, "born in"), (0, 2, "died in"), (2, 1, "born in")]
+    result = claims(Labelling(graph=named_graph(tmp_path)), document)
+    assert [claim[:3] for claim in result] == [(0, 1, "born in"), (0, 2, "died in"), (2, 1, "born in")]
 
 
 def test_an_id_is_believed_before_a_name(tmp_path: Path) -> None:
@@ -138,9 +138,16 @@ def test_without_a_table_of_names_ids_are_names(tmp_path: Path) -> None:
 def test_types_that_do_not_go_together_are_left_out(tmp_path: Path) -> None:
     types = table(tmp_path / "types.tsv", ("born in", "PER", "LOC"), ("born in", "PER", "GPE"))
     labelling = Labelling(graph=named_graph(tmp_path, types=types))
-    for person, place, kept in (("PER", "LOC", True), ("PER", "GPE", True), ("LOC", "PER", False), (None, "PER", True)):
+    for person, place, allowed in (
+        ("PER", "LOC", True),
+        ("PER", "GPE", True),
+        ("LOC", "PER", False),
+        (None, "PER", True),
+    ):
         document = text("t", ("Q1", person, ["?"]), ("Q2", place, ["?"]), ("Q3", "X", ["?"]))
-        assert [claim[:3] for claim in claims(labelling, document)] == [(0, 1, "born in")] * kept + [(0, 2, "died in")]
+        assert [claim[:3] for claim in claims(labelling, document)] == [(0, 1, "born in")] * allowed + [
+            (0, 2, "died in")
+        ]
 
 
 def test_relations_by_name_become_those_of_wikidata(tmp_path: Path, data_dir: Path) -> None:
@@ -230,21 +237,21 @@ def test_names_of_the_graph_are_found_in_text(tmp_path: Path) -> None:
     (document,) = raw(
         tmp_path, a="Marie Curie knew St. Louis. louis saw U.S. Steel, Inc. and Marie met O'Neill; Marie Curie."
     )
-    (found,) = Gazetteer(Graph.of(triples)).find([document])
-    names = [[mention.name for mention in entity.mentions] for entity in found.entities]
+    (result,) = Gazetteer(Graph.of(triples)).find([document])
+    names = [[mention.name for mention in entity.mentions] for entity in result.entities]
     assert names == [[CURIE, CURIE], ["St . Louis"], ["U.S . Steel , Inc ."], ["Marie"], ["O'Neill"]]
-    assert [entity.id for entity in found.entities] == [CURIE, "St. Louis", "U.S. Steel, Inc.", "Marie", "O'Neill"]
-    for entity in found.entities:
+    assert [entity.id for entity in result.entities] == [CURIE, "St. Louis", "U.S. Steel, Inc.", "Marie", "O'Neill"]
+    for entity in result.entities:
         for m in entity.mentions:
-            assert m.name == " ".join(found.sentences[m.sentence][m.start : m.end])
+            assert m.name == " ".join(result.sentences[m.sentence][m.start : m.end])
 
 
 def test_a_name_of_several_entities_has_no_id_but_is_labelled_by_name(tmp_path: Path) -> None:
     (document,) = raw(tmp_path, a="Paris, Warsaw.")
     graph = named_graph(tmp_path)
-    (found,) = Gazetteer(graph).find([document])
-    assert [entity.id for entity in found.entities] == [None, "Q2"]
-    assert [claim[:3] for claim in claims(Labelling(graph=graph), found)] == [(0, 1, "born in")]
+    (result,) = Gazetteer(graph).find([document])
+    assert [entity.id for entity in result.entities] == [None, "Q2"]
+    assert [claim[:3] for claim in claims(Labelling(graph=graph), result)] == [(0, 1, "born in")]
 
 
 def test_what_is_found_has_the_type_of_its_table(tmp_path: Path) -> None:
@@ -253,9 +260,9 @@ def test_what_is_found_has_the_type_of_its_table(tmp_path: Path) -> None:
     types = table(tmp_path / "types.tsv", ("left", "LOC", "PER"))
     triples = table(tmp_path / "t.tsv", ("Q1", "born in", "Q2"), ("Q1", "left", "Q2"))
     graph = Graph.read(triples, names=names, types=types)
-    (found,) = Gazetteer(graph).find([document])
-    assert [(entity.id, entity.type) for entity in found.entities] == [("Q1", "PER"), ("Q2", "LOC")]
-    assert claims(Labelling(graph=graph), found) == [(0, 1, "born in", "id")]
+    (result,) = Gazetteer(graph).find([document])
+    assert [(entity.id, entity.type) for entity in result.entities] == [("Q1", "PER"), ("Q2", "LOC")]
+    assert claims(Labelling(graph=graph), result) == [(0, 1, "born in", "id")]
 
 
 def test_a_pipeline_of_spacy_finds_entities(tmp_path: Path) -> None:
@@ -265,9 +272,9 @@ def test_a_pipeline_of_spacy_finds_entities(tmp_path: Path) -> None:
     ruler.add_patterns([{"label": "PER", "pattern": CURIE}, {"label": "CITY", "pattern": [{"LOWER": "warsaw"}]}])
     pipeline.to_disk(tmp_path / "pipeline")
     (document,) = raw(tmp_path, a="Marie Curie left Warsaw. WARSAW wept.")
-    (found,) = Recogniser(str(tmp_path / "pipeline")).find([document])
-    assert [[m.name for m in entity.mentions] for entity in found.entities] == [[CURIE], ["Warsaw", "WARSAW"]]
-    assert [entity.type for entity in found.entities] == ["PER", "CITY"]
+    (result,) = Recogniser(str(tmp_path / "pipeline")).find([document])
+    assert [[m.name for m in entity.mentions] for entity in result.entities] == [[CURIE], ["Warsaw", "WARSAW"]]
+    assert [entity.type for entity in result.entities] == ["PER", "CITY"]
     with pytest.raises(ModelError, match="cannot load spaCy's pipeline 'nowhere'"):
         Recogniser("nowhere")
 
@@ -290,9 +297,9 @@ def test_every_label_has_its_fact_its_matcher_and_the_uid_of_its_corpus(tmp_path
         text("b", ("Q1", None, ["?"]), ("Q2", None, ["!"])),
     ]
     labelling = Labelling(graph=named_graph(tmp_path), candidates=1)
-    told = label(documents, labelling, JSONLines(), tmp_path / "s.jsonl", facts=tmp_path / "f.parquet")
-    assert (told.documents, told.skipped, told.labels, told.candidates) == (2, 1, 3, 1)
-    assert told.to_dict()["labels_by_matcher"] == {"id": 2, "exact-name": 1}
+    counts = label(documents, labelling, JSONLines(), tmp_path / "s.jsonl", facts=tmp_path / "f.parquet")
+    assert (counts.documents, counts.skipped, counts.labels, counts.candidates) == (2, 1, 3, 1)
+    assert counts.to_dict()["labels_by_matcher"] == {"id": 2, "exact-name": 1}
     rows = pq.read_table(tmp_path / "f.parquet").to_pylist()
     assert [(r["document"], r["relation"], r["head_id"], r["tail_id"], r["matcher"]) for r in rows] == [
         (0, "born in", "Q1", "Q2", "exact-name"), (0, "died in", "Q1", "Q3", "id"),
@@ -327,11 +334,11 @@ def test_names_of_relations_are_added_to_those_that_are_there(tmp_path: Path) ->
 def test_the_benchmark_measures_what_it_says() -> None:
     from finecl_benchmarks.label_speed import RESULTS, measure
 
-    kept = json.loads((RESULTS / "label-speed.json").read_text())
+    stored = json.loads((RESULTS / "label-speed.json").read_text())
     record = measure(30, 500, 2)
-    assert record.keys() == kept.keys()
+    assert record.keys() == stored.keys()
     assert record["found"]["documents"] == 30
     assert record["found"]["labels"] > 30
-    assert kept["settings"] == {"documents": 100_000, "triples": 10_000_000, "threads": 2, "match": "id"}
-    assert kept["seconds"]["all"] < 300
-    assert kept["peak_memory_gb"] < 6
+    assert stored["settings"] == {"documents": 100_000, "triples": 10_000_000, "threads": 2, "match": "id"}
+    assert stored["seconds"]["all"] < 300
+    assert stored["peak_memory_gb"] < 6

@@ -1,4 +1,4 @@
-"""Distant supervision labels what the graph links, and remembers what the text says."""
+"""Tests that distant supervision labels the pairs linked by the graph, and stores the true relation."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_the_truth_is_the_relation_where_the_text_states_it() -> None:
     triples = [("A", "lives", "B"), ("A", "works", "B"), ("B", "lives", "A")]
     assert silver(stated, *triples) == [
         (0, 1, "lives", "lives"),
-        (0, 1, "works", "born"),  # the first of the stated ones
-        (1, 0, "lives", "no_relation"),  # stated of the other direction only
+        (0, 1, "works", "born"),  # the first of the true relations
+        (1, 0, "lives", "no_relation"),  # true in the other direction only
     ]
 
 

@@ -109,7 +109,9 @@ def test_control_c_writes_a_checkpoint_and_keeps_what_is_finished(small: Small, 
     assert out == ""
     last = err.splitlines()[-1]
     assert last.startswith("finecl: stopped by Ctrl-C before step "), err
-    assert last.endswith("of 'proxy'; a checkpoint is written; the same command, or --resume, goes on")
+    assert last.endswith(
+        "of 'proxy'; a checkpoint is written; run the same command again, or add --resume, to continue"
+    )
     assert "Traceback" not in err
     assert _unfinished(tmp_path) == []
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json", "checkpoints"}

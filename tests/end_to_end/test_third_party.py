@@ -221,7 +221,7 @@ def test_a_changed_plugin_scores_again_and_an_unchanged_one_does_not(
 
 def test_two_plugins_of_one_name_are_both_named(plug: Plug, small: Small, tmp_path: Path, finecl: Finecl) -> None:
     plug(_SCORER.format(answer="0", name="learning-order"))
-    complaint = "the scorer 'learning-order' is brought by two plugins: 'broken' and 'learning-order'"
+    complaint = "the scorer 'learning-order' is provided by two plugins: 'broken' and 'learning-order'"
     assert finecl("plugins").complaint() == complaint
     assert finecl(*small.arguments(tmp_path / "run")).complaint() == complaint
 

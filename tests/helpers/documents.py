@@ -1,4 +1,4 @@
-"""What the project's Markdown holds: fenced blocks, and the marks in the comments above them."""
+"""Reads the project's Markdown: fenced blocks, and the marks in the comments above them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]+?) -->\n)?^```(?P<language>\w*)\n(?
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. ``mark`` is "file: NAME" or "command: NAME" where a comment says so."""
+    """A fenced block; ``mark`` is the "file: NAME" or "command: NAME" of the comment above it, or empty."""
 
     mark: str
     language: str
@@ -23,9 +23,9 @@ class Block:
 
 
 def blocks(path: Path) -> list[Block]:
-    """The fenced blocks of a Markdown file."""
-    found = _BLOCK.finditer(path.read_text(encoding="utf-8"))
-    return [Block(b["mark"] or "", b["language"], b["text"]) for b in found]
+    """Returns the fenced blocks of a Markdown file."""
+    matches = _BLOCK.finditer(path.read_text(encoding="utf-8"))
+    return [Block(b["mark"] or "", b["language"], b["text"]) for b in matches]
 
 
 def write_examples(directory: Path) -> dict[str, str]:
@@ -42,7 +42,7 @@ def write_examples(directory: Path) -> dict[str, str]:
 
 
 def install(directory: Path, name: str, points: dict[str, str]) -> None:
-    """Makes ``directory`` look like a place where pip has installed a package with these entry points."""
+    """Writes the metadata that pip writes into ``directory`` when it installs a package with these entry points."""
     at = directory / f"{name}-1.0.dist-info"
     at.mkdir(parents=True)
     (at / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")

@@ -1,4 +1,4 @@
-"""Extractors on disk, untrained but sound, for the tests of inference."""
+"""Valid but untrained extractors on disk, for the tests of inference."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def save(
     max_length: int = 64,
     **card: Any,
 ) -> Path:
-    """A random extractor on a tiny encoder, as ``finecl finetune`` would leave it in ``directory``."""
+    """Saves a random extractor on a tiny encoder in ``directory``, as ``finecl finetune`` does."""
     settings = ModelSettings(name=str(model), max_length=max_length, precision="float32", device="cpu")
     encoder, tokenizer, _ = load_encoder(settings, markers=extractor == "markers")
     torch.manual_seed(3)
-    made = build_extractor(plugins.load(), extractor, {}, encoder, len(RELATIONS) + 1).eval()
-    for name, parameter in made.named_parameters():  # so that scores are not all alike
+    untrained = build_extractor(plugins.load(), extractor, {}, encoder, len(RELATIONS) + 1).eval()
+    for name, parameter in untrained.named_parameters():  # so that scores differ
         if not name.startswith("encoder."):
             torch.nn.init.normal_(parameter, std=0.1)
     marked = extractor == "markers"
@@ -50,12 +50,12 @@ def save(
         "calibration": Calibration(kind=kind, temperature=2.0).to_dict(),  # type: ignore[arg-type]
         "type_triples": [["PER", "P0", "LOC"]],
     }
-    save_extractor(made, tokenizer, described | card, directory)
+    save_extractor(untrained, tokenizer, described | card, directory)
     return directory
 
 
 def typed(document: Document, types: Sequence[str | None]) -> Document:
-    """The document with these types of its entities."""
+    """Returns the document with these entity types."""
     entities = tuple(
         Entity(mentions=tuple(dataclasses.replace(m, type=kind) for m in entity.mentions), id=entity.id)
         for entity, kind in zip(document.entities, types, strict=True)

@@ -1,4 +1,4 @@
-"""The formulas as plain loops over Python numbers: what the fast code must equal. Nothing here calls finecl."""
+"""The formulas as plain loops over Python numbers, for comparison with the fast code. Nothing here calls finecl."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def weighted_info_nce(
     candidate_weight: Sequence[float],
     temperature: float,
 ) -> tuple[Tensor, int]:
-    """sum_a sum_p  w_a * -log( e^s_ap / (e^s_ap + sum_n w_n e^s_an) )  and the number of its terms."""
+    """Returns sum_a sum_p  w_a * -log( e^s_ap / (e^s_ap + sum_n w_n e^s_an) )  and the number of its terms."""
     total, terms = (x.sum() + y.sum()).double() * 0, 0
     for a, (own, others) in enumerate(zip(positives, negatives, strict=True)):
         for p in own:
@@ -40,7 +40,7 @@ def weighted_info_nce(
 
 
 def cross_entropy(logits: Sequence[float], labels: Sequence[bool]) -> float:
-    """Mean over a pair's labels of -log softmax, the label against all that the pair is not labelled with."""
+    """Returns the mean over a pair's labels of -log softmax of each label against all non-labels."""
     losses = []
     for own, carried in zip(logits, labels, strict=True):
         if carried:
@@ -50,7 +50,7 @@ def cross_entropy(logits: Sequence[float], labels: Sequence[bool]) -> float:
 
 
 def binary_cross_entropy(logits: Sequence[float], labels: Sequence[bool]) -> float:
-    """Mean over relations of -log p of a label and -log (1 - p) of the others, p the sigmoid."""
+    """Returns the mean over relations of -log p for labels and -log (1 - p) for the others, p the sigmoid."""
     losses = []
     for logit, carried in zip(logits, labels, strict=True):
         p = 1 / (1 + math.exp(-logit))
@@ -63,25 +63,25 @@ Row = tuple[int, int, int, int]
 
 
 def may_be_compared(a: Row, c: Row) -> bool:
-    """Not two rows of one document that share their head or their tail (released ERICA)."""
+    """Returns whether the rows do not share a document and their head or tail (released ERICA)."""
     return not (a[0] == c[0] and (a[1] == c[1] or a[2] == c[2]))
 
 
 def relation_negatives(rows: Sequence[Row], anchor: int) -> set[int]:
-    """Candidates of other relations; a pair that also carries the anchor's relation is none."""
+    """Returns candidates of other relations, without pairs that are also labelled with the anchor's relation."""
     relation = rows[anchor][3]
-    found = set()
+    negatives = set()
     for c, (d, h, t, _) in enumerate(rows):
         labels = {row[3] for row in rows if row[:3] == (d, h, t)}
         if relation not in labels and may_be_compared(rows[anchor], rows[c]):
-            found.add(c)
-    return found
+            negatives.add(c)
+    return negatives
 
 
 def entity_pairs(
     query: Row, entities: Sequence[Row], *, count_tail_twice: bool, ignore_other_tails: bool
 ) -> tuple[set[int], set[int]]:
-    """Positives and negatives of one queried head among all entities (document, entity, -1, queried relation?)."""
+    """Returns positives and negatives of a queried head among entities (document, entity, -1, queried relation?)."""
     positives, negatives = set(), set()
     for c, (document, entity, _, answers) in enumerate(entities):
         if document != query[0]:

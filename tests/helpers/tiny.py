@@ -1,4 +1,4 @@
-"""Tiny things to test with: randomly initialised encoders of every family, and documents of a few words."""
+"""Small test data: randomly initialised encoders of every family, and documents of a few words."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _word_pieces() -> Any:
 
 
 def _bpe(*, trimmed: bool) -> Any:
-    """Byte-level BPE with a few merges; the offsets leave out the space before a word (RoBERTa's) or hold it."""
+    """Byte-level BPE with a few merges; offsets exclude the space before a word if ``trimmed`` (as RoBERTa's)."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -96,7 +96,7 @@ def _fast(tokenizer: Any, special: Sequence[str]) -> Any:
 
 
 def document(title: str, sentences: Sequence[str], entities: Sequence[str], *labels: tuple[int, str, int]) -> Document:
-    """A document from plain text: an entity's mentions are the places where its words stand."""
+    """Returns a document from plain text: an entity's mentions are all occurrences of its words."""
     split = tuple(tuple(sentence.split()) for sentence in sentences)
     return Document(
         title=title,
@@ -117,9 +117,9 @@ def _mentions(sentences: Sequence[Sequence[str]], name: str) -> tuple[Mention, .
 
 
 def documents(count: int, *, seed: int = 0, relations: int = 3, words: int = 12, labels: int = 3) -> list[Document]:
-    """Random documents: three to five entities, some named twice, some pairs with two labels."""
+    """Returns random documents of three to five entities, with repeated mentions and pairs of two labels."""
     rng = np.random.default_rng(seed)
-    made = []
+    samples = []
     for number in range(count):
         names = rng.choice(NAMES, int(rng.integers(3, 6)), replace=False).tolist()
         text = [*names, *rng.choice(FILLERS, int(rng.integers(words // 2, words + 1))).tolist(), names[0]]
@@ -131,13 +131,13 @@ def documents(count: int, *, seed: int = 0, relations: int = 3, words: int = 12,
         }
         both = {(h, t, f"P{(int(r[1:]) + 1) % relations}") for h, t, r in sorted(drawn) if rng.random() < 0.4}
         claims = [(h, r, t) for h, t, r in sorted(drawn | both)]
-        made.append(document(f"document {number}", [" ".join(text)], names, *claims))
-    return made
+        samples.append(document(f"document {number}", [" ".join(text)], names, *claims))
+    return samples
 
 
-def labelled(made: Sequence[Document], tokenizer: DocumentTokenizer, directory: Path) -> ExtractionDataset:
-    """Documents as an extractor meets them."""
-    corpus = Corpus.from_documents(made, directory / "corpus.arrow")
+def labelled(samples: Sequence[Document], tokenizer: DocumentTokenizer, directory: Path) -> ExtractionDataset:
+    """Returns documents as an extraction data set."""
+    corpus = Corpus.from_documents(samples, directory / "corpus.arrow")
     tokens = TokenizedCorpus.of(corpus, tokenizer, directory)
     return ExtractionDataset(tokens=tokens, instances=corpus.instances(corpus.relations))
 
@@ -153,7 +153,7 @@ def table(
     weight: Sequence[float] | None = None,
     keys: Sequence[tuple[int, int]] | None = None,
 ) -> RowColumns:
-    """A table of (document, head, tail, relation) rows; rows without a relation have uid 0. ``keys`` are entities."""
+    """Returns columns of (document, head, tail, relation) rows; uid is 0 without a relation; ``keys``: of entities."""
     columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
     numbers = np.where(columns[:, 3] == NO_RELATION, 0, np.arange(1, len(columns) + 1))
     weights = np.ones(len(columns)) if weight is None else np.asarray(weight)
@@ -170,5 +170,5 @@ def table(
 
 
 def chosen(rows: Ints) -> list[set[int]]:
-    """Padded rows of candidate numbers as sets."""
+    """Returns padded rows of candidate numbers as sets."""
     return [set(row[row >= 0].tolist()) for row in rows]

@@ -1,4 +1,4 @@
-"""A toy case of DocRED whose scores the official script told, and a short way to make documents."""
+"""A toy case of DocRED with the scores of the official script, and a function that builds documents."""
 
 from __future__ import annotations
 

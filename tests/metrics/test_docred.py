@@ -1,4 +1,4 @@
-"""Evidence, reach and groups of relations, and the traps of DocRED's official script, against plain loops."""
+"""Tests of evidence, reach and groups of relations, and of special cases of DocRED's script, against plain loops."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def f1(precision: float, recall: float) -> float:
 
 
 def text(title: str, where: list[list[int]], labels: list[tuple[int, str, int, tuple[int, ...]]]) -> Document:
-    """A document whose entities are mentioned in these sentences, with labels and their evidence."""
+    """Returns a document whose entities are mentioned in these sentences, with labels and their evidence."""
     return Document(
         title=title,
         sentences=(("word",),) * 4,
@@ -57,16 +57,16 @@ def test_the_leaderboards_ign_is_of_annotated_facts_and_the_other_of_distant_one
     annotated = docred_scores(PREDICTED, GOLD, docred_facts_in_train(TRAIN))
     other = docred_scores(PREDICTED, GOLD, docred_facts_in_train(distant))
     assert annotated.ign_f1 == pytest.approx(0.6)
-    # the other leaves out D1's P20, so again one of three correct ones: 2 of 4, and not both together
+    # the other excludes D1's P20, so again one of three correct ones: 2 of 4, and not both together
     assert (other.correct_in_train, other.ign_precision) == (1, 2 / 4)
     both = docred_facts_in_train([*TRAIN, *distant])
     assert docred_scores(PREDICTED, GOLD, both).correct_in_train == 2
 
 
 def test_another_training_file_gives_other_facts_at_once() -> None:
-    """The official script keeps the facts of the first file in a cache beside the gold file."""
-    found = [docred_scores(PREDICTED, GOLD, docred_facts_in_train(train)).ign_f1 for train in (TRAIN, [], TRAIN)]
-    assert found == pytest.approx([0.6, 2 / 3, 0.6])
+    """The official script caches the training facts next to the gold file; finecl does not."""
+    result = [docred_scores(PREDICTED, GOLD, docred_facts_in_train(train)).ign_f1 for train in (TRAIN, [], TRAIN)]
+    assert result == pytest.approx([0.6, 2 / 3, 0.6])
 
 
 def test_low_resource_training_does_not_shrink_what_is_ignored_unless_told_to() -> None:
@@ -85,10 +85,10 @@ def test_unknown_titles_and_entities_stay_among_the_predictions() -> None:
 
 
 def test_the_last_evidence_counts_where_gold_has_a_title_twice() -> None:
-    """As in the script, whose gold is a dictionary by title, relation, head and tail."""
+    """As in the script, which stores gold facts by title, relation, head and tail."""
     twice = [text("D", [[0], [1]], [(0, "r", 1, (0,))]), text("D", [[0], [1]], [(0, "r", 1, (1,))])]
-    found = evidence_scores({("D", 0, 1, "r"): (0, 1)}, twice)
-    assert (found.correct, found.predicted, found.gold) == (1, 2, 2)
+    result = evidence_scores({("D", 0, 1, "r"): (0, 1)}, twice)
+    assert (result.correct, result.predicted, result.gold) == (1, 2, 2)
 
 
 # ---------------------------------------------------------------- evidence
@@ -97,14 +97,14 @@ def test_the_last_evidence_counts_where_gold_has_a_title_twice() -> None:
 def test_evidence_counts_sentences_of_facts_that_are_right() -> None:
     gold = [text("D", [[0], [1], [2]], [(0, "r", 1, (0, 1)), (1, "r", 2, ()), (0, "s", 2, (3,))])]
     predicted: dict[Fact, tuple[int, ...]] = {
-        ("D", 0, 1, "r"): (1, 2, 2),  # one right, one wrong, told twice
+        ("D", 0, 1, "r"): (1, 2, 2),  # one right, one wrong, repeated
         ("D", 1, 2, "r"): (0,),  # right fact, but gold has no evidence
         ("D", 0, 2, "r"): (3,),  # right sentence, wrong fact
         ("E", 0, 1, "r"): (0, 1, 2),  # an unknown title: its evidence is not counted
     }
-    found = evidence_scores(predicted, gold)
-    assert (found.correct, found.predicted, found.gold) == (1, 4, 3)
-    assert found.f1 == pytest.approx(f1(1 / 4, 1 / 3))
+    result = evidence_scores(predicted, gold)
+    assert (result.correct, result.predicted, result.gold) == (1, 4, 3)
+    assert result.f1 == pytest.approx(f1(1 / 4, 1 / 3))
 
 
 @pytest.mark.parametrize("gold", [[], [text("D", [[0], [1]], [(0, "r", 1, ())])]])
@@ -117,8 +117,8 @@ def test_no_evidence_anywhere_scores_zero(gold: list[Document]) -> None:
 def test_evidence_of_no_relation_is_not_asked_for() -> None:
     gold = [text("D", [[0], [1]], [(0, "Other", 1, (0,)), (1, "r", 0, (1,))])]
     named = {("D", 0, 1, "Other"): (0,), ("D", 1, 0, "r"): (1,)}
-    found = evidence_scores(named, gold, no_relation="Other")
-    assert (found.correct, found.predicted, found.gold) == (1, 1, 1)
+    result = evidence_scores(named, gold, no_relation="Other")
+    assert (result.correct, result.predicted, result.gold) == (1, 1, 1)
 
 
 # ---------------------------------------------------------------- within and across sentences
@@ -128,10 +128,10 @@ def test_a_fact_is_intra_if_any_sentence_mentions_both() -> None:
     # entity 0 in sentences 0 and 2, entity 1 in 1, entity 2 in 2 and 3
     gold = [text("D", [[0, 2], [1], [2, 3]], [(0, "r", 2, ()), (0, "r", 1, ()), (1, "r", 2, ())])]
     predicted: list[Fact] = [("D", 0, 2, "r"), ("D", 2, 0, "r"), ("D", 0, 1, "r"), ("D", 0, 9, "r"), ("E", 0, 1, "r")]
-    found = reach_scores(predicted, gold)
-    assert (found.intra.correct, found.intra.predicted, found.intra.gold) == (1, 2, 1)
-    assert (found.inter.correct, found.inter.predicted, found.inter.gold) == (1, 3, 2)
-    assert (found.intra.f1, found.inter.f1) == pytest.approx((f1(1 / 2, 1), f1(1 / 3, 1 / 2)))
+    result = reach_scores(predicted, gold)
+    assert (result.intra.correct, result.intra.predicted, result.intra.gold) == (1, 2, 1)
+    assert (result.inter.correct, result.inter.predicted, result.inter.gold) == (1, 3, 2)
+    assert (result.intra.f1, result.inter.f1) == pytest.approx((f1(1 / 2, 1), f1(1 / 3, 1 / 2)))
 
 
 places = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=2), min_size=3, max_size=3)
@@ -144,8 +144,8 @@ facts = st.lists(
 def test_reach_is_what_a_plain_loop_counts(where: list[list[int]], predicted: list[Fact], true: list[Fact]) -> None:
     gold = [text("D", where, [(h, r, t, ()) for title, h, t, r in true if title == "D"])]
     stated = {("D", label.head, label.tail, label.relation) for label in gold[0].labels}
-    found = reach_scores(predicted, gold)
-    for wanted, scores in ((True, found.intra), (False, found.inter)):
+    result = reach_scores(predicted, gold)
+    for is_intra, scores in ((True, result.intra), (False, result.inter)):
         counts = [0, 0, 0]
         for number, group in enumerate((set(predicted) & stated, set(predicted), stated)):
             for title, head, tail, _ in group:
@@ -153,18 +153,18 @@ def test_reach_is_what_a_plain_loop_counts(where: list[list[int]], predicted: li
                 for one in where[head]:
                     for other in where[tail]:
                         together = together or one == other
-                counts[number] += (title == "D" and together) == wanted
+                counts[number] += (title == "D" and together) == is_intra
         assert [scores.correct, scores.predicted, scores.gold] == counts
     whole = docred_scores(predicted, gold, set())
-    assert found.intra.predicted + found.inter.predicted == whole.predicted
-    assert found.intra.gold + found.inter.gold == whole.gold
+    assert result.intra.predicted + result.inter.predicted == whole.predicted
+    assert result.intra.gold + result.inter.gold == whole.gold
 
 
 # ---------------------------------------------------------------- groups of relations
 
 
 def counted(**numbers: int) -> list[Document]:
-    """Training documents in which relations have so many labels."""
+    """Returns training documents with these numbers of labels per relation."""
     return [document(f"{r}{i}", [["a"], ["b"]], [(0, r, 1)]) for r, n in numbers.items() for i in range(n)]
 
 
@@ -179,26 +179,26 @@ def test_frequent_relations_are_the_ten_with_most_training_labels() -> None:
 
 def test_group_scores_are_those_of_its_facts_alone() -> None:
     groups = {"P19": ["P19"], "rest": ["P20", "P27", "P99"], "none": ["P1"]}
-    found = scores_by_group([*PREDICTED, ("D1", 1, 2, "P99")], GOLD, groups, no_relation="no_relation")
-    p19 = found["P19"]
+    result = scores_by_group([*PREDICTED, ("D1", 1, 2, "P99")], GOLD, groups, no_relation="no_relation")
+    p19 = result["P19"]
     assert (p19.micro.correct, p19.micro.predicted, p19.micro.gold, p19.relations) == (1, 3, 2, ("P19",))
     assert p19.macro_f1 == p19.micro.f1 == pytest.approx(f1(1 / 3, 1 / 2))
-    rest = found["rest"]
-    assert rest.macro_f1 == 1  # P99 has no gold, so only the micro scores feel it
+    rest = result["rest"]
+    assert rest.macro_f1 == 1  # P99 has no gold, so it counts only in the micro scores
     assert (rest.micro.precision, rest.micro.recall) == (2 / 3, 1)
     assert rest.relations == ("P20", "P27")
-    assert (found["none"].micro.f1, found["none"].macro_f1, found["none"].relations) == (0, 0, ())
+    assert (result["none"].micro.f1, result["none"].macro_f1, result["none"].relations) == (0, 0, ())
 
 
 @given(predicted=facts, true=facts)
 def test_frequent_and_long_tail_share_out_all_facts(predicted: list[Fact], true: list[Fact]) -> None:
     gold = [text("D", [[0], [1], [2]], [(h, r, t, ()) for title, h, t, r in true if title == "D"])]
-    every = group_scores(predicted, gold, {"r", "s"})
+    both = group_scores(predicted, gold, {"r", "s"})
     macro = macro_scores(predicted, gold)
-    assert every.macro_f1 == pytest.approx(macro.macro)
+    assert both.macro_f1 == pytest.approx(macro.macro)
     parts = [group_scores(predicted, gold, {name}) for name in "rs"]
     for field in ("correct", "predicted", "gold"):
-        assert sum(getattr(part.micro, field) for part in parts) == getattr(every.micro, field)
+        assert sum(getattr(part.micro, field) for part in parts) == getattr(both.micro, field)
     for name, part in zip("rs", parts, strict=True):
         if name in macro.by_relation:
             assert part.micro.f1 == pytest.approx(macro.by_relation[name].f1)
@@ -211,8 +211,8 @@ def test_gold_of_redocred_scores_full_marks(data_dir: Path) -> None:
     gold = list(DocRED().read(data_dir / "redocred" / "dev_revised.json"))
     labels = [(d.title, label) for d in gold for label in d.labels]
     predictions = {(title, label.head, label.tail, label.relation): label.evidence for title, label in labels}
-    found = docred_scores(predictions, gold, docred_facts_in_train(gold))
-    assert (found.f1, found.predicted, found.correct_in_train) == (1, len(labels), len(labels))
+    result = docred_scores(predictions, gold, docred_facts_in_train(gold))
+    assert (result.f1, result.predicted, result.correct_in_train) == (1, len(labels), len(labels))
     assert macro_scores(predictions, gold).macro == 1
     assert evidence_scores(predictions, gold).f1 == 1
     reach = reach_scores(predictions, gold)
@@ -226,7 +226,7 @@ def test_gold_of_redocred_scores_full_marks(data_dir: Path) -> None:
 
 @pytest.fixture(scope="session")
 def official_script() -> Path:
-    """DocRED's code/evaluation.py, which finecl does not hold: FINECL_DOCRED_SCORER names it."""
+    """Returns the path of DocRED's code/evaluation.py, which finecl does not include, from FINECL_DOCRED_SCORER."""
     named = os.environ.get("FINECL_DOCRED_SCORER")
     if not named or not Path(named).is_file():
         pytest.skip("set FINECL_DOCRED_SCORER to DocRED's code/evaluation.py to compare with it")
@@ -234,11 +234,11 @@ def official_script() -> Path:
 
 
 def run_official(script: Path, at: Path, **documents: list[Document]) -> dict[str, float]:
-    """What the script prints of ``at / res / result.json``; it wants its files under names of its own."""
+    """Returns the output of the script for ``at / res / result.json``; it requires fixed file names."""
     for folder in ("data", "code", "ref"):
         (at / folder).mkdir()
-    for name, made in documents.items():
-        DocRED().write(made, at / ("ref" if name == "dev_test" else "data") / f"{name}.json")
+    for name, contents in documents.items():
+        DocRED().write(contents, at / ("ref" if name == "dev_test" else "data") / f"{name}.json")
     command = [sys.executable, str(script), str(at), str(at / "out")]
     done = subprocess.run(command, cwd=at / "code", capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -256,11 +256,11 @@ def test_random_predictions_score_as_by_the_official_script(
     predictions: dict[Fact, list[int]] = {}
     for fact in [(d.title, label.head, label.tail, label.relation) for d in documents[:110] for label in d.labels]:
         title, head, tail, relation = fact
-        made = fact if draw.random() < 0.6 else (title, tail, head, relation)
-        predictions[made] = sorted(draw.sample(range(4), draw.randint(0, 2)))
+        prediction = fact if draw.random() < 0.6 else (title, tail, head, relation)
+        predictions[prediction] = sorted(draw.sample(range(4), draw.randint(0, 2)))
     write_docred_results(tmp_path / "res" / "result.json", predictions, predictions)
     rows = json.loads((tmp_path / "res" / "result.json").read_text())
-    (tmp_path / "res" / "result.json").write_text(json.dumps(rows + rows[::3]))  # some of them twice
+    (tmp_path / "res" / "result.json").write_text(json.dumps(rows + rows[::3]))  # a third of them twice
     printed = run_official(official_script, tmp_path, dev_test=gold, train_annotated=train, train_distant=distant)
     annotated = docred_scores(predictions, gold, docred_facts_in_train(train))
     assert 0 < annotated.correct_in_train < annotated.correct

@@ -1,4 +1,4 @@
-"""Files of predictions: what is written is what official scorers take, and what is broken is told with its place."""
+"""Tests of prediction files: official scorers accept them, and errors name their place."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_bag_predictions_come_back_from_lines_and_from_a_list(tmp_path: Path) ->
     write_bag_predictions(tmp_path / "lines", facts, [0.25, 1])
     (tmp_path / "list").write_text("[" + ",".join((tmp_path / "lines").read_text().splitlines()) + "]")
     for name in ("lines", "list"):
-        found, scores = read_bag_predictions(tmp_path / name)
-        assert found == facts
+        facts_read, scores = read_bag_predictions(tmp_path / name)
+        assert facts_read == facts
         assert scores == [0.25, 1]
 
 
@@ -98,7 +98,7 @@ def changed(row: dict[str, Any], **fields: Any) -> str:
         (read_docred_results, changed(ROW, evidence=["0"]), "evidence: expected numbers of sentences, got '0'"),
         (read_bag_predictions, changed(BAG, entpair=["h"]), "entpair: expected the ids of head and tail, got ['h']"),
         (read_bag_predictions, changed(BAG, score="1"), "prediction 2, score: expected a number, got '1'"),
-        (read_bag_predictions, changed(BAG, score=float("nan")), "expected JSON, got 'NaN, which is no JSON'"),
+        (read_bag_predictions, changed(BAG, score=float("nan")), "expected JSON, got 'NaN, which is not JSON'"),
         (read_bag_predictions, changed(BAG).replace("0.5", "1e999"), "prediction 1, score: expected a finite number"),
         (read_bag_predictions, f"{json.dumps(BAG)}\n{{\n", "line 2: expected JSON, got"),
     ],
@@ -107,9 +107,9 @@ def test_a_broken_file_is_refused_with_its_place(
     tmp_path: Path, read: Callable[[Path], object], content: str | bytes, complaint: str
 ) -> None:
     (tmp_path / "a").write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(FormatError, match=re.escape(complaint)) as told:
+    with pytest.raises(FormatError, match=re.escape(complaint)) as error:
         read(tmp_path / "a")
-    assert str(told.value).startswith(f"{tmp_path / 'a'}: ")
+    assert str(error.value).startswith(f"{tmp_path / 'a'}: ")
 
 
 @pytest.mark.parametrize("read", [read_labels, read_docred_results, read_bag_predictions])

@@ -1,4 +1,4 @@
-"""Metrics against the official DocRED script's semantics and against plain double loops."""
+"""Tests of metrics against the semantics of DocRED's official script and against plain double loops."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ from tests.helpers.toy import GOLD, PREDICTED, TRAIN, document
 
 
 def test_the_toy_case_of_the_official_script() -> None:
-    found = docred_scores(PREDICTED, GOLD, docred_facts_in_train(TRAIN))
-    assert (found.precision, found.recall, found.f1) == pytest.approx((3 / 5, 3 / 4, 2 / 3))
-    assert (found.ign_precision, found.ign_f1) == pytest.approx((2 / 4, 0.6))
-    assert (found.predicted, found.gold, found.correct, found.correct_in_train) == (5, 4, 3, 1)
+    scores = docred_scores(PREDICTED, GOLD, docred_facts_in_train(TRAIN))
+    assert (scores.precision, scores.recall, scores.f1) == pytest.approx((3 / 5, 3 / 4, 2 / 3))
+    assert (scores.ign_precision, scores.ign_f1) == pytest.approx((2 / 4, 0.6))
+    assert (scores.predicted, scores.gold, scores.correct, scores.correct_in_train) == (5, 4, 3, 1)
     assert docred_scores(PREDICTED, GOLD, set()).ign_f1 == pytest.approx(2 / 3)
 
 
 def test_counts_of_documents_sum_to_those_of_all() -> None:
-    assert counts_by_document(PREDICTED, GOLD).tolist() == [[2, 2, 2], [1, 2, 2]]  # that of "unknown" has no document
+    assert counts_by_document(PREDICTED, GOLD).tolist() == [
+        [2, 2, 2],
+        [1, 2, 2],
+    ]  # the fact of "unknown" has no document
     known = [fact for fact in PREDICTED if fact[0] != "unknown"]
-    found = docred_scores(known, GOLD, set())
-    assert counts_by_document(known, GOLD).sum(axis=0).tolist() == [found.correct, found.predicted, found.gold]
+    scores = docred_scores(known, GOLD, set())
+    assert counts_by_document(known, GOLD).sum(axis=0).tolist() == [scores.correct, scores.predicted, scores.gold]
     assert counts_by_document(known, [*GOLD, GOLD[0]]).tolist() == [[2, 2, 2], [1, 2, 2], [0, 0, 0]]
     assert counts_by_document([("D1", 0, 1, "P19")], GOLD, no_relation="P19").tolist() == [[0, 0, 1], [0, 0, 1]]
 
@@ -66,26 +69,26 @@ def test_duplicate_titles_collapse_as_in_the_script() -> None:
         document("D", [["Alice"], ["Paris"], ["Rome"]], [(0, "P19", 1), (0, "P20", 2)]),
         document("D", [["Bob"], ["Paris"]], [(0, "P19", 1)]),
     ]
-    found = docred_scores([("D", 0, 1, "P19"), ("D", 0, 2, "P20")], gold, {("Alice", "Paris", "P19")})
-    assert (found.gold, found.correct, found.correct_in_train) == (2, 2, 0)
+    scores = docred_scores([("D", 0, 1, "P19"), ("D", 0, 2, "P20")], gold, {("Alice", "Paris", "P19")})
+    assert (scores.gold, scores.correct, scores.correct_in_train) == (2, 2, 0)
 
 
 @pytest.mark.parametrize(("predictions", "gold"), [([], GOLD), (PREDICTED, []), ([], [])])
 def test_nothing_predicted_or_no_gold_scores_zero(predictions: list[Fact], gold: list[Document]) -> None:
-    found = docred_scores(predictions, gold, set())
-    assert (found.precision, found.recall, found.f1, found.ign_precision, found.ign_f1) == (0, 0, 0, 0, 0)
+    scores = docred_scores(predictions, gold, set())
+    assert (scores.precision, scores.recall, scores.f1, scores.ign_precision, scores.ign_f1) == (0, 0, 0, 0, 0)
     assert macro_scores(predictions, gold).macro == 0
 
 
 def test_ign_is_zero_when_every_prediction_is_a_known_fact() -> None:
-    found = docred_scores([("D1", 0, 1, "P19")], GOLD, docred_facts_in_train(TRAIN))
-    assert (found.precision, found.ign_precision, found.ign_f1) == (1, 0, 0)
+    scores = docred_scores([("D1", 0, 1, "P19")], GOLD, docred_facts_in_train(TRAIN))
+    assert (scores.precision, scores.ign_precision, scores.ign_f1) == (1, 0, 0)
 
 
 def test_no_relation_is_neither_gold_nor_predicted() -> None:
     gold = [document("D", [["a"], ["b"]], [(0, "Other", 1), (1, "P1", 0)])]
-    found = docred_scores([("D", 0, 1, "Other"), ("D", 1, 0, "P1")], gold, set(), no_relation="Other")
-    assert (found.predicted, found.gold, found.f1) == (1, 1, 1)
+    scores = docred_scores([("D", 0, 1, "Other"), ("D", 1, 0, "P1")], gold, set(), no_relation="Other")
+    assert (scores.predicted, scores.gold, scores.f1) == (1, 1, 1)
     assert set(macro_scores([("D", 0, 1, "Other")], gold, no_relation="Other").by_relation) == {"P1"}
 
 
@@ -104,15 +107,15 @@ def test_scores_equal_the_script_step_by_step(
     predictions: list[Fact], labels: dict[str, list[tuple[int, str, int]]], train: list[tuple[int, str, int]]
 ) -> None:
     names = [["x", "X"], ["y"], ["z", "x"]]
-    gold = [document(title, names, found) for title, found in labels.items()]
+    gold = [document(title, names, claims) for title, claims in labels.items()]
     facts = docred_facts_in_train([document("T", names, train)])
-    found = docred_scores(predictions, gold, facts)
+    scores = docred_scores(predictions, gold, facts)
     f1, ign_f1 = script(predictions, gold, [document("T", names, train)])
-    assert (found.f1, found.ign_f1) == pytest.approx((f1, ign_f1))
+    assert (scores.f1, scores.ign_f1) == pytest.approx((f1, ign_f1))
 
 
 def script(predictions: list[Fact], gold: list[Document], train: list[Document]) -> tuple[float, float]:
-    """The loops of thunlp/DocRED code/evaluation.py, with zero where it divides by zero."""
+    """Computes F1 as the loops of thunlp/DocRED code/evaluation.py do, with zero where it divides by zero."""
     known = []
     for label, entities in ((label, doc.entities) for doc in train for label in doc.labels):
         for a in entities[label.head].mentions:
@@ -136,12 +139,12 @@ def script(predictions: list[Fact], gold: list[Document], train: list[Document])
 
 
 def test_macro_counts_unpredicted_relations_unlike_the_release() -> None:
-    found = macro_scores([*PREDICTED, ("D1", 1, 2, "P99")], GOLD)
-    f1s = {name: round(scores.f1, 4) for name, scores in found.by_relation.items()}
+    result = macro_scores([*PREDICTED, ("D1", 1, 2, "P99")], GOLD)
+    f1s = {name: round(scores.f1, 4) for name, scores in result.by_relation.items()}
     assert f1s == {"P19": 0.4, "P20": 1.0, "P27": 1.0, "P99": 0.0}  # P19: P 1/3, R 1/2
-    assert found.macro == pytest.approx(2.4 / 3)  # P99 has no gold
-    assert found.macro_predicted == pytest.approx(2.4 / 4)
-    assert found.weighted_macro == pytest.approx((0.4 * 2 + 1 + 1) / 4)
+    assert result.macro == pytest.approx(2.4 / 3)  # P99 has no gold
+    assert result.macro_predicted == pytest.approx(2.4 / 4)
+    assert result.weighted_macro == pytest.approx((0.4 * 2 + 1 + 1) / 4)
     one = macro_scores([("D1", 0, 2, "P20")], GOLD)
     assert (one.macro, one.macro_predicted, one.weighted_macro) == pytest.approx((1 / 3, 1, 1 / 4))
 
@@ -210,20 +213,20 @@ def test_area_without_a_curve_is_zero() -> None:
 
 def test_noise_is_judged_by_rank_so_infinity_is_one_more_rank() -> None:
     noise, wrong = floats(1, 2, math.inf, 3, math.inf), bools(0, 0, 1, 1, 0)
-    found = noise_scores(noise, wrong)
+    scores = noise_scores(noise, wrong)
     # of the 6 (wrong, right) pairs 4 are in order and 1 is tied, 1 the wrong way round
-    assert found.auroc == pytest.approx(4.5 / 6)
-    assert found == noise_scores(floats(-9, 0, 7, 1, 7), wrong)
-    assert found.average_precision == pytest.approx(1 / 2 * 1 / 2 + 1 / 2 * 2 / 3)
+    assert scores.auroc == pytest.approx(4.5 / 6)
+    assert scores == noise_scores(floats(-9, 0, 7, 1, 7), wrong)
+    assert scores.average_precision == pytest.approx(1 / 2 * 1 / 2 + 1 / 2 * 2 / 3)
 
 
 def test_precision_of_the_noisiest_tenth_is_expected_where_noise_is_tied() -> None:
-    noise = floats(*[9.0], *[5.0] * 4, *[1.0] * 15)  # the noisiest 2 of 20: one for sure, one of four
+    noise = floats(*[9.0], *[5.0] * 4, *[1.0] * 15)  # the noisiest 2 of 20: one is certain, one is any of four
     wrong = bools(1, *[1, 1, 1, 0], *[0] * 15)
     assert noise_scores(noise, wrong).precision_at_10_percent == pytest.approx((1 + 3 / 4) / 2)
 
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_noise_scores_need_both_classes(value: int) -> None:
-    found = noise_scores(floats(1, 2), bools(value, value))
-    assert (found.auroc, found.average_precision, found.precision_at_10_percent) == (None, None, None)
+    scores = noise_scores(floats(1, 2), bools(value, value))
+    assert (scores.auroc, scores.average_precision, scores.precision_at_10_percent) == (None, None, None)

@@ -1,4 +1,4 @@
-"""SemEval's scores against the results that its official scorer printed, the scorer itself, and a plain loop."""
+"""Tests of SemEval's scores against published output of the official scorer, the scorer itself, and a plain loop."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from finecl.metrics import (
 )
 
 EVALUATIONS = ("directed", "undirected", "official")  # in the order of the official output
-SAMPLES = (1, 2, 3, 5)  # sample 4 is one that the scorer refuses
+SAMPLES = (1, 2, 3, 5)  # the scorer refuses sample 4
 
 
 @pytest.fixture(scope="session")
 def examples(data_dir: Path) -> Path:
-    """The folder of the official scorer's examples."""
-    found = data_dir / "semeval2010_task8" / "scorer_examples"
-    if not found.is_dir():
-        pytest.skip(f"no {found}: the examples of the official scorer are not there")
-    return found
+    """Returns the folder of the official scorer's examples."""
+    folder = data_dir / "semeval2010_task8" / "scorer_examples"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}: the examples of the official scorer are not there")
+    return folder
 
 
 @pytest.fixture(scope="session")
 def official_scorer() -> Path:
-    """The official Perl script, which finecl does not hold: FINECL_SEMEVAL_SCORER names it."""
+    """Returns the path of the official Perl script, which finecl does not include, from FINECL_SEMEVAL_SCORER."""
     named = os.environ.get("FINECL_SEMEVAL_SCORER")
     if not named or not Path(named).is_file():
         pytest.skip("set FINECL_SEMEVAL_SCORER to semeval2010_task8_scorer-v1.2.pl to compare with it")
@@ -50,14 +50,14 @@ def official_scorer() -> Path:
 
 
 def sections(printed: str) -> list[str]:
-    """What the scorer printed of each of its three evaluations."""
-    found = re.split(r"<<< \([^\n]*WAY EVALUATION[^\n]*>>>:\n", printed)[1:]
-    assert len(found) == len(EVALUATIONS)
-    return found
+    """Returns the scorer's output for each of its three evaluations."""
+    parts = re.split(r"<<< \([^\n]*WAY EVALUATION[^\n]*>>>:\n", printed)[1:]
+    assert len(parts) == len(EVALUATIONS)
+    return parts
 
 
 def percentages(printed: str, beginning: str) -> list[float]:
-    """The percentages of the first line that begins so: P, R and F1."""
+    """Returns the percentages P, R and F1 of the first line with this beginning."""
     (line, *_) = re.findall(rf"^{beginning}.*$", printed, re.M)
     return [float(number) for number in re.findall(r"([\d.]+)%", line)]
 
@@ -66,10 +66,10 @@ def as_printed(*fractions: float) -> list[Any]:
     return [pytest.approx(100 * fraction, abs=0.00501) for fraction in fractions]
 
 
-def agrees(found: SemEvalScores, printed: str) -> None:
-    """Everything that the scorer prints of P, R, F1 and accuracy, to its two digits."""
+def agrees(result: SemEvalScores, printed: str) -> None:
+    """Asserts that all printed P, R, F1 and accuracy values agree to two digits."""
     for name, section in zip(EVALUATIONS, sections(printed), strict=True):
-        averages: ClassAverages = getattr(found, name)
+        averages: ClassAverages = getattr(result, name)
         micro, macro = re.split(r"MACRO-averaged result", section.partition("Micro-averaged result")[2])
         assert percentages(micro, "P =") == as_printed(
             averages.micro.precision, averages.micro.recall, averages.micro.f1
@@ -84,9 +84,9 @@ def agrees(found: SemEvalScores, printed: str) -> None:
             printed_ones = [float(number) for number in re.findall(r"([\d.]+)%", line)]
             assert printed_ones == as_printed(scores.precision, scores.recall, scores.f1), relation
     (score,) = re.findall(r"official score .* = ([\d.]+)%", printed)
-    assert [float(score)] == as_printed(found.official.macro_f1)
+    assert [float(score)] == as_printed(result.official.macro_f1)
     wrong = percentages(sections(printed)[0], "Accuracy .considering all skipped examples as Wrong")
-    assert wrong == as_printed(found.accuracy)
+    assert wrong == as_printed(result.accuracy)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -145,40 +145,40 @@ CE, EC, CW = "Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Component-Whole(e1,e
 
 
 def test_a_wrong_direction_is_wrong_for_precision_and_recall_of_its_relation() -> None:
-    found = semeval_scores({"1": EC, "2": CE}, {"1": CE, "2": CE})
-    scores = found.official.by_relation["Cause-Effect"]
-    assert (scores.correct, scores.predicted, scores.gold, found.official.macro_f1) == (1, 2, 2, 0.5)
-    assert found.undirected.macro_f1 == 1
-    assert found.directed.by_relation.keys() == {CE}  # the other direction is not in this key
+    result = semeval_scores({"1": EC, "2": CE}, {"1": CE, "2": CE})
+    scores = result.official.by_relation["Cause-Effect"]
+    assert (scores.correct, scores.predicted, scores.gold, result.official.macro_f1) == (1, 2, 2, 0.5)
+    assert result.undirected.macro_f1 == 1
+    assert result.directed.by_relation.keys() == {CE}  # the other direction is not in this key
 
 
 def test_skipped_ids_are_missed_and_other_is_left_out() -> None:
     gold = {"1": CE, "2": CE, "3": "Other", "4": CW}
-    found = semeval_scores({"1": CE, "3": "Other"}, gold)
-    assert found.official.by_relation["Cause-Effect"].recall == 1 / 2
-    assert found.official.macro_f1 == pytest.approx((2 / 3 + 0) / 2)
-    assert (found.answered, found.items, found.accuracy) == (2, 4, 2 / 4)
+    result = semeval_scores({"1": CE, "3": "Other"}, gold)
+    assert result.official.by_relation["Cause-Effect"].recall == 1 / 2
+    assert result.official.macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+    assert (result.answered, result.items, result.accuracy) == (2, 4, 2 / 4)
     assert semeval_scores({"3": CE}, gold).official.micro.predicted == 1  # a relation where gold has Other
 
 
 def test_relations_of_the_key_are_the_denominator_and_others_only_displace() -> None:
-    found = semeval_scores({"1": CW, "2": CE}, {"1": CE, "2": CE})
-    assert found.official.by_relation.keys() == {"Cause-Effect"}
-    assert found.official.micro.precision == 1  # the script warns of CW and leaves it out
-    assert found.official.macro_f1 == pytest.approx(2 / 3)
+    result = semeval_scores({"1": CW, "2": CE}, {"1": CE, "2": CE})
+    assert result.official.by_relation.keys() == {"Cause-Effect"}
+    assert result.official.micro.precision == 1  # the script warns of CW and leaves it out
+    assert result.official.macro_f1 == pytest.approx(2 / 3)
 
 
 def test_macro_f1_is_a_mean_of_f1s() -> None:
-    found = semeval_scores({"1": CE, "2": "Other", "3": CE, "4": CW}, {"1": CE, "2": CE, "3": CW, "4": CW}).official
-    assert found.macro_f1 == pytest.approx((0.5 + 2 / 3) / 2)
-    means = 2 * found.macro_precision * found.macro_recall / (found.macro_precision + found.macro_recall)
-    assert found.macro_f1 != pytest.approx(means)
+    result = semeval_scores({"1": CE, "2": "Other", "3": CE, "4": CW}, {"1": CE, "2": CE, "3": CW, "4": CW}).official
+    assert result.macro_f1 == pytest.approx((0.5 + 2 / 3) / 2)
+    means = 2 * result.macro_precision * result.macro_recall / (result.macro_precision + result.macro_recall)
+    assert result.macro_f1 != pytest.approx(means)
 
 
 @pytest.mark.parametrize("gold", [{}, {"1": "Other"}, {"1": CE}])
 def test_nothing_answered_scores_zero(gold: dict[str, str]) -> None:
-    found = semeval_scores({}, gold)
-    assert (found.official.macro_f1, found.official.micro.f1, found.accuracy) == (0, 0, 0)
+    result = semeval_scores({}, gold)
+    assert (result.official.macro_f1, result.official.micro.f1, result.accuracy) == (0, 0, 0)
 
 
 keys = st.dictionaries(st.sampled_from("123456789"), st.sampled_from((*SEMEVAL_LABELS[:5], "Other")), max_size=9)
@@ -227,9 +227,9 @@ def test_a_prediction_for_an_id_that_the_key_lacks_is_refused() -> None:
 )
 def test_a_broken_file_of_answers_is_refused_with_its_line(tmp_path: Path, content: str, complaint: str) -> None:
     (tmp_path / "a.txt").write_text(content)
-    with pytest.raises(FormatError, match=re.escape(complaint)) as told:
+    with pytest.raises(FormatError, match=re.escape(complaint)) as error:
         read_semeval_labels(tmp_path / "a.txt", among={"1", "2"})
-    assert str(told.value).startswith(str(tmp_path / "a.txt"))
+    assert str(error.value).startswith(str(tmp_path / "a.txt"))
 
 
 @pytest.mark.parametrize("content", [f"1\t{CE}\n2\tOther\n", f"1\t{CE}\r\n2\tOther\r\n", f"1\t{CE}\n2\tOther"])

@@ -1,4 +1,4 @@
-"""On a GPU: the variable-length kernel, compiled layers and NCCL give what the CPU gives."""
+"""GPU tests: the variable-length kernel, compiled layers and NCCL give the same results as the CPU."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU th
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_variable_length_attention_is_packed_attention(load_tiny: LoadTiny, family: str, tmp_path: Path) -> None:
-    """In bfloat16, whose rounding is 2^-8: states of order one may differ by a few of those."""
-    found = []
+    """bfloat16 rounds to 2^-8, so states of order one may differ by a small multiple of that."""
+    states = []
     for settings in (
         {"precision": "float32", "device": "cpu"},
         {"precision": "bf16", "device": "cuda", "packing": "auto"},
@@ -32,21 +32,21 @@ def test_variable_length_attention_is_packed_attention(load_tiny: LoadTiny, fami
         encoder, tokenizer = load_tiny(family, **settings)
         batch = packed_batch(encoder, read_texts(tokenizer, tmp_path)).to(encoder.precision.device)
         with torch.no_grad():
-            found.append(encoder.eval()(batch).float().cpu())
+            states.append(encoder.eval()(batch).float().cpu())
     assert encoder.packing == "padded"
-    torch.testing.assert_close(found[2], found[0], rtol=1e-3, atol=1e-3)
-    assert (found[1] - found[0]).abs().mean() < 0.03
+    torch.testing.assert_close(states[2], states[0], rtol=1e-3, atol=1e-3)
+    assert (states[1] - states[0]).abs().mean() < 0.03
 
 
 def test_gradients_in_bfloat16_point_where_those_of_float32_do(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    found = []
+    directions = []
     for precision, packing in (("float32", "off"), ("bf16", "auto")):
         encoder, tokenizer = load_tiny("bert", precision=precision, device="cuda", packing=packing)
         batch = packed_batch(encoder, read_texts(tokenizer, tmp_path)).to("cuda")
         torch.autograd.backward(encoder.entities(encoder(batch), batch).square().sum())
         gradients = [p.grad.flatten() for p in encoder.parameters() if p.grad is not None]
-        found.append(torch.cat(gradients).float())
-    assert torch.nn.functional.cosine_similarity(found[0], found[1], dim=0) > 0.99
+        directions.append(torch.cat(gradients).float())
+    assert torch.nn.functional.cosine_similarity(directions[0], directions[1], dim=0) > 0.99
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -1,4 +1,4 @@
-"""Draws depend on what is drawn and when, never on what is drawn with it; and arithmetic on unequal parts."""
+"""Tests of keyed random numbers, which do not depend on the batch, and of arithmetic on ragged columns."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_numbers_of_regular_keys_are_uniform_and_uncorrelated(stride: int) -> No
 
 
 def test_draws_do_not_change_between_versions() -> None:
-    """A resumed run must draw what the interrupted one would have: these numbers are part of the format."""
+    """A resumed run must sample the same numbers as the interrupted one, so these numbers must never change."""
     drawn = keyed_uniform(numbers([0, 1, 2]), 42, "mask", 7)
     assert drawn.tolist() == pytest.approx([0.183306858935, 0.670792522882, 0.115305624061], abs=1e-11)
 
@@ -67,16 +67,16 @@ def test_ranks_and_quotas_within_groups_equal_sorting_each_group(rows: list[tupl
         members = [i for i in range(len(rows)) if group[i] == g]
         assert [int(rank[i]) for i in sorted(members, key=lambda i: (key[i], i))] == list(range(len(members)))
     quotas = numbers([quota, 0, 1, 2, 99])
-    kept = first_within(group, quotas, key)
-    assert kept.tolist() == [bool(rank[i] < quotas[group[i]]) for i in range(len(rows))]
+    selected = first_within(group, quotas, key)
+    assert selected.tolist() == [bool(rank[i] < quotas[group[i]]) for i in range(len(rows))]
     assert rank_within(group).tolist() == [sum(group[:i] == group[i]) for i in range(len(rows))]
 
 
 @given(KEYS, KEYS)
-def test_find_gives_the_place_or_minus_one(keys: list[int], wanted: list[int]) -> None:
-    there = sorted(set(keys))
-    looked = wanted + there[:3]
-    assert find(numbers(there), numbers(looked)).tolist() == [there.index(w) if w in there else -1 for w in looked]
+def test_find_gives_the_place_or_minus_one(keys: list[int], missing: list[int]) -> None:
+    known = sorted(set(keys))
+    queries = missing + known[:3]
+    assert find(numbers(known), numbers(queries)).tolist() == [known.index(q) if q in known else -1 for q in queries]
 
 
 def test_keys_of_pairs_are_distinct_up_to_the_stated_sizes() -> None:
@@ -94,7 +94,7 @@ def test_the_sampler_visits_every_document_once_an_epoch_in_another_order() -> N
     for epoch in epochs:
         assert sorted(d for step in epoch for d in step) == list(range(100, 120))
     assert epochs[0] != epochs[1]
-    assert sampler.step(6).tolist() == epochs[1][2]  # any step by itself
+    assert sampler.step(6).tolist() == epochs[1][2]  # steps can be sampled in any order
     assert Sampler(documents=np.arange(100, 120), batch_size=5, seed=1, purpose="x").step(0).tolist() != epochs[0][0]
 
 

@@ -1,4 +1,4 @@
-"""Losses equal loops written from their equations, in value and gradient, and never give NaN."""
+"""Tests of the losses: values and gradients equal plain loops written from the equations, and are never NaN."""
 
 from __future__ import annotations
 
@@ -71,16 +71,16 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
 def test_weighted_info_nce_equals_the_double_loop_in_value_and_gradient(problem: dict[str, Any]) -> None:
     pairs = Pairs.from_masks(problem["positive"], problem["negative"], None, np.random.default_rng(0))
     mine, plain = ([torch.tensor(problem[k], requires_grad=True) for k in "xy"] for _ in range(2))
-    found = weighted_info_nce(
+    loss = weighted_info_nce(
         mine[0], mine[1], pairs, problem["weight_A"], problem["weight_C"], temperature=problem["temperature"]
     )
-    torch.autograd.backward(found.total)
+    torch.autograd.backward(loss.total)
     positives, negatives = ([np.flatnonzero(row).tolist() for row in problem[k]] for k in ("positive", "negative"))
     weights = problem["weight_A"].tolist(), problem["weight_C"].tolist()
     total, terms = oracles.weighted_info_nce(plain[0], plain[1], positives, negatives, *weights, problem["temperature"])
     torch.autograd.backward(total)
-    assert found.terms == pairs.terms == terms
-    assert found.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)
+    assert loss.terms == pairs.terms == terms
+    assert loss.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)
     for tensor, expected in zip(mine, plain, strict=True):
         assert tensor.grad is not None
         assert expected.grad is not None
@@ -89,24 +89,24 @@ def test_weighted_info_nce_equals_the_double_loop_in_value_and_gradient(problem:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_with_all_weights_one_it_is_nt_xent(seed: int) -> None:
-    """One positive an anchor: rows of one class are paired, as pytorch-metric-learning's masks."""
+    """Each anchor has one positive: rows of one class are paired, as by pytorch-metric-learning's masks."""
     rng = np.random.default_rng(seed)
     classes = np.repeat(np.arange(4), 2)
     x = torch.tensor(rng.normal(size=(8, 5)).astype(np.float32))
     same = classes[:, None] == classes[None, :]
     pairs = Pairs.from_masks(same & ~np.eye(8, dtype=bool), ~same, None, rng)
     ones = np.ones(8, dtype=np.float32)
-    found = weighted_info_nce(x, x, pairs, ones, ones, temperature=0.1)
+    loss = weighted_info_nce(x, x, pairs, ones, ones, temperature=0.1)
     expected = NTXentLoss(temperature=0.1)(x, torch.tensor(classes))
-    assert (found.total / found.terms).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert (loss.total / loss.terms).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_anchors_without_positives_or_negatives_give_no_term_and_no_nan() -> None:
     pairs = Pairs.contrastive(np.array([[-1], [0], [-1]]), np.array([[1], [-1], [-1]]))
     x, y = (torch.randn(n, 4, requires_grad=True) for n in (3, 2))
-    found = weighted_info_nce(x, y, pairs, np.ones(3, np.float32), np.ones(2, np.float32), temperature=0.05)
-    torch.autograd.backward(found.total)
-    assert (found.total.item(), found.terms) == (0.0, 0)
+    loss = weighted_info_nce(x, y, pairs, np.ones(3, np.float32), np.ones(2, np.float32), temperature=0.05)
+    torch.autograd.backward(loss.total)
+    assert (loss.total.item(), loss.terms) == (0.0, 0)
     assert x.grad is not None
     assert y.grad is not None
     assert not x.grad.any()
@@ -132,9 +132,9 @@ def test_opposite_and_equal_vectors_stay_finite_at_a_low_temperature() -> None:
     x, y = torch.tensor([[1.0, 0.0]], requires_grad=True), torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
     ones = np.ones(2, dtype=np.float32)
     pairs = Pairs.contrastive(np.array([[0]]), np.array([[1]]))
-    found = weighted_info_nce(x, y, pairs, ones[:1], ones, temperature=0.005)
-    torch.autograd.backward(found.total)
-    assert found.total.item() == pytest.approx(400.0)
+    loss = weighted_info_nce(x, y, pairs, ones[:1], ones, temperature=0.005)
+    torch.autograd.backward(loss.total)
+    assert loss.total.item() == pytest.approx(400.0)
     assert x.grad is not None
     assert torch.isfinite(x.grad).all()
 
@@ -166,10 +166,10 @@ def test_label_losses_equal_their_loops(rows: list[tuple[list[float], list[bool]
 
 
 def test_cross_entropy_of_one_label_is_torchs() -> None:
-    logits, wanted = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
-    found = label_cross_entropy(logits, torch.nn.functional.one_hot(wanted, 4).float())
-    expected = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
-    assert found.total.item() == pytest.approx(expected.item(), rel=1e-5)
+    logits, label_P = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
+    loss = label_cross_entropy(logits, torch.nn.functional.one_hot(label_P, 4).float())
+    expected = torch.nn.functional.cross_entropy(logits, label_P, reduction="sum")
+    assert loss.total.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 6))
@@ -178,7 +178,7 @@ def test_pairs_keep_at_most_the_limit_of_negatives_and_only_true_cells(seed: int
     positive, negative = rng.random((4, 9)) < 0.3, rng.random((4, 9)) < 0.5
     pairs = Pairs.from_masks(positive, negative, limit, rng)
     for a in range(4):
-        kept = pairs.negative_AK[a][pairs.negative_AK[a] >= 0].tolist()
-        assert len(kept) == len(set(kept)) == min(limit, int(negative[a].sum()))
-        assert set(kept) <= set(np.flatnonzero(negative[a]).tolist())
+        negatives = pairs.negative_AK[a][pairs.negative_AK[a] >= 0].tolist()
+        assert len(negatives) == len(set(negatives)) == min(limit, int(negative[a].sum()))
+        assert set(negatives) <= set(np.flatnonzero(negative[a]).tolist())
     assert tiny.chosen(pairs.positive_AP) == [set(np.flatnonzero(row).tolist()) for row in positive]

@@ -1,4 +1,4 @@
-"""The engine's losses and gradients are those of the published algorithm, written plainly."""
+"""Tests that the engine's losses and gradients equal a plain implementation of the published algorithm."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_losses_and_gradients_of_a_step_are_those_of_the_naive_engine(
         gradients = {name: p.grad for name, p in encoder.model.named_parameters() if p.grad is not None}
         for name, parameter in plain.named_parameters():
             if parameter.grad is not None:
-                # Biases of keys have no gradient but rounding: a softmax does not see what all its scores share.
+                # Biases of keys have no gradient but rounding errors: softmax ignores a shift of all its scores.
                 scale = max(parameter.grad.abs().max().item(), 1e-2)
                 torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-3, atol=1e-4 * scale, msg=name)
         encoder.zero_grad()

@@ -1,4 +1,4 @@
-"""Negatives of large groups: drawn by refusal, the same distribution; and picked products, the same gradients."""
+"""Tests of large groups: rejection sampling of negatives is uniform; indexed products have the same gradients."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def test_refusal_draws_allowed_candidates_without_replacement_and_as_many_as_the
     rng = np.random.default_rng(seed)
     mask = rng.random((anchors, candidates)) < rng.random()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(negatives, "_AT_ONCE", 50)
-        found = draw_negatives(np.arange(anchors), candidates, limit, lambda a, c: mask[a, c], rng)
-    for row, allowed in zip(found, mask, strict=True):
+        patch.setattr(negatives, "_MAX_PAIRS", 50)
+        negatives_AK = draw_negatives(np.arange(anchors), candidates, limit, lambda a, c: mask[a, c], rng)
+    for row, allowed in zip(negatives_AK, mask, strict=True):
         chosen = row[row >= 0]
         assert len(set(chosen.tolist())) == len(chosen) == min(limit, allowed.sum())
         assert allowed[chosen].all()
@@ -41,14 +41,14 @@ def test_refusal_draws_allowed_candidates_without_replacement_and_as_many_as_the
 
 @pytest.mark.parametrize(("candidates", "limit"), [(12, 3), (12, 4), (60, 3)])
 def test_every_allowed_candidate_is_as_likely(candidates: int, limit: int) -> None:
-    """Drawn from all of them (12 of which 4), and by refusal."""
+    """Sampled from all candidates (4 of 12), and by rejection."""
     anchors = 4000
 
     def allowed(anchor: Ints, candidate: Ints) -> Bools:
         return np.broadcast_to(candidate % 3 != 0, np.broadcast_shapes(anchor.shape, candidate.shape))
 
-    found = draw_negatives(np.arange(anchors), candidates, limit, allowed, np.random.default_rng(0))
-    counts = np.bincount(found.ravel(), minlength=candidates)
+    negatives_AK = draw_negatives(np.arange(anchors), candidates, limit, allowed, np.random.default_rng(0))
+    counts = np.bincount(negatives_AK.ravel(), minlength=candidates)
     assert counts[::3].sum() == 0
     expected = anchors * limit / (candidates * 2 / 3)
     assert np.abs(counts[counts > 0] - expected).max() < 5 * np.sqrt(expected)
@@ -58,11 +58,11 @@ def test_drawn_negatives_keep_the_rules_of_all_of_them() -> None:
     table = table_of(np.random.default_rng(1), 60)
     objective = RelationDiscrimination(negatives=5)
     exact = RelationDiscrimination(negatives=None).pairs(table, table, np.random.default_rng(0))
-    drawn = objective.pairs(table, table, np.random.default_rng(0))
-    assert drawn.positive_AP.tolist() == exact.positive_AP.tolist()
-    for some, every in zip(tiny.chosen(drawn.negative_AK), tiny.chosen(exact.negative_AK), strict=True):
-        assert some <= every
-        assert len(some) == min(5, len(every))
+    sampled_pairs = objective.pairs(table, table, np.random.default_rng(0))
+    assert sampled_pairs.positive_AP.tolist() == exact.positive_AP.tolist()
+    for sampled, permitted in zip(tiny.chosen(sampled_pairs.negative_AK), tiny.chosen(exact.negative_AK), strict=True):
+        assert sampled <= permitted
+        assert len(sampled) == min(5, len(permitted))
     assert (table.relation == NO_RELATION).any()
 
 
@@ -70,15 +70,15 @@ def test_picked_products_have_the_values_and_gradients_of_all_of_them(monkeypatc
     rng = np.random.default_rng(0)
     x, y = (torch.from_numpy(rng.normal(size=(n, 5))).requires_grad_() for n in (7, 9))
     columns = [torch.from_numpy(rng.integers(0, 9, (7, k))) for k in (1, 4)]
-    found = []
+    results = []
     for dense in (2**22, 0):
         monkeypatch.setattr(losses, "_DENSE_ON_CPU", dense)
-        monkeypatch.setattr(losses, "_AT_ONCE", 3)
-        made = products(x, y, *columns)
-        sum(((k + 1) * part.sin()).sum() for k, part in enumerate(made)).backward()  # type: ignore[union-attr]
-        found.append([*made, x.grad, y.grad])
+        monkeypatch.setattr(losses, "_CHUNK", 3)
+        parts = products(x, y, *columns)
+        sum(((k + 1) * part.sin()).sum() for k, part in enumerate(parts)).backward()  # type: ignore[union-attr]
+        results.append([*parts, x.grad, y.grad])
         x.grad = y.grad = None
-    for one, other in zip(*found, strict=True):
+    for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other)
 
 
@@ -86,13 +86,13 @@ def test_the_loss_of_a_large_group_is_that_of_a_small_one(monkeypatch: pytest.Mo
     table = table_of(np.random.default_rng(2), 40)
     pairs = RelationDiscrimination(negatives=6).pairs(table, table, np.random.default_rng(0))
     x = torch.randn(40, 8, generator=torch.Generator().manual_seed(0))
-    found = []
+    results = []
     for dense in (2**22, 0):
         monkeypatch.setattr(losses, "_DENSE_ON_CPU", dense)
         x.requires_grad_().grad = None
         loss = weighted_info_nce(x, x, pairs, table.weight, table.weight, temperature=0.1)
         torch.autograd.backward(loss.total)
         assert x.grad is not None
-        found.append((loss.total.detach(), x.grad.clone()))
-    torch.testing.assert_close(found[0][0], found[1][0])
-    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-4, atol=1e-5)
+        results.append((loss.total.detach(), x.grad.clone()))
+    torch.testing.assert_close(results[0][0], results[1][0])
+    torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Packed documents get the states that transformers gives each of them alone."""
+"""Tests that packed documents have the states that transformers computes for each of them alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def packed_batch(encoder: Encoder, tokens: TokenizedCorpus, numbers: list[int] |
 
 
 def alone(model: Any, batch: Batch) -> Tensor:
-    """What transformers gives each document, without finecl's attention or positions."""
+    """Returns the states that transformers computes for each document, without finecl's attention or positions."""
     with torch.no_grad():
         texts = torch.split(batch.input_ids[0], list(batch.lengths))
         return torch.cat([model(input_ids=ids[None]).last_hidden_state[0] for ids in texts])
@@ -60,38 +60,38 @@ def test_packed_states_are_those_of_each_document_alone(
 def test_padded_and_checkpointed_passes_have_the_states_and_gradients_of_packed_ones(
     load_tiny: LoadTiny, family: str, tmp_path: Path
 ) -> None:
-    found: list[tuple[Tensor, dict[str, Tensor]]] = []
+    results: list[tuple[Tensor, dict[str, Tensor]]] = []
     for settings in ({"packing": "on"}, {"packing": "off"}, {"packing": "on", "gradient_checkpointing": True}):
         encoder, tokenizer = load_tiny(family, **settings)
         assert encoder.packing == ("padded" if settings["packing"] == "off" else "loop")
         batch = packed_batch(encoder.train(), read_texts(tokenizer, tmp_path))
         states = encoder(batch)
         states.square().sum().backward()
-        found.append((states, {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}))
-    for states, gradients in found[1:]:
-        torch.testing.assert_close(states, found[0][0], rtol=1e-4, atol=1e-4)
-        for name, gradient in found[0][1].items():
+        results.append((states, {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}))
+    for states, gradients in results[1:]:
+        torch.testing.assert_close(states, results[0][0], rtol=1e-4, atol=1e-4)
+        for name, gradient in results[0][1].items():
             scale = max(gradient.abs().max().item(), 1)
             torch.testing.assert_close(gradients[name], gradient, rtol=1e-3, atol=1e-4 * scale, msg=name)
 
 
 @pytest.mark.parametrize(
-    ("asked", "device", "bf16", "dropout", "chosen"),
+    ("packing", "device", "bf16", "dropout", "chosen"),
     [
         ("auto", "cpu", True, 0.0, "loop"),
         ("off", "cpu", True, 0.0, "padded"),
         ("auto", "cuda", True, 0.0, "varlen"),
-        ("auto", "cuda", True, 0.1, "padded"),  # the kernel knows no dropout
+        ("auto", "cuda", True, 0.1, "padded"),  # the kernel does not support dropout
         ("auto", "cuda", False, 0.0, "padded"),
         ("on", "cuda", False, 0.0, "loop"),
         ("off", "cuda", True, 0.0, "padded"),
     ],
 )
 def test_the_packing_that_the_hardware_can_do_is_chosen(
-    asked: str, device: str, bf16: bool, dropout: float, chosen: str, monkeypatch: pytest.MonkeyPatch
+    packing: str, device: str, bf16: bool, dropout: float, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-    assert choose_packing(asked, device, bf16=bf16, dropout=dropout) == chosen
+    assert choose_packing(packing, device, bf16=bf16, dropout=dropout) == chosen
 
 
 def test_older_gpus_read_padded_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,14 +100,14 @@ def test_older_gpus_read_padded_batches(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_documents_are_told_apart_by_their_ends() -> None:
-    told = with_lengths("varlen", (3, 5, 600), torch.device("cpu"))
-    assert told["ends"].tolist() == [0, 3, 8, 608]
-    assert told["ends"].dtype == torch.int32
-    assert told["longest"] == 1024
+    arguments = with_lengths("varlen", (3, 5, 600), torch.device("cpu"))
+    assert arguments["ends"].tolist() == [0, 3, 8, 608]
+    assert arguments["ends"].dtype == torch.int32
+    assert arguments["longest"] == 1024
 
 
 def test_local_attention_is_local(load_tiny: LoadTiny, models: dict[str, Path], tmp_path: Path) -> None:
-    """Were the window not passed on, every layer would be global: this must be another result."""
+    """Without the window every layer would attend globally, and the states would differ."""
     encoder, tokenizer = load_tiny("modernbert")
     batch = packed_batch(encoder, read_texts(tokenizer, tmp_path), [2])
     wide = AutoModel.from_pretrained(models["modernbert"], local_attention=2 * tiny.LONGEST).eval()
@@ -158,7 +158,7 @@ def test_bf16_is_close_and_runs_the_plain_path(load_tiny: LoadTiny, family: str,
 def test_bf16_rows_are_rounded_up_and_the_padding_is_not_learned_from(
     load_tiny: LoadTiny, family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[tuple[int, Tensor, dict[str, Tensor]]] = []
+    results: list[tuple[int, Tensor, dict[str, Tensor]]] = []
     for rows in (64, 1):
         monkeypatch.setattr("finecl.models.encoder._ROWS", rows)
         encoder, tokenizer = load_tiny(family)
@@ -169,8 +169,8 @@ def test_bf16_rows_are_rounded_up_and_the_padding_is_not_learned_from(
         base.get_input_embeddings().register_forward_hook(lambda _m, _i, out, seen=seen: seen.append(out.shape[1]))
         states = encoder(batch)
         states.float().square().sum().backward()
-        found.append((*seen, states, {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}))
-    (rounded, states, gradients), (tokens, alone_states, alone_gradients) = found
+        results.append((*seen, states, {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}))
+    (rounded, states, gradients), (tokens, alone_states, alone_gradients) = results
     assert rounded == tokens + -tokens % 64 > tokens
     torch.testing.assert_close(states, alone_states, rtol=0.02, atol=0.02)
     for name, gradient in alone_gradients.items():
@@ -210,22 +210,22 @@ def test_padded_input_is_refused(load_tiny: LoadTiny) -> None:
 
 def test_entities_are_means_over_mentions_of_means_over_tokens(load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, tokenizer = load_tiny("roberta")
-    made = tiny.documents(5)
-    tokens = tiny.labelled(made, tokenizer, tmp_path).tokens
+    samples = tiny.documents(5)
+    tokens = tiny.labelled(samples, tokenizer, tmp_path).tokens
     numbers = np.array([4, 0, 3])
     packed, rows = pack(tokens.rows(numbers)), tokens.rows(numbers)
     states = torch.randn(int(rows.lengths.sum()), tiny.WIDTH)
-    found = encoder.entities(states, packed.batch(NOBODY, NOBODY, first_position=2))
+    entities_VH = encoder.entities(states, packed.batch(NOBODY, NOBODY, first_position=2))
     begin = at = row = 0
     for length, mentions, number in zip(rows.lengths, rows.mentions, numbers.tolist(), strict=True):
-        for entity in range(len(made[number].entities)):
+        for entity in range(len(samples[number].entities)):
             spans = [
                 states[begin + rows.start[m] : begin + rows.end[m]].mean(dim=0)
                 for m in range(at, at + mentions)
                 if rows.entity[m] == entity
             ]
-            assert len(spans) == len(made[number].entities[entity].mentions)
-            torch.testing.assert_close(found[row], torch.stack(spans).mean(dim=0), rtol=1e-5, atol=1e-6)
+            assert len(spans) == len(samples[number].entities[entity].mentions)
+            torch.testing.assert_close(entities_VH[row], torch.stack(spans).mean(dim=0), rtol=1e-5, atol=1e-6)
             row += 1
         begin, at = begin + int(length), at + int(mentions)
-    assert row == len(found)
+    assert row == len(entities_VH)

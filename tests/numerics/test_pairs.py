@@ -1,4 +1,4 @@
-"""Which pairs are asked and contrasted: equal to enumerating them, and the same whatever the pass they are drawn in."""
+"""Tests of candidate pairs: equal to a plain enumeration, and independent of the micro-batch they are sampled in."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ def data(tokenizer: DocumentTokenizer, tmp_path_factory: pytest.TempPathFactory)
     return tiny.labelled(tiny.documents(12), tokenizer, tmp_path_factory.mktemp("pairs"))
 
 
-def questioned(data: ExtractionDataset, numbers: Ints, **how: float | int | None) -> tuple[Packed, CandidatePairs]:
+def select(data: ExtractionDataset, numbers: Ints, **how: float | int | None) -> tuple[Packed, CandidatePairs]:
     packed = pack(data.tokens.rows(numbers))
     return packed, select_pairs(packed, data.instances, numbers, **how)  # type: ignore[arg-type]
 
 
-def as_set(asked: CandidatePairs, numbers: Ints) -> set[Pair]:
-    """(document of the corpus, head, tail) of every asked pair, each of which stands once."""
-    columns = (numbers[asked.document_P].tolist(), asked.head_P.tolist(), asked.tail_P.tolist())
+def as_set(candidates: CandidatePairs, numbers: Ints) -> set[Pair]:
+    """Returns (document of the corpus, head, tail) of every candidate pair; each occurs once."""
+    columns = (numbers[candidates.document_P].tolist(), candidates.head_P.tolist(), candidates.tail_P.tolist())
     pairs = list(zip(*columns, strict=True))
-    assert len(pairs) == len(set(pairs)) == len(asked)
+    assert len(pairs) == len(set(pairs)) == len(candidates)
     return set(pairs)
 
 
 def labels_of(data: ExtractionDataset, numbers: Ints) -> set[tuple[int, int, int, int]]:
-    """(document, head, tail, relation) of every instance of these documents."""
+    """Returns (document, head, tail, relation) of every instance of these documents."""
     i = data.instances
     columns = (c.tolist() for c in (i.document, i.head, i.tail, i.relation))
     return {row for row in zip(*columns, strict=True) if row[0] in numbers}
 
 
-def test_all_pairs_are_all_ordered_pairs_of_different_entities(data: ExtractionDataset) -> None:
+def test_every_pairare_all_ordered_pairs_of_different_entities(data: ExtractionDataset) -> None:
     packed = pack(data.tokens.rows(NUMBERS))
     rows = range(len(packed.key_V))
     expected = [
@@ -64,50 +64,50 @@ def test_all_pairs_are_all_ordered_pairs_of_different_entities(data: ExtractionD
 
 
 def test_every_label_is_asked_and_found_again(data: ExtractionDataset) -> None:
-    packed, asked = questioned(data, NUMBERS)
+    packed, candidates = select(data, NUMBERS)
     entities = {d: int(data.tokens.entities[d]) for d in NUMBERS.tolist()}
-    every = {(d, h, t) for d, n in entities.items() for h in range(n) for t in range(n) if h != t}
-    assert as_set(asked, NUMBERS) == every
-    pair_I = asked.pair_I
+    every_pair = {(d, h, t) for d, n in entities.items() for h in range(n) for t in range(n) if h != t}
+    assert as_set(candidates, NUMBERS) == every_pair
+    pair_I = candidates.pair_I
     instance = [
-        NUMBERS[asked.document_P[pair_I]].tolist(),
-        asked.head_P[pair_I].tolist(),
-        asked.tail_P[pair_I].tolist(),
-        asked.relation_I.tolist(),
+        NUMBERS[candidates.document_P[pair_I]].tolist(),
+        candidates.head_P[pair_I].tolist(),
+        candidates.tail_P[pair_I].tolist(),
+        candidates.relation_I.tolist(),
     ]
     assert set(zip(*instance, strict=True)) == labels_of(data, NUMBERS)
-    assert (data.instances.document[asked.instance_I] == NUMBERS[asked.document_P[pair_I]]).all()
-    for rows, entity in ((asked.head_row_P, asked.head_P), (asked.tail_row_P, asked.tail_P)):
+    assert (data.instances.document[candidates.instance_I] == NUMBERS[candidates.document_P[pair_I]]).all()
+    for rows, entity in ((candidates.head_row_P, candidates.head_P), (candidates.tail_row_P, candidates.tail_P)):
         assert (packed.entity_V[rows] == entity).all()
-        assert (packed.document_V[rows] == asked.document_P).all()
+        assert (packed.document_V[rows] == candidates.document_P).all()
 
 
 @pytest.mark.parametrize("negatives", [0.0, 0.5, 1.0, 3.0])
 def test_negatives_are_drawn_for_each_labelled_pair_of_a_document(data: ExtractionDataset, negatives: float) -> None:
-    _, asked = questioned(data, NUMBERS, negatives=negatives)
+    _, candidates = select(data, NUMBERS, negatives=negatives)
     labelled = {row[:3] for row in labels_of(data, NUMBERS)}
-    found = as_set(asked, NUMBERS)
-    assert labelled <= found
+    selected = as_set(candidates, NUMBERS)
+    assert labelled <= selected
     for d in NUMBERS.tolist():
         mine = [row for row in labelled if row[0] == d]
         free = int(data.tokens.entities[d] * (data.tokens.entities[d] - 1)) - len(mine)
         quota = int(np.ceil(len(mine) * negatives))
-        assert len([row for row in found - labelled if row[0] == d]) == min(quota, free)
+        assert len([row for row in selected - labelled if row[0] == d]) == min(quota, free)
 
 
 @pytest.mark.parametrize("how", [{"negatives": 2.0}, {"at_most": 4}, {"negatives": 3.0, "at_most": 5}])
 def test_a_draw_does_not_depend_on_the_pass(data: ExtractionDataset, how: dict[str, float]) -> None:
     for epoch in (0, 3):
-        together = as_set(questioned(data, NUMBERS, seed=7, epoch=epoch, **how)[1], NUMBERS)
+        together = as_set(select(data, NUMBERS, seed=7, epoch=epoch, **how)[1], NUMBERS)
         for cut in ([[1], [4], [5], [9], [11]], [[11, 4], [9, 5, 1]]):
             parts = [np.array(part) for part in cut]
-            separate = [as_set(questioned(data, part, seed=7, epoch=epoch, **how)[1], part) for part in parts]
+            separate = [as_set(select(data, part, seed=7, epoch=epoch, **how)[1], part) for part in parts]
             assert set().union(*separate) == together
 
 
 def test_another_epoch_or_seed_is_another_draw(data: ExtractionDataset) -> None:
     draws = [
-        as_set(questioned(data, NUMBERS, at_most=4, seed=seed, epoch=epoch)[1], NUMBERS)
+        as_set(select(data, NUMBERS, at_most=4, seed=seed, epoch=epoch)[1], NUMBERS)
         for seed, epoch in ((0, 0), (0, 1), (1, 0), (0, 0))
     ]
     assert draws[0] == draws[3]
@@ -117,14 +117,14 @@ def test_another_epoch_or_seed_is_another_draw(data: ExtractionDataset) -> None:
 def test_every_pair_without_a_label_is_drawn_about_equally_often(data: ExtractionDataset) -> None:
     numbers = np.array([4])
     labelled = {row[:3] for row in labels_of(data, numbers)}
-    every = as_set(questioned(data, numbers)[1], numbers) - labelled
-    counts = dict.fromkeys(every, 0)
+    unlabelled = as_set(select(data, numbers)[1], numbers) - labelled
+    counts = dict.fromkeys(unlabelled, 0)
     epochs = 400
     for epoch in range(epochs):
-        for pair in as_set(questioned(data, numbers, at_most=2, epoch=epoch)[1], numbers) - labelled:
+        for pair in as_set(select(data, numbers, at_most=2, epoch=epoch)[1], numbers) - labelled:
             counts[pair] += 1
-    expected = 2 * epochs / len(every)
-    spread = (expected * (1 - 2 / len(every))) ** 0.5
+    expected = 2 * epochs / len(unlabelled)
+    spread = (expected * (1 - 2 / len(unlabelled))) ** 0.5
     assert max(abs(count - expected) for count in counts.values()) < 4.5 * spread
 
 
@@ -139,7 +139,7 @@ def silver_of(data: ExtractionDataset, tokenizer: DocumentTokenizer, weight: Flo
     )
 
 
-def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(
+def test_the_unit_of_pairs_holds_weighted_labels_and_drawn_others(
     data: ExtractionDataset, tokenizer: DocumentTokenizer
 ) -> None:
     rng = np.random.default_rng(0)
@@ -151,19 +151,19 @@ def test_the_view_of_pairs_holds_weighted_labels_and_drawn_others(
     rows = list(zip(*(c.tolist() for c in (documents, table.head, table.tail, table.relation)), strict=True))
     weights = dict(zip(data.instances.uid.tolist(), silver.weight.tolist(), strict=True))
     labels = labels_of(data, NUMBERS)
-    kept = {
+    weighted = {
         (d, h, t, r)
         for u, d, h, t, r in zip(
             *(getattr(data.instances, c).tolist() for c in ("uid", "document", "head", "tail", "relation")), strict=True
         )
         if d in NUMBERS and weights[u] > 0
     }
-    assert {row for row in rows if row[3] != NO_RELATION} == kept != labels
+    assert {row for row in rows if row[3] != NO_RELATION} == weighted != labels
     free = [row for row in rows if row[3] == NO_RELATION]
     assert not {row[:3] for row in free} & {row[:3] for row in labels}
     assert max(sum(row[0] == d for row in free) for d in NUMBERS.tolist()) <= 4
-    given = [weights[u] if u else 1.5 for u in table.uid.tolist()]
-    assert table.weight.tolist() == pytest.approx(given)
+    expected = [weights[u] if u else 1.5 for u in table.uid.tolist()]
+    assert table.weight.tolist() == pytest.approx(expected)
     head_row, tail_row = group.units["pair"].entity_rows
     assert (group.packed.entity_V[head_row] == table.head).all()
     assert (group.packed.entity_V[tail_row] == table.tail).all()
@@ -184,8 +184,8 @@ def test_a_queried_document_begins_with_relation_and_head(
         assert (number, head, int(query.table.tail[row]), relation) in labels_of(data, NUMBERS)
         first = min(m.start for m in tiny.documents(12)[number].entities[head].mentions)
         name = tiny.documents(12)[number].sentences[0][first]
-        asked = tokenizer.encode(f"born {data.instances.relations[relation]} {name}")
-        expected = [tokenizer.first, *asked, tokenizer.last, *originals[d][1:].tolist()][: tokenizer.max_length]
+        query_ids = tokenizer.encode(f"born {data.instances.relations[relation]} {name}")
+        expected = [tokenizer.first, *query_ids, tokenizer.last, *originals[d][1:].tolist()][: tokenizer.max_length]
         assert texts[d].tolist()[:-1] == expected[:-1]
         assert texts[d][-1] == tokenizer.last
         rows = np.flatnonzero(entity.table.document == d)
@@ -193,10 +193,10 @@ def test_a_queried_document_begins_with_relation_and_head(
         tails = {t for (n, h, t, r) in labels_of(data, NUMBERS) if (n, h, r) == (number, head, relation)}
         assert answers == tails & set(entity.table.head[rows].tolist())
     assert len(query.table) == len(NUMBERS)
-    for view in (query, entity):
-        (rows,) = view.entity_rows
-        assert (group.packed.entity_V[rows] == view.table.head).all()
-        assert (group.packed.document_V[rows] == view.table.document).all()
+    for unit in (query, entity):
+        (rows,) = unit.entity_rows
+        assert (group.packed.entity_V[rows] == unit.table.head).all()
+        assert (group.packed.document_V[rows] == unit.table.document).all()
 
 
 def test_mentions_move_with_the_query_and_fall_off_the_end(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_mentions_move_with_the_query_and_fall_off_the_end(tokenizer: DocumentTo
     group = queried_group(silver, np.array([0]), tokenizer, seed=0, step=0)
     assert group.packed.lengths.tolist() == [tiny.LONGEST]
     shift = len(silver.relation_tokens[0]) + 2
-    assert group.packed.entity_V.tolist() == [0]  # both tails fell off, and with them the term
+    assert group.packed.entity_V.tolist() == [0]  # both tails were truncated, so there is no term
     assert group.packed.start_V.tolist() == [1 + shift]
     assert set(group.packed.member_M.tolist()) == {1 + shift}
     assert group.units["entity"].table.relation.tolist() == [NO_RELATION]

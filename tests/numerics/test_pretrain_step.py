@@ -1,4 +1,4 @@
-"""A pre-training step is a sum over terms divided by their number, however it is cut into passes."""
+"""Tests that a pre-training step is a sum over terms divided by their number, however it is split into passes."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def prepared(
 
 
 def gradients(encoder: Encoder) -> dict[str, Tensor]:
-    found = {name: p.grad.clone() for name, p in encoder.named_parameters() if p.grad is not None}
+    gradient_by_name = {name: p.grad.clone() for name, p in encoder.named_parameters() if p.grad is not None}
     encoder.zero_grad()
-    return found
+    return gradient_by_name
 
 
 def alone(encoder: Encoder) -> Parallel:
@@ -79,7 +79,7 @@ def alone(encoder: Encoder) -> Parallel:
 
 
 def total_of(encoder: Encoder, work: GroupBatch, name: str) -> Tensor:
-    """The summed loss of a group, straight from the encoder."""
+    """Computes the summed loss of a group directly from the encoder's states."""
     nobody = np.zeros(0, dtype=np.int64)
     ids = work.masked.ids_T
     batch = work.group.packed.batch(nobody, nobody, first_position=encoder.first_position, ids_T=ids)
@@ -134,7 +134,7 @@ def test_the_order_of_the_passes_does_not_matter(load_tiny: LoadTiny, silver: Si
 
 
 def test_groups_with_different_numbers_of_terms_weigh_by_them(load_tiny: LoadTiny, silver: SilverData) -> None:
-    """A mean of the groups' means would be another number, as soon as they differ in terms."""
+    """A mean of the groups' means would differ, because the groups have different numbers of terms."""
     encoder, tokenizer = load_tiny()
     run = prepared(silver, tokenizer)
     name = "relation-discrimination"
@@ -145,9 +145,9 @@ def test_groups_with_different_numbers_of_terms_weigh_by_them(load_tiny: LoadTin
             break
     groups = [w for w in work if any(t.name == name for t in w.terms)]
     totals = [total_of(encoder, w, name).item() for w in groups]
-    found = train_step(alone(encoder), run, work)[name]
-    assert found == pytest.approx(sum(totals) / sum(terms), rel=1e-5)
-    assert abs(found - np.mean([t / n for t, n in zip(totals, terms, strict=True)])) > 1e-4
+    loss = train_step(alone(encoder), run, work)[name]
+    assert loss == pytest.approx(sum(totals) / sum(terms), rel=1e-5)
+    assert abs(loss - np.mean([t / n for t, n in zip(totals, terms, strict=True)])) > 1e-4
     assert count_terms(work)[name] == sum(terms)
 
 
@@ -166,7 +166,7 @@ def test_the_same_seed_gives_the_same_losses_and_weights(load_tiny: LoadTiny, si
 def test_work_is_a_pure_function_of_seed_and_step(load_tiny: LoadTiny, silver: SilverData) -> None:
     _, tokenizer = load_tiny()
     run, again = prepared(silver, tokenizer), prepared(silver, tokenizer)
-    list(run.group_batches(0))  # earlier steps leave nothing behind
+    list(run.group_batches(0))  # earlier steps must not affect later ones
     for mine, theirs in zip(run.group_batches(5), again.group_batches(5), strict=True):
         assert mine.group.documents.tolist() == theirs.group.documents.tolist()
         assert mine.masked.ids_T.tolist() == theirs.masked.ids_T.tolist()
@@ -200,16 +200,16 @@ def test_training_lowers_every_loss(load_tiny: LoadTiny, silver: SilverData) -> 
 
 
 def test_weights_decide_by_how_much_an_instance_moves_the_encoder(load_tiny: LoadTiny, silver: SilverData) -> None:
-    """Twice the weight of every instance doubles the pull of positives, so the gradients differ from those of one."""
+    """Doubling the weight of every instance doubles the weight of positives, which increases the gradients."""
     encoder, tokenizer = load_tiny()
-    found = []
+    gradient_vectors = []
     for factor in (1.0, 2.0):
         heavier = replace(silver, weight=silver.weight * np.float32(factor), unscored=factor)
         run = prepared(heavier, tokenizer)
         coefficients = {"relation-discrimination": 1.0, "entity-discrimination": 0.0, MLM: 0.0}
         train_step(alone(encoder), replace(run, coefficients=coefficients), list(run.group_batches(0)))
-        found.append(torch.cat([g.flatten() for g in gradients(encoder).values()]))
-    assert found[1].norm() > 1.2 * found[0].norm()
+        gradient_vectors.append(torch.cat([g.flatten() for g in gradients(encoder).values()]))
+    assert gradient_vectors[1].norm() > 1.2 * gradient_vectors[0].norm()
 
 
 def test_an_objective_without_positives_is_named(load_tiny: LoadTiny, silver: SilverData) -> None:
@@ -235,19 +235,19 @@ def test_a_loss_that_is_not_a_number_is_an_error_that_holds_the_instances(
 
 
 def test_gradients_of_rows_that_are_picked_often_are_the_same_every_time() -> None:
-    """On several threads, which other tests do not use: threads must not add to one row in any order."""
+    """Runs on two threads, unlike other tests: the order in which threads add to a row must not vary."""
     rng = np.random.default_rng(0)
     picked = UnitRows(table=samples.tables()["pair"], entity_rows=(rng.integers(0, 8, 8000), rng.integers(0, 8, 8000)))
-    kept = torch.from_numpy(rng.standard_normal((8000, 128), dtype=np.float32))
-    found = []
+    upstream = torch.from_numpy(rng.standard_normal((8000, 128), dtype=np.float32))
+    results = []
     torch.set_num_threads(2)
     try:
         for _ in range(8):
             entities_VH = torch.zeros(8, 64, requires_grad=True)
-            (_represent(entities_VH, picked) * kept).sum().backward()  # type: ignore[no-untyped-call]
+            (_represent(entities_VH, picked) * upstream).sum().backward()  # type: ignore[no-untyped-call]
             assert entities_VH.grad is not None
-            found.append(entities_VH.grad)
+            results.append(entities_VH.grad)
     finally:
         torch.set_num_threads(1)
-    assert all(torch.equal(gradient, found[0]) for gradient in found)
-    assert found[0].abs().max() > 1
+    assert all(torch.equal(gradient, results[0]) for gradient in results)
+    assert results[0].abs().max() > 1

@@ -1,4 +1,4 @@
-"""However a step is cut, cached, dealt out to ranks or resumed: the same losses and the same weights."""
+"""Tests that losses and weights are the same however a step is split, cached, distributed over ranks or resumed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from finecl.tokens.token_table import reached
 from tests.helpers import tiny
 from tests.helpers.ranks import several
 
-# The bias of a key has no gradient but rounding: with Adam's own epsilon that would become a full step.
+# The bias of a key has no gradient but rounding errors; with Adam's default epsilon these would cause a full step.
 SETTINGS = PretrainSettings(
     batch_size=10,
     max_steps=5,
@@ -49,7 +49,7 @@ def loaded(model: Path, dropout: float = 0.0) -> Any:
 
 
 def pretrained(model: Path, at: Path, settings: PretrainSettings, dropout: float = 0.0) -> dict[str, Any]:
-    """Weights and losses after pre-training on this rank."""
+    """Returns weights and losses after pre-training on this rank."""
     encoder, tokenizer = loaded(model, dropout)
     data = tiny.labelled(tiny.documents(13), tokenizer, at / f"{np.random.SeedSequence().entropy}")
     weight = np.random.default_rng(0).uniform(1, np.e, len(data.instances)).astype(np.float32)
@@ -79,8 +79,8 @@ def pretrained(model: Path, at: Path, settings: PretrainSettings, dropout: float
 
 def close(mine: dict[str, Any], theirs: dict[str, Any], tolerance: float = 1e-5) -> None:
     for name, losses in theirs["losses"].items():
-        found, wanted = (np.array(values, dtype=float) for values in (mine["losses"][name], losses))
-        np.testing.assert_allclose(found, wanted, rtol=10 * tolerance, err_msg=name)
+        actual, expected = (np.array(values, dtype=float) for values in (mine["losses"][name], losses))
+        np.testing.assert_allclose(actual, expected, rtol=10 * tolerance, err_msg=name)
     for name, weights in theirs["weights"].items():
         torch.testing.assert_close(mine["weights"][name], weights, rtol=tolerance, atol=tolerance, msg=name)
     assert mine["tokens"] == theirs["tokens"]
@@ -89,7 +89,7 @@ def close(mine: dict[str, Any], theirs: dict[str, Any], tolerance: float = 1e-5)
 @pytest.mark.parametrize("group", [4, "global"])
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
 def test_a_cached_step_is_the_direct_one(model: Path, tmp_path: Path, group: Any, dropout: float) -> None:
-    """Passes of one group each keep the draws of dropout where they are only if the cut is the same."""
+    """With dropout, results are reproducible only if the step is split into the same passes."""
     settings = replace(SETTINGS, contrast_group=group)
     direct = pretrained(model, tmp_path, replace(settings, max_tokens=10_000))
     cached = pretrained(model, tmp_path, replace(settings, max_tokens=40))
@@ -128,17 +128,17 @@ def extractor(model: Path, at: Path) -> tuple[Any, Any, Any]:
     torch.manual_seed(0)
     encoder, tokenizer = loaded(model)
     encoder.freeze_head()
-    made = tiny.documents(21)
+    samples = tiny.documents(21)
     directory = at / f"{np.random.SeedSequence().entropy}"
-    train = tiny.labelled(made[:13], tokenizer, directory)
-    dev = tiny.evaluation(made[13:], tokenizer, directory)
+    train = tiny.labelled(samples[:13], tokenizer, directory)
+    dev = tiny.evaluation(samples[13:], tokenizer, directory)
     return Bilinear(encoder, train.relations, projection=8, distance=4), train, dev
 
 
 def scored(model: Path, at: Path) -> dict[str, Any]:
-    """What the proxy's training records on this rank."""
-    made, train, _ = extractor(model, at)
-    evidence = train_proxy(made, train, PROXY, seed=0).evidence
+    """Returns the dynamics that the proxy's training records on this rank."""
+    relation_model, train, _ = extractor(model, at)
+    evidence = train_proxy(relation_model, train, PROXY, seed=0).evidence
     assert evidence.batch
     assert evidence.epoch
     return {"batch": evidence.batch.columns(), "epoch": evidence.epoch.columns()}
@@ -155,10 +155,10 @@ def test_every_instance_is_judged_once_an_epoch_by_however_many_ranks(model: Pat
 
 
 def tuned(model: Path, at: Path) -> dict[str, Any]:
-    """What fine-tuning finds on this rank."""
-    made, train, dev = extractor(model, at)
-    found = finetune(made, train, dev, TUNE, seed=0)
-    return {**vars(found), "weights": {n: p.detach().clone() for n, p in made.named_parameters()}}
+    """Returns the result of fine-tuning on this rank."""
+    relation_model, train, dev = extractor(model, at)
+    tuning = finetune(relation_model, train, dev, TUNE, seed=0)
+    return {**vars(tuning), "weights": {n: p.detach().clone() for n, p in relation_model.named_parameters()}}
 
 
 def test_fine_tuning_does_not_depend_on_the_number_of_ranks(model: Path, tmp_path: Path) -> None:

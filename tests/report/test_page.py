@@ -1,4 +1,4 @@
-"""The report page: self-contained, well-formed, escaped, and complete for what a run has."""
+"""Tests of the report page: self-contained, well-formed, escaped, and complete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from finecl.corpus.excerpts import Excerpt, Piece, excerpt, highlight
 from finecl.errors import FineCLError
-from finecl.report import figures
+from finecl.report import figures, training_figures
 from finecl.report.label_table import as_script, noise_shares
 from finecl.report.page import write_figures, write_report
 from finecl.report.svg import inline_svg
@@ -51,7 +51,7 @@ DOCUMENT = Document(
 
 
 class FakeCorpus:
-    """As much of a corpus as the report reads, and which documents it read."""
+    """The parts of a corpus that the report reads; records which documents it read."""
 
     names = {"P19": "place of birth", "P20": "place of death"}  # noqa: RUF012 - never written to
     no_relation = "NA"
@@ -65,7 +65,7 @@ class FakeCorpus:
 
 
 class Page(HTMLParser):
-    """What stands on a page; refuses tags that are not closed in order."""
+    """Parses a page; refuses tags that are not closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -103,9 +103,9 @@ class Page(HTMLParser):
 
     @property
     def labels(self) -> dict[str, Any]:
-        """What the table of labels reads."""
-        found: dict[str, Any] = json.loads(self.scripts["labels-data"])
-        return found
+        """Returns the data of the table of labels."""
+        data: dict[str, Any] = json.loads(self.scripts["labels-data"])
+        return data
 
     @property
     def text(self) -> str:
@@ -146,14 +146,14 @@ def scores_table(count: int = 16) -> pa.Table:
     return pa.table(columns)
 
 
-Made = Callable[..., tuple[Path, Page, FakeCorpus]]
+MakeReport = Callable[..., tuple[Path, Page, FakeCorpus]]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Made:
-    """Writes a run of the parts given and reads its report."""
+def make(tmp_path: Path) -> MakeReport:
+    """Returns a function that writes a run with these parts and reads its report."""
 
-    def made(
+    def report(
         numbers: dict[str, Any] | None, table: pa.Table | None, silver: bool = True, name: str = "demo <1>"
     ) -> tuple[Path, Page, FakeCorpus]:
         record = {
@@ -175,10 +175,10 @@ def make(tmp_path: Path) -> Made:
         path = write_report(tmp_path, cast("Corpus", corpus) if silver else None)
         return path, Page(path.read_text(encoding="utf-8")), corpus
 
-    return made
+    return report
 
 
-def test_a_full_run_shows_its_numbers(make: Made) -> None:
+def test_a_full_run_shows_its_numbers(make: MakeReport) -> None:
     path, page, _ = make(metrics(), scores_table())
     assert path.name == "report.html"
     assert set(page.ids) >= FIGURES
@@ -188,7 +188,7 @@ def test_a_full_run_shows_its_numbers(make: Made) -> None:
     assert not list(path.parent.glob(".*"))
 
 
-def test_the_page_refers_to_nothing_outside(make: Made) -> None:
+def test_the_page_refers_to_nothing_outside(make: MakeReport) -> None:
     path, page, _ = make(metrics(), scores_table())
     text = path.read_text(encoding="utf-8")
     for outside in ("http://", "https://", "src=", "@import", "<link", "<metadata"):
@@ -197,13 +197,13 @@ def test_the_page_refers_to_nothing_outside(make: Made) -> None:
     assert hrefs
     assert all(href.removeprefix("#") in page.ids for href in hrefs)
     assert len(set(page.ids)) == len(page.ids)
-    assert "<script>alert" not in text  # in the data, and escaped there
+    assert "<script>alert" not in text  # only in the data, escaped
     assert "<b>Byron" not in text
     assert page.labels["title"][0] == "Ada & <b>Byron</b>"
     assert "<" not in as_script({"a": "</script><!--<script>"})
 
 
-def test_colours_are_those_of_the_page(make: Made) -> None:
+def test_colours_are_those_of_the_page(make: MakeReport) -> None:
     text = make(metrics(), scores_table())[0].read_text(encoding="utf-8")
     drawn = text[text.index("</style>") :]
     assert "var(--first)" in drawn
@@ -213,41 +213,41 @@ def test_colours_are_those_of_the_page(make: Made) -> None:
     assert "prefers-color-scheme: dark" in text
 
 
-def test_the_labels_stand_from_noisy_to_clean_with_their_text_and_truth(make: Made) -> None:
+def test_the_labels_stand_from_noisy_to_clean_with_their_text_and_truth(make: MakeReport) -> None:
     _, page, corpus = make(metrics(), scores_table())
-    found = page.labels
-    assert len(found["uid"]) == found["total"] == 16
-    assert found["noise"] == sorted(found["noise"], reverse=True)
-    names = [found["relations"][number] for number in found["relation"]]
+    labels = page.labels
+    assert len(labels["uid"]) == labels["total"] == 16
+    assert labels["noise"] == sorted(labels["noise"], reverse=True)
+    names = [labels["relations"][number] for number in labels["relation"]]
     assert names.count("place of birth") == 14
-    at = {uid: place for place, uid in enumerate(found["uid"])}
+    at = {uid: place for place, uid in enumerate(labels["uid"])}
     for number in range(16):
         place = at[f"{number:016x}"]
         relation = "P19" if number < 14 else "P20"
         truth = ("P19", "P20", "NA", None)[number % 4]
-        expected = -2 if truth is None else -1 if truth == "NA" else found["ids"].index(truth)
-        assert found["truth"][place] == expected
-        assert found["ids"][found["relation"][place]] == relation
-        assert found["learned"][place] == number % 3
-        assert found["weight"][place] == pytest.approx(number / 15, abs=1e-4)
-    text, spans = found["text"][0], found["head"][0]
+        expected = -2 if truth is None else -1 if truth == "NA" else labels["ids"].index(truth)
+        assert labels["truth"][place] == expected
+        assert labels["ids"][labels["relation"][place]] == relation
+        assert labels["learned"][place] == number % 3
+        assert labels["weight"][place] == pytest.approx(number / 15, abs=1e-4)
+    text, spans = labels["text"][0], labels["head"][0]
     assert [text[a:b] for a, b in zip(spans[::2], spans[1::2], strict=True)] == ["Ada Lovelace"]
-    assert found["neighbours"] == {str(at[f"{4:016x}"]): [[at[f"{0:016x}"], 90], [at[f"{3:016x}"], 50]]}
-    assert found["scorers"]["small-loss"][at[f"{0:016x}"]] == 969  # the noisiest of 16, halfway through its place
-    assert set(found["drawn"]) == {"random"}  # of so few labels all are
+    assert labels["neighbours"] == {str(at[f"{4:016x}"]): [[at[f"{0:016x}"], 90], [at[f"{3:016x}"], 50]]}
+    assert labels["scorers"]["small-loss"][at[f"{0:016x}"]] == 969  # the noisiest of 16: 15.5 / 16
+    assert set(labels["drawn"]) == {"random"}  # all labels, because there are few
     assert sorted(corpus.read) == list(range(16))
 
 
 def test_of_many_labels_the_noisiest_are_listed_and_those_to_be_judged(
-    make: Made, monkeypatch: pytest.MonkeyPatch
+    make: MakeReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("finecl.report.label_table.LISTED", 500)
     _, page, corpus = make(metrics(), scores_table(1000))
-    found = page.labels
-    assert len(found["uid"]) == 500
-    assert found["total"] == 1000
-    assert found["drawn"].count("random") == 100
-    assert found["drawn"].count("noisiest") == 200
+    labels = page.labels
+    assert len(labels["uid"]) == 500
+    assert labels["total"] == 1000
+    assert labels["drawn"].count("random") == 100
+    assert labels["drawn"].count("noisiest") == 200
     assert "500 noisiest of 1,000 labels" in page.text
     assert len(corpus.read) == 500
 
@@ -257,17 +257,17 @@ def test_shares_of_less_noisy_labels_are_within_0_and_1_and_equal_for_equals() -
     assert noise_shares(noise).tolist() == [0.5, 0.875, 0.5, 0.125]
 
 
-def test_scorers_and_relations_are_compared(make: Made) -> None:
+def test_scorers_and_relations_are_compared(make: MakeReport) -> None:
     _, page, _ = make(metrics(), scores_table())
     assert "Scorers compared" in page.text
     assert "learning-order (this run's)" in page.text
     assert "small-loss" in page.text
-    # Of 12 labels with a known truth those of number 0, 4, 8, 12 are right: P19, and stated; 13 is P19 and P20.
+    # Of 12 labels with known truth numbers 0, 4, 8, 12 are right: label and truth are P19; 13 has label P19, truth P20.
     assert "place of death 2 " in page.text
 
 
 @pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
-def test_figures_are_written_as_files_and_equal_ones_are_equal(make: Made, tmp_path: Path, ending: str) -> None:
+def test_figures_are_written_as_files_and_equal_ones_are_equal(make: MakeReport, tmp_path: Path, ending: str) -> None:
     run = make(metrics(), scores_table())[0].parent
     names = {"P19": "place of birth"}
     first, again = (write_figures(run, tmp_path / at, ending, names) for at in ("one", "two"))
@@ -275,7 +275,7 @@ def test_figures_are_written_as_files_and_equal_ones_are_equal(make: Made, tmp_p
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
 
 
-def test_truth_unknown(make: Made) -> None:
+def test_truth_unknown(make: MakeReport) -> None:
     for table in (scores_table().drop_columns(["truth"]), scores_table().set_column(11, "truth", [[None] * 16])):
         _, page, _ = make(metrics() | {"score": {"label_accuracy_by_order": None}}, table)
         assert "noise-roc" not in page.ids
@@ -284,7 +284,7 @@ def test_truth_unknown(make: Made) -> None:
         assert "wrong, by their truth" not in page.text
 
 
-def test_a_run_that_stopped_after_score(make: Made) -> None:
+def test_a_run_that_stopped_after_score(make: MakeReport) -> None:
     _, page, _ = make({"score": metrics()["score"]}, scores_table())
     assert set(page.ids) & FIGURES == FIGURES - {"pretraining-loss", "dev-curves"}
     assert "Results on the test documents" not in page.text
@@ -293,20 +293,20 @@ def test_a_run_that_stopped_after_score(make: Made) -> None:
 @pytest.mark.parametrize(
     "numbers", [None, {}, {"score": {}, "pretrain": {}, "evaluate": {}}, {"evaluate": {"plain": {}}}]
 )
-def test_missing_sections_are_left_out(make: Made, numbers: dict[str, Any] | None) -> None:
+def test_missing_sections_are_left_out(make: MakeReport, numbers: dict[str, Any] | None) -> None:
     _, page, _ = make(numbers, None, silver=False)
     assert not set(page.ids) & FIGURES
     assert "demo <1>" in page.text
 
 
-def test_a_run_that_scored_nothing_has_no_labels_to_look_at(make: Made) -> None:
+def test_a_run_that_scored_nothing_has_no_labels_to_look_at(make: MakeReport) -> None:
     table = scores_table()
     _, page, corpus = make({}, table.set_column(5, "noise", [np.zeros(len(table), dtype=np.float32)]))
     assert corpus.read == []
     assert "noise-roc" not in page.ids
 
 
-def test_equal_runs_give_equal_pages(make: Made) -> None:
+def test_equal_runs_give_equal_pages(make: MakeReport) -> None:
     first = make(metrics(), scores_table())[0].read_bytes()
     assert make(metrics(), scores_table())[0].read_bytes() == first
 
@@ -345,7 +345,7 @@ def test_an_excerpt_is_a_sentence_that_names_both_else_the_first_of_each() -> No
 
 def test_relations_of_any_script_and_with_dollars_are_drawn_as_they_stand() -> None:
     shares = np.array([[0.1, 0.9], [0.2, 0.3]], dtype=np.float32)
-    svg = inline_svg(figures.learned_by_relation(shares, ["$a$ <b>", "出生地"]), "x", "a \\1 b")
+    svg = inline_svg(training_figures.learned_by_relation(shares, ["$a$ <b>", "出生地"]), "x", "a \\1 b")
     assert "$a$ &lt;b&gt;" in svg
     assert "出生地" in svg
     assert 'aria-label="a \\1 b"' in svg
@@ -353,7 +353,7 @@ def test_relations_of_any_script_and_with_dollars_are_drawn_as_they_stand() -> N
 
 def test_losses_of_long_runs_are_meant_over_windows() -> None:
     losses = np.where(np.arange(6000) % 2 == 0, np.nan, 1.5).astype(np.float32)
-    figure = figures.pretraining_loss({"mlm": losses})
+    figure = training_figures.pretraining_loss({"mlm": losses})
     drawn = figure.axes[0].lines[0].get_ydata()
     assert len(np.asarray(drawn)) == 120
     assert np.allclose(np.asarray(drawn), 1.5)

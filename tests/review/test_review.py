@@ -1,4 +1,4 @@
-"""What people said of labels: which are shown to them, files out and in, and what follows."""
+"""Tests of the review of labels: selection, export and import of files, and use of the verdicts."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ def uids(count: int) -> Uids:
 
 
 def task(number: int = 0, **changed: Any) -> Task:
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "uid": number, "drawn": "random", "title": "T", "head": "Ada", "relation": "P19",
         "name": "place of birth", "tail": "Rom", "noise": 0.5, "weight": 1.5,
         "excerpt": Excerpt(text="Ada saw Rom .", head=((0, 3),), tail=((8, 11),)),
     }  # fmt: skip
-    return Task(**(given | changed))
+    return Task(**(fields | changed))
 
 
 def test_a_random_sample_is_drawn_of_all_and_the_noisiest_of_the_rest() -> None:
     noise = np.arange(1000, dtype=np.float32)
     relation = np.arange(1000) % 2
     names = uids(1000)
-    found = drawn(names, noise, relation, np.zeros(1000, dtype=np.bool_), top=50, random=100)
-    random, noisiest = (np.flatnonzero(found == DRAWN.index(why)) for why in ("random", "noisiest"))
+    reason = drawn(names, noise, relation, np.zeros(1000, dtype=np.bool_), top=50, random=100)
+    random, noisiest = (np.flatnonzero(reason == DRAWN.index(why)) for why in ("random", "noisiest"))
     assert len(random) == 100
     assert {names[row] for row in random} == set(sorted(names)[:100])
-    assert abs(noise[random].mean() - 500) < 100  # of all, not of the noisy ones
+    assert abs(noise[random].mean() - 500) < 100  # sampled from all labels, not from the noisy ones
     rest = [row for row in range(999, -1, -1) if row not in set(random.tolist())]
     assert sorted(rest[:50]) == noisiest.tolist()
 
 
 def test_no_relation_has_more_than_its_share_of_the_noisiest() -> None:
     noise, relation = np.arange(100, dtype=np.float32), np.where(np.arange(100) < 90, 0, 1)
-    found = drawn(uids(100), noise, relation, np.zeros(100, dtype=np.bool_), top=20, random=0, most=5)
-    assert np.flatnonzero(found).tolist() == [85, 86, 87, 88, 89, 95, 96, 97, 98, 99]
+    reason = drawn(uids(100), noise, relation, np.zeros(100, dtype=np.bool_), top=20, random=0, most=5)
+    assert np.flatnonzero(reason).tolist() == [85, 86, 87, 88, 89, 95, 96, 97, 98, 99]
 
 
 def test_judged_labels_make_way_for_the_next_of_the_noisiest_but_stay_in_the_random_sample() -> None:
@@ -65,9 +65,9 @@ def test_judged_labels_make_way_for_the_next_of_the_noisiest_but_stay_in_the_ran
 def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Path) -> None:
     assert read_verdicts(tmp_path) == {}
     add_verdicts(tmp_path, [Verdict(uid=0xB, verdict="right", drawn="random"), Verdict(uid=0xA, verdict="wrong")])
-    found = add_verdicts(tmp_path, [Verdict(uid=0xB, verdict="wrong", truth="P20"), Verdict(uid=0xC, verdict="right")])
-    assert found[0xB] == Verdict(uid=0xB, verdict="wrong", truth="P20", drawn="random")
-    assert read_verdicts(tmp_path) == found
+    merged = add_verdicts(tmp_path, [Verdict(uid=0xB, verdict="wrong", truth="P20"), Verdict(uid=0xC, verdict="right")])
+    assert merged[0xB] == Verdict(uid=0xB, verdict="wrong", truth="P20", drawn="random")
+    assert read_verdicts(tmp_path) == merged
     assert [v.uid for v in read_verdicts(tmp_path).values()] == [0xA, 0xB, 0xC]
     (tmp_path / "verdicts.jsonl").write_text('{"uid": "a"}\n')
     with pytest.raises(FormatError, match="expected the verdicts that `finecl review import` writes"):
@@ -77,9 +77,9 @@ def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Pa
 def test_a_wrong_label_is_dropped_and_a_right_one_weighs_most() -> None:
     noise, weights = np.array([1, 2, 3, math.inf], dtype=np.float32), np.array([4, 3, 2, 0.5], dtype=np.float32)
     names = np.array([0xA, 0xB, 0xC, 0xD], dtype=np.uint64)
-    said = judged(names, {0xB: Verdict(uid=0xB, verdict="wrong"), 0xD: Verdict(uid=0xD, verdict="right")})
-    assert said.tolist() == [None, "wrong", None, "right"]
-    new_noise, new_weights = apply_verdicts(noise, weights, said)
+    verdicts = judged(names, {0xB: Verdict(uid=0xB, verdict="wrong"), 0xD: Verdict(uid=0xD, verdict="right")})
+    assert verdicts.tolist() == [None, "wrong", None, "right"]
+    new_noise, new_weights = apply_verdicts(noise, weights, verdicts)
     assert new_noise.tolist() == [1, math.inf, 3, 1]
     assert new_weights.tolist() == [4, 0, 2, 4]
     nothing = apply_verdicts(noise, weights, judged(names, {}))
@@ -88,18 +88,18 @@ def test_a_wrong_label_is_dropped_and_a_right_one_weighs_most() -> None:
 
 
 def test_only_labels_drawn_at_random_tell_how_many_are_right() -> None:
-    said = [Verdict(uid=n, verdict="right" if n < 60 else "wrong", drawn="random") for n in range(100)]
-    said += [Verdict(uid=1000 + n, verdict="right" if n < 5 else "wrong", drawn="noisiest") for n in range(50)]
-    said += [Verdict(uid=5000, verdict="wrong")]
-    found = estimate(said)
-    assert (found.judged, found.random, found.noisiest) == (151, 100, 50)
-    assert found.accuracy == 0.6
-    # Wilson's interval, by its formula.
+    verdicts = [Verdict(uid=n, verdict="right" if n < 60 else "wrong", drawn="random") for n in range(100)]
+    verdicts += [Verdict(uid=1000 + n, verdict="right" if n < 5 else "wrong", drawn="noisiest") for n in range(50)]
+    verdicts += [Verdict(uid=5000, verdict="wrong")]
+    estimated = estimate(verdicts)
+    assert (estimated.judged, estimated.random, estimated.noisiest) == (151, 100, 50)
+    assert estimated.accuracy == 0.6
+    # Wilson's interval, computed from its formula.
     z, n, p = 1.959963984540054, 100, 0.6
     centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    assert found.low == pytest.approx((centre - half) / (1 + z * z / n))
-    assert found.high == pytest.approx((centre + half) / (1 + z * z / n))
-    assert found.noisiest_right == 0.1
+    assert estimated.low == pytest.approx((centre - half) / (1 + z * z / n))
+    assert estimated.high == pytest.approx((centre + half) / (1 + z * z / n))
+    assert estimated.noisiest_right == 0.1
     assert estimate([Verdict(uid=0xA, verdict="right")]).accuracy is None
 
 
@@ -117,9 +117,9 @@ def test_lines_go_out_and_come_back_with_verdicts(tmp_path: Path) -> None:
     rows[0] |= {"verdict": "wrong", "truth": "place of birth"}
     rows[1] |= {"verdict": "right"}
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found, left = read_answers(path, RELATIONS)
+    verdicts, left = read_answers(path, RELATIONS)
     assert left == 1
-    assert found == [
+    assert verdicts == [
         Verdict(uid=0, verdict="wrong", truth="P19", drawn="random"),
         Verdict(uid=1, verdict="right", drawn="noisiest"),
     ]
@@ -158,7 +158,7 @@ def test_label_studio_goes_out_and_comes_back_with_verdicts(tmp_path: Path) -> N
     ],
 )
 def test_what_is_no_verdict_is_named(text: str, complaint: str, tmp_path: Path) -> None:
-    path = tmp_path / "given.jsonl"
+    path = tmp_path / "verdicts.jsonl"
     path.write_text(text)
     with pytest.raises(FormatError) as refused:
         read_answers(path, RELATIONS)

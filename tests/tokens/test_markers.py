@@ -1,4 +1,4 @@
-"""Marked sentences: where the markers stand, which pairs make one, and what blanking leaves."""
+"""Tests of marked sentences: positions of markers, selection of pairs, and blanking."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ MARKERS = Markers(start=(90, 92), end=(91, 93), blank=94)
 
 @st.composite
 def spans(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
-    """The length of a sentence and two spans in it that do not overlap, in either order."""
+    """Generates the length of a sentence and two spans in it that do not overlap, in either order."""
     cuts = sorted(draw(st.sets(st.integers(0, 12), min_size=3, max_size=4)))
     first, second = (cuts[0], cuts[1]), (cuts[-2], cuts[-1])
     return 12, draw(st.permutations([first, second]))
 
 
 def plainly(ids: Sequence[int], head: tuple[int, int], tail: tuple[int, int]) -> list[int]:
-    """The marked sentence, word for word."""
+    """Returns the marked sentence as words."""
     out: list[int] = []
     for place in range(len(ids) + 1):
         out += [91] * (place == head[1]) + [93] * (place == tail[1])
@@ -141,18 +141,20 @@ def test_instances_keep_their_uids_and_lose_those_without_a_sentence(
     tokenizer: DocumentTokenizer, tmp_path: Path
 ) -> None:
     apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
-    made = [sentence((1, "met", 0)), apart, sentence((0, "met", 1), (1, "knew", 0))]
-    corpus, tokens, data = read(made, tokenizer, tmp_path)
-    every = corpus.instances(corpus.relations)
-    kept = every.document != 1
-    assert set(data.instances.uid.tolist()) == set(every.uid[kept].tolist())
+    documents = [sentence((1, "met", 0)), apart, sentence((0, "met", 1), (1, "knew", 0))]
+    corpus, tokens, data = read(documents, tokenizer, tmp_path)
+    instances = corpus.instances(corpus.relations)
+    marked = instances.document != 1
+    assert set(data.instances.uid.tolist()) == set(instances.uid[marked].tolist())
     assert (np.diff(data.instances.document) >= 0).all()
-    where = dict(zip(every.uid.tolist(), zip(every.document.tolist(), every.head.tolist(), strict=True), strict=True))
+    where = dict(
+        zip(instances.uid.tolist(), zip(instances.document.tolist(), instances.head.tolist(), strict=True), strict=True)
+    )
     for uid, row, relation in zip(
         data.instances.uid.tolist(), data.instances.document.tolist(), data.instances.relation.tolist(), strict=True
     ):
         assert where[uid] == (tokens.document[row], tokens.head[row])
-        assert every.relation[every.uid == uid] == relation
+        assert instances.relation[instances.uid == uid] == relation
 
 
 def test_a_corpus_without_such_sentences_is_refused(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
@@ -180,23 +182,23 @@ def test_the_same_entity_has_the_same_key(tokenizer: DocumentTokenizer, tmp_path
 
 
 def rows_of(tokenizer: DocumentTokenizer, tmp_path: Path, count: int = 40) -> tuple[TokenBatch, MarkedSentences]:
-    made = [
+    documents = [
         tiny.document(str(n), ["Ada Lovelace met Charles Babbage ."], NAMES, (n % 2, "met", 1 - n % 2))
         for n in range(count)
     ]
-    _, tokens, _ = read(made, tokenizer, tmp_path)
+    _, tokens, _ = read(documents, tokenizer, tmp_path)
     return tokens.rows(np.arange(count)), tokens
 
 
 def test_blanking_replaces_whole_mentions_and_nothing_else(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
     rows, _ = rows_of(tokenizer, tmp_path)
     assert tokenizer.markers
-    some = blanked(rows, np.arange(40), 0.5, tokenizer.markers, seed=3, step=7)
+    subset = blanked(rows, np.arange(40), 0.5, tokenizer.markers, seed=3, step=7)
     kinds = set()
     for row in range(40):
         before, after = (
             tokenizer.hf_tokenizer.convert_ids_to_tokens(np.split(r.ids, np.cumsum(r.lengths))[row].tolist())
-            for r in (rows, some)
+            for r in (rows, subset)
         )
         gone = []
         expected = before
@@ -207,10 +209,10 @@ def test_blanking_replaces_whole_mentions_and_nothing_else(tokenizer: DocumentTo
                 gone.append(name)
         assert after == expected
         kinds.add(tuple(gone))
-        places = some.start[2 * row : 2 * row + 2]
+        places = subset.start[2 * row : 2 * row + 2]
         assert [after[at] for at in places] == ["[E1]", "[E2]"]
     assert kinds == {(), ("E1",), ("E2",), ("E1", "E2")}
-    assert (some.end == some.start + 1).all()
+    assert (subset.end == subset.start + 1).all()
 
 
 def test_blanking_draws_each_mention_with_its_probability_anew_each_step(
@@ -231,15 +233,15 @@ def test_a_row_is_blanked_the_same_whatever_stands_beside_it(tokenizer: Document
     rows, tokens = rows_of(tokenizer, tmp_path)
     assert tokenizer.markers
     whole = blanked(rows, np.arange(40), 0.5, tokenizer.markers, seed=1, step=2)
-    some = np.array([3, 17, 30])
-    alone = blanked(tokens.rows(some), some, 0.5, tokenizer.markers, seed=1, step=2)
+    subset = np.array([3, 17, 30])
+    alone = blanked(tokens.rows(subset), subset, 0.5, tokenizer.markers, seed=1, step=2)
     pieces = np.split(whole.ids, np.cumsum(whole.lengths))
-    assert alone.ids.tolist() == np.concatenate([pieces[row] for row in some]).tolist()
+    assert alone.ids.tolist() == np.concatenate([pieces[row] for row in subset]).tolist()
 
 
 def test_a_step_contrasts_one_pair_a_sentence(tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
-    made = [sentence((0, "met", 1)), sentence((1, "knew", 0), (1, "met", 0)), sentence()]
-    corpus, tokens, data = read(made, tokenizer, tmp_path)
+    documents = [sentence((0, "met", 1)), sentence((1, "knew", 0), (1, "met", 0)), sentence()]
+    corpus, tokens, data = read(documents, tokenizer, tmp_path)
     keys, first = entity_keys(corpus.entities.key, corpus.entities.first, tokens)
     silver = SilverData(
         tokens=tokens,

@@ -1,4 +1,4 @@
-"""Words become sub-words, mentions become token spans, and what truncation loses is said."""
+"""Tests of tokenization, of the token spans of mentions, and of the report on truncation."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.helpers import tiny
 
 @pytest.fixture(scope="module", params=tiny.FAMILIES)
 def tokenizer(request: pytest.FixtureRequest, load_tiny: LoadTiny) -> DocumentTokenizer:
-    """WordPiece; byte-level BPE whose offsets leave out the space before a word; and one whose offsets hold it."""
+    """WordPiece; byte-level BPE whose offsets exclude the space before a word; and one whose offsets include it."""
     return load_tiny(request.param)[1]
 
 
 def spans(tokenizer: DocumentTokenizer, document: Document) -> list[list[int]]:
-    """The tokens of each mention that is kept, in order."""
+    """Returns the tokens of each mention within the limit, in order."""
     row = {name: column[0] for name, column in tokenizer.read([document]).items()}
     return [
         row["input_ids"][s:e] for s, e in zip(row["mention_start"].tolist(), row["mention_end"].tolist(), strict=True)
@@ -33,12 +33,12 @@ def spans(tokenizer: DocumentTokenizer, document: Document) -> list[list[int]]:
 
 
 def plain(words: list[list[str]], *mentions: tuple[int, int, int]) -> Document:
-    made = [Entity(mentions=(Mention(sentence=s, start=a, end=b, name="x"),)) for s, a, b in mentions]
-    return Document(title="t", sentences=tuple(map(tuple, words)), entities=tuple(made))
+    entities = [Entity(mentions=(Mention(sentence=s, start=a, end=b, name="x"),)) for s, a, b in mentions]
+    return Document(title="t", sentences=tuple(map(tuple, words)), entities=tuple(entities))
 
 
-def said(tokenizer: DocumentTokenizer, tokens: list[int]) -> str:
-    """What sub-words spell, without the marks of where words begin."""
+def spell(tokenizer: DocumentTokenizer, tokens: list[int]) -> str:
+    """Returns the text of sub-words, without the marks of word starts."""
     text: str = tokenizer.hf_tokenizer.backend_tokenizer.decode(tokens, skip_special_tokens=False)
     return text.replace(" ", "").lower()
 
@@ -46,7 +46,7 @@ def said(tokenizer: DocumentTokenizer, tokens: list[int]) -> str:
 def test_mentions_are_exactly_their_words(tokenizer: DocumentTokenizer) -> None:
     words = [["Ada", "met", "Babbage", "."], ["unbelievably", "Curie", "Darwin"]]
     document = plain(words, (0, 0, 1), (0, 2, 3), (1, 0, 1), (1, 1, 3))
-    assert [said(tokenizer, tokens) for tokens in spans(tokenizer, document)] == [
+    assert [spell(tokenizer, tokens) for tokens in spans(tokenizer, document)] == [
         "ada",
         "babbage",
         "unbelievably",
@@ -60,12 +60,12 @@ def test_every_word_of_a_random_text_is_found_again(tokenizer: DocumentTokenizer
     words = data.draw(st.lists(st.lists(word, min_size=1, max_size=5), min_size=1, max_size=3))
     places = [(s, w, w + 1) for s, sentence in enumerate(words) for w in range(len(sentence))]
     document = plain(words, *places)
-    found = spans(tokenizer, document)
-    kept = len(found)  # the last ones may lie beyond the encoder's reach
-    assert [said(tokenizer, tokens) for tokens in found] == [words[s][w].lower() for s, w, _ in places][:kept]
+    mentions = spans(tokenizer, document)
+    count = len(mentions)  # the last ones may lie beyond the encoder's reach
+    assert [spell(tokenizer, tokens) for tokens in mentions] == [words[s][w].lower() for s, w, _ in places][:count]
     row = tokenizer.read([document])
-    assert kept == len(places) or len(row["input_ids"][0]) == tokenizer.max_length
-    assert row["mention_entity"][0].tolist() == list(range(kept))
+    assert count == len(places) or len(row["input_ids"][0]) == tokenizer.max_length
+    assert row["mention_entity"][0].tolist() == list(range(count))
 
 
 @given(st.data())
@@ -87,14 +87,14 @@ def test_words_that_give_no_token_drop_their_mentions_only(load_tiny: LoadTiny) 
     document = plain(words, (0, 0, 1), (0, 1, 2), (0, 2, 3), (0, 3, 4), (0, 4, 5), (0, 1, 4))
     row = tokenizer.read([document])
     assert row["mention_entity"][0].tolist() == [0, 3, 5]
-    assert [said(tokenizer, tokens) for tokens in spans(tokenizer, document)] == ["ada", "darwin", "darwin"]
+    assert [spell(tokenizer, tokens) for tokens in spans(tokenizer, document)] == ["ada", "darwin", "darwin"]
 
 
 def test_letters_beyond_the_vocabulary_keep_their_place(tokenizer: DocumentTokenizer) -> None:
     words = [["Zoë", "Łódź", "東京", "met", "🦉", "Ada"]]
-    found = spans(tokenizer, plain(words, *((0, w, w + 1) for w in range(6))))
-    assert len(found) == 6
-    assert [said(tokenizer, found[i]) for i in (3, 5)] == ["met", "ada"]
+    mentions = spans(tokenizer, plain(words, *((0, w, w + 1) for w in range(6))))
+    assert len(mentions) == 6
+    assert [spell(tokenizer, mentions[i]) for i in (3, 5)] == ["met", "ada"]
 
 
 def test_special_tokens_frame_the_text(tokenizer: DocumentTokenizer) -> None:
@@ -121,44 +121,44 @@ def test_the_limit_is_the_settings_or_the_encoders(load_tiny: LoadTiny) -> None:
     assert [load_tiny(family, max_length=10_000)[1].max_length for family in tiny.FAMILIES] == [tiny.LONGEST] * 3
 
 
-def test_what_truncation_loses_is_said_with_relations_by_count(load_tiny: LoadTiny, tmp_path: Path) -> None:
+def test_the_loss_by_truncation_is_described_with_relations_by_count(load_tiny: LoadTiny, tmp_path: Path) -> None:
     _, tokenizer = load_tiny("bert")
     text = " ".join(["Ada", "Darwin", *["the"] * tiny.LONGEST, "Euler", "Fermat"])
     names = ["Ada", "Darwin", "Euler", "Fermat"]
     long = tiny.document("long", [text], names, (0, "near", 1), (0, "far", 2), (1, "far", 3), (3, "both", 2))
     data = tiny.labelled([tiny.documents(1)[0], long], tokenizer, tmp_path)
-    kept = reached(data.instances, data.tokens)
+    within_reach = reached(data.instances, data.tokens)
     i = data.instances
-    lost = [i.relations[r] for r in i.relation[~kept]]
+    lost = [i.relations[r] for r in i.relation[~within_reach]]
     assert sorted(lost) == ["both", "far", "far"]
     all_entities = int(data.tokens.entities.sum())
-    assert describe_loss("silver", data.tokens, i, kept) == (
+    assert describe_loss("silver", data.tokens, i, within_reach) == (
         f"silver: 2 of {all_entities} entities and 3 of {len(i)} labels lie beyond the encoder's reach (far 2, both 1)"
     )
 
 
-def test_nothing_lost_is_nothing_said(load_tiny: LoadTiny, tmp_path: Path) -> None:
+def test_without_loss_there_is_no_description(load_tiny: LoadTiny, tmp_path: Path) -> None:
     data = tiny.labelled(tiny.documents(3), load_tiny("bert")[1], tmp_path)
-    kept = reached(data.instances, data.tokens)
-    assert kept.all()
-    assert describe_loss("silver", data.tokens, data.instances, kept) is None
+    within_reach = reached(data.instances, data.tokens)
+    assert within_reach.all()
+    assert describe_loss("silver", data.tokens, data.instances, within_reach) is None
 
 
 def test_rows_of_any_documents_in_any_order(load_tiny: LoadTiny, tmp_path: Path) -> None:
     _, tokenizer = load_tiny("roberta")
-    made = tiny.documents(6)
-    tokens = tiny.labelled(made, tokenizer, tmp_path).tokens
+    documents = tiny.documents(6)
+    tokens = tiny.labelled(documents, tokenizer, tmp_path).tokens
     rows = tokens.rows(np.array([4, 1]))
-    expected = tokenizer.read([made[4], made[1]])
+    expected = tokenizer.read([documents[4], documents[1]])
     assert rows.ids.tolist() == [*expected["input_ids"][0], *expected["input_ids"][1]]
     assert rows.lengths.tolist() == [len(ids) for ids in expected["input_ids"]]
     for column, name in ((rows.start, "mention_start"), (rows.end, "mention_end"), (rows.entity, "mention_entity")):
         assert column.tolist() == np.concatenate(expected[name]).tolist()
     assert rows.mentions.tolist() == [len(column) for column in expected["mention_start"]]
-    assert tokens.entities.tolist() == [len(d.entities) for d in made]
+    assert tokens.entities.tolist() == [len(d.entities) for d in documents]
 
 
-def test_the_cache_is_read_by_the_same_reader_only(load_tiny: LoadTiny) -> None:
+def test_the_cache_is_read_by_the_same_tokenizer_only(load_tiny: LoadTiny) -> None:
     readers = [load_tiny("bert")[1], load_tiny("bert", max_length=30)[1], load_tiny("roberta")[1], load_tiny("bert")[1]]
     assert len({tokenizer.fingerprint for tokenizer in readers}) == 3
     assert readers[0].fingerprint == readers[3].fingerprint

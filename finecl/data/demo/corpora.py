@@ -1,4 +1,4 @@
-"""The built-in corpus: silver documents, about half of whose labels are wrong, and gold ones."""
+"""Generates the built-in corpus: silver documents with about half of the labels wrong, and gold documents."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from finecl.types import Document, Generator
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings:
-    """Numbers of documents, and how they are written.
+    """Numbers of documents, and the style of their texts.
 
-    ``shared``: the share of gold documents about people that silver and the other gold documents know too.
+    ``shared``: the share of gold documents about entities that the silver and the other gold documents mention too.
     """
 
     silver: int = 800
@@ -31,7 +31,7 @@ class DemoSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoDocuments:
-    """Documents of the built-in corpus, and the triples that the silver ones are labelled by."""
+    """Documents of the built-in corpus, and the triples that label the silver documents."""
 
     silver: tuple[Document, ...]
     train: tuple[Document, ...]
@@ -41,10 +41,10 @@ class DemoDocuments:
 
 
 def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocuments:
-    """The built-in corpus of a seed.
+    """Generates the built-in corpus of a seed.
 
     Raises:
-        SettingsError: more documents are asked for than there are names.
+        SettingsError: there are too few names for so many documents.
     """
     settings = settings or DemoSettings()
     generator = np.random.default_rng(seed)
@@ -60,7 +60,7 @@ def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocumen
 
 
 def _gold_circles(number: int, known: Sequence[Circle], world: World, settings: DemoSettings) -> list[Circle]:
-    """The first silver circles, the same ones for every part, and fresh ones."""
+    """Returns the first silver circles, the same for every part, and new ones."""
     shared = list(known[: round(number * settings.shared)])
     return shared + [world.circle() for _ in range(number - len(shared))]
 

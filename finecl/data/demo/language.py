@@ -1,4 +1,4 @@
-"""What the built-in corpus is written with: parts of names, and wordings of relations by types of entities."""
+"""Vocabulary of the built-in corpus: parts of names, and wordings of relations by types of entities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True, kw_only=True)
 class TypePair:
-    """Relations between two types of entities, with their wordings; ``met`` are wordings that state nothing."""
+    """Relations between two types of entities, with their wordings; ``met`` are wordings without a relation."""
 
     head: str
     tail: str
@@ -20,14 +20,14 @@ class TypePair:
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """All that ``wordings.toml`` holds."""
+    """The content of ``wordings.toml``."""
 
     names: Mapping[str, tuple[str, ...]]
     type_pairs: tuple[TypePair, ...]
 
     @classmethod
     def read(cls) -> Language:
-        """The language that comes with finecl."""
+        """Reads the vocabulary included in finecl."""
         content = tomllib.loads((files("finecl.data.demo") / "wordings.toml").read_text(encoding="utf-8"))
         pairs = [
             TypePair(

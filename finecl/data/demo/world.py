@@ -1,4 +1,4 @@
-"""The knowledge graph of the built-in corpus: circles of people, organisations and places, and links among them."""
+"""The knowledge graph of the built-in corpus: small groups (circles) of linked people, organisations and places."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from finecl.errors import SettingsError
 from finecl.types import Generator
 
 _CAST = {"PER": 3, "ORG": 2, "LOC": 1, "COUNTRY": 1}  # the entities of one circle
-_LINKS = 2  # links of one circle, each of other types
-_SHARED_TYPES = ("LOC", "COUNTRY")  # places belong to every circle, people and organisations to one
+_LINKS = 2  # links of one circle, of different types
+_SHARED_TYPES = ("LOC", "COUNTRY")  # circles share places, but not people and organisations
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """An entity of the graph; ``short`` is what it may be called once it has been named."""
+    """An entity of the graph; ``short`` is a short name for later mentions."""
 
     id: str
     type: str
@@ -29,7 +29,7 @@ class Thing:
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """A triple of the graph, and the wordings for its types of entities."""
+    """A triple of the graph, with the wordings for its types of entities."""
 
     head: Thing
     relation: str
@@ -39,17 +39,17 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Circle:
-    """Some entities: ``links`` of the graph between them, and pairs of them that nothing links.
+    """A group of entities: the ``links`` of the graph between them, and their ``unlinked`` pairs.
 
-    An unlinked pair is a ``Link`` whose relation is empty.
+    An unlinked pair is a ``Link`` with an empty relation.
     """
 
     links: tuple[Link, ...]
-    strangers: tuple[Link, ...]
+    unlinked: tuple[Link, ...]
 
 
 class World:
-    """Makes circles; every link has an end that no other circle has, so circles never link to each other."""
+    """Generates circles; every link has an entity of this circle only, so there are no links between circles."""
 
     def __init__(self, language: Language, generator: Generator) -> None:
         self._language = language
@@ -58,32 +58,34 @@ class World:
         self._fresh = {kind: iter(things) for kind, things in self._things.items()}
 
     def circle(self) -> Circle:
-        """Links of different types, and every other pair of the cast."""
-        cast = {kind: self._draw(kind, number) for kind, number in _CAST.items()}
+        """Generates a circle: links of different types, and all other pairs of its entities."""
+        cast = {kind: self._sample(kind, number) for kind, number in _CAST.items()}
         cast["PLACE"] = [*cast["LOC"], *cast["COUNTRY"]]
         links: list[Link] = []
         pairs = self._language.type_pairs
-        sizes = np.array([len(pair.relations) for pair in pairs])  # so that all relations are about as frequent
+        sizes = np.array([len(pair.relations) for pair in pairs])  # so that all relations are about equally frequent
         for at in self._generator.choice(len(pairs), size=_LINKS, replace=False, p=sizes / sizes.sum()):
             links.append(self._link(pairs[at], cast, links))
-        strangers = [
+        unlinked = [
             Link(head=head, relation="", tail=tail, wordings=pair)
             for pair in self._language.type_pairs
             for head, tail in _unlinked(pair, cast, links)
         ]
-        return Circle(links=tuple(links), strangers=tuple(strangers))
+        return Circle(links=tuple(links), unlinked=tuple(unlinked))
 
-    def _draw(self, kind: str, number: int) -> list[Thing]:
+    def _sample(self, kind: str, number: int) -> list[Thing]:
         if kind in _SHARED_TYPES:
-            chosen = self._generator.choice(len(self._things[kind]), size=number, replace=False)
-            return [self._things[kind][i] for i in chosen]
-        drawn: list[Thing] = []
+            selected = self._generator.choice(len(self._things[kind]), size=number, replace=False)
+            return [self._things[kind][i] for i in selected]
+        things: list[Thing] = []
         for thing in self._fresh[kind]:
-            if thing.short not in {other.short for other in drawn}:
-                drawn.append(thing)
-            if len(drawn) == number:
-                return drawn
-        raise SettingsError(f"demo: there are names for {len(self._things[kind])} {kind} only; ask for fewer documents")
+            if thing.short not in {other.short for other in things}:
+                things.append(thing)
+            if len(things) == number:
+                return things
+        raise SettingsError(
+            f"demo: there are only {len(self._things[kind])} names of type {kind}; generate fewer documents"
+        )
 
     def _link(self, pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link]) -> Link:
         free = _unlinked(pair, cast, links)
@@ -93,7 +95,7 @@ class World:
 
 
 def _unlinked(pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link]) -> list[tuple[Thing, Thing]]:
-    """Pairs of the cast, of these types, that no link joins in either direction."""
+    """Returns pairs of these types in the cast that no link joins in either direction."""
     linked = [{link.head.id, link.tail.id} for link in links]
     return [
         (head, tail)
@@ -103,12 +105,12 @@ def _unlinked(pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link
 
 
 def _all_things(language: Language) -> dict[str, list[Thing]]:
-    """Every entity that the parts of names can make, by type."""
+    """Returns all entities that can be named from the parts of names, by type."""
     names = language.names
     surnames = _compounds(names["surname_start"], names["surname_end"])
     roots = _compounds(names["organisation_start"], names["organisation_end"])
     full = {
-        "PER": [(f"{given} {surname}", surname) for surname, given in product(surnames, names["given"])],
+        "PER": [(f"{first} {surname}", surname) for surname, first in product(surnames, names["given"])],
         "ORG": [(f"{root} {kind}", root) for root, kind in product(roots, names["organisation_kind"])],
         "LOC": [(city, city) for city in _compounds(names["city_start"], names["city_end"])],
         "COUNTRY": [(country, country) for country in _compounds(names["country_start"], names["country_end"])],

@@ -1,4 +1,4 @@
-"""How the built-in corpus writes about a circle: what a text states is drawn anew for every document."""
+"""Writes the texts of the built-in corpus; the facts that a text states are sampled anew for each document."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from finecl.data.demo.world import Circle, Link, Thing
 from finecl.types import Document, Entity, Generator, Label, Mention
 
-_GLUE = (";", ", and", ", while")  # between two sentences that become one
+_GLUE = (";", ", and", ", while")  # between two joined sentences
 _SENTENCES = (4, 6)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """A place in a sentence that names an entity, for the sake of the fact of this number."""
+    """A mention of an entity in a sentence, and the number of the fact that it belongs to."""
 
     thing: Thing
     fact: int
@@ -28,10 +28,10 @@ Sentence: TypeAlias = list[str | Slot]
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How often a text states the link of the graph, else contradicts it, and uses short names.
+    """Probabilities that a text states a link of the graph, else contradicts it, and uses short names.
 
-    ``meetings``: unlinked pairs that merely meet, a document. Without them any two entities of one sentence would
-    be labelled, and that they meet would be all that a model has to learn.
+    ``meetings``: number of unlinked pairs per document in sentences without a relation. Without them any two entities
+    of a sentence would have a relation, and a model would only have to learn co-occurrence.
     """
 
     stated: float = 0.5
@@ -41,12 +41,12 @@ class Style:
 
 
 def write_document(title: str, circle: Circle, style: Style, generator: Generator) -> Document:
-    """A document about every link of a circle and some unlinked pairs, labelled with what its text states."""
-    met = generator.permutation(len(circle.strangers))[: style.meetings]
-    pairs = [*circle.links, *(circle.strangers[i] for i in met)]
-    said = [*_stated_relations(circle.links, style, generator), *[None] * len(met)]
+    """Writes a document about all links of a circle and a few unlinked pairs, labelled with the stated relations."""
+    meetings = generator.permutation(len(circle.unlinked))[: style.meetings]
+    pairs = [*circle.links, *(circle.unlinked[i] for i in meetings)]
+    stated = [*_stated_relations(circle.links, style, generator), *[None] * len(meetings)]
     order = generator.permutation(len(pairs))
-    facts, relations = [pairs[i] for i in order], [said[i] for i in order]
+    facts, relations = [pairs[i] for i in order], [stated[i] for i in order]
     sentences: list[Sentence] = []
     for number, (link, relation) in enumerate(zip(facts, relations, strict=True)):
         sentences.extend(_word(link, relation, number, generator))
@@ -62,12 +62,13 @@ def write_document(title: str, circle: Circle, style: Style, generator: Generato
 
 
 def _stated_relations(facts: Sequence[Link], style: Style, generator: Generator) -> list[str | None]:
-    """What the text will say of each pair: its link, another relation of the same types, or nothing."""
-    # The share is kept in every document as nearly as whole numbers allow; what is left over is drawn.
-    stated = int(len(facts) * style.stated + generator.random())
-    is_stated = generator.permutation(len(facts)) < stated
+    """Samples the stated relation of each pair: its link, another relation of the same types, or none."""
+    # Every document has the share as closely as integers allow; the fractional part is sampled.
+    count = int(len(facts) * style.stated + generator.random())
+    is_stated = generator.permutation(len(facts)) < count
     return [
-        link.relation if said else _other(link, style, generator) for link, said in zip(facts, is_stated, strict=True)
+        link.relation if stated else _other(link, style, generator)
+        for link, stated in zip(facts, is_stated, strict=True)
     ]
 
 
@@ -77,7 +78,7 @@ def _other(link: Link, style: Style, generator: Generator) -> str | None:
 
 
 def _word(link: Link, relation: str | None, fact: int, generator: Generator) -> list[Sentence]:
-    """One or two sentences about a pair."""
+    """Returns one or two sentences about a pair."""
     wording = _usual(link.wordings.relations[relation] if relation else link.wordings.met, generator)
     head, tail = Slot(thing=link.head, fact=fact), Slot(thing=link.tail, fact=fact)
     slots = {"{head}": head, "{a}": head, "{tail}": tail, "{b}": tail}
@@ -85,7 +86,7 @@ def _word(link: Link, relation: str | None, fact: int, generator: Generator) -> 
 
 
 def _shortened(sentences: list[Sentence], generator: Generator) -> list[Sentence]:
-    """Neighbours are joined at random until few enough sentences are left."""
+    """Joins random neighbouring sentences until few enough are left."""
     limit = int(generator.integers(_SENTENCES[0], _SENTENCES[1] + 1))
     while len(sentences) > limit:
         at = int(generator.integers(len(sentences) - 1))
@@ -97,7 +98,7 @@ def _shortened(sentences: list[Sentence], generator: Generator) -> list[Sentence
 
 
 def _usual(wordings: Sequence[str], generator: Generator) -> str:
-    """A wording by Zipf's law: the first ones are said often, the last ones seldom."""
+    """Samples a wording with probabilities that fall with the square of its rank."""
     share = 1 / np.arange(1, len(wordings) + 1) ** 2
     return wordings[int(generator.choice(len(wordings), p=share / share.sum()))]
 
@@ -108,7 +109,7 @@ def _one(choices: Sequence[str], generator: Generator) -> str:
 
 @dataclass(kw_only=True)
 class _Text:
-    """A text as it grows, with the mentions in it."""
+    """Builder of a text with its mentions."""
 
     style: Style
     generator: Generator
@@ -126,7 +127,7 @@ class _Text:
         self.sentences.append(tuple(words))
 
     def _mention(self, slot: Slot, words: list[str]) -> None:
-        """An entity is named in full first, and then in full or in short."""
+        """Adds a mention: the full name first, later the full or the short name."""
         known = slot.thing in self.mentions
         name = slot.thing.short if known and self.generator.random() < self.style.short else slot.thing.name
         start, number = len(words), len(self.sentences)
@@ -141,5 +142,5 @@ class _Text:
         return Label(head=head, tail=tail, relation=relation, evidence=tuple(sorted(self.evidence[fact])))
 
     def document(self, title: str, labels: Sequence[Label]) -> Document:
-        entities = tuple(Entity(mentions=tuple(found), id=thing.id) for thing, found in self.mentions.items())
+        entities = tuple(Entity(mentions=tuple(places), id=thing.id) for thing, places in self.mentions.items())
         return Document(title=title, sentences=tuple(self.sentences), entities=entities, labels=tuple(labels))

@@ -1,4 +1,4 @@
-"""Writes files of distantly labelled documents, and the fact behind every label."""
+"""Writes distantly labelled documents, and the fact behind each label."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from finecl.errors import FormatError
 from finecl.types import Document, Format
 
 _COLUMNS = ("uid", "document", "title", "head", "tail", "relation", "head_id", "tail_id", "matcher")
-_CHUNK = 65536  # facts that are held in memory
+_CHUNK = 65536  # facts held in memory
 
 
 @dataclass
 class LabellingCounts:
-    """What was labelled; ``skipped`` documents had no entities, and are not written."""
+    """Counts of labelled documents; ``skipped`` documents have no entities and are not written."""
 
     documents: int = 0
     skipped: int = 0
@@ -33,7 +33,7 @@ class LabellingCounts:
     relations: Counter[str] = field(default_factory=Counter)
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers, for JSON."""
+        """Returns the numbers for JSON."""
         counts = {name: value for name, value in vars(self).items() if isinstance(value, int)}
         return counts | {
             "labels_by_matcher": dict(self.matchers.most_common()),
@@ -44,55 +44,55 @@ class LabellingCounts:
 def label(
     documents: Iterable[Document], labelling: Labelling, format: Format, path: Path, *, facts: Path | None = None
 ) -> LabellingCounts:
-    """Writes the documents with silver labels to ``path``, and to ``facts`` one row a label, as Parquet.
+    """Writes documents with silver labels to ``path``, and one row per label to the Parquet file ``facts``.
 
-    A row: ``uid`` (that of the label in a corpus of these documents), ``document`` (from 0) and its ``title``, ``head``
+    Columns: ``uid`` (of the label in a corpus of these documents), ``document`` (from 0) and its ``title``, ``head``
     and ``tail`` (entities, from 0), ``relation``, ``head_id``, ``tail_id`` and ``matcher`` (null for a no-relation
     candidate).
 
     Raises:
-        FormatError: a document is not sound or cannot be labelled or written; no file is left then.
+        FormatError: a document is invalid or cannot be labelled or written; no file is written.
     """
-    told = LabellingCounts()
-    with _Facts(facts) as rows:
-        format.write(_labelled(documents, labelling, told, rows), path)
-    return told
+    counts = LabellingCounts()
+    with _FactsWriter(facts) as rows:
+        format.write(_labelled(documents, labelling, counts, rows), path)
+    return counts
 
 
 def _labelled(
-    documents: Iterable[Document], labelling: Labelling, told: LabellingCounts, rows: _Facts
+    documents: Iterable[Document], labelling: Labelling, counts: LabellingCounts, rows: _FactsWriter
 ) -> Iterator[Document]:
     uids = LabelUids()
     for document, facts in labelling.label(documents):
         if not document.entities:
-            told.skipped += 1
+            counts.skipped += 1
             continue
-        rows.add(document, facts, uids.of(document) if rows.wanted else [], told.documents)
-        told.documents += 1
-        told.entities += len(document.entities)
-        told.candidates += facts.count(None)
-        told.labels += len(facts) - facts.count(None)
-        told.matchers.update(fact.matcher for fact in facts if fact)
-        told.relations.update(x.relation for x, fact in zip(document.labels, facts, strict=True) if fact)
+        rows.add(document, facts, uids.of(document) if rows.enabled else [], counts.documents)
+        counts.documents += 1
+        counts.entities += len(document.entities)
+        counts.candidates += facts.count(None)
+        counts.labels += len(facts) - facts.count(None)
+        counts.matchers.update(fact.matcher for fact in facts if fact)
+        counts.relations.update(x.relation for x, fact in zip(document.labels, facts, strict=True) if fact)
         yield document
-    if not told.documents:
+    if not counts.documents:
         raise FormatError(
-            f"documents to be labelled: expected entities in them, got none in {told.skipped} documents; "
-            "give documents with entities, or let --find look for them"
+            f"documents to be labelled: expected entities in them, got none in {counts.skipped} documents; "
+            "provide documents with entities, or find entities with --find"
         )
 
 
-class _Facts:
-    """Rows of facts on their way to a Parquet file, which is there when the block has ended well."""
+class _FactsWriter:
+    """Writes rows of facts to a Parquet file, which appears when the block ends without an error."""
 
     def __init__(self, path: Path | None) -> None:
-        self.wanted = path is not None
+        self.enabled = path is not None
         self._path = path
         self._rows: list[tuple[Any, ...]] = []
         self._writer: Any = None
         self._file = ExitStack()
 
-    def __enter__(self) -> _Facts:
+    def __enter__(self) -> _FactsWriter:
         if self._path:
             import pyarrow.parquet as pq
 
@@ -108,8 +108,8 @@ class _Facts:
             self._flush()
 
     def add(self, document: Document, facts: list[GraphFact | None], uids: list[str], number: int) -> None:
-        """One row a label."""
-        if not self.wanted:
+        """Adds one row per label."""
+        if not self.enabled:
             return
         for uid, label, fact in zip(uids, document.labels, facts, strict=True):
             why = (fact.head_id, fact.tail_id, fact.matcher) if fact else (None, None, None)
@@ -133,10 +133,10 @@ def _schema() -> Any:
 
 
 def add_names(path: Path, names: Mapping[str, str]) -> None:
-    """Adds readable names of relations to a ``rel_info.json``, where training finds them beside its documents.
+    """Adds readable names of relations to a ``rel_info.json``, which training reads next to its documents.
 
     Raises:
-        SettingsError: the file is there and no JSON.
+        FineCLError: the file exists and is not JSON.
     """
     known = read_json(path) if path.exists() else {}
     write_json(path, {**known, **names})

@@ -1,4 +1,4 @@
-"""Entities of raw text: every place where a name of the graph stands, word for word."""
+"""Finds entities in raw text: exact occurrences of the names of a knowledge graph."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from finecl.types import Document, Entity, Mention
 if TYPE_CHECKING:
     import polars as pl
 
-_WORD = r"\w+(?:[-'’.]\w+)*|[^\w\s]"  # as the format "text" cuts words
-_LONGEST = 8  # words of a name that is looked for
-_CHUNK = 1024  # documents that are joined together
+_WORD = r"\w+(?:[-'’.]\w+)*|[^\w\s]"  # as the format "text" splits words
+_LONGEST = 8  # maximum number of words of a name
+_CHUNK = 1024  # documents per join
 
 NameMatch = tuple[int, int, int, str, str | None, str | None]
 """Sentence, start, end, phrase, type and id."""
 
 
 class Gazetteer:
-    """Finds the names of a graph in documents; the longest name counts, and case does.
+    """Finds the names of a graph in documents: case-sensitive, longest match first.
 
-    A name that several entities have gives an entity without id, whose name then says which they may be.
+    A name of several graph entities gives an entity without id; labelling then considers all of them.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -40,18 +40,18 @@ class Gazetteer:
         self._longest = max(phrases["length"].to_list(), default=0)
 
     def find(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents with what is found in the place of their entities and labels."""
+        """Yields the documents with the entities found; their old entities and labels are dropped."""
         rest = iter(documents)
         while chunk := list(islice(rest, _CHUNK)):
-            found: dict[int, list[NameMatch]] = {}
+            matches: dict[int, list[NameMatch]] = {}
             for document, *match in self._matches(chunk).iter_rows():
-                found.setdefault(document, []).append(tuple(match))
+                matches.setdefault(document, []).append(tuple(match))
             for number, document in enumerate(chunk):
-                entities = _entities(document, _longest_first(found.get(number, [])))
+                entities = _entities(document, _longest_first(matches.get(number, [])))
                 yield replace(document, entities=entities, labels=())
 
     def _matches(self, documents: Sequence[Document]) -> pl.DataFrame:
-        """Document, sentence, start, end, phrase, type and id of every name, also of those within another."""
+        """Returns document, sentence, start, end, phrase, type and id of every match, nested matches included."""
         import polars as pl
 
         rows = [
@@ -63,14 +63,14 @@ class Gazetteer:
         ]
         places = ("document", "sentence", "start", "end")
         schema = dict.fromkeys(places, pl.UInt32) | {"phrase": pl.String}
-        found = pl.DataFrame(rows, schema=schema, orient="row").join(self._phrases, on="phrase")
-        known = pl.when(pl.col("entities") == 1).then(pl.col("id"))
-        return found.select(*places, "phrase", "type", id=known).sort("document", "sentence", "start", "end")
+        matches = pl.DataFrame(rows, schema=schema, orient="row").join(self._phrases, on="phrase")
+        unique_id = pl.when(pl.col("entities") == 1).then(pl.col("id"))
+        return matches.select(*places, "phrase", "type", id=unique_id).sort("document", "sentence", "start", "end")
 
 
 def _longest_first(matches: Sequence[NameMatch]) -> Iterator[NameMatch]:
-    """Matches from left to right that do not overlap; of those that begin together the longest."""
-    free = (0, 0)  # the sentence and the word from which on nothing is taken yet
+    """Yields non-overlapping matches from left to right; of those with the same start the longest."""
+    free = (0, 0)  # sentence and word after the last match
     for match in sorted(matches, key=lambda m: (m[0], m[1], -m[2])):
         if (match[0], match[1]) >= free:
             free = (match[0], match[2])

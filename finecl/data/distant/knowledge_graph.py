@@ -1,4 +1,4 @@
-"""A knowledge graph as columns: facts by numbers, and what entities are called."""
+"""A knowledge graph as columns: facts by numbers, and the names of entities."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Graph:
     """Facts, names and type constraints. Entities are numbered by their rows in ``ids``.
 
     ``facts``: ``key`` (number of the head times 2^32, plus that of the tail) and ``relation``; ``known``: ``id``,
-    ``name`` and ``type`` (null if unknown), or None where ids are names; ``allowed``: ``relation``, ``head_type`` and
+    ``name`` and ``type`` (null if unknown), or None if ids are names; ``allowed``: ``relation``, ``head_type`` and
     ``tail_type``.
     """
 
@@ -35,7 +35,7 @@ class Graph:
 
     @classmethod
     def of(cls, triples: Iterable[tuple[str, str, str]]) -> Graph:
-        """The graph of (head, relation, tail) by ids."""
+        """Returns the graph of triples (head, relation, tail) of ids."""
         import polars as pl
 
         rows = list(triples)
@@ -51,11 +51,12 @@ class Graph:
         types: Path | None = None,
         properties: Properties | None = None,
     ) -> Graph:
-        """The graph in tables (TSV, CSV, JSONL or Parquet).
+        """Reads a graph from tables (TSV, CSV, JSONL or Parquet).
 
-        ``triples``: head, relation, tail, by ids or names. ``names``: id, name, and if known type and aliases (a list,
-        in JSONL and Parquet); several rows an id are several names. ``types``: relation, head_type, tail_type that go
-        together; a relation without a row may join any. ``properties`` turns names of relations into ids.
+        ``triples``: head, relation, tail, by ids or names. ``names``: id, name, and optionally type and aliases (a
+        list, in JSONL and Parquet); several rows per id are several names. ``types``: allowed combinations of
+        relation, head_type and tail_type; a relation without a row may join any types. ``properties`` maps names of
+        relations to ids.
 
         Raises:
             FormatError: a table cannot be read or lacks a value.
@@ -64,9 +65,9 @@ class Graph:
 
         frame = read_table(triples, _TRIPLE)
         if properties:
-            found = frame["relation"].unique().to_list()
-            ids = [properties.id_of(relation) for relation in found]
-            frame = frame.with_columns(pl.col("relation").replace_strict(found, ids))
+            relations = frame["relation"].unique().to_list()
+            ids = [properties.id_of(relation) for relation in relations]
+            frame = frame.with_columns(pl.col("relation").replace_strict(relations, ids))
         known = _read_names(names) if names else None
         allowed = read_table(types, ("relation", "head_type", "tail_type")).unique() if types else None
         return cls._of_frame(frame, known, allowed)
@@ -90,14 +91,14 @@ class Graph:
 
     @cached_property
     def numbers(self) -> pl.DataFrame:
-        """``id`` and ``number`` of every entity."""
+        """Returns ``id`` and ``number`` of every entity."""
         import polars as pl
 
         return pl.DataFrame({"id": self.ids}).with_row_index("number")
 
     @cached_property
     def names(self) -> pl.DataFrame:
-        """``number``, ``name`` and ``type`` of every entity, one row a name; without a table of names ids are names."""
+        """Returns ``number``, ``name`` and ``type`` of entities, one row per name; without a names table, the ids."""
         import polars as pl
 
         if self.known is None:
@@ -106,14 +107,14 @@ class Graph:
 
     @cached_property
     def normalised_names(self) -> pl.DataFrame:
-        """``key`` (the normalised name), ``name`` and ``number``."""
+        """Returns ``key`` (the normalised name), ``name`` and ``number``."""
         import polars as pl
 
         return self.names.select("number", "name", key=normalised_column(pl.col("name"))).unique()
 
 
 def normalised_column(name: pl.Expr) -> pl.Expr:
-    """``names.normalised`` of a column (lower case in the place of case folding)."""
+    """Applies ``names.normalised`` to a column (lower case instead of case folding)."""
     import polars as pl
 
     plain = name.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ")
@@ -125,9 +126,9 @@ def _read_names(path: Path) -> pl.DataFrame:
     import polars as pl
 
     frame = read_table(path, ("id", "name"), ("type", "aliases"))
-    own = frame.select("id", "name", pl.col("type").cast(pl.String))
+    main = frame.select("id", "name", pl.col("type").cast(pl.String))
     if not frame.schema["aliases"].is_nested():
-        return own.unique(maintain_order=True)
+        return main.unique(maintain_order=True)
     others = frame.explode("aliases").drop_nulls("aliases")
     aliases = others.select("id", name=pl.col("aliases").cast(pl.String), type=pl.col("type").cast(pl.String))
-    return pl.concat([own, aliases]).unique(maintain_order=True)
+    return pl.concat([main, aliases]).unique(maintain_order=True)

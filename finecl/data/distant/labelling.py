@@ -1,6 +1,6 @@
-"""Distant supervision: labels from a knowledge graph instead of from reading.
+"""Distant supervision: labels documents with the facts of a knowledge graph.
 
-Documents are labelled some at a time: their entities become a table, which is joined to the graph's columns.
+Documents are labelled in chunks: their entities become a table, which is joined with the columns of the graph.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 Matcher = Literal["id", "name", "either"]
-"""Whether an entity is looked up by its id, by its names, or by its names where it has no id."""
+"""Whether an entity is linked by its id, by its names, or by its id if it has one and else by its names."""
 
 MATCHERS = ("id", "exact-name", "normalised-name")
-_CHUNK = 4096  # documents that are joined together
-_TOO_MANY = 1 << 24  # entity pairs that are joined together
+_CHUNK = 4096  # documents per join
+_MAX_PAIRS = 1 << 24  # entity pairs per join
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphFact:
-    """Why a pair has a silver label: ids in the graph, and the weaker of the two matchers that found them."""
+    """The fact behind a silver label: ids of head and tail in the graph, and the weaker of their two matchers."""
 
     head_id: str
     tail_id: str
@@ -39,11 +39,11 @@ class GraphFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Labelling:
-    """How documents are labelled.
+    """Labels documents with the facts of a graph.
 
-    ``candidates``: no-relation pairs a document at most, drawn from those whose entities are in the graph and which no
-    fact links in either direction. ``stated``: the labels that a document comes with are all that its text says, and
-    become the ``truth`` of the silver ones; otherwise they are replaced, and no truth is known.
+    ``candidates``: maximum number of no-relation pairs per document, sampled from the pairs whose entities are in the
+    graph and that no fact links in either direction. ``stated``: the documents' labels are complete and true, and
+    become the ``truth`` of the silver labels; otherwise they are replaced, and no truth is known.
     """
 
     graph: Graph
@@ -54,14 +54,14 @@ class Labelling:
     seed: int = 42
 
     def label(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[GraphFact | None]]]:
-        """Every document with its silver labels, and the fact of each label; None for a no-relation candidate.
+        """Yields each document with its silver labels, and the fact of each label (None for no-relation candidates).
 
         Raises:
-            FormatError: entities are looked up by id, and one has none.
+            FormatError: entities are linked by id, and one has none.
         """
         rest = iter(documents)
         done = 0
-        while chunk := list(_some(rest)):
+        while chunk := list(_next_chunk(rest)):
             yield from self._chunk(chunk, done)
             done += len(chunk)
 
@@ -87,12 +87,12 @@ class Labelling:
         head, tail, relation = claim
         if not self.stated:
             return Label(head=head, tail=tail, relation=relation)
-        said = {x.relation for x in document.labels if (x.head, x.tail) == (head, tail)} - {self.no_relation}
-        truth = relation if relation in said else min(said, default=self.no_relation)
+        true = {x.relation for x in document.labels if (x.head, x.tail) == (head, tail)} - {self.no_relation}
+        truth = relation if relation in true else min(true, default=self.no_relation)
         return Label(head=head, tail=tail, relation=relation, truth=truth)
 
     def _pairs(self, documents: Sequence[Document], done: int) -> pl.DataFrame:
-        """Ordered pairs of linked entities of one document, with the key of a fact between them."""
+        """Returns ordered pairs of linked entities of the same document, with the key of a fact between them."""
         import polars as pl
 
         linked = self._linked(documents, done).lazy()
@@ -101,7 +101,7 @@ class Labelling:
         return both.with_columns(key=key).collect()
 
     def _linked(self, documents: Sequence[Document], done: int) -> pl.DataFrame:
-        """Entities with their numbers in the graph, of which an ambiguous name has several, and what found them."""
+        """Returns entities with their numbers in the graph (several for an ambiguous name) and their matchers."""
         import polars as pl
 
         entities = [
@@ -112,7 +112,7 @@ class Labelling:
         by_id = [(d, e, entity.id) for d, e, entity in entities if entity.id is not None and self.match != "name"]
         schema = {"document": pl.UInt32, "entity": pl.UInt32}
         frame = pl.DataFrame(by_id, schema=schema | {"id": pl.String}, orient="row")
-        found = frame.join(self.graph.numbers, on="id").with_columns(matcher=pl.lit(0, dtype=pl.UInt8)).drop("id")
+        by_id_frame = frame.join(self.graph.numbers, on="id").with_columns(matcher=pl.lit(0, dtype=pl.UInt8)).drop("id")
         named = [
             (d, e, mention.name)
             for d, e, entity in entities
@@ -120,44 +120,44 @@ class Labelling:
             for mention in entity.mentions
         ]
         columns = ("document", "entity", "number", "matcher")
-        parts = [found.select(columns)]
+        parts = [by_id_frame.select(columns)]
         if named:
-            names = pl.DataFrame(named, schema=schema | {"called": pl.String}, orient="row")
-            keyed = names.with_columns(key=normalised_column(pl.col("called"))).join(
+            names = pl.DataFrame(named, schema=schema | {"mention": pl.String}, orient="row")
+            keyed = names.with_columns(key=normalised_column(pl.col("mention"))).join(
                 self.graph.normalised_names, on="key"
             )
-            exact = pl.when(pl.col("called") == pl.col("name")).then(1).otherwise(2).cast(pl.UInt8)
+            exact = pl.when(pl.col("mention") == pl.col("name")).then(1).otherwise(2).cast(pl.UInt8)
             parts.append(keyed.with_columns(matcher=exact).select(columns))
         return pl.concat(parts).group_by("document", "entity", "number").agg(pl.col("matcher").min())
 
     def _facts(self, pairs: pl.DataFrame, documents: Sequence[Document]) -> pl.DataFrame:
-        """Pairs that a fact links, once a relation, in the order of documents, entities and relations."""
+        """Returns the pairs that a fact links, once per relation, sorted by document, entities and relation."""
         import polars as pl
 
-        found = pairs.join(self.graph.facts, on="key").with_columns(
+        linked = pairs.join(self.graph.facts, on="key").with_columns(
             pl.col("relation").cast(pl.String), matcher=pl.max_horizontal("matcher", "matcher_tail")
         )
         if self.graph.allowed is not None:
-            found = _of_allowed_types(found, documents, self.graph.allowed)
+            linked = _of_allowed_types(linked, documents, self.graph.allowed)
         claim = ["document", "entity", "entity_tail", "relation"]
-        # Where several ids of a name have the fact, the surest matcher tells which, and then the order of ids.
-        ordered = found.sort([*claim, "matcher", "number", "number_tail"])
+        # If several ids of a name have the fact, the most reliable matcher wins, and then the first id.
+        ordered = linked.sort([*claim, "matcher", "number", "number_tail"])
         return ordered.unique(claim, keep="first", maintain_order=True)
 
     def _candidates(self, pairs: pl.DataFrame, facts: pl.DataFrame, done: int) -> Iterator[tuple[int, int, int]]:
-        """Some pairs that no fact links, for every document."""
+        """Samples pairs that no fact links, for every document."""
         if not self.candidates:
             return
         import polars as pl
 
         ends = ["document", "entity", "entity_tail"]
         linked = facts.select(ends)
-        turned = linked.select("document", entity="entity_tail", entity_tail="entity")
-        free = pairs.select(ends).unique().join(pl.concat([linked, turned]).unique(), on=ends, how="anti").sort(ends)
-        draw = np.random.default_rng([self.seed, done]).random(len(free))
-        drawn = free.with_columns(draw=draw).sort("document", "draw")
-        kept = drawn.group_by("document", maintain_order=True).head(self.candidates).sort(ends)
-        yield from kept.select(ends).iter_rows()
+        reverse = linked.select("document", entity="entity_tail", entity_tail="entity")
+        free = pairs.select(ends).unique().join(pl.concat([linked, reverse]).unique(), on=ends, how="anti").sort(ends)
+        key = np.random.default_rng([self.seed, done]).random(len(free))
+        shuffled = free.with_columns(key=key).sort("document", "key")
+        sampled = shuffled.group_by("document", maintain_order=True).head(self.candidates).sort(ends)
+        yield from sampled.select(ends).iter_rows()
 
 
 def label_silver(
@@ -165,7 +165,7 @@ def label_silver(
 ) -> Iterator[Document]:
     """Labels every ordered pair of a document's entities that a triple (head id, relation, tail id) links.
 
-    The labels that a document comes with are taken as what its text says; see ``Labelling.stated``.
+    The documents' labels are taken as true and complete; see ``Labelling.stated``.
 
     Raises:
         FormatError: an entity has no id.
@@ -174,13 +174,13 @@ def label_silver(
     return (document for document, _ in labelling.label(documents))
 
 
-def _some(documents: Iterator[Document]) -> Iterator[Document]:
-    """The next documents: a chunk of them, fewer if they have many entities."""
+def _next_chunk(documents: Iterator[Document]) -> Iterator[Document]:
+    """Yields the next chunk of documents, fewer if they have many entities."""
     pairs = 0
     for document in islice(documents, _CHUNK):
         yield document
         pairs += len(document.entities) ** 2
-        if pairs > _TOO_MANY:
+        if pairs > _MAX_PAIRS:
             return
 
 
@@ -195,8 +195,8 @@ def _refuse_unlinked(documents: Sequence[Document], done: int) -> None:
                 )
 
 
-def _of_allowed_types(found: pl.DataFrame, documents: Sequence[Document], allowed: pl.DataFrame) -> pl.DataFrame:
-    """Facts whose types of head and tail go together, or are not known, or whose relation is not constrained."""
+def _of_allowed_types(linked: pl.DataFrame, documents: Sequence[Document], allowed: pl.DataFrame) -> pl.DataFrame:
+    """Returns the facts with allowed or unknown types of head and tail, or whose relation has no constraint."""
     import polars as pl
 
     types: Mapping[str, list[object]] = {
@@ -205,13 +205,13 @@ def _of_allowed_types(found: pl.DataFrame, documents: Sequence[Document], allowe
         "type": [entity.type for document in documents for entity in document.entities],
     }
     frame = pl.DataFrame(types, schema={"document": pl.UInt32, "entity": pl.UInt32, "type": pl.String})
-    typed = found
+    typed = linked
     for end in ("", "_tail"):
         named = frame.rename({"entity": f"entity{end}", "type": f"type{end}"})
         typed = typed.join(named, on=["document", f"entity{end}"], how="left")
     rules = allowed.rename({"head_type": "type", "tail_type": "type_tail"}).with_columns(fits=pl.lit(True))
-    judged = typed.join(rules, on=["relation", "type", "type_tail"], how="left")
+    checked = typed.join(rules, on=["relation", "type", "type_tail"], how="left")
     free = ~pl.col("relation").is_in(allowed["relation"].unique().implode()) | pl.any_horizontal(
         pl.col("type", "type_tail").is_null()
     )
-    return judged.filter(free | pl.col("fits"))
+    return checked.filter(free | pl.col("fits"))

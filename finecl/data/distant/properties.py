@@ -1,4 +1,4 @@
-"""Relations as files name them: those that labels may have, and the names that Wikidata's properties go by."""
+"""Reads lists of relations, and the ids and names of Wikidata's properties."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from finecl.errors import FormatError
 
 
 def read_relations(path: Path) -> list[str]:
-    """The relations in a JSON file: the keys of an object (``rel2id.json``), or a list of texts or of objects with id.
+    """Reads relations from JSON: the keys of an object (``rel2id.json``), or a list of texts or of objects with id.
 
     Raises:
-        FormatError: the file cannot be read, or holds neither.
+        FormatError: the file cannot be read, or has neither form.
     """
     content = _json(path)
     if isinstance(content, list):
@@ -28,17 +28,17 @@ def read_relations(path: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Properties:
-    """Wikidata's properties: ``names`` by id, and ids by normalised name or alias, a name before an alias."""
+    """Wikidata's properties: ``names`` by id, and ``ids`` by normalised name or alias; names take precedence."""
 
     names: Mapping[str, str]
     ids: Mapping[str, str]
 
     @classmethod
     def read(cls, path: Path) -> Properties:
-        """The properties in a list of objects with ``id``, ``name`` and if known ``alias``, a list of texts.
+        """Reads properties from a list of objects with ``id``, ``name`` and optionally ``alias``, a list of texts.
 
         Raises:
-            FormatError: the file cannot be read, or holds something else.
+            FormatError: the file cannot be read, or has another form.
         """
         content = _json(path)
         if not isinstance(content, list) or not all(map(_is_property, content)):
@@ -52,11 +52,11 @@ class Properties:
         return cls({item["id"]: item["name"] for item in content}, ids)
 
     def id_of(self, relation: str) -> str:
-        """The property of this id, name or alias; what is none stays as it is."""
+        """Returns the id of the property with this id, name or alias; other relations are returned unchanged."""
         return relation if relation in self.names else self.ids.get(normalised(relation), relation)
 
     def named(self, relations: Iterable[str]) -> dict[str, str]:
-        """Readable names of relations, as ``rel_info.json`` holds them."""
+        """Returns readable names of relations, as in ``rel_info.json``."""
         return {relation: self.names.get(relation, relation) for relation in sorted(set(relations))}
 
 

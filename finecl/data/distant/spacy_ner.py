@@ -1,4 +1,4 @@
-"""Entities of raw text as a pipeline of spaCy recognises them; needs the extra ``finecl[spacy]``."""
+"""Finds entities in raw text with a spaCy pipeline; needs the extra ``finecl[spacy]``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from finecl.types import Document, Entity, Mention
 
 
 class Recogniser:
-    """A spaCy pipeline that marks ``doc.ents``; mentions of one name, case aside, are one entity."""
+    """Entity recogniser based on a spaCy pipeline that sets ``doc.ents``; equal normalised names are one entity."""
 
     def __init__(self, pipeline: str) -> None:
-        """Loads the pipeline of this name or directory.
+        """Loads the pipeline with this name or directory.
 
         Raises:
-            ModelError: spaCy is not installed, or there is no such pipeline.
+            ModelError: spaCy is not installed, or the pipeline does not exist.
         """
         try:
             import spacy
@@ -31,7 +31,7 @@ class Recogniser:
             raise ModelError(f"cannot load spaCy's pipeline '{pipeline}': {came}") from None
 
     def find(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents with what is recognised in the place of their entities and labels."""
+        """Yields the documents with the recognised entities; their old entities and labels are dropped."""
         for document in documents:
             groups: dict[str, list[Mention]] = {}
             for number, words in enumerate(document.sentences):

@@ -1,4 +1,4 @@
-"""Small and large tables of texts: TSV, CSV, JSONL and Parquet, as polars frames."""
+"""Reads tables of texts (TSV, CSV, JSONL and Parquet) as polars frames."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _ENDINGS = (".tsv", ".csv", ".jsonl", ".parquet")
 
 
 def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pl.DataFrame:
-    """The named columns as texts, without white space at their ends, one row a row of the file.
+    """Reads columns as texts, stripped of white space at their ends.
 
-    TSV and CSV may have a first row with the columns' names; without one their order is that of ``columns`` and then
-    ``optional``. JSONL and Parquet name them. An optional column that is missing is null everywhere.
+    TSV and CSV may have a header; without one the columns are in the order of ``columns`` and then ``optional``. A
+    missing optional column is null in all rows.
 
     Raises:
-        FormatError: the file cannot be read, is of another kind, is empty, or lacks a value.
+        FormatError: the file cannot be read, has an unknown ending, is empty, or lacks a value.
     """
     import polars as pl
 
@@ -50,9 +50,9 @@ def _read(path: Path, names: Sequence[str]) -> pl.DataFrame:
         first = stream.readline()
     separator, quote = ("\t", None) if path.suffix == ".tsv" else (",", '"')
     cells = [cell.strip().strip('"').casefold() for cell in first.split(separator)]
-    named = set(names[:2]) <= set(cells)
-    frame = pl.read_csv(path, separator=separator, quote_char=quote, has_header=named, infer_schema=False)
-    if named:
+    has_header = set(names[:2]) <= set(cells)
+    frame = pl.read_csv(path, separator=separator, quote_char=quote, has_header=has_header, infer_schema=False)
+    if has_header:
         return frame.rename({old: old.strip().casefold() for old in frame.columns})
     return frame.rename(dict(zip(frame.columns, names, strict=False)))
 
@@ -63,18 +63,18 @@ def _checked(frame: pl.DataFrame, path: Path, columns: Sequence[str], optional: 
     for name in columns:
         if name not in frame.columns:
             raise FormatError(f"{path}: expected the column '{name}', got {', '.join(frame.columns)}; name the columns")
-    lacking = [pl.lit(None, dtype=pl.String).alias(name) for name in optional if name not in frame.columns]
-    wanted = frame.with_columns(lacking).select(*columns, *optional)
-    if not len(wanted):
+    missing = [pl.lit(None, dtype=pl.String).alias(name) for name in optional if name not in frame.columns]
+    table = frame.with_columns(missing).select(*columns, *optional)
+    if not len(table):
         raise FormatError(f"{path}: expected rows of {' | '.join(columns)}, got none; check the file")
-    nested = [name for name in columns if wanted.schema[name].is_nested()]
+    nested = [name for name in columns if table.schema[name].is_nested()]
     if nested:
-        raise FormatError(f"{path}: expected texts in the column '{nested[0]}', got {wanted.schema[nested[0]]}")
-    lists = [name for name in optional if wanted.schema[name].is_nested()]
-    texts = [name for name in wanted.columns if name not in lists]
-    wanted = wanted.with_columns(pl.col(texts).cast(pl.String).str.strip_chars())
+        raise FormatError(f"{path}: expected texts in the column '{nested[0]}', got {table.schema[nested[0]]}")
+    lists = [name for name in optional if table.schema[name].is_nested()]
+    texts = [name for name in table.columns if name not in lists]
+    table = table.with_columns(pl.col(texts).cast(pl.String).str.strip_chars())
     for name in columns:
-        empty = (wanted[name].is_null() | (wanted[name] == "")).arg_true()
+        empty = (table[name].is_null() | (table[name] == "")).arg_true()
         if len(empty):
             raise FormatError(f"{path}: row {empty[0] + 1}, {name}: expected a text, got nothing; complete the row")
-    return wanted
+    return table

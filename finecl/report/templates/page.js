@@ -1,22 +1,22 @@
-// The table of labels: sorting, filtering, verdicts. Reads the JSON of the script element "labels-data".
+// The table of labels: sorting, filtering, verdicts. Reads JSON from the script element "labels-data".
 (() => {
   "use strict";
   const data = JSON.parse(document.getElementById("labels-data").textContent);
   const count = data.uid.length, size = 25, store = `finecl-verdicts:${data.run}:${data.uid[0]}`;
   const at = (id) => document.getElementById(id);
   const element = (tag, text = "", classes = "") => {
-    const made = document.createElement(tag);
-    made.textContent = text;
-    if (classes) made.className = classes;
-    return made;
+    const node = document.createElement(tag);
+    node.textContent = text;
+    if (classes) node.className = classes;
+    return node;
   };
   const percent = (thousandths) => `${(thousandths / 10).toFixed(1)}\u00a0%`;
   const truth = (row) => (data.truth[row] === -2 ? "" : data.truth[row] === -1 ? "no relation" : data.relations[data.truth[row]]);
   const lower = data.text.map((text, row) => `${text} ${data.title[row]} ${data.uid[row]}`.toLowerCase());
   const verdicts = new Map();
   try {
-    for (const [uid, given] of Object.entries(JSON.parse(localStorage.getItem(store) || "{}"))) verdicts.set(uid, given);
-  } catch { /* a browser without storage keeps verdicts until the page is closed */ }
+    for (const [uid, verdict] of Object.entries(JSON.parse(localStorage.getItem(store) || "{}"))) verdicts.set(uid, verdict);
+  } catch { /* without storage, verdicts are lost when the page is closed */ }
 
   const columns = {
     noise: (row) => data.noise[row],
@@ -61,24 +61,24 @@
   }
 
   function marked(row) {
-    const made = element("p", "", "text"), text = data.text[row];
+    const paragraph = element("p", "", "text"), text = data.text[row];
     const spans = [];
     for (const role of ["head", "tail"]) {
       for (let i = 0; i < data[role][row].length; i += 2) spans.push([data[role][row][i], data[role][row][i + 1], role]);
     }
     let done = 0;
     for (const [start, end, role] of spans.sort((a, b) => a[0] - b[0])) {
-      made.append(text.slice(done, start), element("mark", text.slice(start, end), role));
+      paragraph.append(text.slice(done, start), element("mark", text.slice(start, end), role));
       done = end;
     }
-    made.append(text.slice(done));
-    return made;
+    paragraph.append(text.slice(done));
+    return paragraph;
   }
 
-  function judge(row, given) {
+  function judge(row, judged) {
     const uid = data.uid[row], before = verdicts.get(uid);
-    if (given === null || (before && before.verdict === given.verdict && before.truth === given.truth)) verdicts.delete(uid);
-    else verdicts.set(uid, given);
+    if (judged === null || (before && before.verdict === judged.verdict && before.truth === judged.truth)) verdicts.delete(uid);
+    else verdicts.set(uid, judged);
     try {
       localStorage.setItem(store, JSON.stringify(Object.fromEntries(verdicts)));
     } catch { /* see above */ }
@@ -97,8 +97,8 @@
     }
     if (own?.verdict === "wrong") {
       const select = element("select");
-      select.title = "What the text states";
-      select.append(new Option("states …", ""));
+      select.title = "The true relation";
+      select.append(new Option("true relation …", ""));
       data.relations.forEach((name, number) => number !== data.relation[row] && select.append(new Option(name, data.ids[number])));
       select.value = own.truth || "";
       select.addEventListener("change", () => judge(row, { verdict: "wrong", truth: select.value || null }));
@@ -108,41 +108,41 @@
   }
 
   function why(row) {
-    const made = element("div", "", "why");
+    const details = element("div", "", "why");
     const ranks = Object.entries(data.scorers).map(([name, shares]) => `${name} ${percent(shares[row])}`);
-    if (ranks.length) made.append(element("p", `Noisier than so many labels, by each scorer: ${ranks.join(" · ")}`));
+    if (ranks.length) details.append(element("p", `Share of less noisy labels, by scorer: ${ranks.join(" · ")}`));
     const near = data.neighbours[row];
     if (near?.length) {
       const same = near.filter(([other]) => data.relation[other] === data.relation[row]).length;
-      made.append(element("p", `Its nearest labels by the untrained encoder; ${same} of ${near.length} carry the same relation:`));
+      details.append(element("p", `Nearest labels by the untrained encoder; ${same} of ${near.length} have the same relation:`));
       const list = element("ul");
       for (const [other, cosine] of near) {
         const item = element("li", `${data.relations[data.relation[other]]} (cosine ${(cosine / 100).toFixed(2)}, noisier than ${percent(data.noise[other])})`);
         item.append(marked(other));
         list.append(item);
       }
-      made.append(list);
-    } else made.append(element("p", "Neighbours are at hand for the noisiest labels."));
-    made.append(element("p", `uid ${data.uid[row]}${data.drawn[row] ? ` · to be judged: ${data.drawn[row]}` : ""}`, "small"));
-    return made;
+      details.append(list);
+    } else details.append(element("p", "Neighbours are available for the noisiest labels only."));
+    details.append(element("p", `uid ${data.uid[row]}${data.drawn[row] ? ` · to judge: ${data.drawn[row]}` : ""}`, "small"));
+    return details;
   }
 
   function line(row) {
-    const made = element("tr");
-    made.dataset.uid = data.uid[row];
+    const tableRow = element("tr");
+    tableRow.dataset.uid = data.uid[row];
     const cells = [percent(data.noise[row]), String(data.weight[row]), data.learned ? String(data.learned[row] || "never") : "–",
       data.relations[data.relation[row]]];
     cells.forEach((text, number) => {
       const cell = element("td", text);
       cell.dataset.name = ["noise", "weight", "learned", "relation"][number];
-      made.append(cell);
+      tableRow.append(cell);
     });
     const cell = element("td", "", "sentence");
     cell.append(marked(row));
     const about = element("p", `${data.title[row]} `, "small");
     const stated = truth(row);
-    if (stated) about.append(data.truth[row] === data.relation[row] ? element("span", "✓ the text says so", "right")
-      : element("span", `✗ the text says: ${stated}`, "wrong"));
+    if (stated) about.append(data.truth[row] === data.relation[row] ? element("span", "✓ right", "right")
+      : element("span", `✗ true relation: ${stated}`, "wrong"));
     const button = element("button", open.has(row) ? "hide" : "why?", "link");
     button.type = "button";
     button.setAttribute("aria-expanded", String(open.has(row)));
@@ -150,8 +150,8 @@
     about.append(" ", button);
     cell.append(about);
     if (open.has(row)) cell.append(why(row));
-    made.append(cell, judging(row));
-    return made;
+    tableRow.append(cell, judging(row));
+    return tableRow;
   }
 
   function draw() {
@@ -167,8 +167,8 @@
 
   function save() {
     const row = new Map(data.uid.map((uid, number) => [uid, number]));
-    const lines = [...verdicts].filter(([uid]) => row.has(uid)).map(([uid, given]) => `${JSON.stringify({
-      uid, verdict: given.verdict, truth: given.truth, drawn: data.drawn[row.get(uid)] })}\n`);
+    const lines = [...verdicts].filter(([uid]) => row.has(uid)).map(([uid, judged]) => `${JSON.stringify({
+      uid, verdict: judged.verdict, truth: judged.truth, drawn: data.drawn[row.get(uid)] })}\n`);
     const link = element("a");
     link.href = URL.createObjectURL(new Blob(lines, { type: "application/jsonl" }));
     link.download = "verdicts.jsonl";
