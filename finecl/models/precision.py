@@ -39,7 +39,9 @@ class Precision:
 
     def pass_tokens(self, asked: int | None) -> int:
         """How many sub-words one encoder pass holds, if the settings do not say."""
-        return asked or (6144 if self.device == "cpu" else 32768)
+        if asked is not None:
+            return asked
+        return 6144 if self.device == "cpu" else 32768
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The context in which the encoder runs."""

@@ -26,7 +26,7 @@ class Optimization:
     ) -> None:
         named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         self._parameters = [p for _, p in named]
-        head_rate = head_learning_rate or settings.learning_rate
+        head_rate = settings.learning_rate if head_learning_rate is None else head_learning_rate
         groups = [
             {"params": chosen, "lr": rate, "weight_decay": decay}
             for rate, of_head in ((settings.learning_rate, False), (head_rate, True))
