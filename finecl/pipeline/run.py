@@ -83,6 +83,12 @@ class Run:
         Raises:
             SettingsError: with ``only``, an earlier stage is not finished.
         """
+        try:
+            return self._finish(last, only=only)
+        finally:
+            self._untrack()
+
+    def _finish(self, last: str, *, only: bool) -> dict[str, Any]:
         with self.context.ranks.local_main_first():
             check_parts(self.context)
         self._track()
@@ -107,6 +113,11 @@ class Run:
             values = context.settings.to_dict()
             told = tracked(context.listener, context.settings.report_to, self.directory, values)
             self.context = replace(context, listener=told)
+
+    def _untrack(self) -> None:
+        """Finishes the trackers."""
+        if isinstance(self.context.listener, Tracked):
+            self.context = replace(self.context, listener=self.context.listener.close())
 
     def _stage(self, stage: str) -> tuple[str, Callable[[], Mapping[str, Any]]]:
         from finecl.pipeline.stages import evaluate, finetune, pretrain, score

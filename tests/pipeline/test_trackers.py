@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from finecl_cli.main import run
 
-from finecl.errors import SettingsError
+from finecl.errors import SettingsError, TrainingError
 from finecl.pipeline.trackers import Tracked, flat_numbers, tracked
 from finecl.progress import Listener
 from tests.end_to_end.conftest import Finecl, Small, small  # noqa: F401
@@ -42,13 +43,53 @@ def test_every_measurement_is_passed_on_and_logged(tmp_path: Path) -> None:
     assert heard == [("pretrain", {"loss": 0.5}), ("logged 3", {"pretrain/loss": 0.5})]
 
 
+class Recording:
+    """A tracker that records whether it was finished; ``finish`` may fail."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.finished, self.fails = 0, fails
+
+    def log(self, values: object, step: int) -> None:
+        pass
+
+    def finish(self) -> None:
+        self.finished += 1
+        if self.fails:
+            raise OSError("no connection")
+
+
+def test_closing_finishes_every_tracker_although_one_fails() -> None:
+    inner, trackers = Listener(), [Recording(), Recording(fails=True), Recording()]
+    assert Tracked(inner, trackers[:1]).close() is inner
+    with pytest.raises(OSError, match="no connection"):
+        Tracked(inner, trackers).close()
+    assert [tracker.finished for tracker in trackers] == [2, 1, 1]
+
+
+def _fail(context: object) -> None:
+    raise TrainingError("scoring failed")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_run_finishes_its_trackers_at_its_end(
+    small: Small,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fails: bool,
+) -> None:
+    tracker = Recording()
+    monkeypatch.setattr("finecl.pipeline.run.tracked", lambda inner, *_: Tracked(inner, [tracker]))
+    if fails:
+        monkeypatch.setattr("finecl.pipeline.stages.score.score", _fail)
+    assert (run([*small.arguments(tmp_path / "run"), "--stop-after", "score"]) == 0) is not fails
+    assert tracker.finished == 1
+
+
 def test_a_run_writes_tensorboard_s_files(small: Small, tmp_path: Path) -> None:  # noqa: F811
     pytest.importorskip("accelerate", reason="the extra trackers is not installed")
     events = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator", reason="the extra trackers is not installed"
     )
-    from finecl_cli.main import run
-
     directory = tmp_path / "run"
     assert run([*small.arguments(directory), "--report-to", "tensorboard"]) == 0
     (at,) = (directory / "tracking").iterdir()
