@@ -68,7 +68,7 @@ def test_a_card_says_what_was_trained_on_what_and_whom_to_cite() -> None:
 def test_a_card_leaves_out_what_is_not_known() -> None:
     card = model_card({}, {}, plugins.load(), kind="extractor")
     assert "license:" not in card
-    assert "None is stated for the weights." in card
+    assert "No licence is stated for the weights." in card
     assert "## Results" not in card
     assert "None |" not in card
 

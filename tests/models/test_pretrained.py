@@ -113,10 +113,10 @@ def test_other_weights_than_the_test_vectors_are_refused(load_tiny: LoadTiny, tm
     vector = json.loads((tmp_path / VECTOR).read_text(encoding="utf-8"))
     vector["states"][3][2] += 0.1
     (tmp_path / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
-    assert "does not give its stored test vector (off by 0.1); save it again" in fault(tmp_path)
+    assert "does not reproduce its test vector (off by 0.1); save it again" in fault(tmp_path)
     vector["input_ids"] = vector["input_ids"][:-1]
     (tmp_path / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
-    assert "does not give its stored test vector" in fault(tmp_path)
+    assert "does not reproduce its test vector" in fault(tmp_path)
 
 
 def test_a_missing_directory_is_one_line(tmp_path: Path) -> None:
@@ -150,14 +150,14 @@ def test_missing_weights_of_the_encoder_are_named(tmp_path: Path) -> None:
     weights = load_file(tmp_path / "model.safetensors")
     del weights["bert.encoder.layer.1.output.dense.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    assert "lacks weights of its encoder: bert.encoder.layer.1.output.dense.weight" in fault(tmp_path)
+    assert "lacks encoder weights: bert.encoder.layer.1.output.dense.weight" in fault(tmp_path)
 
 
 def test_another_family_is_refused_with_those_that_are_read(tmp_path: Path) -> None:
     from transformers import GPT2Config
 
     GPT2Config(n_layer=1, n_embd=8, n_head=2).save_pretrained(tmp_path)
-    assert fault(tmp_path).endswith("is a gpt2 model; finecl reads: bert, roberta, xlm-roberta, camembert, modernbert")
+    assert fault(tmp_path).endswith("is a gpt2 model; supported families: bert, roberta, xlm-roberta, camembert, modernbert")
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "camembert"])
@@ -165,7 +165,7 @@ def test_a_checkpoint_without_a_language_model_gets_one_tied_to_its_embeddings(t
     tiny.save_model(tmp_path, family, head=False)
     encoder, tokenizer, notes = load(tmp_path)
     (note,) = notes
-    assert note == f"'{tmp_path}' has no language-modelling head: it got a fresh one, tied to its embeddings"
+    assert note == f"'{tmp_path}' has no language-modelling head: a new one was added, tied to its embeddings"
     model: Any = encoder.model
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
     states = torch.randn(3, tiny.WIDTH)

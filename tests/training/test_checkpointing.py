@@ -104,7 +104,7 @@ def test_resumed_is_straight(stage: str, every: int, tmp_path: Path, request: py
             train(Breaks(after), kept(at, every))
         told = Breaks(-1)
         again, resumed = train(told, kept(at, every, note=told.note))
-        assert told.told[0].startswith("goes on at step "), after
+        assert told.told[0].startswith("resuming at step "), after
         assert again == numbers, after
         for name, tensor in weights.items():
             assert torch.equal(resumed[name], tensor), (after, name)
@@ -145,7 +145,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(pretraining: Tra
     again, _ = pretraining(Listener(), kept(tmp_path / "at", note=told.append))
     assert again == straight
     assert "step-000000004 cannot be read" in told[0]
-    assert told[1].startswith("goes on at step 3")
+    assert told[1].startswith("resuming at step 3")
 
 
 def test_checkpoints_of_other_settings_are_not_taken(pretraining: Train, tmp_path: Path) -> None:
