@@ -142,7 +142,7 @@ class Encoder(nn.Module):
         return states
 
     def entities(self, states_TH: Tensor, batch: Batch) -> Tensor:
-        """Returns entity representations ``[V, H]``: mean over mentions of the mean over their tokens (paper, eq. 4)."""
+        """Returns entity representations ``[V, H]``: mean over mentions of the mean over tokens (paper, eq. 4)."""
         with torch.autocast(states_TH.device.type, enabled=False):
             return F.embedding_bag(
                 batch.member_M,
