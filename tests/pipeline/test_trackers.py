@@ -1,4 +1,4 @@
-"""What is measured reaches the trackers; one that is not there is named with its cure."""
+"""Measurements are sent to the trackers; errors about missing trackers say what to install."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from finecl.progress import Listener
 from tests.end_to_end.conftest import Finecl, Small, small  # noqa: F401
 
 
-def test_numbers_of_nested_records_are_flat() -> None:
-    given = {"a": 1, "b": {"c": 0.5, "d": None, "e": {"f": 2}}, "g": [1, 2], "h": True, "i": "text"}
-    assert flat_numbers(given) == {"a": 1.0, "b/c": 0.5, "b/e/f": 2.0}
+def test_numbers_of_nested_records_are_flattened() -> None:
+    record = {"a": 1, "b": {"c": 0.5, "d": None, "e": {"f": 2}}, "g": [1, 2], "h": True, "i": "text"}
+    assert flat_numbers(record) == {"a": 1.0, "b/c": 0.5, "b/e/f": 2.0}
 
 
-def test_trackers_that_are_not_known_or_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_and_missing_trackers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"report_to: expected names from tensorboard, .*, got 'paper'"):
         tracked(Listener(), ["paper"], tmp_path, {})
     monkeypatch.setattr("finecl.pipeline.trackers._there", lambda package: False)
@@ -29,18 +29,18 @@ def test_trackers_that_are_not_known_or_not_there_are_named(tmp_path: Path, monk
 
 
 def test_every_measurement_is_passed_on_and_logged(tmp_path: Path) -> None:
-    heard: list[tuple[str, object]] = []
+    received: list[tuple[str, object]] = []
 
     class Inner(Listener):
         def measured(self, stage: str, step: int, numbers: object) -> None:
-            heard.append((stage, numbers))
+            received.append((stage, numbers))
 
     class Tracker:
         def log(self, values: object, step: int) -> None:
-            heard.append((f"logged {step}", values))
+            received.append((f"logged {step}", values))
 
     Tracked(Inner(), [Tracker()]).measured("pretrain", 3, {"loss": 0.5})
-    assert heard == [("pretrain", {"loss": 0.5}), ("logged 3", {"pretrain/loss": 0.5})]
+    assert received == [("pretrain", {"loss": 0.5}), ("logged 3", {"pretrain/loss": 0.5})]
 
 
 class Recording:
