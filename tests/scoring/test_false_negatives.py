@@ -19,7 +19,9 @@ from tests.helpers import tiny
 
 
 @pytest.fixture(scope="module")
-def asked(load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bilinear, ExtractionDataset]:
+def extractor_and_data(
+    load_tiny: LoadTiny, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Bilinear, ExtractionDataset]:
     encoder, tokenizer = load_tiny()
     data = tiny.labelled(tiny.documents(9), tokenizer, tmp_path_factory.mktemp("false_negatives"))
     torch.manual_seed(3)
