@@ -19,6 +19,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from finecl.errors import SettingsError
+
 T = TypeVar("T")
 _TIMEOUT = timedelta(hours=2)  # rank 0 may convert a large corpus while the others wait
 
@@ -112,13 +114,31 @@ def current() -> Ranks:
 
 
 def start() -> Ranks:
-    """Joins the process group if a launcher has started several processes."""
+    """Joins the process group if a launcher has started several processes.
+
+    Raises:
+        SettingsError: ``accelerate launch`` was asked for several processes but started only this one.
+    """
+    _check_launcher()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         gpu = torch.cuda.is_available()
         if gpu:
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=_TIMEOUT)
     return current()
+
+
+def _check_launcher() -> None:
+    """Refuses accelerate's "simple" launcher with ``--num_processes`` above 1, as with ``--cpu``.
+
+    It starts one process and sets MASTER_ADDR, but neither RANK nor WORLD_SIZE (accelerate.utils.launch,
+    prepare_simple_launcher_cmd_env).
+    """
+    if {"ACCELERATE_MIXED_PRECISION", "MASTER_ADDR"} <= os.environ.keys() and "WORLD_SIZE" not in os.environ:
+        raise SettingsError(
+            "`accelerate launch` started one process where several were expected (it does so without several GPUs, "
+            "or with --cpu): use `finecl train --devices 2` or `torchrun --nproc-per-node 2 -m finecl_cli train`"
+        )
 
 
 def shutdown() -> None:

@@ -1,1 +1,1 @@
-"""finecl's parts inside other libraries' training loops."""
+"""Parts of finecl for the training loops of other libraries."""

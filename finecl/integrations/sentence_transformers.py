@@ -1,4 +1,4 @@
-"""FineCL's loss as a module, in the shape of the losses of sentence-transformers."""
+"""FineCL's loss as a loss module for sentence-transformers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from finecl.types import Pairs
 
 
 class WeightedInfoNCE(nn.Module):
-    """Noise-weighted InfoNCE over in-batch negatives (FineCL, section 3.3; with weights of one,
-    ``MultipleNegativesRankingLoss``).
+    """Noise-weighted InfoNCE with in-batch negatives (FineCL, section 3.3).
 
-    ``model`` gives a dictionary with "sentence_embedding" [B, H] for each column of a batch: anchors, positives and,
-    if there are more columns, hard negatives. The data set's label is the weight of its row, at least 0: the row's term
-    is multiplied by it, and where the row's positive stands as a negative of others it counts by it. Hard negatives
-    have the weight of their row. Without labels every weight is 1.
+    With all weights 1 it equals ``MultipleNegativesRankingLoss``.
+
+    ``model`` returns a dictionary with "sentence_embedding" [B, H] for each column of a batch: anchors, positives and,
+    if there are more columns, hard negatives. The label of a row in the data set is its weight, at least 0: it
+    multiplies the row's loss term, and weights the row's positive where that is a negative of other rows. Hard
+    negatives have the weight of their row. Without labels every weight is 1.
 
     *Shape:* ``sentence_features`` 2 or more batches of B sentences, ``labels`` [B]; the loss is the mean over rows.
 
@@ -37,20 +38,22 @@ class WeightedInfoNCE(nn.Module):
         self.temperature = temperature
 
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor | None = None) -> Tensor:
-        """The mean of the rows' weighted losses."""
+        """Returns the mean of the weighted losses of the rows."""
         embeddings = [self.model(features)["sentence_embedding"] for features in sentence_features]
         anchors, candidates = embeddings[0], torch.cat(embeddings[1:])
         rows = len(anchors)
         weight = np.ones(rows, np.float32) if labels is None else labels.detach().float().cpu().numpy()
-        place = np.arange(rows)
-        others = np.tile(np.arange(len(candidates)), (rows, 1))
-        pairs = Pairs.contrastive(place[:, None], np.where(others == place[:, None], -1, others))
+        index = np.arange(rows)
+        candidates_of_rows = np.tile(np.arange(len(candidates)), (rows, 1))
+        pairs = Pairs.contrastive(
+            index[:, None], np.where(candidates_of_rows == index[:, None], -1, candidates_of_rows)
+        )
         columns = len(embeddings) - 1
-        found = weighted_info_nce(
+        loss = weighted_info_nce(
             anchors, candidates, pairs, weight, np.tile(weight, columns), temperature=self.temperature
         )
-        return found.total / max(1, found.terms)
+        return loss.total / max(1, loss.terms)
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings, as sentence-transformers puts them into model cards."""
+        """Returns the settings, which sentence-transformers writes into model cards."""
         return {"temperature": self.temperature}

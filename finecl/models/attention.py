@@ -1,12 +1,12 @@
-"""Attention over packed documents: one row of tokens, no padding, every token sees its own document only.
+"""Attention over packed documents: one row of tokens without padding, in which each token attends to its document only.
 
-transformers' own ``sdpa`` and ``flex_attention`` accept packed position ids and silently let documents see each
-other. These functions are registered under names of their own, for which transformers builds no mask at all, and
-are told the documents' lengths by keywords of the model's forward. Which of them serves depends on the hardware:
+transformers' ``sdpa`` and ``flex_attention`` accept packed position ids but silently let documents attend to each
+other. These functions are registered under separate names, for which transformers builds no mask. They receive the
+lengths of the documents as keyword arguments of the model's forward. The implementation depends on the hardware:
 
-* ``loop``: document by document; for CPUs, where it is faster than any masked or nested form;
+* ``loop``: one document at a time; for CPUs, where it is faster than any masked or nested form;
 * ``varlen``: torch's variable-length kernel; for GPUs that compute in bfloat16;
-* ``padded``: a padded batch and transformers' ``sdpa``, where neither serves.
+* ``padded``: a padded batch and transformers' ``sdpa``; for all other cases.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ from finecl.types import AttentionBias
 
 Packing = Literal["loop", "varlen", "padded"]
 IMPLEMENTATIONS: dict[Packing, str] = {"loop": "finecl_packed", "varlen": "finecl_varlen", "padded": "sdpa"}
-"""What transformers calls them."""
+"""Names of the implementations in transformers."""
 BIASED = "finecl_biased"
 
 
-def choose_packing(asked: str, device: str, *, bf16: bool, dropout: float) -> Packing:
-    """How documents are kept apart: ``asked`` is "auto", "on" or "off".
+def choose_packing(setting: str, device: str, *, bf16: bool, dropout: float) -> Packing:
+    """Chooses the implementation that keeps documents apart; ``setting`` is "auto", "on" or "off".
 
-    The variable-length kernel computes in bfloat16 and knows no attention dropout; "on" then means the loop.
+    The variable-length kernel computes in bfloat16 and has no attention dropout; where it does not apply, "on" selects
+    the loop.
     """
-    if asked == "off":
+    if setting == "off":
         return "padded"
     if device == "cpu":
         return "loop"
     if bf16 and not dropout and torch.cuda.get_device_capability(device)[0] >= 8 and _has_varlen():
         return "varlen"
-    return "loop" if asked == "on" else "padded"
+    return "loop" if setting == "on" else "padded"
 
 
 def with_lengths(packing: Packing, lengths: tuple[int, ...], device: torch.device) -> dict[str, Any]:
-    """The keywords by which a model's forward tells its attention where documents end."""
+    """Returns the keyword arguments of a model's forward from which attention knows where documents end."""
     if packing == "loop":
         return {"lengths": lengths}
-    # Not Python numbers: a compiled layer would be compiled again for each of them.
+    # A tensor, since a compiled layer is recompiled for each new Python number.
     ends = torch.tensor((0, *lengths), dtype=torch.int32).cumsum(0, dtype=torch.int32)
     return {"ends": ends.to(device, non_blocking=True), "longest": -(-max(lengths) // 512) * 512}
 
@@ -63,15 +64,15 @@ def packed_attention(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Bidirectional attention within each document of a packed row.
+    """Computes bidirectional attention within each document of a packed row.
 
     *Shape:* ``query``, ``key``, ``value`` [1, heads, T, head width]; the result [1, T, heads, head width].
 
     Raises:
-        ValueError: the batch is padded, or the lengths do not add up to T.
+        ValueError: the batch is padded, or the lengths do not sum to T.
     """
-    _refuse_padding(query, attention_mask, sum(lengths))
-    # On CPUs the fused kernel's backward is slow in bfloat16: two plain products are twice as fast there.
+    _check_packed(query, attention_mask, sum(lengths))
+    # The backward pass of the fused kernel is slow in bfloat16 on CPUs; two matrix products are twice as fast.
     attend = _plain if query.device.type == "cpu" and query.dtype == torch.bfloat16 else _fused
     documents = zip(*(torch.split(x[0], list(lengths), dim=1) for x in (query, key, value)), strict=True)
     out = [attend(q, k, v, scaling, dropout, _window(q, sliding_window)) for q, k, v in documents]
@@ -92,22 +93,22 @@ def biased_attention(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """The same with ``bias`` looking at each document's queries and keys, and adding to their products if it likes.
+    """Computes ``packed_attention`` with a bias added to the products of queries and keys.
 
-    ``layers`` gives the number of each layer's module by its ``id``.
+    ``layers`` maps the ``id`` of each layer's module to the number of the layer.
 
-    *Shape:* as ``packed_attention``; ``bias`` is given the layer, the document, its queries and keys
-    [heads, L, head width], and gives [heads, L, L] to be added before the scaling, or None.
+    *Shape:* as ``packed_attention``; ``bias`` takes the layer, the document, its queries and keys
+    [heads, L, head width], and returns [heads, L, L], which is added before the scaling, or None.
     """
-    _refuse_padding(query, attention_mask, sum(lengths))
+    _check_packed(query, attention_mask, sum(lengths))
     out = []
     documents = zip(*(torch.split(x[0], list(lengths), dim=1) for x in (query, key, value)), strict=True)
     for number, (q, k, v) in enumerate(documents):
-        added = bias(layers[id(module)], number, q, k)
-        if added is None:
+        document_bias = bias(layers[id(module)], number, q, k)
+        if document_bias is None:
             out.append(_fused(q, k, v, scaling, dropout, None))
             continue
-        scores = (torch.bmm(q, k.transpose(1, 2)) + added) * scaling
+        scores = (torch.bmm(q, k.transpose(1, 2)) + document_bias) * scaling
         weights = F.dropout(torch.softmax(scores.float(), dim=-1).to(v.dtype), dropout, training=dropout > 0)
         out.append(torch.bmm(weights, v))
     return torch.cat(out, dim=1).transpose(0, 1)[None], None
@@ -126,27 +127,28 @@ def varlen_attention(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """The same by torch's variable-length kernel; ``ends`` [D + 1] are the documents' ends, from 0.
+    """Computes ``packed_attention`` with torch's variable-length kernel.
 
-    Its scale is the usual one, (head width)^-0.5: another one is put into the query.
+    ``ends`` [D + 1] are the ends of the documents, starting with 0; ``longest`` is an upper bound of their lengths. The
+    kernel scales by (head width)^-0.5; for another ``scaling`` the query is rescaled.
 
     *Shape:* as ``packed_attention``.
     """
     from torch.nn.attention.varlen import varlen_attn
 
-    _refuse_padding(query, attention_mask, query.shape[2])
+    _check_packed(query, attention_mask, query.shape[2])
     q, k, v = (x[0].transpose(0, 1).to(torch.bfloat16) for x in (query, key, value))
-    usual = float(q.shape[-1]) ** -0.5
-    if abs(scaling - usual) > 1e-6 * usual:
-        q = q * (scaling / usual)
-    # transformers' window of w lets a token see those less than w away
-    reach = (-1, -1) if sliding_window is None else (sliding_window - 1, sliding_window - 1)
-    out = varlen_attn(q, k, v, ends, ends, longest, longest, window_size=reach)
+    kernel_scaling = float(q.shape[-1]) ** -0.5
+    if abs(scaling - kernel_scaling) > 1e-6 * kernel_scaling:
+        q = q * (scaling / kernel_scaling)
+    # in transformers, a window of w means distances below w
+    window = (-1, -1) if sliding_window is None else (sliding_window - 1, sliding_window - 1)
+    out = varlen_attn(q, k, v, ends, ends, longest, longest, window_size=window)
     assert isinstance(out, Tensor)
     return out.unsqueeze(0).to(query.dtype), None
 
 
-def _refuse_padding(query: Tensor, attention_mask: Tensor | None, tokens: int) -> None:
+def _check_packed(query: Tensor, attention_mask: Tensor | None, tokens: int) -> None:
     if attention_mask is not None or query.shape[0] != 1 or tokens != query.shape[2]:
         raise ValueError(
             f"packed attention needs one unpadded row whose documents add up to {query.shape[2]} tokens; "
@@ -155,7 +157,7 @@ def _refuse_padding(query: Tensor, attention_mask: Tensor | None, tokens: int) -
 
 
 def _has_varlen() -> bool:
-    """Whether this torch has the kernel: it came with 2.10, windows with 2.11."""
+    """Returns whether this torch has the kernel (2.10 or later; windows need 2.11)."""
     try:
         from torch.nn.attention import varlen
     except ImportError:

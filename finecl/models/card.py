@@ -1,4 +1,4 @@
-"""Model cards of encoders and extractors, made from the records of the run that trained them."""
+"""Model cards of encoders and extractors, built from the records of the run that trained them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PERCENT = {
 
 
 def write_cards(run: Path, registry: Registry) -> None:
-    """Writes ``README.md`` into ``encoder/`` and each ``extractor/<variant>/`` of a run, where they are."""
+    """Writes ``README.md`` into ``encoder/`` and each ``extractor/<variant>/`` of a run, if they exist."""
     record, metrics = read_json(run / "run.json"), read_json(run / "metrics.json")
     if (run / "encoder").is_dir():
         write_text(run / "encoder" / README, model_card(record, metrics, registry, kind="encoder"))
-    for place in sorted(run.glob("extractor/*/extractor.json")):
-        card = extractor_card(record, metrics, registry, read_json(place), variant=place.parent.name)
-        write_text(place.parent / README, card)
+    for path in sorted(run.glob("extractor/*/extractor.json")):
+        card = extractor_card(record, metrics, registry, read_json(path), variant=path.parent.name)
+        write_text(path.parent / README, card)
 
 
 def extractor_card(
@@ -35,7 +35,7 @@ def extractor_card(
     variant: str,
     license: str | None = None,
 ) -> str:
-    """The card of a fine-tuned extractor; ``extractor`` is what its ``extractor.json`` says. See ``model_card``."""
+    """Returns the card of a fine-tuned extractor; ``extractor`` holds its ``extractor.json``. See ``model_card``."""
     return model_card(
         record, metrics, registry, kind="extractor", extractor=extractor, variant=variant, license=license
     )
@@ -51,16 +51,16 @@ def model_card(
     variant: str = "pretrained",
     license: str | None = None,
 ) -> str:
-    """A model card as Markdown with the hub's front matter.
+    """Returns a model card as Markdown with the hub's front matter.
 
     Args:
-        record: what ``run.json`` says; what it lacks is left out.
-        metrics: what ``metrics.json`` says.
-        registry: knows what the parts are, and whom to cite.
+        record: contents of ``run.json``; missing entries are left out of the card.
+        metrics: contents of ``metrics.json``.
+        registry: provides objectives, methods and their citations.
         kind: what the directory holds.
-        extractor: what ``extractor.json`` says.
-        variant: which of the run's extractors it is.
-        license: of the weights, by its name on the hub; without it the card says that none is stated.
+        extractor: contents of ``extractor.json``.
+        variant: the extractor of the run that the card describes.
+        license: licence of the weights, by its name on the hub; without it the card says that none is stated.
     """
     parts = [
         _front(kind, record, license),
@@ -105,8 +105,8 @@ def _python(*lines: str) -> str:
 
 
 def _table(title: str, rows: Sequence[tuple[str, Any]]) -> str:
-    told = [f"| {name} | {_text(value)} |" for name, value in rows if value not in (None, "", [], {})]
-    return "\n".join([f"## {title}", "", "| | |", "|---|---|", *told]) if told else ""
+    lines = [f"| {name} | {_text(value)} |" for name, value in rows if value not in (None, "", [], {})]
+    return "\n".join([f"## {title}", "", "| | |", "|---|---|", *lines]) if lines else ""
 
 
 def _text(value: Any) -> str:
@@ -135,11 +135,11 @@ def _training(
 
 
 def _objectives(record: Mapping[str, Any], registry: Registry) -> list[tuple[float, str]]:
-    """Coefficient and name of each objective: those of the settings, else the method's."""
+    """Returns coefficient and name of each objective, from the settings or else from the method."""
     settings = record.get("settings") or {}
     if settings.get("objectives"):
         parts = [str(text).rpartition("*") for text in settings["objectives"]]
-        return [(float(number or 1), name.strip()) for number, _, name in parts]
+        return [(float(coefficient) if coefficient else 1.0, name.strip()) for coefficient, _, name in parts]
     method = registry.parts("method").get(settings.get("method", ""))
     return list(method.factory.objectives) if method else []
 
@@ -147,51 +147,51 @@ def _objectives(record: Mapping[str, Any], registry: Registry) -> list[tuple[flo
 def _data(record: Mapping[str, Any]) -> list[tuple[str, Any]]:
     settings = (record.get("settings") or {}).get("data") or {}
     sizes = [
-        (split, f"{found.get('documents', 0):,} documents, {found.get('instances', 0):,} labels")
-        for split, found in (record.get("data") or {}).items()
+        (split, f"{counts.get('documents', 0):,} documents, {counts.get('instances', 0):,} labels")
+        for split, counts in (record.get("data") or {}).items()
     ]
-    named = [(f"{key} file", settings.get(key)) for key in ("silver", "gold", "train", "dev", "test")]
-    return [("source", settings.get("name")), *named, *sizes, ("relations", len(record.get("relations") or []) or None)]
+    files = [(f"{key} file", settings.get(key)) for key in ("silver", "gold", "train", "dev", "test")]
+    return [("source", settings.get("name")), *files, *sizes, ("relations", len(record.get("relations") or []) or None)]
 
 
 def _noise(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
     score = metrics.get("score") or {}
-    plain = {key: value for key, value in score.items() if isinstance(value, int | float | str) and key != "seconds"}
-    return [(key.replace("_", " "), value) for key, value in plain.items()]
+    scalars = {key: value for key, value in score.items() if isinstance(value, int | float | str) and key != "seconds"}
+    return [(key.replace("_", " "), value) for key, value in scalars.items()]
 
 
 def _results(evaluate: Mapping[str, Any], variant: str) -> list[tuple[str, Any]]:
-    found = evaluate.get(variant) or {}
+    results = evaluate.get(variant) or {}
     return [
-        (f"{title}, percent", f"{100 * found[key]:.2f}")
+        (f"{title}, percent", f"{100 * results[key]:.2f}")
         for key, title in _PERCENT.items()
-        if found.get(key) is not None
+        if results.get(key) is not None
     ]
 
 
-def _extractor(card: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    calibration = card.get("calibration") or {}
+def _extractor(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    calibration = config.get("calibration") or {}
     return [
-        ("kind", card.get("extractor")),
-        ("relations", ", ".join(card.get("relations") or [])),
-        ("sub-words at a time", card.get("max_length")),
-        ("threshold of the scores", card.get("threshold")),
+        ("kind", config.get("extractor")),
+        ("relations", ", ".join(config.get("relations") or [])),
+        ("sub-words at a time", config.get("max_length")),
+        ("threshold of the scores", config.get("threshold")),
         ("temperature", calibration.get("temperature")),
-        ("F1 on dev", card.get("dev_f1")),
+        ("F1 on dev", config.get("dev_f1")),
     ]
 
 
 def _citations(record: Mapping[str, Any], registry: Registry) -> str:
-    """The method's paper, and of every objective those of the methods that brought it."""
+    """Cites the method, and for each objective the methods of the plugin that provides it."""
     method = registry.parts("method").get((record.get("settings") or {}).get("method", ""))
     lines = [f"- method `{method.name}`: {method.factory.citation}"] if method and method.factory.citation else []
     for _, name in _objectives(record, registry):
-        lines += [f"- objective `{name}`: {text}" for text in dict.fromkeys(_brought(name, registry))]
+        lines += [f"- objective `{name}`: {text}" for text in dict.fromkeys(_citations_of(name, registry))]
     return "\n".join(["## Citations", "", *lines]) if lines else ""
 
 
-def _brought(objective: str, registry: Registry) -> Iterator[str]:
-    """Citations of the methods of the plugin that brings an objective."""
+def _citations_of(objective: str, registry: Registry) -> Iterator[str]:
+    """Yields the citations of the methods of the plugin that provides an objective."""
     part = registry.parts("objective").get(objective)
     for method in registry.parts("method").values():
         if part and method.plugin == part.plugin and method.factory.citation:
@@ -200,6 +200,6 @@ def _brought(objective: str, registry: Registry) -> Iterator[str]:
 
 def _licence(license: str | None, record: Mapping[str, Any]) -> str:
     base = ((record.get("settings") or {}).get("model") or {}).get("name", "its base encoder")
-    said = f"The weights are under `{license}`." if license else "None is stated for the weights."
-    follows = f"They derive from `{base}` and from the data above, whose terms hold on; finecl itself is MIT."
-    return f"## Licence\n\n{said} {follows}"
+    weights = f"The weights are under `{license}`." if license else "No licence is stated for the weights."
+    sources = f"They are derived from `{base}` and the data above, whose terms still apply; finecl itself is MIT."
+    return f"## Licence\n\n{weights} {sources}"

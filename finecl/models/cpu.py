@@ -13,52 +13,52 @@ _LEVELS = 2**16
 
 
 class CPUDropout(nn.Dropout):
-    """``nn.Dropout`` on a CPU: the probability is rounded to a multiple of 2^-16, and the scale follows it exactly."""
+    """Fast ``nn.Dropout`` for CPUs; probability and scale are rounded to a multiple of 2^-16."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """The input with elements dropped in training; its mean is kept."""
+        """Returns the input; in training with elements dropped and the others scaled, so that its mean is kept."""
         dropped = round(self.p * _LEVELS)
         if not self.training or not dropped:
             return input
         if dropped == _LEVELS:
             return input * 0.0
-        drawn = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        kept = drawn.view(torch.int16)[: input.numel()].view(input.shape) >= dropped - _LEVELS // 2
-        return input * kept.to(input.dtype).mul_(_LEVELS / (_LEVELS - dropped))
+        random = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        is_kept = random.view(torch.int16)[: input.numel()].view(input.shape) >= dropped - _LEVELS // 2
+        return input * is_kept.to(input.dtype).mul_(_LEVELS / (_LEVELS - dropped))
 
 
 def quicken_dropout(model: nn.Module) -> None:
-    """Puts ``CPUDropout`` in the place of every ``nn.Dropout`` of a model that computes on a CPU."""
+    """Replaces every ``nn.Dropout`` of a model that runs on a CPU by ``CPUDropout``."""
     for parent in model.modules():
         for name, child in parent.named_children():
             if type(child) is nn.Dropout:
                 setattr(parent, name, CPUDropout(child.p))
 
 
-# of glibc's malloc.h
+# from glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
-_CHOSEN = {_M_MMAP_THRESHOLD: 16 * 2**20, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 * 2**20}  # bytes
+_THRESHOLDS = {_M_MMAP_THRESHOLD: 16 * 2**20, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 * 2**20}  # bytes
 
 
 def trim_heap() -> None:
-    """Gives the system back what lies free between blocks that are in use; costs some hundredths of a second.
+    """Returns unused heap memory to the system; takes some hundredths of a second.
 
-    A step of many passes, each of another length, would leave holes behind until the heap is twice as large.
+    Without it, a step of many micro-batches with different lengths fragments the heap until it is twice as large.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def tune_malloc() -> bool:
-    """Sets glibc's thresholds; True if that took effect. Elsewhere than on Linux this does nothing.
+    """Sets glibc's malloc thresholds; returns whether that took effect. Does nothing on other systems than Linux.
 
-    By default every tensor of some megabytes is asked of the system anew, page by page: a third of a step. Blocks of
-    less than 16 MiB stay in the heap here; larger ones go back when they are freed, or packs of many lengths would
-    leave a heap of holes behind. ``finecl benchmark speed`` measures both speed and peak memory.
+    By default glibc requests each tensor of some megabytes from the system again, page by page, which takes a third of
+    a step. With these thresholds, blocks below 16 MiB stay in the heap. Larger ones are returned when they are freed;
+    otherwise batches of many lengths would fragment the heap. ``finecl benchmark speed`` measures both effects.
     """
     if not sys.platform.startswith("linux"):
         return False
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        return all(libc.mallopt(option, value) for option, value in _CHOSEN.items())
+        return all(libc.mallopt(option, value) for option, value in _THRESHOLDS.items())
     return False

@@ -1,7 +1,6 @@
-"""A transformers model as finecl uses it: packed text in, token states and entity representations out.
+"""The encoder: a transformers model that maps packed documents to token states and entity representations.
 
-Also the masked-language-modelling loss on masked positions only, and the plain Hugging Face directory that a
-pre-trained encoder leaves behind.
+It also computes the masked-language-modelling loss, on masked positions only.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from finecl.models.attention import BIASED, Packing, with_lengths
 from finecl.models.precision import Precision
 from finecl.types import AttentionBias, Batch, LossSum
 
-# Positions of the RoBERTa family start behind its padding index.
+# In the RoBERTa family, position ids start after the padding index.
 _ROBERTA = ("roberta", "xlm-roberta", "camembert")
-_ROWS = 64  # of tokens: what bfloat16 products on CPUs are rounded up to a multiple of
+_ROW_MULTIPLE = 64  # the number of tokens is rounded up to a multiple of this for bfloat16 on CPUs
 
 
 class Encoder(nn.Module):
-    """A masked language model of the BERT, RoBERTa or ModernBERT kind, reading packed documents.
+    """A masked language model of the BERT, RoBERTa or ModernBERT family that takes packed documents.
 
-    ``packing`` says how documents are kept apart, see ``finecl.models.attention``; the states are the same.
+    ``packing`` chooses the attention implementation, see ``finecl.models.attention``; all give the same states.
 
-    *Shape:* ``encoder(batch)`` gives token states [T, H]; ``entities`` gives [V, H], float32.
+    *Shape:* ``encoder(batch)`` returns token states [T, H]; ``entities`` returns [V, H], float32.
     """
 
     vocabulary: Sequence[str] = ()
-    """The sub-words by their numbers."""
+    """Sub-words by token id."""
     recomputes = False
-    """Whether layers are run a second time in the backward pass (gradient checkpointing)."""
+    """Whether layers are recomputed in the backward pass (gradient checkpointing)."""
 
     def __init__(self, model: nn.Module, precision: Precision, packing: Packing = "loop") -> None:
         super().__init__()
@@ -45,22 +44,22 @@ class Encoder(nn.Module):
 
     @property
     def hidden_size(self) -> int:
-        """Width H of the states."""
+        """Width H of the token states."""
         return int(self.config.hidden_size)
 
     @property
     def config(self) -> Any:
-        """The transformers configuration."""
+        """Configuration of the transformers model."""
         return self.model.config
 
     def freeze_head(self) -> None:
-        """Leaves the language-modelling head out of training: an extractor does not use it."""
+        """Freezes the language-modelling head, which an extractor does not use."""
         used = {id(p) for p in self.model.base_model.parameters()}  # type: ignore[union-attr]
         for parameter in self.model.parameters():
             parameter.requires_grad_(id(parameter) in used)
 
     def compile_layers(self) -> None:
-        """Compiles each layer for tensors of any length; random numbers stay those of the uncompiled layers."""
+        """Compiles each layer for tensors of any length, with the random numbers of the uncompiled layers."""
         import torch._inductor.config as inductor
 
         inductor.fallback_random = True
@@ -70,11 +69,11 @@ class Encoder(nn.Module):
 
     @property
     def first_position(self) -> int:
-        """The position id of a document's first token."""
+        """Position id of a document's first token."""
         return int(self.config.pad_token_id) + 1 if self.config.model_type in _ROBERTA else 0
 
     def forward(self, batch: Batch) -> Tensor:
-        """States of the tokens of a packed batch ``[T, H]``."""
+        """Returns the token states of a packed batch ``[T, H]``."""
         base: Any = self.model.base_model
         with self.precision.autocast():
             if self.packing == "padded":
@@ -85,60 +84,65 @@ class Encoder(nn.Module):
         return states
 
     def _rounded(self, batch: Batch) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-        """Token ids, positions and lengths of a packed batch; for bfloat16 on a CPU, a last document of padding brings
-        the row to a multiple of 64 tokens: oneDNN prepares its products anew for every number of rows.
+        """Returns token ids, positions and lengths of a packed batch.
+
+        For bfloat16 on a CPU, a last document of padding extends the row to a multiple of 64 tokens, since oneDNN
+        prepares its matrix products again for every new number of rows.
         """
         ids, positions, lengths = batch.input_ids, batch.position_ids, batch.lengths
-        more = -sum(lengths) % _ROWS
-        if not more or not self.precision.bf16 or ids.device.type != "cpu":
+        padding = -sum(lengths) % _ROW_MULTIPLE
+        if not padding or not self.precision.bf16 or ids.device.type != "cpu":
             return ids, positions, lengths
-        ids = F.pad(ids, (0, more), value=int(self.config.pad_token_id))
-        return ids, F.pad(positions, (0, more), value=self.first_position), (*lengths, more)
+        ids = F.pad(ids, (0, padding), value=int(self.config.pad_token_id))
+        return ids, F.pad(positions, (0, padding), value=self.first_position), (*lengths, padding)
 
     def with_attention_bias(self, batch: Batch, bias: AttentionBias) -> Tensor:
-        """States ``[T, H]`` while ``bias`` sees the queries and keys of each document in each layer, and may add to
-        their products; see ``finecl.models.attention.steered_attention``.
+        """Returns the token states ``[T, H]`` with ``bias`` added to the attention scores of each document and layer.
+
+        See ``finecl.models.attention.biased_attention``.
 
         Raises:
-            ModelError: the encoder is not of the BERT or RoBERTa kind.
+            ModelError: the encoder is not of the BERT or RoBERTa family, or uses gradient checkpointing.
         """
         if self.config.model_type == "modernbert":
-            raise ModelError("this extractor steers attention, which finecl can do in BERT and RoBERTa models only")
-        if self.recomputes:  # the second forward pass would not be steered
-            raise ModelError("this extractor steers attention: leave out model.gradient_checkpointing")
+            raise ModelError(
+                "this extractor adds an attention bias, which finecl supports in BERT and RoBERTa models only"
+            )
+        if self.recomputes:  # the recomputation would run without the bias
+            raise ModelError("this extractor adds an attention bias: leave out model.gradient_checkpointing")
         base: Any = self.model.base_model
         layers = {id(layer.attention.self): number for number, layer in enumerate(base.encoder.layer)}
-        told = {"lengths": batch.lengths, "bias": bias, "layers": layers}
-        usual = self.config._attn_implementation
+        keywords = {"lengths": batch.lengths, "bias": bias, "layers": layers}
+        implementation = self.config._attn_implementation
         self.config._attn_implementation = BIASED
         try:
             with self.precision.autocast():
-                out = base(input_ids=batch.input_ids, position_ids=batch.position_ids, **told)
+                out = base(input_ids=batch.input_ids, position_ids=batch.position_ids, **keywords)
         finally:
-            self.config._attn_implementation = usual
+            self.config._attn_implementation = implementation
         states: Tensor = out.last_hidden_state[0]
         return states
 
     @property
     def attention_shape(self) -> tuple[int, int, int]:
-        """Layers, heads, and the width of a head."""
+        """Numbers of layers and heads, and the width of a head."""
         heads = int(self.config.num_attention_heads)
         return int(self.config.num_hidden_layers), heads, self.hidden_size // heads
 
     def _padded(self, base: Any, batch: Batch) -> Tensor:
-        """The states by way of a padded batch, ``[T, H]`` again."""
+        """Returns the token states ``[T, H]``, computed on a padded batch."""
         device = batch.input_ids.device
         lengths = torch.tensor(batch.lengths, device=device)
-        real_DL = torch.arange(int(lengths.max()), device=device)[None, :] < lengths[:, None]
-        ids_DL = torch.full(real_DL.shape, int(self.config.pad_token_id), device=device)
-        positions_DL = torch.full(real_DL.shape, self.first_position, device=device)
-        ids_DL[real_DL], positions_DL[real_DL] = batch.input_ids[0], batch.position_ids[0]
-        out = base(input_ids=ids_DL, attention_mask=real_DL.long(), position_ids=positions_DL)
-        states: Tensor = out.last_hidden_state[real_DL]
+        is_token_DL = torch.arange(int(lengths.max()), device=device)[None, :] < lengths[:, None]
+        ids_DL = torch.full(is_token_DL.shape, int(self.config.pad_token_id), device=device)
+        positions_DL = torch.full(is_token_DL.shape, self.first_position, device=device)
+        ids_DL[is_token_DL], positions_DL[is_token_DL] = batch.input_ids[0], batch.position_ids[0]
+        out = base(input_ids=ids_DL, attention_mask=is_token_DL.long(), position_ids=positions_DL)
+        states: Tensor = out.last_hidden_state[is_token_DL]
         return states
 
     def entities(self, states_TH: Tensor, batch: Batch) -> Tensor:
-        """Entity representations ``[V, H]``: the mean over mentions of the mean over their tokens (paper, eq. 4)."""
+        """Returns entity representations ``[V, H]``: mean over mentions of the mean over tokens (paper, eq. 4)."""
         with torch.autocast(states_TH.device.type, enabled=False):
             return F.embedding_bag(
                 batch.member_M,
@@ -149,16 +153,16 @@ class Encoder(nn.Module):
             )
 
     def mlm_loss(self, states_TH: Tensor, position_I: Tensor, label_I: Tensor) -> LossSum:
-        """Cross-entropy of the masked tokens, summed; the vocabulary is scored at masked positions only."""
+        """Returns the summed cross-entropy of the masked tokens; logits are computed at masked positions only."""
         with self.precision.autocast():
-            if not len(position_I):  # the head takes part in every pass, or ranks would wait for its gradients
+            if not len(position_I):  # every pass uses the head, else ranks would wait for its gradients
                 return LossSum(total=_vocabulary_logits(self.model, states_TH[:1]).float().sum() * 0.0, terms=0)
             logits = _vocabulary_logits(self.model, states_TH[position_I])
         return LossSum(total=F.cross_entropy(logits.float(), label_I, reduction="sum"), terms=len(position_I))
 
 
 def _vocabulary_logits(model: Any, states: Tensor) -> Tensor:
-    """Scores of the vocabulary ``[I, vocabulary]`` by the model's own language-modelling head."""
+    """Returns the logits ``[I, vocabulary]`` of the model's language-modelling head."""
     if hasattr(model, "cls"):
         logits = model.cls(states)
     elif hasattr(model, "lm_head"):

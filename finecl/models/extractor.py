@@ -1,4 +1,4 @@
-"""Extractors on disk: the encoder as a plain Hugging Face directory, the head beside it, and how both are joined."""
+"""Saves, loads and builds extractors. On disk the encoder is a plain Hugging Face directory beside the head."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEAD, EXTRACTOR_CONFIG, ENCODER = "head.safetensors", "extractor.json", "encoder
 
 @dataclass(frozen=True, kw_only=True)
 class SavedExtractor:
-    """An extractor read from disk. ``config`` holds its relations, threshold and settings."""
+    """An extractor loaded from disk. ``config`` holds its relations, threshold and settings."""
 
     extractor: Any
     tokenizer: DocumentTokenizer
@@ -33,10 +33,10 @@ class SavedExtractor:
 def save_extractor(
     extractor: Any, tokenizer: DocumentTokenizer, config: Mapping[str, Any], directory: Path, *, write: bool = True
 ) -> None:
-    """Writes ``encoder/``, ``head.safetensors`` and ``extractor.json``, whole or not at all.
+    """Writes ``encoder/``, ``head.safetensors`` and ``extractor.json`` atomically.
 
-    ``config`` needs at least ``extractor`` (its name), ``settings``, ``relations`` and ``threshold``. Every rank takes
-    part; one of them is to ``write``.
+    ``config`` needs at least ``extractor`` (its name), ``settings``, ``relations`` and ``threshold``. Every rank must
+    call this, since weights may be sharded; only the rank with ``write`` writes.
     """
     head = {name: tensor for name, tensor in tensors_of(extractor).items() if not name.startswith("encoder.")}
     if not write:
@@ -49,10 +49,10 @@ def save_extractor(
 
 
 def load_extractor(directory: Path, registry: Registry, model: ModelSettings) -> SavedExtractor:
-    """The extractor that ``save_extractor`` wrote; ``model`` says where and in what precision it computes.
+    """Loads an extractor that ``save_extractor`` wrote; ``model`` sets its device and precision.
 
     Raises:
-        ModelError: a part is missing or does not fit.
+        ModelError: a part is missing or does not match the extractor.
     """
     config = read_extractor_config(directory)
     encoder, tokenizer, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
@@ -60,19 +60,19 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
     settings = {name: value for name, value in config["settings"].items() if name not in initial}
     extractor = build_extractor(registry, config["extractor"], settings, encoder, len(config["relations"]) + 1)
     missing, unexpected = extractor.load_state_dict(load_file(directory / HEAD), strict=False)
-    strange = [name for name in missing if not name.startswith("encoder.")] + list(unexpected)
-    if strange:
+    mismatched = [name for name in missing if not name.startswith("encoder.")] + list(unexpected)
+    if mismatched:
         raise ModelError(
-            f"{directory / HEAD}: does not fit the extractor '{config['extractor']}': {', '.join(strange)}"
+            f"{directory / HEAD}: does not fit the extractor '{config['extractor']}': {', '.join(mismatched)}"
         )
     return SavedExtractor(extractor=extractor, tokenizer=tokenizer, config=config)
 
 
 def read_extractor_config(directory: Path) -> dict[str, Any]:
-    """What ``extractor.json`` says: the extractor's name, settings, relations, thresholds, calibration and types.
+    """Reads ``extractor.json``: the extractor's name, settings, relations, thresholds, calibration and types.
 
     Raises:
-        ModelError: there is none.
+        ModelError: the file does not exist.
     """
     config = read_json(directory / EXTRACTOR_CONFIG)
     if not config:
@@ -83,11 +83,14 @@ def read_extractor_config(directory: Path) -> dict[str, Any]:
 
 
 def build_extractor(registry: Registry, name: str, settings: dict[str, Any], encoder: Any, relations: int) -> Any:
-    """An extractor on its encoder's device; ``settings`` that it does not have are left to those that do."""
+    """Builds an extractor on its encoder's device.
+
+    ``relations`` counts no-relation. The setting ``loss`` is ignored by extractors that do not have it.
+    """
     encoder.freeze_head()
     part = registry.part("extractor", name)
     if not declared(part.factory, Extractor, "reads_encoder"):
         encoder.requires_grad_(False)
     loss = {"loss": settings["loss"]} if "loss" in part.settings and settings.get("loss") else {}
-    own = {key: value for key, value in settings.items() if key != "loss"}
-    return part.create(encoder, relations, **(loss | own)).to(encoder.precision.device)
+    others = {key: value for key, value in settings.items() if key != "loss"}
+    return part.create(encoder, relations, **(loss | others)).to(encoder.precision.device)

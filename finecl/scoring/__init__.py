@@ -1,1 +1,1 @@
-"""Stage 1: a proxy's training dynamics, and noise scores from them."""
+"""Stage 1: training dynamics of a proxy, and noise scores computed from them."""

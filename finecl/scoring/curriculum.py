@@ -1,6 +1,6 @@
-"""A curriculum from the learning order: gold documents that a proxy learns early come first in every epoch.
+"""Curriculum learning by learning order: gold documents that a proxy learns early come first in every epoch.
 
-FineCL's authors name it as future work: "curriculum learning" by learning order (section 7).
+FineCL's authors name it as future work (section 7).
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ def difficulties(
     listener: Listener | None = None,
     checkpoints: CheckpointManager | None = None,
 ) -> Floats:
-    """How late a fresh extractor learns each document [D]: the mean, over its labels, of the epoch in which each was
-    first predicted; one epoch after the last for a label that never was, and the mean of all documents for one
-    without labels. The extractor is trained in place and not to be used further.
+    """Returns the difficulty of each document [D]: how late a new extractor learns it.
+
+    This is the mean, over the labels of the document, of the epoch in which the label was first predicted. A label
+    that was never predicted counts as one epoch after the last; a document without labels gets the mean over all
+    labels. The extractor is trained in place and should not be used afterwards.
     """
     run = train_proxy(extractor, train, settings, seed=seed, listener=listener, checkpoints=checkpoints)
     dynamics = run.evidence.batch or run.evidence.epoch

@@ -1,4 +1,4 @@
-"""False negatives: entity pairs without a silver label that the proxy believes to have a relation."""
+"""False negatives: entity pairs without a silver label for which the proxy predicts a relation."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from finecl.numerics.ragged import find, pair_key
 from finecl.types import Bools, Floats, Ints
 
 FALSE_NEGATIVES = "false_negatives.parquet"
-_LEAST = 0.5  # below it no-relation is the likelier
+_MIN_PROBABILITY = 0.5  # below it no-relation is more likely
 
 
 @dataclass(frozen=True, kw_only=True)
 class FalseNegatives:
-    """Unlabelled pairs of which some relation is likelier than none, in the order of their documents.
+    """Unlabelled pairs for which a relation is more likely than no-relation, sorted by document.
 
-    ``probability`` is that of ``relation``, the likeliest, against no-relation alone: sigmoid of the difference of
-    their logits, at least 1/2. Columns of length S.
+    ``relation`` is the most likely relation. ``probability`` is its probability against no-relation only: the sigmoid
+    of the difference of their logits, at least 1/2. All columns have length S.
     """
 
     document: Ints
@@ -37,15 +37,15 @@ class FalseNegatives:
 
     @classmethod
     def of(cls, columns: Any) -> FalseNegatives:
-        """From columns by name."""
+        """Builds an instance from columns by name."""
         return cls(**{field.name: columns[field.name] for field in fields(cls)})
 
     def columns(self) -> dict[str, Any]:
-        """The columns by name."""
+        """Returns the columns by name."""
         return dict(vars(self))
 
     def write(self, directory: Path, relations: Sequence[str], titles: Sequence[str]) -> None:
-        """Writes ``false_negatives.parquet`` into a run's directory."""
+        """Writes ``false_negatives.parquet`` into a run directory."""
         names = np.array([*relations, ""], dtype=object)
         table = self.columns() | {
             "relation": names[self.relation].tolist(),
@@ -56,24 +56,24 @@ class FalseNegatives:
 
 @dataclass(frozen=True)
 class NotFalseNegative:
-    """Which pairs may be negatives: those that are not suspected with at least some probability."""
+    """Tells which pairs may be negatives: all but the false negatives with at least a given probability."""
 
     keys: Ints
 
     @classmethod
-    def read(cls, directory: Path, least: float) -> NotFalseNegative:
-        """From a run's directory; all pairs may, if nothing was suspected there."""
+    def read(cls, directory: Path, threshold: float) -> NotFalseNegative:
+        """Reads the false negatives of a run directory; without such a file all pairs may be negatives."""
         if not (directory / FALSE_NEGATIVES).is_file():
             return cls(np.zeros(0, dtype=np.int64))
         columns = pq.read_table(directory / FALSE_NEGATIVES, columns=["document", "head", "tail", "probability"])
         document, head, tail, probability = (column.to_numpy() for column in columns.columns)
-        kept = probability >= least
-        return cls(np.unique(pair_key(document[kept], head[kept], tail[kept])))
+        excluded = probability >= threshold
+        return cls(np.unique(pair_key(document[excluded], head[excluded], tail[excluded])))
 
     def __call__(self, document: Ints, head: Ints, tail: Ints) -> Bools:
-        """Whether these pairs may."""
-        found: Bools = find(self.keys, pair_key(document, head, tail)) < 0
-        return found
+        """Returns which of these pairs may be negatives."""
+        allowed: Bools = find(self.keys, pair_key(document, head, tail)) < 0
+        return allowed
 
 
 def read_false_negatives(directory: Path, threshold: float | None) -> NotFalseNegative | None:
@@ -82,19 +82,23 @@ def read_false_negatives(directory: Path, threshold: float | None) -> NotFalseNe
 
 
 def find_false_negatives(extractor: Any, data: ExtractionDataset, *, max_tokens: int | None = None) -> FalseNegatives:
-    """Asks a trained extractor about all pairs of all documents; every rank takes part and has all."""
+    """Finds the false negatives among all pairs of all documents, with a trained extractor.
+
+    Every rank must call this; every rank returns all false negatives.
+    """
     parts: list[tuple[Any, ...]] = []
-    every = np.arange(len(data.tokens))
-    for documents, asked, logits, labels in predict_logits(
-        extractor, data, every, max_tokens=max_tokens, every_pair=True
+    all_documents = np.arange(len(data.tokens))
+    for documents, pairs, logits, labels in predict_logits(
+        extractor, data, all_documents, max_tokens=max_tokens, every_pair=True
     ):
         best = logits[:, :-1].float().max(dim=1)
-        believed = (best.values - logits[:, -1].float()).sigmoid()
-        kept = ((labels[:, -1] > 0) & (believed >= _LEAST)).cpu().numpy()
-        relation, probability = best.indices.cpu().numpy()[kept], believed.cpu().numpy()[kept]
-        document, head, tail = documents[asked.document_P][kept], asked.head_P[kept], asked.tail_P[kept]
-        parts.append((document, head, tail, relation, probability))
-    parts = [part for some in current().all_gather_object(parts) for part in some]
+        probability = (best.values - logits[:, -1].float()).sigmoid()
+        selected = ((labels[:, -1] > 0) & (probability >= _MIN_PROBABILITY)).cpu().numpy()
+        relation = best.indices.cpu().numpy()[selected]
+        document = documents[pairs.document_P][selected]
+        head, tail = pairs.head_P[selected], pairs.tail_P[selected]
+        parts.append((document, head, tail, relation, probability.cpu().numpy()[selected]))
+    parts = [part for of_rank in current().all_gather_object(parts) for part in of_rank]
     empty = tuple(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.int64, np.int64, np.float32))
     columns = [np.concatenate(column) for column in zip(empty, *parts, strict=True)]
     order = np.lexsort(columns[2::-1])

@@ -1,4 +1,4 @@
-"""How alike two proxies learn: the Jaccard similarity of what both have learned (FineCL, section 5.2 and Figure 3)."""
+"""Jaccard similarity of the learning orders of two proxies (FineCL, section 5.2 and Figure 3)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from finecl.types import DynamicsMode, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class OrderSimilarity:
-    """Curves over epochs 1 .. k, each a list of k numbers.
+    """Similarity curves over epochs 1 .. k, each a list of k numbers.
 
-    The paper reports a cumulative Jaccard value without saying what is cumulated. ``of_learned`` compares the sets
-    learned by the end of each epoch: |U n V| / |U u V| of the unions up to it. ``of_epochs`` sums over epochs first:
-    sum |A_i n B_i| / sum |A_i u B_i| of the sets learned in each. Their last values are the whole's.
+    The paper reports a cumulative Jaccard value without defining what is cumulated. ``of_learned`` compares the sets
+    U and V learned by the end of each epoch: |U n V| / |U u V|. ``of_epochs`` sums over the epochs up to each one:
+    sum |A_i n B_i| / sum |A_i u B_i| of the sets learned in epoch i. The last values are those of the whole training.
+    ``instances`` is the number of instances scored in both runs, ``only_in_one`` of those scored in one.
     """
 
     of_learned: list[float]
@@ -29,24 +30,27 @@ class OrderSimilarity:
 
 
 def compare_orders(one: Ints, other: Ints) -> tuple[list[float], list[float]]:
-    """Both curves of two learning orders [N]: epochs from 1, 0 for what was never learned."""
+    """Returns the two curves, ``of_learned`` and ``of_epochs``, of two learning orders [N].
+
+    Orders count epochs from 1; 0 means never learned.
+    """
     last = int(max(one.max(initial=0), other.max(initial=0)))
     learned, epochs = [], []
     both = either = 0
     for epoch in range(1, last + 1):
-        here, there = ((order > 0) & (order <= epoch) for order in (one, other))
-        learned.append(_share(int((here & there).sum()), int((here | there).sum())))
+        first, second = ((order > 0) & (order <= epoch) for order in (one, other))
+        learned.append(_ratio(int((first & second).sum()), int((first | second).sum())))
         both += int(((one == epoch) & (other == epoch)).sum())
         either += int(((one == epoch) | (other == epoch)).sum())
-        epochs.append(_share(both, either))
+        epochs.append(_ratio(both, either))
     return learned, epochs
 
 
 def compare_runs(one: Path, other: Path, mode: DynamicsMode = "batch") -> OrderSimilarity:
-    """The curves of two runs (directories, or their ``scores.parquet``), over the instances that both have scored.
+    """Compares two runs (directories, or their ``scores.parquet``) on the instances that both have scored.
 
     Raises:
-        FormatError: a file is missing, no table of scores, or the two have no instance in common.
+        FormatError: a file is missing or not a table of scores, or the runs have no instance in common.
     """
     orders = [_orders(path, mode) for path in (one, other)]
     common = sorted(orders[0].keys() & orders[1].keys())
@@ -56,8 +60,8 @@ def compare_runs(one: Path, other: Path, mode: DynamicsMode = "batch") -> OrderS
     if not any(column.any() for column in columns):
         raise FormatError(f"{one} and {other}: expected {mode}-based learning orders, got none; see proxy.record")
     learned, epochs = compare_orders(*columns)
-    alone = len(orders[0]) + len(orders[1]) - 2 * len(common)
-    return OrderSimilarity(of_learned=learned, of_epochs=epochs, instances=len(common), only_in_one=alone)
+    only_in_one = len(orders[0]) + len(orders[1]) - 2 * len(common)
+    return OrderSimilarity(of_learned=learned, of_epochs=epochs, instances=len(common), only_in_one=only_in_one)
 
 
 def _orders(path: Path, mode: DynamicsMode) -> Mapping[str, int]:
@@ -66,10 +70,10 @@ def _orders(path: Path, mode: DynamicsMode) -> Mapping[str, int]:
     try:
         table = pq.read_table(file, columns=["uid", column])
     except (OSError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise FormatError(f"{file}: expected the scores of a run, with uid and {column}, got '{first}'") from None
+        reason = str(error).splitlines()[0]
+        raise FormatError(f"{file}: expected the scores of a run, with uid and {column}, got '{reason}'") from None
     return dict(zip(table["uid"].to_pylist(), table[column].to_pylist(), strict=True))
 
 
-def _share(part: int, whole: int) -> float:
+def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0

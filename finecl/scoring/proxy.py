@@ -1,4 +1,4 @@
-"""Trains the proxy once on the silver labels and records what it showed of each instance (stage 1)."""
+"""Trains the proxy once on the silver labels and records its dynamics for each instance (stage 1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from finecl.types import Evidence, Ints
 
 @dataclass(frozen=True, kw_only=True)
 class ProxyRun:
-    """Evidence, the unlabelled pairs that the trained proxy false_negatives, and what making it cost in seconds."""
+    """Evidence and false negatives from a trained proxy, and the seconds spent on training and recording."""
 
     evidence: Evidence
     false_negatives: FalseNegatives
@@ -32,7 +32,10 @@ class ProxyRun:
     epoch_pass_seconds: float
 
     def spread(self, place_I: Ints, count: int) -> ProxyRun:
-        """The same with each instance at its place among ``count``; the others were never shown."""
+        """Returns a copy whose arrays hold ``count`` instances: instance i moves to ``place_I[i]``.
+
+        Instances without a source were never shown to the proxy.
+        """
         if len(place_I) == count and (np.diff(place_I) == 1).all():
             return self
         batch, epoch = (d.spread(place_I, count) if d else None for d in (self.evidence.batch, self.evidence.epoch))
@@ -41,7 +44,7 @@ class ProxyRun:
 
 @dataclass(kw_only=True)
 class _Proxy:
-    """A proxy in training: its recorders by mode, and the seconds spent so far."""
+    """State of a proxy in training: recorders by mode, and the seconds spent so far."""
 
     recorders: dict[str, Recorder]
     train_seconds: float = 0.0
@@ -49,18 +52,18 @@ class _Proxy:
     since: float = field(default_factory=time.perf_counter)
 
     def state_dict(self) -> tuple[dict[str, Any], dict[str, float]]:
-        """For a checkpoint: the dynamics of all ranks, and the seconds."""
+        """Returns the dynamics of all ranks and the seconds, for a checkpoint."""
         arrays = {
             f"{mode}.{name}": array
             for mode, recorder in self.recorders.items()
             for name, array in recorder.whole(current()).items()
         }
         seconds = {mode: recorder.seconds for mode, recorder in self.recorders.items()}
-        passed = self.train_seconds + time.perf_counter() - self.since
-        return arrays, {**seconds, "train_seconds": passed, "epoch_pass_seconds": self.epoch_pass_seconds}
+        train_seconds = self.train_seconds + time.perf_counter() - self.since
+        return arrays, {**seconds, "train_seconds": train_seconds, "epoch_pass_seconds": self.epoch_pass_seconds}
 
     def load_state_dict(self, saved: Saved) -> None:
-        """From a checkpoint: the return value of ``state_dict``."""
+        """Restores the return value of ``state_dict`` from a checkpoint."""
         for key, array in saved.arrays.items():
             mode, name = key.split(".")
             getattr(self.recorders[mode].dynamics, name)[:] = array
@@ -71,22 +74,22 @@ class _Proxy:
         self.since = time.perf_counter()
 
     def end_epoch(self, epoch: int, extractor: Any, data: ExtractionDataset, max_tokens: int | None) -> None:
-        """At an epoch's end: the full pass of epoch-based dynamics, and what all ranks have seen, put together."""
+        """Runs the full pass of the epoch-based dynamics and merges the dynamics of all ranks."""
         paused = time.perf_counter()
         self.train_seconds += paused - self.since
         if "epoch" in self.recorders:
-            everything = np.arange(len(data.tokens))
-            for _, asked, logits, labels in predict_logits(
-                extractor, data, everything, max_tokens=max_tokens, every_pair=False
+            all_documents = np.arange(len(data.tokens))
+            for _, pairs, logits, labels in predict_logits(
+                extractor, data, all_documents, max_tokens=max_tokens, every_pair=False
             ):
-                self.recorders["epoch"].observe(epoch, asked, logits, labels)
+                self.recorders["epoch"].observe(epoch, pairs, logits, labels)
         for recorder in self.recorders.values():
             recorder.merged(epoch, current())
         self.since = time.perf_counter()
         self.epoch_pass_seconds += self.since - paused
 
-    def ran(self, false_negatives: FalseNegatives) -> ProxyRun:
-        """What came out."""
+    def result(self, false_negatives: FalseNegatives) -> ProxyRun:
+        """Returns the result of the training."""
         batch, epoch = (self.recorders.get(mode) for mode in ("batch", "epoch"))
         return ProxyRun(
             false_negatives=false_negatives,
@@ -106,15 +109,15 @@ def train_proxy(
     listener: Listener | None = None,
     checkpoints: CheckpointManager | None = None,
 ) -> ProxyRun:
-    """Trains an extractor on silver labels and sampled no-relation pairs, recording its dynamics.
+    """Trains an extractor on silver labels and sampled no-relation pairs, and records its dynamics.
 
-    Batch-based dynamics come from the training forward pass, dropout on, before the update (paper, Algorithm 1);
-    epoch-based ones from a full pass in evaluation mode at the epoch's end (Algorithm 2). However many ranks train,
-    each instance is seen once an epoch, and every rank returns the dynamics of all.
+    Batch-based dynamics come from the training forward pass, with dropout, before the update (paper, Algorithm 1).
+    Epoch-based dynamics come from a full pass in evaluation mode at the end of each epoch (Algorithm 2). With any
+    number of ranks, each instance is seen once per epoch, and every rank returns the dynamics of all instances.
 
     Raises:
-        TrainingError: there is no instance to learn, or the loss is not a number.
-        StoppedError: a signal came; a checkpoint was written.
+        TrainingError: there are no instances to learn, or the loss is not finite.
+        StoppedError: a signal was received; a checkpoint was written.
     """
     count = len(data.instances)
     if not count:
@@ -135,4 +138,4 @@ def train_proxy(
     )
     for epoch in training.epochs():
         proxy.end_epoch(epoch, extractor, data, settings.max_tokens)
-    return proxy.ran(find_false_negatives(extractor, data, max_tokens=settings.max_tokens))
+    return proxy.result(find_false_negatives(extractor, data, max_tokens=settings.max_tokens))

@@ -1,1 +1,1 @@
-"""What every training loop shares: optimizer, checkpoints, signals, data order."""
+"""Parts that all training loops share: optimizer, checkpoints, signals, data order."""

@@ -1,8 +1,8 @@
-"""Checkpoints within a stage: what a training loop needs to go on exactly where it stood.
+"""Checkpoints within a stage, from which a training loop resumes exactly.
 
-Every random draw is a function of the seed and the step (``finecl.numerics.keyed_random``), and so is the random
-state of every forward pass (``seed_pass``): a checkpoint holds weights, optimizer, schedule and recorded values, and no
-random state. It is taken *before* a step and written atomically.
+All random numbers, and the random state of every forward pass (``seed_pass``), are functions of the seed and the step
+(``finecl.numerics.keyed_random``). So a checkpoint stores weights, optimizer, schedule and recorded values, but no
+random state. It is saved *before* a step and written atomically.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ Arrays = Mapping[str, Any]
 
 
 def seed_pass(seed: int, stage: str, step: int, document: int) -> None:
-    """Sets torch's random state for the forward pass that begins with this document: dropout is drawn from it."""
+    """Seeds torch, and with it dropout, for the forward pass that begins with this document."""
     torch.manual_seed(int(keyed_generator(seed, f"dropout {stage}", step, document).integers(2**62)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
-    """What a loop finds again: the next step, its arrays (numpy) and its record (JSON)."""
+    """The state that a loop restores: the next step, its arrays (numpy) and its record (JSON)."""
 
     step: int = 0
     arrays: dict[str, Any] = field(default_factory=dict)
@@ -49,10 +49,11 @@ class Saved:
 
 @dataclass(kw_only=True)
 class CheckpointManager:
-    """The checkpoints of one stage, in a directory of their own.
+    """Saves and restores the checkpoints of one stage, in a separate directory.
 
-    ``made_from`` is the fingerprint of all that the stage depends on: checkpoints of another one are not taken.
-    ``every`` is the number of steps between two, ``keep`` how many are kept. Without a directory nothing is saved.
+    ``made_from`` is the fingerprint of everything the stage depends on; checkpoints with another fingerprint are
+    ignored. ``every`` is the number of steps between checkpoints, ``keep`` the number of checkpoints kept. Without a
+    directory nothing is saved.
     """
 
     directory: Path | None = None
@@ -61,31 +62,31 @@ class CheckpointManager:
     keep: int = 2
     ranks: Ranks = field(default_factory=Ranks)
     note: Callable[[str], None] = lambda text: None
-    _ear: SignalGuard = field(default_factory=SignalGuard)
-    _begun: int = 0
+    _signals: SignalGuard = field(default_factory=SignalGuard)
+    _first_step: int = 0
 
     def restore(self, module: nn.Module, optimization: Optimization) -> Saved:
-        """Brings module and optimizer to the newest usable checkpoint and returns the rest of it."""
-        for path in reversed(self._there()):
+        """Loads the newest readable checkpoint into module and optimizer; returns its other state."""
+        for path in reversed(self._paths()):
             try:
                 state = json.loads((path / _STATE).read_text(encoding="utf-8"))
                 if state["made_from"] != self.made_from:
                     continue
                 tensors = load_file(path / _TENSORS)
             except (OSError, ValueError, KeyError, SafetensorError) as error:
-                self.note(f"{path} cannot be read ({error}); an older checkpoint is taken")
+                self.note(f"{path} cannot be read ({error}); trying the next older checkpoint")
                 continue
-            _put(tensors, module, optimization)
-            self._begun = int(state["step"])
-            self.note(f"goes on at step {state['step']}, from {path}")
+            _load_state_tensors(tensors, module, optimization)
+            self._first_step = int(state["step"])
+            self.note(f"resuming at step {state['step']} from {path}")
             arrays = {k.removeprefix("array."): v.numpy() for k, v in tensors.items() if k.startswith("array.")}
-            return Saved(step=self._begun, arrays=arrays, record=state["record"])
+            return Saved(step=self._first_step, arrays=arrays, record=state["record"])
         return Saved()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Around a training loop: SIGINT and SIGTERM end it at the next ``before``, with a checkpoint."""
-        with self._ear.listening() if self.directory else nullcontext():
+        """Wraps a training loop: after SIGINT or SIGTERM the next ``before`` saves a checkpoint and ends it."""
+        with self._signals.listening() if self.directory else nullcontext():
             yield
 
     def before(
@@ -95,51 +96,55 @@ class CheckpointManager:
         optimization: Optimization,
         rest: Callable[[], tuple[Arrays, Mapping[str, Any]]],
     ) -> None:
-        """To be called before each step; ``rest`` gives arrays and a record to be kept beside the weights.
+        """Saves a checkpoint if one is due; call it before each step.
+
+        ``rest`` returns the arrays and the record to save with the weights.
 
         Raises:
-            StoppedError: a signal came; the checkpoint is written.
-            FineCLError, OSError: it could not be written; older ones are untouched.
+            StoppedError: a signal was received; the checkpoint is written.
+            FineCLError, OSError: the checkpoint could not be written; older ones are unchanged.
         """
         if not self.directory:
             return
-        heard = self.ranks.all_max(self._ear.heard)
-        due = step > self._begun and step % self.every == 0
-        if heard or due:
+        signal_number = self.ranks.all_max(self._signals.heard)
+        due = step > self._first_step and step % self.every == 0
+        if signal_number or due:
             arrays, record = rest()
-            self._save(step, _taken(module, optimization), arrays, record)
-        if heard:
-            raise StoppedError(heard, f"before step {step + 1} of '{self.directory.name}'; a checkpoint is written")
+            self._save(step, _state_tensors(module, optimization), arrays, record)
+        if signal_number:
+            raise StoppedError(
+                signal_number, f"before step {step + 1} of '{self.directory.name}'; a checkpoint is written"
+            )
 
     def clear(self) -> None:
         """Removes the checkpoints of a finished stage."""
         if self.directory and self.ranks.main:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _there(self) -> list[Path]:
+    def _paths(self) -> list[Path]:
         return sorted(self.directory.glob("step-*")) if self.directory else []
 
     def _save(self, step: int, tensors: dict[str, Tensor], arrays: Arrays, record: Mapping[str, Any]) -> None:
         assert self.directory is not None
         if self.ranks.main:
-            kept = {f"array.{k}": torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()}
+            array_tensors = {f"array.{k}": torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()}
             with replacing_directory(self.directory / f"step-{step:09d}") as unfinished:
-                save_file(tensors | kept, unfinished / _TENSORS)
+                save_file(tensors | array_tensors, unfinished / _TENSORS)
                 write_json(unfinished / _STATE, {"step": step, "made_from": self.made_from, "record": dict(record)})
-            for old in self._there()[: -self.keep]:
+            for old in self._paths()[: -self.keep]:
                 shutil.rmtree(old, ignore_errors=True)
         self.ranks.barrier()
 
 
-def _taken(module: nn.Module, optimization: Optimization) -> dict[str, Tensor]:
-    found = {f"module.{name}": tensor for name, tensor in tensors_of(module).items()}
+def _state_tensors(module: nn.Module, optimization: Optimization) -> dict[str, Tensor]:
+    tensors = {f"module.{name}": tensor for name, tensor in tensors_of(module).items()}
     for name, parameter in module.named_parameters():
         for key, value in optimization.adam.state.get(parameter, {}).items():
-            found[f"adam.{key}.{name}"] = gathered_tensor(value)
-    return found
+            tensors[f"adam.{key}.{name}"] = gathered_tensor(value)
+    return tensors
 
 
-def _put(tensors: Mapping[str, Tensor], module: nn.Module, optimization: Optimization) -> None:
+def _load_state_tensors(tensors: Mapping[str, Tensor], module: nn.Module, optimization: Optimization) -> None:
     put_tensors({k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}, module)
     for name, parameter in module.named_parameters():
         state = optimization.adam.state[parameter]

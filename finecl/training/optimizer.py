@@ -1,4 +1,4 @@
-"""What every training loop shares: AdamW, linear warm-up and decay, one guarded step."""
+"""AdamW with linear warm-up and decay, gradient clipping, and a check for losses that are not finite."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from finecl.types import Uids
 
 
 class Optimization:
-    """AdamW over a module's parameters; biases and normalisation weights do not decay.
+    """AdamW for a module's parameters; biases and normalisation weights are not decayed.
 
-    ``warmup_steps`` below 1 is a share of ``steps``; ``head_learning_rate`` is that of all but the encoder, None: the
-    same.
+    ``settings.warmup_steps`` below 1 is a fraction of ``steps``. ``head_learning_rate`` applies to all parameters
+    outside the encoder; None uses ``settings.learning_rate``.
     """
 
     def __init__(
@@ -26,22 +26,22 @@ class Optimization:
     ) -> None:
         named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         self._parameters = [p for _, p in named]
-        head_rate = head_learning_rate or settings.learning_rate
+        head_rate = settings.learning_rate if head_learning_rate is None else head_learning_rate
         groups = [
-            {"params": chosen, "lr": rate, "weight_decay": decay}
+            {"params": parameters, "lr": rate, "weight_decay": decay}
             for rate, of_head in ((settings.learning_rate, False), (head_rate, True))
             for decay, of_matrices in ((settings.weight_decay, True), (0.0, False))
-            if (chosen := [p for name, p in named if _is_head(name) == of_head and (p.dim() > 1) == of_matrices])
+            if (parameters := [p for name, p in named if _is_head(name) == of_head and (p.dim() > 1) == of_matrices])
         ]
         self._clip = settings.max_grad_norm
         self.adam = torch.optim.AdamW(groups, eps=settings.adam_epsilon, fused=True)
         self._rates = [float(group["lr"]) for group in self.adam.param_groups]
-        given = settings.warmup_steps
-        self._warmup = round(given * steps) if given < 1 else int(given)
+        warmup = settings.warmup_steps
+        self._warmup = round(warmup * steps) if warmup < 1 else int(warmup)
         self._steps = steps
 
     def step(self, number: int) -> None:
-        """Clips the gradients, makes update ``number`` (from 0), and clears them."""
+        """Clips the gradients, performs update ``number`` (from 0), and clears the gradients."""
         for group, rate in zip(self.adam.param_groups, self._rates, strict=True):
             group["lr"] = rate * _linear(number, self._warmup, self._steps)
         nn.utils.clip_grad_norm_(self._parameters, self._clip)
@@ -50,7 +50,7 @@ class Optimization:
 
 
 def _is_head(name: str) -> bool:
-    """Whether a parameter belongs to an extractor's head; a bare encoder has none."""
+    """Returns whether a parameter belongs to an extractor's head; an encoder alone has no head."""
     return not name.startswith(("encoder.", "model."))
 
 
@@ -61,26 +61,28 @@ def _linear(step: int, warmup: int, total: int) -> float:
 
 
 class NotFiniteError(TrainingError):
-    """The loss is not a number; ``uids`` are the instances of the batch in which that happened."""
+    """The loss is NaN or infinite; ``uids`` are the instances of the batch."""
 
     on_all_ranks = True
 
     def __init__(self, stage: str, value: float, uids: Uids) -> None:
         super().__init__(
-            f"{stage}: the loss is {value}; lower {stage.split()[0]}.learning_rate or use model.precision = 'float32'. "
-            f"{len(uids)} instances were in that batch"
+            f"{stage}: the loss is {value}; lower {stage.split()[0]}.learning_rate or use model.precision = 'float32'; "
+            f"the batch held {len(uids)} instances"
         )
         self.uids: Uids = np.unique(uids)
 
 
 def check_finite(stage: str, losses: Sequence[tuple[float, Uids]], ranks: Ranks) -> None:
-    """Looks at the losses of a step's passes on this rank, each with its instances, before the update is made.
+    """Checks the losses of a step before the update.
+
+    ``losses`` holds the loss of each micro-batch of this rank, with the uids of its instances.
 
     Raises:
-        NotFiniteError: one is not finite, on whichever rank; then every rank raises it.
+        NotFiniteError: a loss is not finite, on any rank; every rank raises it.
     """
-    bad = [(value, uids) for value, uids in losses if not np.isfinite(value)]
-    (there,) = ranks.all_sum([len(bad)])
-    if there:
-        everywhere = [pair for some in ranks.all_gather_object(bad) for pair in some]
-        raise NotFiniteError(stage, everywhere[0][0], np.concatenate([uids for _, uids in everywhere]))
+    not_finite = [(value, uids) for value, uids in losses if not np.isfinite(value)]
+    (count,) = ranks.all_sum([len(not_finite)])
+    if count:
+        of_all_ranks = [pair for of_rank in ranks.all_gather_object(not_finite) for pair in of_rank]
+        raise NotFiniteError(stage, of_all_ranks[0][0], np.concatenate([uids for _, uids in of_all_ranks]))

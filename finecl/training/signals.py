@@ -1,4 +1,4 @@
-"""Being told to stop: a training loop finishes its step, writes a checkpoint and ends with the signal's exit code."""
+"""Deferred SIGINT and SIGTERM: a training loop finishes its step, saves a checkpoint and ends with the signal."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class SignalGuard:
-    """Remembers the first signal; a second one takes its usual course at once."""
+    """Defers the first signal; a second one terminates immediately.
+
+    ``heard`` is the number of the deferred signal, or 0.
+    """
 
     def __init__(self) -> None:
         self.heard = 0
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Signals are remembered in here, not obeyed. Off the main thread nothing changes."""
+        """Defers signals within the context. Does nothing outside the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        # What a shell tells its background jobs to ignore stays ignored.
+        # Signals that a shell makes its background jobs ignore remain ignored.
         before = {n: signal.getsignal(n) for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN}
 
-        def remember(number: int, _frame: FrameType | None) -> None:
+        def defer(number: int, _frame: FrameType | None) -> None:
             self.heard = number
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            for other, handler in before.items():
+                signal.signal(other, handler)
 
         for number in before:
-            signal.signal(number, remember)
+            signal.signal(number, defer)
         try:
             yield
         finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
-        if self.heard:  # too late for the loop to answer
+            for other, handler in before.items():
+                signal.signal(other, handler)
+        if self.heard:  # received after the loop's last check
             signal.raise_signal(self.heard)

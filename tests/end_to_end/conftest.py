@@ -1,4 +1,4 @@
-"""A small corpus, a tiny encoder, and the command line run on them in this process."""
+"""Fixtures: a small corpus, a tiny encoder, and the command line run on them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ QUICK = ("proxy.num_train_epochs=2", "pretrain.max_steps=2", "finetune.num_train
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a command answered."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
-    def complaint(self) -> str:
-        """The one line of a refusal, without its beginning; fails if this was none."""
+    def error_line(self) -> str:
+        """Returns the one-line error without its prefix; fails if there was none."""
         lines = self.err.splitlines()
         assert self.code == 2, self.err
         assert [line.startswith("finecl: ") for line in lines] == [True], self.err
@@ -40,7 +40,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Small:
-    """Documents in files, an encoder, and the options that make a run of them quick."""
+    """Documents in files, an encoder, and settings for a quick run on them."""
 
     data: Path
     model: Path
@@ -48,21 +48,21 @@ class Small:
     settings: dict[str, str] = field(default_factory=lambda: dict(s.split("=") for s in QUICK))
 
     def arguments(self, directory: Path, **changed: object) -> list[str]:
-        """``finecl train``'s arguments; settings are written with two underscores for a dot."""
+        """Returns the arguments of ``finecl train``; names of settings have two underscores for a dot."""
         settings = self.settings | {key.replace("__", "."): str(value) for key, value in changed.items()}
-        given = [f"--set={key}={value}" for key, value in settings.items()]
+        settings_options = [f"--set={key}={value}" for key, value in settings.items()]
         options = ["--data", str(self.data), "--model", str(self.model), "--output-dir", str(directory)]
-        return ["train", "--quiet", *options, *given]
+        return ["train", "--quiet", *options, *settings_options]
 
     def copy(self, directory: Path, **changed: tuple[Document, ...] | list[Document]) -> Small:
-        """The same with other documents in some splits."""
-        documents = self.documents | {split: tuple(made) for split, made in changed.items()}
+        """Writes a copy with other documents in some splits."""
+        documents = self.documents | {split: tuple(changed_documents) for split, changed_documents in changed.items()}
         write(documents, directory)
         return Small(directory, self.model, documents, self.settings)
 
 
 def write(documents: dict[str, tuple[Document, ...]], directory: Path) -> None:
-    """One JSONL file a split."""
+    """Writes one JSONL file per split."""
     directory.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         JSONLines().write(documents[split], directory / f"{split}.jsonl")
@@ -70,52 +70,52 @@ def write(documents: dict[str, tuple[Document, ...]], directory: Path) -> None:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """A few documents of the built-in corpus, as anybody's own."""
+    """A few documents of the built-in corpus, written as a user's data."""
     at = tmp_path_factory.mktemp("small")
-    made = demo_corpora(1, DemoSettings(silver=14, train=6, dev=6, test=6))
-    documents = {split: getattr(made, split) for split in SPLITS}
+    corpora = demo_corpora(1, DemoSettings(silver=14, train=6, dev=6, test=6))
+    documents = {split: getattr(corpora, split) for split in SPLITS}
     write(documents, at / "data")
     model = tiny.save_model(at / "bert", "bert", max_position_embeddings=512)
     return Small(at / "data", model, documents)
 
 
-Finecl = Callable[..., Told]
+Finecl = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def finecl(capfd: pytest.CaptureFixture[str]) -> Finecl:
     """Runs the command line in this process."""
 
-    def call(*arguments: object) -> Told:
+    def call(*arguments: object) -> CommandResult:
         capfd.readouterr()
         code = run([str(argument) for argument in arguments])
         out, err = capfd.readouterr()
-        return Told(code, out, err)
+        return CommandResult(code, out, err)
 
     return call
 
 
 def environment(**variables: object) -> dict[str, str]:
-    """For another process: this one's, with one thread."""
+    """Returns this process's environment variables for another process, with one thread."""
     return {**os.environ, "OMP_NUM_THREADS": "1", **{key: str(value) for key, value in variables.items()}}
 
 
 @pytest.fixture
-def elsewhere() -> Finecl:
-    """Runs the command line in a process of its own; keyword arguments are environment variables."""
+def finecl_process() -> Finecl:
+    """Runs the command line in a separate process; keyword arguments are environment variables."""
 
-    def call(*arguments: object, **variables: object) -> Told:
+    def call(*arguments: object, **variables: object) -> CommandResult:
         command = [sys.executable, "-m", "finecl_cli", *map(str, arguments)]
         done = subprocess.run(command, env=environment(**variables), capture_output=True, text=True, timeout=900)
-        return Told(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     return call
 
 
 @pytest.fixture(scope="session")
-def straight(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run, not to be changed."""
-    at = tmp_path_factory.mktemp("straight")
+def finished_run(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run; tests must not change it."""
+    at = tmp_path_factory.mktemp("finished_run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FINECL_CACHE", str(at / "cache"))
         assert run(small.arguments(at / "run")) == 0
@@ -123,7 +123,7 @@ def straight(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def numbers(metrics: Any) -> Any:
-    """Metrics without what a clock said."""
+    """Returns metrics without timings."""
     if not isinstance(metrics, dict):
         return metrics
     clocked = ("seconds", "tokens_per_second", "collate_share")

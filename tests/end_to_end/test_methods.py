@@ -1,4 +1,4 @@
-"""Every method, scorer and text format runs from silver labels to an encoder that transformers loads."""
+"""Every method, scorer and input format runs from silver labels to an encoder that transformers loads."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ PARTNERS = [
 
 
 def metrics_of(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((directory / "metrics.json").read_text())
-    return found
+    metrics: dict[str, Any] = json.loads((directory / "metrics.json").read_text())
+    return metrics
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -39,10 +39,10 @@ def test_every_method_pre_trains_an_encoder_that_transformers_loads(
     method: str, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
     directory, silver = tmp_path / "run", small.documents["silver"]
-    again = [replace(document, title=f"again {document.title}") for document in silver]  # for MTB: no pair comes twice
+    again = [replace(document, title=f"again {document.title}") for document in silver]  # for MTB: no pair occurs twice
     twice = small.copy(tmp_path / "data", silver=[*silver, *again])
-    told = finecl(*twice.arguments(directory, pretrain__batch_size=8), "--method", method)
-    assert told.code == 0, told.err
+    result = finecl(*twice.arguments(directory, pretrain__batch_size=8), "--method", method)
+    assert result.code == 0, result.err
     pretrain = metrics_of(directory)["pretrain"]
     objectives = registry.load().part("method", method).factory.objectives
     for _, name in objectives:
@@ -57,41 +57,41 @@ def test_scorers_and_weightings_combine(chosen: tuple[str, ...], small: Small, t
     if "confident-learning" in chosen:
         pytest.importorskip("cleanlab", reason="the extra cleanlab is not installed")
     directory = tmp_path / "run"
-    told = finecl(*small.arguments(directory), *chosen, "--stop-after", "pretrain")
-    assert told.code == 0, told.err
+    result = finecl(*small.arguments(directory), *chosen, "--stop-after", "pretrain")
+    assert result.code == 0, result.err
     score = metrics_of(directory)["score"]
     assert score["scorer"] == chosen[1]
     assert 0 <= score["noise_auroc"] <= 1
     trained = "proxy_train_seconds" in score
-    assert trained == (chosen[1] in ("area-under-margin", "ensemble"))  # the others need no dynamics
+    assert trained == (chosen[1] in ("area-under-margin", "ensemble"))  # others need no dynamics
     assert len(set(pq.read_table(directory / "scores.parquet")["noise"].to_pylist())) > 2
 
 
 def test_objectives_and_text_are_flags(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     directory = tmp_path / "run"
     chosen = ("--objectives", "0.5*relation-contrast,relation-discrimination", "--input-format", "marked-sentences")
-    told = finecl(*small.arguments(directory, pretrain__batch_size=8), *chosen, "--stop-after", "pretrain")
-    assert told.code == 0, told.err
+    result = finecl(*small.arguments(directory, pretrain__batch_size=8), *chosen, "--stop-after", "pretrain")
+    assert result.code == 0, result.err
     assert set(metrics_of(directory)["pretrain"]["loss"]) == {"relation-contrast", "relation-discrimination", "mlm"}
-    told = finecl(*small.arguments(tmp_path / "other"), "--input-format", "marked-sentences")
-    assert "'entity-discrimination' contrasts the entities of a document, of which a marked" in told.complaint()
-    told = finecl(*small.arguments(tmp_path / "other"), "--objectives", "x*relation-contrast")
-    assert "objectives: expected NAME or COEFFICIENT*NAME with a number above 0" in told.complaint()
+    result = finecl(*small.arguments(tmp_path / "other"), "--input-format", "marked-sentences")
+    assert "'entity-discrimination' contrasts the entities of a document, of which a marked" in result.error_line()
+    result = finecl(*small.arguments(tmp_path / "other"), "--objectives", "x*relation-contrast")
+    assert "objectives: expected NAME or COEFFICIENT*NAME with a number above 0" in result.error_line()
 
 
-def test_cp_reads_documents_too(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_cp_also_takes_documents(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     directory = tmp_path / "run"
-    told = finecl(
+    result = finecl(
         *small.arguments(directory, pretrain__batch_size=8), "--method", "cp", "--input-format", "documents",
         "--stop-after", "pretrain",
     )  # fmt: skip
-    assert told.code == 0, told.err
+    assert result.code == 0, result.err
     assert any(v is not None for v in metrics_of(directory)["pretrain"]["loss"]["relation-contrast"])
 
 
 def sentences(documents: tuple[Document, ...]) -> list[Document]:
-    """One sentence, two entities, one label: what stands in one sentence of these documents."""
-    made = []
+    """Returns documents of one sentence with two entities and one label, cut from documents."""
+    single_sentences = []
     for document in documents:
         for number, label in enumerate(document.labels):
             pair = [document.entities[label.head], document.entities[label.tail]]
@@ -99,11 +99,13 @@ def sentences(documents: tuple[Document, ...]) -> list[Document]:
             if not both or label.head == label.tail:
                 continue
             at = min(both)
-            kept = [next(m for m in e.mentions if m.sentence == at) for e in pair]
-            moved = tuple(replace(e, mentions=(replace(m, sentence=0),)) for e, m in zip(pair, kept, strict=True))
+            mentions = [next(m for m in e.mentions if m.sentence == at) for e in pair]
+            moved = tuple(replace(e, mentions=(replace(m, sentence=0),)) for e, m in zip(pair, mentions, strict=True))
             title, labels = f"{document.title} {number}", (replace(label, head=0, tail=1, evidence=()),)
-            made.append(Document(title=title, sentences=(document.sentences[at],), entities=moved, labels=labels))
-    return made
+            single_sentences.append(
+                Document(title=title, sentences=(document.sentences[at],), entities=moved, labels=labels)
+            )
+    return single_sentences
 
 
 def test_sentences_are_scored_and_extracted_with_markers(small: Small, tmp_path: Path, finecl: Finecl) -> None:
@@ -111,10 +113,10 @@ def test_sentences_are_scored_and_extracted_with_markers(small: Small, tmp_path:
     single = small.copy(tmp_path / "data", **splits)
     directory = tmp_path / "run"
     chosen = {"proxy__extractor": "markers", "finetune__extractor": "markers", "pretrain__batch_size": 8}
-    told = finecl(*single.arguments(directory, **chosen), "--method", "cp", "--scorer", "learning-order")
-    assert told.code == 0, told.err
-    found = metrics_of(directory)
-    assert 0 <= found["evaluate"]["pretrained"]["f1"] <= 1
+    result = finecl(*single.arguments(directory, **chosen), "--method", "cp", "--scorer", "learning-order")
+    assert result.code == 0, result.err
+    metrics = metrics_of(directory)
+    assert 0 <= metrics["evaluate"]["pretrained"]["f1"] <= 1
     predictions = json.loads((directory / "predictions" / "pretrained.json").read_text())
     by_sentence = [(fact["title"], fact["h_idx"], fact["t_idx"]) for fact in predictions]
     assert len(by_sentence) == len(set(by_sentence))
@@ -123,16 +125,16 @@ def test_sentences_are_scored_and_extracted_with_markers(small: Small, tmp_path:
 
 def test_a_markers_proxy_scores_documents_by_their_sentences(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     directory = tmp_path / "run"
-    told = finecl(*small.arguments(directory, proxy__extractor="markers"), "--stop-after", "score")
-    assert told.code == 0, told.err
+    result = finecl(*small.arguments(directory, proxy__extractor="markers"), "--stop-after", "score")
+    assert result.code == 0, result.err
     learned = pq.read_table(directory / "scores.parquet")
     assert learned.num_rows == sum(len(d.labels) for d in small.documents["silver"])
 
 
-def test_type_matched_negatives_and_hidden_mentions_make_other_scores(
-    small: Small, straight: Path, tmp_path: Path, finecl: Finecl
+def test_type_matched_negatives_and_masked_mentions_change_scores(
+    small: Small, finished_run: Path, tmp_path: Path, finecl: Finecl
 ) -> None:
-    told = {}
+    results = {}
     for name, settings in {
         "matched": {"proxy__no_relation": "type-matched"},
         "types": {"proxy__mentions": "type"},
@@ -140,29 +142,29 @@ def test_type_matched_negatives_and_hidden_mentions_make_other_scores(
     }.items():
         answer = finecl(*small.arguments(tmp_path / name, **settings), "--stop-after", "score")
         assert answer.code == 0, answer.err
-        told[name] = pq.read_table(tmp_path / name / "scores.parquet")["margin_mean"].to_pylist()
-    told["plain"] = pq.read_table(straight / "scores.parquet")["margin_mean"].to_pylist()
-    assert len({tuple(margins) for margins in told.values()}) == 4
+        results[name] = pq.read_table(tmp_path / name / "scores.parquet")["margin_mean"].to_pylist()
+    results["plain"] = pq.read_table(finished_run / "scores.parquet")["margin_mean"].to_pylist()
+    assert len({tuple(margins) for margins in results.values()}) == 4
 
 
-def test_two_runs_are_compared_by_what_they_learned_when(
-    small: Small, straight: Path, tmp_path: Path, finecl: Finecl
+def test_two_runs_are_compared_by_learning_order(
+    small: Small, finished_run: Path, tmp_path: Path, finecl: Finecl
 ) -> None:
     other = tmp_path / "other"
     assert finecl(*small.arguments(other, proxy__learning_rate=3e-3), "--stop-after", "score").code == 0
-    told = finecl("compare-orders", straight, other, "--json")
-    found = json.loads(told.out)
-    assert found["instances"] == pq.read_table(other / "scores.parquet").num_rows
-    assert len(found["of_learned"]) <= 2
-    assert all(0 <= value <= 1 for value in [*found["of_learned"], *found["of_epochs"]])
+    result = finecl("compare-orders", finished_run, other, "--json")
+    similarity = json.loads(result.out)
+    assert similarity["instances"] == pq.read_table(other / "scores.parquet").num_rows
+    assert len(similarity["of_learned"]) <= 2
+    assert all(0 <= value <= 1 for value in [*similarity["of_learned"], *similarity["of_epochs"]])
     assert json.loads(finecl("compare-orders", other, other, "--json").out)["of_epochs"][-1] == 1.0
-    assert "learned" in finecl("compare-orders", straight, other).out
+    assert "learned" in finecl("compare-orders", finished_run, other).out
 
 
-def test_the_release_s_behaviour_is_one_flag(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_one_flag_selects_the_behaviour_of_the_release(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     directory = tmp_path / "run"
-    told = finecl(*small.arguments(directory), "--compat", "release", "--stop-after", "pretrain")
-    assert told.code == 0, told.err
+    result = finecl(*small.arguments(directory), "--compat", "release", "--stop-after", "pretrain")
+    assert result.code == 0, result.err
     score = metrics_of(directory)["score"]
     assert score["scorer_settings"]["multi_label"] == "sample"
     assert score["scorer_settings"]["floor"] == 0.0
@@ -173,7 +175,7 @@ def test_the_release_s_behaviour_is_one_flag(small: Small, tmp_path: Path, finec
 
 @pytest.fixture(scope="module")
 def real_gold(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty documents of Re-DocRED, as JSONL."""
+    """Thirty documents of Re-DocRED as JSONL."""
     at = tmp_path_factory.mktemp("real") / "gold.jsonl"
     format = registry.load().create("format", "docred", {})
     JSONLines().write(itertools.islice(format.read(data_dir / "redocred" / "test_revised.json"), 30), at)
@@ -184,8 +186,9 @@ def real_gold(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_method_pre_trains_on_real_data(
     method: str, small: Small, data_dir: Path, real_gold: Path, tmp_path: Path, finecl: Finecl
 ) -> None:
-    """Document methods on Re-DocRED, those of marked sentences on FewRel, and MTB on the sentences of Re-DocRED: no
-    entity pair comes up twice in FewRel.
+    """Runs document methods on Re-DocRED, marked-sentence methods on FewRel, and MTB on the sentences of Re-DocRED.
+
+    In FewRel no entity pair occurs twice.
     """
     marked = registry.load().part("method", method).factory.input_format == "marked-sentences"
     silver = data_dir / "fewrel" / "val_wiki.json" if marked else real_gold
@@ -200,26 +203,26 @@ def test_every_method_pre_trains_on_real_data(
         "pretrain.max_steps": 2,
         "finetune.num_train_epochs": 1,
     }
-    given = [f"--set={key}={value}" for key, value in settings.items()]
-    told = finecl("train", "--quiet", "--output-dir", directory, "--method", method,
-                  "--stop-after", "pretrain", *given)  # fmt: skip
-    assert told.code == 0, told.err
+    options = [f"--set={key}={value}" for key, value in settings.items()]
+    result = finecl("train", "--quiet", "--output-dir", directory, "--method", method,
+                  "--stop-after", "pretrain", *options)  # fmt: skip
+    assert result.code == 0, result.err
     losses = metrics_of(directory)["pretrain"].get("loss", {})
     for _, name in registry.load().part("method", method).factory.objectives:
         assert any(value is not None for value in losses[name]), name
     assert AutoModel.from_pretrained(directory / "encoder").config.hidden_size == 32
 
 
-def test_finecl_at_equal_scores_is_erica(small: Small, tmp_path: Path, finecl: Finecl) -> None:
-    """The same weights to 1e-6: a table gives every label the same score, so every weight is 1."""
+def test_finecl_with_equal_scores_is_erica(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    """Compares encoder weights to 1e-6: with a table of equal scores every label has weight 1."""
     scored = tmp_path / "scored"
     assert finecl(*small.arguments(scored), "--stop-after", "score").code == 0
     uids = pq.read_table(scored / "scores.parquet")["uid"].to_pylist()
     (tmp_path / "equal.csv").write_text("uid,score\n" + "".join(f"{uid},1\n" for uid in uids))
     equal = ("--scorer", "file", "--set", f"scorer.path={tmp_path / 'equal.csv'}")
     for name, chosen in {"finecl": equal, "erica": ("--method", "erica")}.items():
-        told = finecl(*small.arguments(tmp_path / name), *chosen, "--stop-after", "pretrain")
-        assert told.code == 0, told.err
+        result = finecl(*small.arguments(tmp_path / name), *chosen, "--stop-after", "pretrain")
+        assert result.code == 0, result.err
     one, other = (load_file(tmp_path / name / "encoder" / "model.safetensors") for name in ("finecl", "erica"))
     assert one.keys() == other.keys()
     for name, tensor in one.items():

@@ -1,4 +1,4 @@
-"""Stages one at a time, again, and with other settings."""
+"""Running stages one at a time, again, and with other settings."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ STAGES = ("score", "pretrain", "finetune", "evaluate", "report")
 
 
 def _read(run: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / name).read_text())
-    return found
+    record: dict[str, Any] = json.loads((run / name).read_text())
+    return record
 
 
 @pytest.fixture
-def copy(straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The finished run once more, to be changed."""
-    monkeypatch.setenv("FINECL_CACHE", str(straight.parent / "cache"))
-    return Path(shutil.copytree(straight, tmp_path / "copy"))
+def copy(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished run that a test may change."""
+    monkeypatch.setenv("FINECL_CACHE", str(finished_run.parent / "cache"))
+    return Path(shutil.copytree(finished_run, tmp_path / "copy"))
 
 
-def test_stage_by_stage_is_the_same_as_straight(small: Small, straight: Path, tmp_path: Path, finecl: Finecl) -> None:
+def test_single_stages_give_the_result_of_one_command(
+    small: Small, finished_run: Path, tmp_path: Path, finecl: Finecl
+) -> None:
     run = tmp_path / "run"
     assert finecl(*small.arguments(run), "--stop-after", "score").code == 0
     assert set(_read(run, "run.json")["stages"]) == {"score"}
     assert set(_read(run, "metrics.json")) == {"score"}
     assert not (run / "encoder").exists()
     for stage in STAGES[1:]:
-        told = finecl(stage, run, "--quiet")
-        assert told.code == 0, told.err
-    assert numbers(_read(run, "metrics.json")) == numbers(_read(straight, "metrics.json"))
+        result = finecl(stage, run, "--quiet")
+        assert result.code == 0, result.err
+    assert numbers(_read(run, "metrics.json")) == numbers(_read(finished_run, "metrics.json"))
     assert list(_read(run, "run.json")["stages"]) == list(STAGES)
 
 
-def test_defaults_survive_the_way_through_json() -> None:
-    """Else a run that one command began would not be known to the next."""
+def test_defaults_survive_json() -> None:
+    """Otherwise a command would not recognise a run that another command started."""
     from finecl.artifacts.provenance import fingerprint
     from finecl.config.resolve import from_dict
     from finecl.config.schema import Settings
@@ -50,28 +52,28 @@ def test_defaults_survive_the_way_through_json() -> None:
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune", "evaluate"])
-def test_a_run_goes_on_wherever_it_was_left(stage: str, small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_a_run_resumes_after_any_stage(stage: str, small: Small, tmp_path: Path, finecl: Finecl) -> None:
     assert finecl(*small.arguments(tmp_path / "run"), "--stop-after", stage).code == 0
-    told = finecl(STAGES[STAGES.index(stage) + 1], tmp_path / "run")
-    assert told.code == 0, told.err
-    assert f"{stage}: finished before" in told.err or stage == "evaluate"
+    result = finecl(STAGES[STAGES.index(stage) + 1], tmp_path / "run")
+    assert result.code == 0, result.err
+    assert f"{stage}: finished before" in result.err or stage == "evaluate"
 
 
-def test_score_is_the_first_stage_alone(small: Small, straight: Path, tmp_path: Path, finecl: Finecl) -> None:
+def test_score_runs_only_the_first_stage(small: Small, finished_run: Path, tmp_path: Path, finecl: Finecl) -> None:
     assert finecl("score", *small.arguments(tmp_path / "run")[1:]).code == 0
-    assert (tmp_path / "run" / "scores.parquet").read_bytes() == (straight / "scores.parquet").read_bytes()
+    assert (tmp_path / "run" / "scores.parquet").read_bytes() == (finished_run / "scores.parquet").read_bytes()
     assert not (tmp_path / "run" / "encoder").exists()
 
 
-def test_a_stage_waits_for_the_one_before(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_a_stage_requires_the_previous_one(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     run = tmp_path / "run"
     assert finecl(*small.arguments(run), "--stop-after", "score").code == 0
-    assert "'pretrain' is not finished; run `finecl pretrain`" in finecl("evaluate", run, "--quiet").complaint()
-    assert finecl("report", run, "--quiet").code == 0  # of what is there
+    assert "'pretrain' is not finished; run `finecl pretrain`" in finecl("evaluate", run, "--quiet").error_line()
+    assert finecl("report", run, "--quiet").code == 0  # from the existing results
     assert (run / "report.html").exists()
 
 
-def test_a_finished_run_does_nothing_again(copy: Path, small: Small, finecl: Finecl) -> None:
+def test_a_finished_run_is_not_run_again(copy: Path, small: Small, finecl: Finecl) -> None:
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file() and path.name != "run.json"}
     stages = _read(copy, "run.json")["stages"]
     assert finecl(*small.arguments(copy)).code == 0
@@ -79,59 +81,59 @@ def test_a_finished_run_does_nothing_again(copy: Path, small: Small, finecl: Fin
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_what_was_removed_is_made_again(copy: Path, straight: Path, small: Small, finecl: Finecl) -> None:
+def test_removed_results_are_recomputed(copy: Path, finished_run: Path, small: Small, finecl: Finecl) -> None:
     shutil.rmtree(copy / "encoder")
     (copy / "report.html").unlink()
     assert finecl(*small.arguments(copy)).code == 0
     assert (copy / "report.html").exists()
-    made, there = (at / "encoder" / "model.safetensors" for at in (copy, straight))
-    assert made.read_bytes() == there.read_bytes()
+    new_weights, old_weights = (at / "encoder" / "model.safetensors" for at in (copy, finished_run))
+    assert new_weights.read_bytes() == old_weights.read_bytes()
 
 
 def test_other_settings_are_refused_and_named(copy: Path, small: Small, finecl: Finecl) -> None:
     run = (copy / "run.json").read_bytes()
-    complaint = finecl(*small.arguments(copy, pretrain__max_steps=3)).complaint()
+    complaint = finecl(*small.arguments(copy, pretrain__max_steps=3)).error_line()
     assert "pretrain.max_steps: 2 there, 3 now" in complaint
     assert "--output-dir" in complaint
     assert (copy / "run.json").read_bytes() == run
 
 
-def test_other_settings_are_welcome_where_nothing_is_finished(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_other_settings_are_accepted_if_no_stage_is_finished(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     run = tmp_path / "run"
-    assert "the loss is" in finecl(*small.arguments(run, proxy__learning_rate=1e30)).complaint()
+    assert "the loss is" in finecl(*small.arguments(run, proxy__learning_rate=1e30)).error_line()
     assert finecl(*small.arguments(run), "--stop-after", "score").code == 0
     assert not (run / "offending-uids.json").exists()
 
 
-def test_resume_goes_on_with_the_newest_run(
-    small: Small, straight: Path, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+def test_resume_continues_the_newest_run(
+    small: Small, finished_run: Path, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "runs/ contains no run" in finecl("train", "--resume").complaint()
+    assert "runs/ contains no run" in finecl("train", "--resume").error_line()
     assert finecl(*small.arguments(tmp_path / "runs" / "mine"), "--stop-after", "score").code == 0
-    assert "leave out --scorer, --set" in finecl("train", "--resume", "--scorer", "x", "--set", "seed=1").complaint()
+    assert "leave out --scorer, --set" in finecl("train", "--resume", "--scorer", "x", "--set", "seed=1").error_line()
     assert finecl("train", "--resume", "--quiet").code == 0
-    assert numbers(_read(tmp_path / "runs" / "mine", "metrics.json")) == numbers(_read(straight, "metrics.json"))
+    assert numbers(_read(tmp_path / "runs" / "mine", "metrics.json")) == numbers(_read(finished_run, "metrics.json"))
     assert finecl("train", "--resume", "--quiet", "--output-dir", "runs/mine").code == 0
 
 
 def test_resume_of_no_run_says_how_to_start_one(tmp_path: Path, finecl: Finecl) -> None:
-    assert "found no run.json" in finecl("train", "--resume", "--output-dir", tmp_path).complaint()
-    assert "found no run.json" in finecl("pretrain", tmp_path / "nowhere").complaint()
+    assert "found no run.json" in finecl("train", "--resume", "--output-dir", tmp_path).error_line()
+    assert "found no run.json" in finecl("pretrain", tmp_path / "nowhere").error_line()
 
 
-def test_changed_data_are_scored_anew(small: Small, tmp_path: Path, finecl: Finecl) -> None:
-    mine = small.copy(tmp_path / "data")
-    assert finecl(*mine.arguments(tmp_path / "run"), "--stop-after", "score").code == 0
+def test_changed_data_are_scored_again(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+    changed = small.copy(tmp_path / "data")
+    assert finecl(*changed.arguments(tmp_path / "run"), "--stop-after", "score").code == 0
     before = _read(tmp_path / "run", "run.json")["stages"]["score"]["fingerprint"]
-    mine.copy(tmp_path / "data", silver=small.documents["silver"][1:])
-    assert finecl(*mine.arguments(tmp_path / "run"), "--stop-after", "score").code == 0
+    changed.copy(tmp_path / "data", silver=small.documents["silver"][1:])
+    assert finecl(*changed.arguments(tmp_path / "run"), "--stop-after", "score").code == 0
     assert _read(tmp_path / "run", "run.json")["stages"]["score"]["fingerprint"] != before
 
 
-def test_evidence_is_made_once(small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_evidence_is_computed_once(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     assert finecl(*small.arguments(tmp_path / "one"), "--stop-after", "score").code == 0
     arguments = small.arguments(tmp_path / "two", scorer__mode="epoch", proxy__folds=7)
-    told = finecl(*[a for a in arguments if a != "--quiet"], "--stop-after", "score")
-    assert "the proxy is not trained again" in told.err
+    result = finecl(*[a for a in arguments if a != "--quiet"], "--stop-after", "score")
+    assert "the proxy is not trained again" in result.err
     assert _read(tmp_path / "two", "metrics.json")["score"]["scorer_settings"]["mode"] == "epoch"

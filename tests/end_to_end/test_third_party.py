@@ -1,4 +1,4 @@
-"""Plugins that finecl has never heard of: a whole one, from wheel to run, and broken ones."""
+"""Third-party plugins: a complete one, from wheel to run, and broken ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def noise_scorers():
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example plugin of plugins/README.md, built as a wheel and installed in a directory of its own."""
+    """The example plugin of plugins/README.md, built as a wheel and installed in a separate directory."""
     at = tmp_path_factory.mktemp("plugin")
     write_examples(at / "source")
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -48,45 +48,45 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def unwrapped(text: str) -> str:
-    """Help texts are wrapped at hyphens, too."""
+    """Joins wrapped lines; help texts are also wrapped at hyphens."""
     return "".join(text.split())
 
 
-def test_an_installed_plugin_is_listed_with_its_settings(installed: Path, elsewhere: Finecl) -> None:
-    told = elsewhere("plugins", "--json", PYTHONPATH=installed)
-    assert told.code == 0, told.err
-    found = json.loads(told.out)
-    assert found["faults"] == []
-    (row,) = [part for part in found["parts"] if part["name"] == "pair-rarity"]
+def test_an_installed_plugin_is_listed_with_its_settings(installed: Path, finecl_process: Finecl) -> None:
+    result = finecl_process("plugins", "--json", PYTHONPATH=installed)
+    assert result.code == 0, result.err
+    listed = json.loads(result.out)
+    assert listed["faults"] == []
+    (row,) = [part for part in listed["parts"] if part["name"] == "pair-rarity"]
     assert row["plugin"] == "pair-rarity"
     assert row["version"] == "0.1"
     assert row["kind"] == "scorer"
     assert row["settings"] == {"prior": 1.0}
     assert row["about"].startswith("Noise = -log")
-    assert "pair-rarity" in unwrapped(elsewhere("train", "--help", PYTHONPATH=installed).out)
-    assert "pair-rarity" not in unwrapped(elsewhere("train", "--help").out)
+    assert "pair-rarity" in unwrapped(finecl_process("train", "--help", PYTHONPATH=installed).out)
+    assert "pair-rarity" not in unwrapped(finecl_process("train", "--help").out)
 
 
 def test_an_installed_plugin_scores_a_run(
-    installed: Path, small: Small, straight: Path, tmp_path: Path, elsewhere: Finecl
+    installed: Path, small: Small, finished_run: Path, tmp_path: Path, finecl_process: Finecl
 ) -> None:
     arguments = [*small.arguments(tmp_path / "run", scorer__prior=2), "--scorer", "pair-rarity"]
-    told = elsewhere(*arguments, PYTHONPATH=installed)
-    assert told.code == 0, told.err
+    result = finecl_process(*arguments, PYTHONPATH=installed)
+    assert result.code == 0, result.err
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["score"]["scorer"] == "pair-rarity"
     assert metrics["score"]["scorer_settings"] == {"prior": 2.0}
-    ours, theirs = (pq.read_table(at / "scores.parquet") for at in (tmp_path / "run", straight))
-    assert ours["uid"].equals(theirs["uid"])
-    assert not np.array_equal(ours["noise"], theirs["noise"])
-    assert "no scorer is called 'pair-rarity'" in elsewhere(*arguments).complaint()
+    actual, expected = (pq.read_table(at / "scores.parquet") for at in (tmp_path / "run", finished_run))
+    assert actual["uid"].equals(expected["uid"])
+    assert not np.array_equal(actual["noise"], expected["noise"])
+    assert "no scorer is called 'pair-rarity'" in finecl_process(*arguments).error_line()
 
 
-def test_only_the_plugins_that_are_asked_for_are_loaded(installed: Path, elsewhere: Finecl) -> None:
-    told = elsewhere("plugins", "--json", PYTHONPATH=installed, FINECL_PLUGINS="pair-rarity")
-    assert {part["plugin"] for part in json.loads(told.out)["parts"]} == {"pair-rarity"}
-    told = elsewhere("plugins", FINECL_PLUGINS="nobody")
-    assert "FINECL_PLUGINS names the plugin 'nobody'" in told.complaint()
+def test_only_requested_plugins_are_loaded(installed: Path, finecl_process: Finecl) -> None:
+    result = finecl_process("plugins", "--json", PYTHONPATH=installed, FINECL_PLUGINS="pair-rarity")
+    assert {part["plugin"] for part in json.loads(result.out)["parts"]} == {"pair-rarity"}
+    result = finecl_process("plugins", FINECL_PLUGINS="nobody")
+    assert "FINECL_PLUGINS names the plugin 'nobody'" in result.error_line()
 
 
 Plug = Callable[..., None]
@@ -131,25 +131,25 @@ def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plug]:
         ),
     ],
 )
-def test_a_plugin_that_cannot_be_loaded_is_named_and_the_others_go_on(
+def test_a_plugin_that_cannot_be_loaded_is_named_and_the_others_work(
     text: str, fault: str, plug: Plug, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
     plug(text)
-    told = finecl("plugins", "--json")
-    assert told.code == 0, told.err
-    found = json.loads(told.out)
-    assert "learning-order" in {part["name"] for part in found["parts"]}
+    result = finecl("plugins", "--json")
+    assert result.code == 0, result.err
+    listed = json.loads(result.out)
+    assert "learning-order" in {part["name"] for part in listed["parts"]}
     if "commands" in text:
         assert "Commands:" in finecl("--help").out
         return
-    (line,) = found["faults"]
+    (line,) = listed["faults"]
     assert fault in line
     assert finecl("plugins").err == f"finecl: {line}\n"
     arguments = [argument for argument in small.arguments(tmp_path / "run") if argument != "--quiet"]
-    told = finecl(*arguments, "--stop-after", "score")
-    assert told.code == 0, told.err
-    assert [told_line for told_line in told.err.splitlines() if fault in told_line]
-    assert fault in finecl(*small.arguments(tmp_path / "other"), "--scorer", "broken").complaint()
+    result = finecl(*arguments, "--stop-after", "score")
+    assert result.code == 0, result.err
+    assert [told_line for told_line in result.err.splitlines() if fault in told_line]
+    assert fault in finecl(*small.arguments(tmp_path / "other"), "--scorer", "broken").error_line()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_scorer_that_breaks_its_contract_is_named(
     answer: str, message: str, plug: Plug, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
     plug(_SCORER.format(answer=answer, name="broken"))
-    complaint = finecl(*small.arguments(tmp_path / "run"), "--scorer", "broken").complaint()
+    complaint = finecl(*small.arguments(tmp_path / "run"), "--scorer", "broken").error_line()
     assert message in complaint
     assert not (tmp_path / "run" / "scores.parquet").exists()
 
@@ -189,50 +189,54 @@ def test_a_weighting_that_breaks_its_contract_is_named(
         "noise_scorers", "weightings"
     )
     plug(text.format(answer=answer, name="broken").replace("    def weigh", "    unscored = 1.0\n    def weigh"))
-    given = [*small.arguments(tmp_path / "run", scorer__floor=1.0), "--weighting", "broken"]
-    complaint = finecl(*given).complaint()
+    arguments = [*small.arguments(tmp_path / "run", scorer__floor=1.0), "--weighting", "broken"]
+    complaint = finecl(*arguments).error_line()
     assert "weighting 'broken'" in complaint
     assert message in complaint
 
 
 def test_a_changed_plugin_scores_again_and_an_unchanged_one_does_not(
-    small: Small, tmp_path: Path, elsewhere: Finecl
+    small: Small, tmp_path: Path, finecl_process: Finecl
 ) -> None:
     site, run = tmp_path / "site", tmp_path / "run"
     site.mkdir()
     install(site, "mine", {"mine": "mine_plugin"})
-    given = [argument for argument in small.arguments(run) if argument != "--quiet"]
+    arguments = [argument for argument in small.arguments(run) if argument != "--quiet"]
 
     def noise(answer: str) -> tuple[str, list[float]]:
         (site / "mine_plugin.py").write_text(_SCORER.format(answer=answer, name="mine"))
-        told = elsewhere(*given, "--scorer", "mine", "--stop-after", "score", PYTHONPATH=site, FINECL_CACHE=tmp_path)
-        assert told.code == 0, told.err
-        return told.err, pq.read_table(run / "scores.parquet")["noise"].to_pylist()
+        result = finecl_process(
+            *arguments, "--scorer", "mine", "--stop-after", "score", PYTHONPATH=site, FINECL_CACHE=tmp_path
+        )
+        assert result.code == 0, result.err
+        return result.err, pq.read_table(run / "scores.parquet")["noise"].to_pylist()
 
-    said, first = noise("np.arange(len(instances))")
-    assert "evidence found" not in said
-    said, second = noise("np.arange(len(instances))")
-    assert "score: finished before" in said
-    said, third = noise("np.arange(len(instances))[::-1]")
-    assert "score: finished before" not in said
-    assert "evidence found" in said  # the proxy's code is the same
+    messages, first = noise("np.arange(len(instances))")
+    assert "evidence found" not in messages
+    messages, second = noise("np.arange(len(instances))")
+    assert "score: finished before" in messages
+    messages, third = noise("np.arange(len(instances))[::-1]")
+    assert "score: finished before" not in messages
+    assert "evidence found" in messages  # the proxy's code is the same
     assert first == second == third[::-1]
 
 
-def test_two_plugins_of_one_name_are_both_named(plug: Plug, small: Small, tmp_path: Path, finecl: Finecl) -> None:
+def test_two_plugins_with_the_same_name_are_both_named(
+    plug: Plug, small: Small, tmp_path: Path, finecl: Finecl
+) -> None:
     plug(_SCORER.format(answer="0", name="learning-order"))
     complaint = "the scorer 'learning-order' is provided by two plugins: 'broken' and 'learning-order'"
-    assert finecl("plugins").complaint() == complaint
-    assert finecl(*small.arguments(tmp_path / "run")).complaint() == complaint
+    assert finecl("plugins").error_line() == complaint
+    assert finecl(*small.arguments(tmp_path / "run")).error_line() == complaint
 
 
 def test_a_hook_that_returns_no_mapping_is_named(plug: Plug, finecl: Finecl) -> None:
     plug("from finecl import hookimpl\n@hookimpl\ndef formats():\n    return ['jsonl']")
-    complaint = finecl("plugins").complaint()
+    complaint = finecl("plugins").error_line()
     assert complaint == "plugin 'broken': formats() must return a mapping of names, not list"
 
 
-def test_a_command_cannot_take_the_place_of_one_of_finecl(plug: Plug, finecl: Finecl) -> None:
+def test_a_command_cannot_replace_a_command_of_finecl(plug: Plug, finecl: Finecl) -> None:
     command = "    @cli.command('train')\n    def train(): print('mine')"
     plug(f"from finecl import hookimpl\n@hookimpl\ndef commands(cli):\n{command}")
     assert "--scorer" in finecl("train", "--help").out
@@ -259,10 +263,10 @@ def methods():
 """
 
 
-def test_what_a_marked_sentence_has_not_is_refused_before_anything_is_trained(
+def test_parts_that_marked_sentences_do_not_support_are_refused_before_training(
     plug: Plug, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
     plug(_OBJECTIVE.format(sampling="documents", text="marked-sentences"))
     message = "objective 'sentences' contrasts the entities of a document, of which a marked sentence has two"
-    assert message in finecl(*small.arguments(tmp_path / "run"), "--method", "ours").complaint()
+    assert message in finecl(*small.arguments(tmp_path / "run"), "--method", "ours").error_line()
     assert not (tmp_path / "run" / "scores.parquet").exists()

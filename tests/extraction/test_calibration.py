@@ -1,4 +1,4 @@
-"""Temperature and calibration error: what is fitted is found again, and the numbers are those of the definition."""
+"""Temperature and calibration error: fitting recovers a known temperature, and the errors match their definition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from finecl.types import Bools, Floats
 
 
 def _drawn(kind: Kind, temperature: float, seed: int = 0) -> tuple[Floats, Bools]:
-    """Scores whose truth is drawn with the probabilities that this temperature gives them."""
+    """Returns scores, and truth sampled with the probabilities that this temperature gives them."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 3, (4000, 4)).astype(np.float32)
     scores = (1 / (1 + np.exp(-logits))).astype(np.float32) if kind == "probability" else logits
@@ -30,25 +30,25 @@ def _drawn(kind: Kind, temperature: float, seed: int = 0) -> tuple[Floats, Bools
 
 @pytest.mark.parametrize("kind", ["probability", "log-odds", "competing"])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_the_temperature_that_the_truth_was_drawn_with_is_found(kind: Kind, temperature: float) -> None:
+def test_fitting_recovers_the_temperature_of_the_truth(kind: Kind, temperature: float) -> None:
     scores, correct = _drawn(kind, temperature)
-    found = fit_calibration(scores, correct, marked=kind == "competing")
-    assert found.kind == kind
-    assert found.temperature == pytest.approx(temperature, rel=0.1)
+    calibration = fit_calibration(scores, correct, marked=kind == "competing")
+    assert calibration.kind == kind
+    assert calibration.temperature == pytest.approx(temperature, rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["probability", "log-odds", "competing"])
-def test_the_error_falls_where_scores_were_too_sure(kind: Kind) -> None:
+def test_fitting_reduces_the_error_of_overconfident_scores(kind: Kind) -> None:
     scores, correct = _drawn(kind, 3.0)
-    found = fit_calibration(scores, correct, marked=kind == "competing")
-    errors = calibration_errors(found, scores, correct)
+    calibration = fit_calibration(scores, correct, marked=kind == "competing")
+    errors = calibration_errors(calibration, scores, correct)
     assert errors["ece"] < 0.03 < 0.1 < errors["ece_uncalibrated"]
 
 
-def test_the_error_is_that_of_its_definition() -> None:
+def test_the_error_equals_its_definition() -> None:
     probability = np.array([[0.95, 0.1], [0.91, 0.2], [0.3, 0.35], [0.32, 0.1], [1.0, 0.0]], dtype=np.float32)
     correct = np.array([[True, False], [False, True], [False, True], [False, False], [True, True]])
-    # the likeliest of each pair, in ten bins: 0.3 .. 0.4 holds 0.35 (right) and 0.32 (wrong), 0.9 .. 1 the others
+    # the most likely of each pair, in ten bins: 0.3 .. 0.4 holds 0.35 (right) and 0.32 (wrong), 0.9 .. 1 the others
     expected = abs((0.35 + 0.32) - 1) / 5 + abs((0.95 + 0.91 + 1.0) - 2) / 5
     assert expected_calibration_error(probability, correct, bins=10) == pytest.approx(expected, abs=1e-6)
     assert expected_calibration_error(probability[:0], correct[:0]) == 0.0
@@ -56,13 +56,13 @@ def test_the_error_is_that_of_its_definition() -> None:
 
 def test_competing_probabilities_leave_room_for_no_relation() -> None:
     scores = np.array([[0.0, 0.0], [50.0, -50.0], [-50.0, -50.0]], dtype=np.float32)
-    found = Calibration(kind="competing").probabilities(scores)
-    assert found == pytest.approx(np.array([[1 / 3, 1 / 3], [1, 0], [0, 0]]), abs=1e-6)
+    probabilities = Calibration(kind="competing").probabilities(scores)
+    assert probabilities == pytest.approx(np.array([[1 / 3, 1 / 3], [1, 0], [0, 0]]), abs=1e-6)
     pair, relation = np.array([1, 0]), np.array([0, 1])
     assert Calibration(kind="competing").at(scores, pair, relation) == pytest.approx([1, 1 / 3])
 
 
-def test_a_temperature_of_one_gives_probabilities_back() -> None:
+def test_a_temperature_of_one_keeps_probabilities() -> None:
     scores = np.array([[0.0, 0.2, 0.999, 1.0]], dtype=np.float32)
     assert Calibration().probabilities(scores) == pytest.approx(scores, abs=2e-7)
 
@@ -77,8 +77,8 @@ def test_the_loss_is_the_mean_negative_log_likelihood() -> None:
     assert Calibration(kind="competing").loss(logits, correct) == pytest.approx(competing, rel=1e-5)
 
 
-def test_cards_without_a_calibration_give_the_scores_of_their_kind() -> None:
+def test_configs_without_a_calibration_use_the_kind_of_their_scores() -> None:
     assert Calibration.of({}, marked=False) == Calibration()
     assert Calibration.of({}, marked=True) == Calibration(kind="competing")
-    kept = Calibration(kind="log-odds", temperature=1.7)
-    assert Calibration.of({"calibration": kept.to_dict()}, marked=False) == kept
+    calibration = Calibration(kind="log-odds", temperature=1.7)
+    assert Calibration.of({"calibration": calibration.to_dict()}, marked=False) == calibration

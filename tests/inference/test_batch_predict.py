@@ -1,4 +1,4 @@
-"""``finecl predict``: files in, triples out; killed and started again; and what it refuses."""
+"""``finecl predict``: files to triples, resuming after a kill, and errors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from finecl.inference import batch_predict
 from finecl.inference.batch_predict import Predicting
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.types import Document, Entity, Mention
-from tests.end_to_end.conftest import Finecl, elsewhere, finecl
+from tests.end_to_end.conftest import Finecl, finecl, finecl_process
 from tests.helpers import extractors, tiny
 
-__all__ = ["elsewhere", "finecl"]  # fixtures
+__all__ = ["finecl", "finecl_process"]  # fixtures
 
 
 @pytest.fixture
@@ -40,25 +40,27 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_row_a_triple_in_both_formats(model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl) -> None:
-    told = finecl("predict", model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--device", "cpu", "--json")
-    assert told.code == 0, told.err
-    assert "reading" in told.err
-    summary = json.loads(told.out)
+def test_one_row_per_triple_in_both_formats(
+    model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl
+) -> None:
+    result = finecl("predict", model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--device", "cpu", "--json")
+    assert result.code == 0, result.err
+    assert "reading" in result.err
+    summary = json.loads(result.out)
     extractor = RelationExtractor.from_pretrained(model, device="cpu")
     expected = [
         {"document": number, "title": document.title, **triple.to_dict()}
         for number, (document, triples) in enumerate(zip(documents, extractor(documents), strict=True))
         for triple in triples
     ]
-    found = rows(tmp_path / "out.jsonl")
-    assert found == expected
-    assert (summary["documents"], summary["triples"], summary["resumed_from"]) == (10, len(found), 0)
-    assert sum(summary["by_relation"].values()) == len(found) > 0
-    told = finecl("predict", model, tmp_path / "in.jsonl", tmp_path / "out.parquet", "--device", "cpu", "--quiet")
-    assert told.err == ""
-    assert told.out.startswith(f"{len(found):,} triples of 10 documents: ")
-    assert polars.read_parquet(tmp_path / "out.parquet").to_dicts() == found
+    written = rows(tmp_path / "out.jsonl")
+    assert written == expected
+    assert (summary["documents"], summary["triples"], summary["resumed_from"]) == (10, len(written), 0)
+    assert sum(summary["by_relation"].values()) == len(written) > 0
+    result = finecl("predict", model, tmp_path / "in.jsonl", tmp_path / "out.parquet", "--device", "cpu", "--quiet")
+    assert result.err == ""
+    assert result.out.startswith(f"{len(written):,} triples of 10 documents: ")
+    assert polars.read_parquet(tmp_path / "out.parquet").to_dicts() == written
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
 
 
@@ -69,19 +71,19 @@ def test_threshold_and_pairs(model: Path, documents: list[Document], tmp_path: P
     assert 0 < len(rows(out)) < 10 * 20 * 3
     assert min(row["probability"] for row in rows(out)) >= 0.55
     assert finecl(*arguments, "--threshold", "0", "--pairs", "labelled").code == 0
-    asked = {(n, label.head, label.tail) for n, d in enumerate(documents) for label in d.labels}
-    assert {(row["document"], row["head"], row["tail"]) for row in rows(out)} == asked
-    assert len(rows(out)) == len(asked) * len(extractors.RELATIONS)
+    labelled = {(n, label.head, label.tail) for n, d in enumerate(documents) for label in d.labels}
+    assert {(row["document"], row["head"], row["tail"]) for row in rows(out)} == labelled
+    assert len(rows(out)) == len(labelled) * len(extractors.RELATIONS)
 
 
 def _broken_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Ends the process's work like a kill, once some documents have passed the encoder."""
+    """Stops like a kill after some documents have been encoded."""
     stream = RelationExtractor.stream
     passed = 0
 
-    def dying(self: RelationExtractor, documents: Any, **given: Any) -> Iterator[Any]:
+    def dying(self: RelationExtractor, documents: Any, **options: Any) -> Iterator[Any]:
         nonlocal passed
-        for triples in stream(self, documents, **given):
+        for triples in stream(self, documents, **options):
             passed += 1
             if passed > after:
                 raise KeyboardInterrupt
@@ -91,28 +93,28 @@ def _broken_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
-def test_broken_off_and_started_again_gives_the_same_file(
+def test_an_interrupted_prediction_resumes_to_the_same_file(
     ending: str, model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_predict, "PIECE", 3)
-    straight, out = tmp_path / f"straight.{ending}", tmp_path / f"out.{ending}"
-    assert finecl("predict", model, tmp_path / "in.jsonl", straight, "--quiet").code == 0
+    uninterrupted, out = tmp_path / f"straight.{ending}", tmp_path / f"out.{ending}"
+    assert finecl("predict", model, tmp_path / "in.jsonl", uninterrupted, "--quiet").code == 0
     with monkeypatch.context() as patch:
         _broken_off(patch, after=7)
         assert finecl("predict", model, tmp_path / "in.jsonl", out, "--quiet").code == 130
     assert not out.exists()
     partial = tmp_path / f".{out.name}.partial"
-    with partial.open("ab") as stream:  # what was written after the last note, and only in part
+    with partial.open("ab") as stream:  # written partially after the last recorded position
         stream.write(b'{"document": 6, "ti')
-    told = finecl("predict", model, tmp_path / "in.jsonl", out, "--quiet", "--json")
-    summary = json.loads(told.out)
+    result = finecl("predict", model, tmp_path / "in.jsonl", out, "--quiet", "--json")
+    summary = json.loads(result.out)
     assert (summary["resumed_from"], summary["documents"]) == (6, 10)
-    assert out.read_bytes() == straight.read_bytes()
+    assert out.read_bytes() == uninterrupted.read_bytes()
     assert summary["triples"] == (len(rows(out)) if ending == "jsonl" else polars.read_parquet(out).height)
     assert not partial.exists()
 
 
-def test_other_input_or_options_start_anew(
+def test_other_inputs_or_options_start_again(
     model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_predict, "PIECE", 3)
@@ -139,34 +141,33 @@ def test_raw_text_with_a_recogniser(model: Path, tmp_path: Path, finecl: Finecl)
         ("a", "Curie", "Ada"),
     }
     out.unlink()
-    assert (
-        "expected entities, found none in 2 documents; give documents with entities" in finecl(*arguments).complaint()
-    )
+    error = finecl(*arguments).error_line()
+    assert "expected entities, found none in 2 documents; give documents with entities" in error
     assert not [p.name for p in tmp_path.iterdir() if "out.jsonl" in p.name]
 
 
-def test_what_is_refused_leaves_nothing(
+def test_errors_leave_no_output(
     model: Path, documents: list[Document], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out.jsonl"
     good = tmp_path / "in.jsonl"
-    assert "ends with .jsonl or .parquet" in finecl("predict", model, good, tmp_path / "out.csv").complaint()
-    assert "in a directory that is there" in finecl("predict", model, good, tmp_path / "x" / "o.jsonl").complaint()
-    assert "got nothing; check the path" in finecl("predict", model, tmp_path / "none.jsonl", out).complaint()
-    assert "expected an extractor or a run" in finecl("predict", tmp_path, good, out, "--quiet").complaint()
+    assert "ends with .jsonl or .parquet" in finecl("predict", model, good, tmp_path / "out.csv").error_line()
+    assert "in a directory that is there" in finecl("predict", model, good, tmp_path / "x" / "o.jsonl").error_line()
+    assert "got nothing; check the path" in finecl("predict", model, tmp_path / "none.jsonl", out).error_line()
+    assert "expected an extractor or a run" in finecl("predict", tmp_path, good, out, "--quiet").error_line()
     monkeypatch.setattr(batch_predict, "PIECE", 3)
     mention = dataclasses.replace(documents[8].entities[0].mentions[0], end=99)
     entity = dataclasses.replace(documents[8].entities[0], mentions=(mention,))
     broken = dataclasses.replace(documents[8], entities=(entity, *documents[8].entities[1:]))
     JSONLines().write([*documents[:8], broken], tmp_path / "broken.jsonl")
-    said = finecl("predict", model, tmp_path / "broken.jsonl", out, "--quiet").complaint()
-    assert "document 9 ('document 8'), entity 0" in said or "line 9" in said
+    message = finecl("predict", model, tmp_path / "broken.jsonl", out, "--quiet").error_line()
+    assert "document 9 ('document 8'), entity 0" in message or "line 9" in message
     assert not [p.name for p in tmp_path.iterdir() if "out.jsonl" in p.name]
 
 
 @pytest.mark.slow
-def test_a_process_that_is_terminated_goes_on(models: dict[str, Path], tmp_path: Path, elsewhere: Finecl) -> None:
-    """The real thing: SIGKILL between two pieces, then the same command."""
+def test_a_killed_process_resumes(models: dict[str, Path], tmp_path: Path, finecl_process: Finecl) -> None:
+    """Sends SIGKILL between two chunks, then runs the same command again."""
     import signal
     import subprocess
     import sys
@@ -186,10 +187,10 @@ def test_a_process_that_is_terminated_goes_on(models: dict[str, Path], tmp_path:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "out.jsonl").exists()
-    told = elsewhere(*arguments)
-    assert told.code == 0, told.err
-    assert 0 < json.loads(told.out)["resumed_from"] < len(many)
-    again = elsewhere(*arguments[:3], tmp_path / "straight.jsonl", "--quiet")
+    result = finecl_process(*arguments)
+    assert result.code == 0, result.err
+    assert 0 < json.loads(result.out)["resumed_from"] < len(many)
+    again = finecl_process(*arguments[:3], tmp_path / "straight.jsonl", "--quiet")
     assert again.code == 0, again.err
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "straight.jsonl").read_bytes()
 

@@ -1,4 +1,4 @@
-"""ONNX: the same answers as torch, and what cannot be exported."""
+"""ONNX export: the same results as torch, and extractors that cannot be exported."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip insta
     ("family", "kind"),
     [("bert", "bilinear"), ("roberta", "bilinear"), ("modernbert", "bilinear"), ("bert", "markers")],
 )
-def test_onnx_gives_the_same_answers_as_torch(
+def test_onnx_gives_the_same_results_as_torch(
     family: str, kind: str, models: dict[str, Path], tmp_path: Path, finecl: Finecl
 ) -> None:
     directory = extractors.save(tmp_path / "extractor", models[family], kind)
-    told = finecl("export", directory, directory / "model.onnx")
-    assert told.code == 0, told.err
+    result = finecl("export", directory, directory / "model.onnx")
+    assert result.code == 0, result.err
     documents = tiny.documents(9, seed=2)
     plain = RelationExtractor.from_pretrained(directory, device="cpu", precision="float32")(documents, threshold=0.0)
     exported = RelationExtractor.from_pretrained(directory, backend="onnx")
-    for found in (exported(documents, threshold=0.0), [exported(d, threshold=0.0) for d in documents]):
-        for some, other in zip(plain, found, strict=True):
-            first, second = ({(t.head, t.tail, t.relation): t.score for t in triples} for triples in (some, other))
+    for triples_of_documents in (exported(documents, threshold=0.0), [exported(d, threshold=0.0) for d in documents]):
+        for expected, other in zip(plain, triples_of_documents, strict=True):
+            first, second = ({(t.head, t.tail, t.relation): t.score for t in triples} for triples in (expected, other))
             assert second == pytest.approx(first, abs=1e-4)
     assert sum(map(len, plain)) > 50
 
 
-def test_extractors_that_read_more_than_states_are_refused(
+def test_extractors_that_use_more_than_token_states_are_refused(
     models: dict[str, Path], tmp_path: Path, finecl: Finecl
 ) -> None:
     directory = extractors.save(tmp_path / "extractor", models["bert"], "adaptive")
-    said = finecl("export", directory, tmp_path / "a.onnx").complaint()
-    assert "'adaptive' cannot be written as ONNX, which takes one that reads token states and entities only" in said
+    message = finecl("export", directory, tmp_path / "a.onnx").error_line()
+    assert "'adaptive' cannot be written as ONNX, which takes one that reads token states and entities only" in message
     assert not list(tmp_path.glob("*.onnx"))
 
 
-def test_files_that_cannot_be_run_or_written(models: dict[str, Path], tmp_path: Path, finecl: Finecl) -> None:
+def test_invalid_onnx_files_are_refused(models: dict[str, Path], tmp_path: Path, finecl: Finecl) -> None:
     directory = extractors.save(tmp_path / "extractor", models["bert"])
     with pytest.raises(ModelError, match="found none; write it with `finecl export`"):
         RelationExtractor.from_pretrained(directory, backend="onnx")
     (tmp_path / "a.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="onnxruntime cannot read it"):
         RelationExtractor.from_pretrained(directory, backend="onnx", onnx_file=tmp_path / "a.onnx")
-    assert "expected a file that ends with .onnx" in finecl("export", directory, tmp_path / "a.bin").complaint()
+    assert "expected a file that ends with .onnx" in finecl("export", directory, tmp_path / "a.bin").error_line()
 
 
 @pytest.mark.slow
@@ -63,8 +63,8 @@ def test_an_export_of_another_extractor_is_refused(models: dict[str, Path], tmp_
 
     first = extractors.save(tmp_path / "first", models["bert"])
     second = extractors.save(tmp_path / "second", models["bert"], fingerprint="other")
-    told = export(first, tmp_path / "a.onnx")
-    assert told["megabytes"] > 0.1
+    exported = export(first, tmp_path / "a.onnx")
+    assert exported["megabytes"] > 0.1
     with pytest.raises(ModelError, match="got another's; export it again"):
         RelationExtractor.from_pretrained(second, backend="onnx", onnx_file=tmp_path / "a.onnx")
     with pytest.raises(SettingsError, match="in a directory that is there"):

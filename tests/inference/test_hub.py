@@ -1,4 +1,4 @@
-"""Extractors for others: saved directories, uploads and model cards."""
+"""Sharing extractors: saved directories, uploads and model cards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ METRICS = {
 
 @pytest.fixture
 def run(models: dict[str, Path], tmp_path: Path) -> Path:
-    """What a run leaves, as far as cards are concerned."""
+    """A run directory with the files that model cards use."""
     at = tmp_path / "run"
     extractors.save(at / "extractor" / "pretrained", models["bert"])
     extractors.save(at / "extractor" / "plain", models["bert"])
@@ -42,7 +42,7 @@ def run(models: dict[str, Path], tmp_path: Path) -> Path:
     return at
 
 
-def test_a_card_says_what_was_trained_on_what_and_whom_to_cite() -> None:
+def test_a_card_states_training_data_and_citations() -> None:
     card = model_card(RECORD, METRICS, plugins.load(), kind="encoder", license="apache-2.0")
     front = card.split("---")[1]
     assert "license: apache-2.0" in front
@@ -65,22 +65,22 @@ def test_a_card_says_what_was_trained_on_what_and_whom_to_cite() -> None:
     assert "The weights are under `apache-2.0`" in card
 
 
-def test_a_card_leaves_out_what_is_not_known() -> None:
+def test_a_card_leaves_out_unknown_values() -> None:
     card = model_card({}, {}, plugins.load(), kind="extractor")
     assert "license:" not in card
-    assert "None is stated for the weights." in card
+    assert "No licence is stated for the weights." in card
     assert "## Results" not in card
     assert "None |" not in card
 
 
-def test_objectives_of_the_settings_count() -> None:
+def test_a_card_names_the_objectives_of_the_settings() -> None:
     settings = RECORD["settings"] | {"objectives": ["0.5*relation-discrimination"]}  # type: ignore[operator]
     card = model_card(RECORD | {"settings": settings}, METRICS, plugins.load(), kind="encoder")
     assert "| objectives | 0.5 * relation-discrimination |" in card
     assert "entity-discrimination" not in card
 
 
-def test_a_run_gets_cards_where_its_models_are(run: Path) -> None:
+def test_a_run_gets_a_card_for_each_model(run: Path) -> None:
     write_cards(run, plugins.load())
     assert "AutoModel.from_pretrained" in (run / "encoder" / "README.md").read_text()
     pretrained, plain = ((run / "extractor" / name / "README.md").read_text() for name in ("pretrained", "plain"))
@@ -89,7 +89,7 @@ def test_a_run_gets_cards_where_its_models_are(run: Path) -> None:
     assert "| relations | P0, P1, P2 |" in pretrained
 
 
-def test_what_is_saved_answers_as_before_and_keeps_its_records(run: Path, tmp_path: Path) -> None:
+def test_a_saved_extractor_gives_the_same_results_and_keeps_its_records(run: Path, tmp_path: Path) -> None:
     documents = tiny.documents(4)
     extractor = RelationExtractor.from_pretrained(run, device="cpu")
     at = extractor.save_pretrained(tmp_path / "saved", license="mit")
@@ -104,7 +104,7 @@ def test_what_is_saved_answers_as_before_and_keeps_its_records(run: Path, tmp_pa
     assert "license:" not in (at / "README.md").read_text()
 
 
-def test_other_peoples_directories_are_left_alone(run: Path, tmp_path: Path) -> None:
+def test_unrelated_directories_are_not_overwritten(run: Path, tmp_path: Path) -> None:
     extractor = RelationExtractor.from_pretrained(run, device="cpu")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("words")
@@ -116,7 +116,7 @@ def test_other_peoples_directories_are_left_alone(run: Path, tmp_path: Path) -> 
 
 
 class Hub:
-    """A hub that remembers what it was sent."""
+    """A hub that records uploads."""
 
     sent: dict[str, Any]
     fails = False
@@ -135,17 +135,17 @@ class Hub:
         Hub.sent |= {"repo": repo_id, "files": files, "card": (Path(folder_path) / "README.md").read_text()}
 
 
-def test_an_upload_is_what_is_saved(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_holds_the_saved_files(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.HfApi", Hub)
     extractor = RelationExtractor.from_pretrained(run, device="cpu")
     assert extractor.push_to_hub("me/mine", private=True) == "https://hub/me/mine"
     assert (Hub.sent["repo"], Hub.sent["private"], Hub.sent["exist_ok"]) == ("me/mine", True, True)
-    wanted = {"README.md", "extractor.json", "head.safetensors", "encoder/config.json", "encoder/README.md"}
-    assert wanted | {"finecl_run.json", "finecl_metrics.json"} <= set(Hub.sent["files"])
+    expected = {"README.md", "extractor.json", "head.safetensors", "encoder/config.json", "encoder/README.md"}
+    assert expected | {"finecl_run.json", "finecl_metrics.json"} <= set(Hub.sent["files"])
     assert "54.39" in Hub.sent["card"]
 
 
-def test_a_hub_that_refuses_is_one_line(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_hub_gives_one_line(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.HfApi", Hub)
     monkeypatch.setattr(Hub, "fails", True)
     with pytest.raises(ModelError, match=r"^cannot upload to 'me/mine': 401 Unauthorized$"):

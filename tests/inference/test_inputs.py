@@ -1,4 +1,4 @@
-"""What an extractor is given: character and token spans, rows and documents, and what is wrong with them."""
+"""Inputs of an extractor: character and token spans, rows and documents, and errors in them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXTS = (
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_words_and_sentences_are_those_of_the_format_text(text: str, tmp_path: Path) -> None:
+def test_words_and_sentences_equal_those_of_the_format_text(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(text.encode())
     (expected,) = PlainText().read(tmp_path / "a.txt")
     words = split_words(text)
@@ -33,7 +33,7 @@ def test_words_and_sentences_are_those_of_the_format_text(text: str, tmp_path: P
     assert [text[a:b] for a, b in zip(words.start, words.end, strict=True)] == flat
 
 
-def test_a_span_cuts_words_and_joins_sentences() -> None:
+def test_a_span_splits_words_and_joins_sentences() -> None:
     document = from_text(
         "Born at Yahoo!\nInc in Warsaw-Mokotow.", [(8, 18), {"start": 22, "end": 28, "text": "Warsaw"}]
     )
@@ -45,7 +45,7 @@ def test_a_span_cuts_words_and_joins_sentences() -> None:
     assert (second.start, second.end, second.name) == (6, 7, "Warsaw")
 
 
-def test_an_entity_is_a_span_a_mapping_or_a_group_of_mentions() -> None:
+def test_an_entity_is_a_span_a_mapping_or_a_list_of_mentions() -> None:
     text = "Ada met Curie . She was Ada ."
     group = {"id": "Q1", "type": "PER", "mentions": [(0, 3), {"start": 24, "end": 27, "name": "Ada"}]}
     document = from_text(text, [group, {"start": 8, "end": 13, "label": "PER", "id": 7}, [(0, 3), (24, 27)]])
@@ -59,13 +59,13 @@ def test_an_entity_is_a_span_a_mapping_or_a_group_of_mentions() -> None:
     assert [m.sentence for m in document.entities[0].mentions] == [0, 1]
 
 
-def test_white_space_at_the_ends_of_a_span_is_passed_over() -> None:
+def test_white_space_at_the_ends_of_a_span_is_ignored() -> None:
     document = from_text("Ada  met Curie", [(0, 4)])
     assert document.entities[0].mentions[0].name == "Ada "[:3]
 
 
 @pytest.mark.parametrize(
-    ("entities", "said"),
+    ("entities", "message"),
     [
         (
             [(0, 3), (20, 40)],
@@ -81,10 +81,10 @@ def test_white_space_at_the_ends_of_a_span_is_passed_over() -> None:
         ([[(0, 3), (90, 91)]], "entity 0, mention 1: expected 0 <= start"),
     ],
 )
-def test_what_is_wrong_with_an_entity_is_one_line(entities: list[Any], said: str) -> None:
+def test_an_invalid_entity_gives_one_line(entities: list[Any], message: str) -> None:
     with pytest.raises(FormatError) as error:
         from_text("Ada met Curie . She was Ada .", entities)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -98,12 +98,12 @@ def test_token_spans_are_checked_too() -> None:
         from_tokens(tokens, [{"start": 2, "end": 4, "name": "Marie"}])
 
 
-def _read(given: Any, entities: Any = None, *, split: bool = False) -> tuple[list[Document], bool]:
-    documents, single = read_inputs(given, entities, split=split)
+def _read(texts: Any, entities: Any = None, *, split: bool = False) -> tuple[list[Document], bool]:
+    documents, single = read_inputs(texts, entities, split=split)
     return list(documents), single
 
 
-def test_one_or_many_and_in_which_shape() -> None:
+def test_single_and_multiple_inputs_keep_their_shape() -> None:
     text, spans = "Ada met Curie", [(0, 3), (8, 13)]
     (one,), single = _read(text, spans)
     assert single
@@ -122,18 +122,18 @@ def test_one_or_many_and_in_which_shape() -> None:
 
 
 def test_docreds_columns_are_read() -> None:
-    made = tiny.document("t", ["Ada met Curie"], ["Ada", "Curie"], (0, "P0", 1))
+    document = tiny.document("t", ["Ada met Curie"], ["Ada", "Curie"], (0, "P0", 1))
     vertices = [
         [{"name": m.name, "sent_id": m.sentence, "pos": [m.start, m.end]} for m in entity.mentions]
-        for entity in made.entities
+        for entity in document.entities
     ]
     labels = [{"head": 0, "tail": 1, "relation": "P0"}]
     row = {"title": "t", "sents": [["Ada", "met", "Curie"]], "vertexSet": vertices, "labels": labels}
-    assert _read(row) == ([made], True)
+    assert _read(row) == ([document], True)
 
 
 @pytest.mark.parametrize(
-    ("given", "entities", "said"),
+    ("texts", "entities", "message"),
     [
         (["a b", "c d"], [[]], "expected entities of every text, got those of 1"),
         (["a b"], [[], []], "expected entities of 1 texts, got those of more"),
@@ -143,12 +143,12 @@ def test_docreds_columns_are_read() -> None:
         ("", None, "document 0, sentences: expected at least one with words"),
     ],
 )
-def test_what_else_can_be_wrong(given: Any, entities: Any, said: str) -> None:
+def test_other_invalid_inputs_are_refused(texts: Any, entities: Any, message: str) -> None:
     with pytest.raises(FormatError) as error:
-        _read(given, entities)
-    assert said in str(error.value)
+        _read(texts, entities)
+    assert message in str(error.value)
 
 
-def test_a_document_has_its_own_entities() -> None:
+def test_entities_cannot_be_passed_with_documents() -> None:
     with pytest.raises(FormatError, match="leave them out"):
         _read(tiny.documents(1)[0], [(0, 1)])

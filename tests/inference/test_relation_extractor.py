@@ -1,4 +1,4 @@
-"""RelationExtractor: the same answers however texts are batched, and the choices that it offers."""
+"""RelationExtractor: its results do not depend on batching; its options."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ def load(directory: Path, **settings: Any) -> RelationExtractor:
     return RelationExtractor.from_pretrained(directory, precision="float32", device="cpu", **settings)
 
 
-def same(found: Sequence[Sequence[Triple]], others: Sequence[Sequence[Triple]]) -> None:
-    """The same triples, whose scores differ by rounding only: within a document by their names."""
-    assert len(found) == len(others)
-    for some, other in zip(found, others, strict=True):
-        first, second = ({(t.head, t.tail, t.relation): t for t in triples} for triples in (some, other))
+def same(actual: Sequence[Sequence[Triple]], expected: Sequence[Sequence[Triple]]) -> None:
+    """Asserts that both hold the same triples, with scores that differ only by rounding."""
+    assert len(actual) == len(expected)
+    for actual_triples, expected_triples in zip(actual, expected, strict=True):
+        first, second = (
+            {(t.head, t.tail, t.relation): t for t in triples} for triples in (actual_triples, expected_triples)
+        )
         assert first.keys() == second.keys()
         for key, triple in first.items():
             assert triple.score == pytest.approx(second[key].score, abs=5e-5)
@@ -48,7 +50,7 @@ def same(found: Sequence[Sequence[Triple]], others: Sequence[Sequence[Triple]]) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_batched_single_and_in_any_order_give_the_same(kind: str, directories: dict[str, Path]) -> None:
+def test_results_do_not_depend_on_batches_or_order(kind: str, directories: dict[str, Path]) -> None:
     documents = tiny.documents(9, seed=2)
     extractor = load(directories[kind])
     batched = extractor(documents, threshold=0.0)
@@ -80,24 +82,26 @@ def test_scores_are_those_of_the_training_batches(kind: str, directories: dict[s
         assert sum(map(len, load(directories[kind])(documents))) == predicted
 
 
-def test_thresholds_of_single_relations_count(models: dict[str, Path], tmp_path: Path) -> None:
+def test_thresholds_of_single_relations_are_applied(models: dict[str, Path], tmp_path: Path) -> None:
     documents = tiny.documents(6, seed=4)
-    every = [t for ts in load(extractors.save(tmp_path / "all", models["bert"]))(documents, threshold=0.0) for t in ts]
-    middle = float(np.median([t.score for t in every if t.relation == "P2"]))
-    own = {"P0": 0.0, "P1": 2.0}
-    extractor = load(extractors.save(tmp_path / "own", models["bert"], thresholds=own, threshold=middle))
-    found = {(t.head, t.tail, t.relation, t.score) for ts in extractor(documents) for t in ts}
-    expected = {t for t in every if t.relation == "P0" or (t.relation == "P2" and t.score >= middle)}
-    assert found == {(t.head, t.tail, t.relation, t.score) for t in expected}
+    all_triples = [
+        t for ts in load(extractors.save(tmp_path / "all", models["bert"]))(documents, threshold=0.0) for t in ts
+    ]
+    middle = float(np.median([t.score for t in all_triples if t.relation == "P2"]))
+    thresholds = {"P0": 0.0, "P1": 2.0}
+    extractor = load(extractors.save(tmp_path / "own", models["bert"], thresholds=thresholds, threshold=middle))
+    triples = {(t.head, t.tail, t.relation, t.score) for ts in extractor(documents) for t in ts}
+    expected = {t for t in all_triples if t.relation == "P0" or (t.relation == "P2" and t.score >= middle)}
+    assert triples == {(t.head, t.tail, t.relation, t.score) for t in expected}
 
 
-def test_a_triple_says_what_it_is_about(directories: dict[str, Path]) -> None:
+def test_a_triple_has_texts_ids_and_names(directories: dict[str, Path]) -> None:
     text = "Curie was born in Gauss . Ada met Curie ."
     entities = [{"mentions": [(0, 5), (34, 39)], "id": "Q7"}, (18, 23)]
-    found = load(directories["bilinear"])(text, entities, threshold=0.0)
-    assert {(t.head, t.tail) for t in found} == {(0, 1), (1, 0)}
-    assert [t.score for t in found] == sorted((t.score for t in found), reverse=True)
-    triple = next(t for t in found if (t.head, t.relation) == (0, "P0"))
+    triples = load(directories["bilinear"])(text, entities, threshold=0.0)
+    assert {(t.head, t.tail) for t in triples} == {(0, 1), (1, 0)}
+    assert [t.score for t in triples] == sorted((t.score for t in triples), reverse=True)
+    triple = next(t for t in triples if (t.head, t.relation) == (0, "P0"))
     assert (triple.head_text, triple.head_id, triple.tail_text, triple.tail_id) == ("Curie", "Q7", "Gauss", None)
     assert triple.name == "born in"
     assert Triple(**triple.to_dict()) == triple
@@ -107,28 +111,29 @@ def test_a_triple_says_what_it_is_about(directories: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize("kind", ["bilinear", "markers", "adaptive"])
 def test_probabilities_rise_with_scores_and_lie_between_0_and_1(kind: str, directories: dict[str, Path]) -> None:
-    found = [t for ts in load(directories[kind])(tiny.documents(5), threshold=0.0) for t in ts]
-    assert all(0 < t.probability < 1 for t in found)
-    if kind == "bilinear":  # its temperature is 2
-        for triple in found:
+    triples = [t for ts in load(directories[kind])(tiny.documents(5), threshold=0.0) for t in ts]
+    assert all(0 < t.probability < 1 for t in triples)
+    if kind == "bilinear":  # the temperature is 2
+        for triple in triples:
             odds = triple.score / (1 - triple.score)
             assert triple.probability == pytest.approx(odds**0.5 / (1 + odds**0.5), abs=1e-4)
-    least = float(np.median([t.probability for t in found]))
-    some = [t for ts in load(directories[kind])(tiny.documents(5), threshold=least) for t in ts]
-    assert {dataclasses.astuple(t)[:7] for t in some} == {
-        dataclasses.astuple(t)[:7] for t in found if t.probability >= least
+    least = float(np.median([t.probability for t in triples]))
+    selected = [t for ts in load(directories[kind])(tiny.documents(5), threshold=least) for t in ts]
+    assert {dataclasses.astuple(t)[:7] for t in selected} == {
+        dataclasses.astuple(t)[:7] for t in triples if t.probability >= least
     }
 
 
-def test_pairs_that_are_asked(directories: dict[str, Path]) -> None:
+def test_only_requested_pairs_are_scored(directories: dict[str, Path]) -> None:
     documents = tiny.documents(3, seed=1)
     extractor = load(directories["bilinear"])
-    every = extractor(documents, threshold=0.0)
-    some = extractor(documents, threshold=0.0, pairs=[[(0, 1)], [], [(2, 0), (0, 2), (2, 0)]])
-    wanted = [{(0, 1)}, set(), {(2, 0), (0, 2)}]
-    same(some, [[t for t in ts if (t.head, t.tail) in w] for ts, w in zip(every, wanted, strict=True)])
+    all_triples = extractor(documents, threshold=0.0)
+    selected = extractor(documents, threshold=0.0, pairs=[[(0, 1)], [], [(2, 0), (0, 2), (2, 0)]])
+    expected = [{(0, 1)}, set(), {(2, 0), (0, 2)}]
+    same(selected, [[t for t in ts if (t.head, t.tail) in w] for ts, w in zip(all_triples, expected, strict=True)])
     same(
-        [extractor(documents[0], threshold=0.0, pairs=[(1, 0)])], [[t for t in every[0] if (t.head, t.tail) == (1, 0)]]
+        [extractor(documents[0], threshold=0.0, pairs=[(1, 0)])],
+        [[t for t in all_triples[0] if (t.head, t.tail) == (1, 0)]],
     )
     labelled = extractor(documents, threshold=0.0, pairs="labelled")
     for document, triples in zip(documents, labelled, strict=True):
@@ -136,7 +141,7 @@ def test_pairs_that_are_asked(directories: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "said"),
+    ("pairs", "message"),
     [
         ([[(0, 0)], []], "two different numbers"),
         ([[(0, 99)], []], "got (0, 99)"),
@@ -146,10 +151,10 @@ def test_pairs_that_are_asked(directories: dict[str, Path]) -> None:
         ("some", "expected 'all', 'labelled' or a list of (head, tail), got 'some'"),
     ],
 )
-def test_pairs_that_cannot_be_asked(pairs: Any, said: str, directories: dict[str, Path]) -> None:
+def test_invalid_pairs_are_refused(pairs: Any, message: str, directories: dict[str, Path]) -> None:
     with pytest.raises(SettingsError) as error:
         load(directories["bilinear"])(tiny.documents(2), pairs=pairs)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_threshold_is_a_probability(directories: dict[str, Path]) -> None:
@@ -158,25 +163,25 @@ def test_a_threshold_is_a_probability(directories: dict[str, Path]) -> None:
 
 
 def _windowed(models: dict[str, Path], tmp_path: Path) -> tuple[RelationExtractor, RelationExtractor]:
-    """The same extractor with a reach of 64 and of 20 sub-words."""
+    """Returns the same extractor with maximum lengths of 64 and 20 sub-words."""
     far = extractors.save(tmp_path / "far", models["bert"], max_length=64)
     near = extractors.save(tmp_path / "near", models["bert"], max_length=20)
     return load(far), load(near)
 
 
-def test_windows_that_are_not_needed_change_nothing(models: dict[str, Path], tmp_path: Path) -> None:
+def test_unneeded_windows_change_nothing(models: dict[str, Path], tmp_path: Path) -> None:
     far, near = _windowed(models, tmp_path)
     document = tiny.document("short", ["Ada met Curie in the house"], ["Ada", "Curie"])
     same([far(document, threshold=0.0)], [near(document, threshold=0.0)])
 
 
-def test_a_pair_counts_by_its_best_window(models: dict[str, Path], tmp_path: Path) -> None:
+def test_a_pair_gets_the_score_of_its_best_window(models: dict[str, Path], tmp_path: Path) -> None:
     _, near = _windowed(models, tmp_path)
     reach = near.tokenizer.max_length - 2
     words = ["was", "the", "of", "Ada", "met", "Curie", "in", "of", *["the"] * 8, "born", "house", *["of"] * 8, "river"]
     long = tiny.document("long", [" ".join(words)], ["Ada", "Curie"])
     ids = near.tokenizer.encode(" ".join(words))
-    assert len(ids) == len(words) > reach  # a sub-word a word: windows are words
+    assert len(ids) == len(words) > reach  # one sub-word per word, so windows count words
     starts = sorted({*range(0, len(words) - reach, reach // 2), len(words) - reach})
     best: dict[Any, float] = {}
     held = 0
@@ -188,25 +193,25 @@ def test_a_pair_counts_by_its_best_window(models: dict[str, Path], tmp_path: Pat
                 key = (t.head, t.tail, t.relation)
                 best[key] = max(best.get(key, -1.0), t.score)
     assert held >= 1
-    found = {(t.head, t.tail, t.relation): t.score for t in near(long, threshold=0.0)}
-    assert found == pytest.approx(best, abs=1e-5)
+    scores = {(t.head, t.tail, t.relation): t.score for t in near(long, threshold=0.0)}
+    assert scores == pytest.approx(best, abs=1e-5)
     again = ["Ada", "met", "Curie", *["the"] * 12, "Ada", "was", "Curie", *["of"] * 9]
     twice = near(tiny.document("twice", [" ".join(again)], ["Ada", "Curie"]), threshold=0.0)
     assert len(twice) == len({(t.head, t.tail, t.relation) for t in twice}) == 2 * len(extractors.RELATIONS)
 
 
-def test_mentions_too_far_apart_for_any_window_give_nothing(models: dict[str, Path], tmp_path: Path) -> None:
+def test_mentions_too_far_apart_for_any_window_give_no_triple(models: dict[str, Path], tmp_path: Path) -> None:
     far, near = _windowed(models, tmp_path)
     document = tiny.document("wide", [" ".join(["Ada", *["the"] * 30, "Curie"])], ["Ada", "Curie"])
     assert near(document, threshold=0.0) == []
     assert len(far(document, threshold=0.0)) == 2 * len(extractors.RELATIONS)
 
 
-def test_marked_sentences_ask_pairs_of_one_sentence_and_predict_one_relation(directories: dict[str, Path]) -> None:
+def test_marked_sentences_score_pairs_within_a_sentence_and_predict_one_relation(directories: dict[str, Path]) -> None:
     document = tiny.document("two", ["Ada met Curie .", "Darwin was in Ada ."], ["Ada", "Curie", "Darwin"])
-    found = load(directories["markers"])(document, threshold=0.0)
-    assert {(t.head, t.tail) for t in found} == {(0, 1), (1, 0), (0, 2), (2, 0)}
-    assert len(found) == 4
+    results = load(directories["markers"])(document, threshold=0.0)
+    assert {(t.head, t.tail) for t in results} == {(0, 1), (1, 0), (0, 2), (2, 0)}
+    assert len(results) == 4
     likely = load(directories["markers"])(tiny.documents(8))
     assert all(t.score > 0 for triples in likely for t in triples)
 
@@ -218,16 +223,16 @@ def test_type_constraints_filter_where_both_types_are_known(directories: dict[st
     by_pair: dict[tuple[int, int], set[str]] = {}
     for triple in known:
         by_pair.setdefault((triple.head, triple.tail), set()).add(triple.relation)
-    every = set(extractors.RELATIONS)
-    assert by_pair == {(0, 1): {"P0"}, (0, 2): every, (2, 0): every, (1, 2): every, (2, 1): every}
+    relations = set(extractors.RELATIONS)
+    assert by_pair == {(0, 1): {"P0"}, (0, 2): relations, (2, 0): relations, (1, 2): relations, (2, 1): relations}
     stranger = extractor(extractors.typed(plain, ["PERSON", "GPE", None]), threshold=0.0, type_constraints=True)
     assert len(stranger) == 6 * len(extractors.RELATIONS)
-    own = {"P1": [("LOC", "PER")], "P0": [("PER", "PER")]}
-    chosen = extractor(extractors.typed(plain, ["PER", "LOC", "PER"]), threshold=0.0, type_constraints=own)
+    constraints = {"P1": [("LOC", "PER")], "P0": [("PER", "PER")]}
+    chosen = extractor(extractors.typed(plain, ["PER", "LOC", "PER"]), threshold=0.0, type_constraints=constraints)
     assert {(t.head, t.tail, t.relation) for t in chosen} == {(0, 2, "P0"), (2, 0, "P0"), (1, 0, "P1"), (1, 2, "P1")}
 
 
-def test_constraints_leave_the_next_best_relation_of_a_marked_sentence(directories: dict[str, Path]) -> None:
+def test_constraints_select_the_next_best_relation_of_a_marked_sentence(directories: dict[str, Path]) -> None:
     extractor = load(directories["markers"])
     document = extractors.typed(tiny.document("t", ["Ada met Curie"], ["Ada", "Curie"]), ["PER", "LOC"])
     free = {(t.head, t.tail): t.relation for t in extractor(document, threshold=0.0)}
@@ -243,7 +248,7 @@ def test_constraints_need_types_in_training(models: dict[str, Path], tmp_path: P
 
 
 class Capitals:
-    """Finds every capitalised word, of one name one entity."""
+    """Recognises every capitalised word; words with the same name are one entity."""
 
     def find(self, documents: Any) -> Iterator[Document]:
         for document in documents:
@@ -251,12 +256,12 @@ class Capitals:
             yield tiny.document(document.title, [" ".join(s) for s in document.sentences], list(names))
 
 
-def test_a_recogniser_finds_what_was_not_given(directories: dict[str, Path]) -> None:
+def test_a_recogniser_finds_missing_entities(directories: dict[str, Path]) -> None:
     extractor = load(directories["bilinear"], ner=Capitals())
     texts = ["Ada met Curie in Gauss", "nobody was there", "Ada was Gauss"]
-    found = extractor(texts, [None, None, [(0, 3), (8, 13)]], threshold=0.0)
-    assert [len(triples) for triples in found] == [18, 0, 6]
-    assert {t.head_text for t in found[0]} == {"Ada", "Curie", "Gauss"}
+    results = extractor(texts, [None, None, [(0, 3), (8, 13)]], threshold=0.0)
+    assert [len(triples) for triples in results] == [18, 0, 6]
+    assert {t.head_text for t in results[0]} == {"Ada", "Curie", "Gauss"}
 
 
 def test_the_names_of_a_triple_file_are_found(directories: dict[str, Path], tmp_path: Path) -> None:
@@ -268,7 +273,7 @@ def test_the_names_of_a_triple_file_are_found(directories: dict[str, Path], tmp_
     }
 
 
-def test_a_pipeline_of_spacy_finds_entities(directories: dict[str, Path], tmp_path: Path) -> None:
+def test_a_spacy_pipeline_finds_entities(directories: dict[str, Path], tmp_path: Path) -> None:
     spacy = pytest.importorskip("spacy", reason="spaCy is not installed: pip install 'finecl[spacy]'")
     pipeline = spacy.blank("en")
     pipeline.add_pipe("entity_ruler").add_patterns(
@@ -276,11 +281,11 @@ def test_a_pipeline_of_spacy_finds_entities(directories: dict[str, Path], tmp_pa
     )
     pipeline.to_disk(tmp_path / "pipeline")
     extractor = load(directories["bilinear"], ner=f"spacy:{tmp_path / 'pipeline'}")
-    found = extractor("Ada was born in Gauss.", threshold=0.0, type_constraints=True)
-    assert [(t.head_text, t.relation, t.tail_text) for t in found] == [("Ada", "P0", "Gauss")]
+    triples = extractor("Ada was born in Gauss.", threshold=0.0, type_constraints=True)
+    assert [(t.head_text, t.relation, t.tail_text) for t in triples] == [("Ada", "P0", "Gauss")]
 
 
-def test_an_unknown_recogniser_is_one_line(directories: dict[str, Path]) -> None:
+def test_an_unknown_recogniser_gives_one_line(directories: dict[str, Path]) -> None:
     with pytest.raises(SettingsError, match="expected spacy:PIPELINE or names:TRIPLES, got 'flair'"):
         load(directories["bilinear"], ner="flair")
 
@@ -290,8 +295,8 @@ def test_data_sets_and_no_documents(directories: dict[str, Path]) -> None:
     rows = datasets.Dataset.from_list(
         [{"text": "Ada met Curie", "entities": [{"start": 0, "end": 3}, {"start": 8, "end": 13}]}] * 3
     )
-    found = extractor(rows, threshold=0.0)
-    assert [len(triples) for triples in found] == [6, 6, 6]
+    results = extractor(rows, threshold=0.0)
+    assert [len(triples) for triples in results] == [6, 6, 6]
     assert extractor([]) == []
     assert extractor("Ada met Curie", [(0, 3)]) == []
 
@@ -305,14 +310,14 @@ def test_a_run_directory_gives_its_variants(models: dict[str, Path], tmp_path: P
         load(tmp_path / "run", variant="other")
 
 
-def test_places_without_an_extractor(tmp_path: Path) -> None:
+def test_paths_without_an_extractor_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="run `finecl finetune` on a run first"):
         load(tmp_path)
     with pytest.raises(ModelError, match="expected a directory or OWNER/NAME on the Hugging Face hub"):
         load(tmp_path / "not" / "there" / "at-all")
 
 
-def test_the_hub_is_asked_for_a_name_and_its_answer_is_one_line() -> None:
+def test_a_missing_name_on_the_hub_gives_one_line() -> None:
     with pytest.raises(ModelError) as error:  # HF_HUB_OFFLINE is set for all tests
         load("someone/some-extractor")  # type: ignore[arg-type]
     assert "cannot read the extractor 'someone/some-extractor': no such directory, and the hub says" in str(error.value)
@@ -322,19 +327,19 @@ def test_the_hub_is_asked_for_a_name_and_its_answer_is_one_line() -> None:
 def test_a_snapshot_of_the_hub_is_read_as_a_directory(
     directories: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    requested = []
 
     def snapshot(name: str, revision: str | None) -> str:
-        asked.append((name, revision))
+        requested.append((name, revision))
         return str(directories["bilinear"])
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     extractor = load("someone/some-extractor", revision="v1")  # type: ignore[arg-type]
-    assert asked == [("someone/some-extractor", "v1")]
+    assert requested == [("someone/some-extractor", "v1")]
     assert extractor.relations == list(extractors.RELATIONS)
 
 
-def test_it_is_a_name_of_finecl_and_leaves_random_numbers_alone(directories: dict[str, Path]) -> None:
+def test_it_is_a_public_name_and_does_not_change_random_state(directories: dict[str, Path]) -> None:
     assert finecl.RelationExtractor is RelationExtractor
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = finecl.Nothing

@@ -1,4 +1,4 @@
-"""Large blocks go back to the system."""
+"""Freed large blocks are returned to the system."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from finecl.models.cpu import tune_malloc
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
-def test_glibc_takes_the_threshold() -> None:
+def test_glibc_accepts_the_thresholds() -> None:
     assert tune_malloc()

@@ -1,4 +1,4 @@
-"""Encoders on disk: loaded, verified, saved as plain Hugging Face directories; every fault is one line."""
+"""Encoders on disk: loading, verifying, and saving as plain Hugging Face directories; errors are one line."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.helpers import tiny
 
 
 def load(directory: Path | str, **settings: Any) -> Any:
-    given = {"precision": "float32", "device": "cpu"} | settings
-    return load_encoder(ModelSettings(name=str(directory), **given))
+    values = {"precision": "float32", "device": "cpu"} | settings
+    return load_encoder(ModelSettings(name=str(directory), **values))
 
 
 def fault(directory: Path | str) -> str:
@@ -67,12 +67,14 @@ for directory in sys.argv[1:]:
 """
 
 
-def test_saved_encoders_load_without_finecl_and_give_the_stored_states(load_tiny: LoadTiny, tmp_path: Path) -> None:
+def test_saved_encoders_load_without_finecl_and_reproduce_the_stored_states(
+    load_tiny: LoadTiny, tmp_path: Path
+) -> None:
     for family in tiny.FAMILIES:
         encoder, tokenizer = load_tiny(family)
         with torch.no_grad():
             for parameter in encoder.parameters():
-                parameter.add_(0.05 * torch.randn_like(parameter))  # as trained: not what it was loaded from
+                parameter.add_(0.05 * torch.randn_like(parameter))  # as trained, not as loaded
         save_encoder(encoder, tokenizer, tmp_path / family)
         assert "finecl" not in (tmp_path / family / "config.json").read_text(encoding="utf-8")
     done = subprocess.run(
@@ -85,11 +87,11 @@ def test_saved_encoders_load_without_finecl_and_give_the_stored_states(load_tiny
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(tiny.FAMILIES)
-    for found in answers:
-        assert found["off"] < 1e-5
-        assert found["states"] > 1e-3
-        assert found["tokens"]
-        assert "finecl" not in found["attention"]
+    for answer in answers:
+        assert answer["off"] < 1e-5
+        assert answer["states"] > 1e-3
+        assert answer["tokens"]
+        assert "finecl" not in answer["attention"]
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -97,36 +99,36 @@ def test_a_saved_encoder_is_loaded_as_it_was(load_tiny: LoadTiny, family: str, t
     encoder, tokenizer = load_tiny(family)
     encoder.train()
     save_encoder(encoder, tokenizer, tmp_path / "encoder")
-    save_encoder(encoder, tokenizer, tmp_path / "encoder")  # in place of the first
+    save_encoder(encoder, tokenizer, tmp_path / "encoder")  # replaces the first
     again, reader_again, notes = load(tmp_path / "encoder")
     assert notes == []
     assert encoder.training
     assert encoder.config._attn_implementation == again.config._attn_implementation == "finecl_packed"
     assert reader_again.fingerprint == tokenizer.fingerprint
-    for (name, mine), (_, theirs) in zip(encoder.named_parameters(), again.named_parameters(), strict=True):
-        assert torch.equal(mine, theirs), name
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["encoder"]  # nothing unfinished is left
+    for (name, actual), (_, expected) in zip(encoder.named_parameters(), again.named_parameters(), strict=True):
+        assert torch.equal(actual, expected), name
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["encoder"]  # no partial files remain
 
 
-def test_other_weights_than_the_test_vectors_are_refused(load_tiny: LoadTiny, tmp_path: Path) -> None:
+def test_weights_that_do_not_match_the_test_vector_are_refused(load_tiny: LoadTiny, tmp_path: Path) -> None:
     save_encoder(*load_tiny("bert"), tmp_path)
     vector = json.loads((tmp_path / VECTOR).read_text(encoding="utf-8"))
     vector["states"][3][2] += 0.1
     (tmp_path / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
-    assert "does not give its stored test vector (off by 0.1); save it again" in fault(tmp_path)
+    assert "does not reproduce its test vector (off by 0.1); save it again" in fault(tmp_path)
     vector["input_ids"] = vector["input_ids"][:-1]
     (tmp_path / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
-    assert "does not give its stored test vector" in fault(tmp_path)
+    assert "does not reproduce its test vector" in fault(tmp_path)
 
 
-def test_a_missing_directory_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_directory_gives_one_line(tmp_path: Path) -> None:
     assert fault(tmp_path / "nowhere").startswith(f"cannot read the model '{tmp_path / 'nowhere'}': ")
     (tmp_path / "empty").mkdir()
     assert fault(tmp_path / "empty").startswith(f"cannot read the model '{tmp_path / 'empty'}': ")
 
 
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
-def test_damaged_weights_are_one_line(tmp_path: Path, damage: str) -> None:
+def test_damaged_weights_give_one_line(tmp_path: Path, damage: str) -> None:
     tiny.save_model(tmp_path, "bert")
     weights = tmp_path / "model.safetensors"
     content = weights.read_bytes()
@@ -137,7 +139,7 @@ def test_damaged_weights_are_one_line(tmp_path: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
-def test_damaged_json_is_one_line(tmp_path: Path, name: str) -> None:
+def test_damaged_json_gives_one_line(tmp_path: Path, name: str) -> None:
     tiny.save_model(tmp_path, "bert")
     (tmp_path / name).write_text("{not JSON", encoding="utf-8")
     assert fault(tmp_path).startswith(f"cannot read the model '{tmp_path}': ")
@@ -150,14 +152,16 @@ def test_missing_weights_of_the_encoder_are_named(tmp_path: Path) -> None:
     weights = load_file(tmp_path / "model.safetensors")
     del weights["bert.encoder.layer.1.output.dense.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    assert "lacks weights of its encoder: bert.encoder.layer.1.output.dense.weight" in fault(tmp_path)
+    assert "lacks encoder weights: bert.encoder.layer.1.output.dense.weight" in fault(tmp_path)
 
 
-def test_another_family_is_refused_with_those_that_are_read(tmp_path: Path) -> None:
+def test_an_unsupported_family_is_refused(tmp_path: Path) -> None:
     from transformers import GPT2Config
 
     GPT2Config(n_layer=1, n_embd=8, n_head=2).save_pretrained(tmp_path)
-    assert fault(tmp_path).endswith("is a gpt2 model; finecl reads: bert, roberta, xlm-roberta, camembert, modernbert")
+    assert fault(tmp_path).endswith(
+        "is a gpt2 model; supported families: bert, roberta, xlm-roberta, camembert, modernbert"
+    )
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "camembert"])
@@ -165,15 +169,15 @@ def test_a_checkpoint_without_a_language_model_gets_one_tied_to_its_embeddings(t
     tiny.save_model(tmp_path, family, head=False)
     encoder, tokenizer, notes = load(tmp_path)
     (note,) = notes
-    assert note == f"'{tmp_path}' has no language-modelling head: it got a fresh one, tied to its embeddings"
+    assert note == f"'{tmp_path}' has no language-modelling head: a new one was added, tied to its embeddings"
     model: Any = encoder.model
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
     states = torch.randn(3, tiny.WIDTH)
     loss = encoder.mlm_loss(states, torch.tensor([0, 2]), torch.tensor([5, 6]))
     assert torch.isfinite(loss.total)
     again, _, _ = load(tmp_path)
-    for (name, mine), (_, theirs) in zip(encoder.named_parameters(), again.named_parameters(), strict=True):
-        assert torch.equal(mine, theirs), name  # the fresh head is drawn by the seed
+    for (name, actual), (_, expected) in zip(encoder.named_parameters(), again.named_parameters(), strict=True):
+        assert torch.equal(actual, expected), name  # the new head is initialised from the seed
     assert tokenizer.max_length == tiny.LONGEST
 
 
@@ -196,7 +200,7 @@ def test_dropout_is_set_by_the_settings(models: dict[str, Path]) -> None:
     assert (modern.attention_dropout, modern.embedding_dropout, modern.mlp_dropout) == (0, 0.2, 0.2)
 
 
-def test_a_file_that_is_not_the_one_expected_is_named(tmp_path: Path) -> None:
+def test_a_file_with_another_digest_is_named(tmp_path: Path) -> None:
     weights = tmp_path / "model.safetensors"
     with pytest.raises(ModelError, match=r"no such weights file; reinstall the package: pip install 'finecl\[quick"):
         check_sha256(weights, "0" * 64)
@@ -207,7 +211,7 @@ def test_a_file_that_is_not_the_one_expected_is_named(tmp_path: Path) -> None:
         check_sha256(weights, "0" * 64)
 
 
-def test_minilm_is_the_package_whose_digest_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_minilm_is_the_package_with_the_known_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     directory = Path(find_model("minilm"))
     assert AutoConfig.from_pretrained(directory).model_type == "bert"
     monkeypatch.setattr(pretrained, "MINILM_SHA256", "1" * 64)
@@ -218,5 +222,5 @@ def test_minilm_is_the_package_whose_digest_is_known(monkeypatch: pytest.MonkeyP
 def test_without_package_or_hub_the_default_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrained, "MINILM_PACKAGE", "no_such_package")
     assert find_model("minilm") == pretrained.MINILM_HUB
-    monkeypatch.setattr(pretrained, "MINILM_HUB", "/no/such/directory")  # whatever the machine's hub cache holds
+    monkeypatch.setattr(pretrained, "MINILM_HUB", "/no/such/directory")  # independent of the hub cache of the machine
     assert "pip install 'finecl[quickstart]', or name a local directory with --model" in fault("minilm")

@@ -1,4 +1,4 @@
-"""Which documents a step holds: each once an epoch, a pure function of seed and step, of like length if so asked."""
+"""Documents of a step: each once per epoch, a pure function of seed and step, of similar length if requested."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from finecl.types import Instances
 
 
 @given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 99), st.booleans())
-def test_an_epoch_holds_every_document_once(count: int, size: int, seed: int, grouped: bool) -> None:
+def test_every_document_occurs_once_per_epoch(count: int, size: int, seed: int, grouped: bool) -> None:
     documents = np.arange(count) * 3
     lengths = np.random.default_rng(seed).integers(1, 500, count) if grouped else None
     order = epoch_order(documents, size, seed, "x", 2, lengths)
@@ -24,7 +24,7 @@ def test_an_epoch_holds_every_document_once(count: int, size: int, seed: int, gr
         assert order.tolist() != epoch_order(documents, size, seed, "x", 3, lengths).tolist()
 
 
-def test_documents_of_like_length_are_in_one_step_and_steps_in_no_order() -> None:
+def test_steps_group_similar_lengths_and_are_shuffled() -> None:
     lengths = np.random.default_rng(0).integers(1, 500, 2000)
     order = epoch_order(np.arange(2000), 16, 0, "x", 0, lengths)
     steps = lengths[order].reshape(-1, 16)
@@ -34,13 +34,13 @@ def test_documents_of_like_length_are_in_one_step_and_steps_in_no_order() -> Non
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_a_sampler_goes_on_at_any_step(grouped: bool) -> None:
+def test_a_sampler_resumes_at_any_step(grouped: bool) -> None:
     documents, lengths = np.arange(50), np.arange(50)[::-1] + 1
     sampler = Sampler(documents=documents, batch_size=8, seed=1, purpose="p", lengths=lengths if grouped else None)
-    straight = [sampler.step(step).tolist() for step in range(12)]
-    assert [sampler.step(step).tolist() for step in reversed(range(12))] == straight[::-1]
-    assert all(len(set(step)) == 8 for step in straight)
-    assert len({d for step in straight[:6] for d in step}) == 48
+    uninterrupted = [sampler.step(step).tolist() for step in range(12)]
+    assert [sampler.step(step).tolist() for step in reversed(range(12))] == uninterrupted[::-1]
+    assert all(len(set(step)) == 8 for step in uninterrupted)
+    assert len({d for step in uninterrupted[:6] for d in step}) == 48
 
 
 def instances_of(relations: list[int]) -> Instances:
@@ -70,14 +70,14 @@ def test_documents_are_paired_by_entity_pair_and_by_one_entity(keys: list[tuple[
     assert len(others) in (0, len(same))
 
 
-def test_at_most_so_many_sentences_of_an_entity_pair_count() -> None:
+def test_the_number_of_sentences_per_entity_pair_is_limited() -> None:
     ones = np.ones(30, dtype=np.int64)
     pairs = entity_pairs(np.arange(30), ones, ones, 5, np.random.default_rng(0))
     assert len(pairs) == 10
     assert len(set(pairs.ravel().tolist())) == 5
 
 
-def test_a_sampler_of_pairs_goes_on_at_any_step() -> None:
+def test_a_pair_sampler_resumes_at_any_step() -> None:
     relations = [n % 3 for n in range(40)]
     drawn = PairSampler(
         epoch_pairs=lambda draw: relation_pairs(instances_of(relations), np.arange(40), draw),
@@ -85,7 +85,9 @@ def test_a_sampler_of_pairs_goes_on_at_any_step() -> None:
         seed=1,
         purpose="relation-pairs",
     )
-    straight = [drawn.step(step).tolist() for step in range(12)]
-    assert [drawn.step(step).tolist() for step in reversed(range(12))] == straight[::-1]
-    assert all(relations[a] == relations[b] for step in straight for a, b in zip(step[::2], step[1::2], strict=True))
-    assert straight[0] != straight[4]
+    uninterrupted = [drawn.step(step).tolist() for step in range(12)]
+    assert [drawn.step(step).tolist() for step in reversed(range(12))] == uninterrupted[::-1]
+    assert all(
+        relations[a] == relations[b] for step in uninterrupted for a, b in zip(step[::2], step[1::2], strict=True)
+    )
+    assert uninterrupted[0] != uninterrupted[4]

@@ -1,4 +1,4 @@
-"""What a proxy learns late comes late in every epoch."""
+"""Documents that a proxy learns late come late in every epoch."""
 
 from __future__ import annotations
 
@@ -25,29 +25,31 @@ PROXY = ProxySettings(num_train_epochs=3, batch_size=3, learning_rate=3e-3, reco
 
 
 @given(st.lists(st.sampled_from([1.0, 1.5, 2.0]), min_size=1, max_size=30), st.integers(0, 9))
-def test_documents_stand_by_difficulty_and_else_as_they_were_drawn(values: list[float], seed: int) -> None:
+def test_documents_are_sorted_by_difficulty_with_stable_order(values: list[float], seed: int) -> None:
     drawn = np.random.default_rng(seed).permutation(len(values))
     difficulty = np.array(values, dtype=np.float32)
     order = easiest_first(drawn, difficulty).tolist()
     assert order == sorted(drawn.tolist(), key=lambda d: values[d])
 
 
-def test_a_document_is_as_difficult_as_its_labels_are_late(load_tiny: LoadTiny, tmp_path: Path) -> None:
-    made = [*tiny.documents(8), tiny.document("bare", ["Ada met Zoe"], ["Ada", "Zoe"])]
+def test_difficulty_is_the_mean_epoch_in_which_labels_are_learned(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    documents = [*tiny.documents(8), tiny.document("bare", ["Ada met Zoe"], ["Ada", "Zoe"])]
     encoder, tokenizer = load_tiny()
-    data = tiny.labelled(made, tokenizer, tmp_path)
-    found = difficulties(Bilinear(encoder, data.relations), data, PROXY, seed=1)
+    data = tiny.labelled(documents, tokenizer, tmp_path)
+    difficulty = difficulties(Bilinear(encoder, data.relations), data, PROXY, seed=1)
     encoder, _ = load_tiny()
     evidence = train_proxy(Bilinear(encoder, data.relations), data, PROXY, seed=1).evidence
     assert evidence.batch
     late = [int(k) or 4 for k in first_epoch(evidence.batch.correct)]
     for document in range(8):
-        own = [k for k, d in zip(late, data.instances.document.tolist(), strict=True) if d == document]
-        assert found[document] == pytest.approx(sum(own) / len(own))
-    assert found[8] == pytest.approx(sum(late) / len(late), rel=1e-6)
+        epochs = [k for k, d in zip(late, data.instances.document.tolist(), strict=True) if d == document]
+        assert difficulty[document] == pytest.approx(sum(epochs) / len(epochs))
+    assert difficulty[8] == pytest.approx(sum(late) / len(late), rel=1e-6)
 
 
-def test_training_meets_the_easiest_first(load_tiny: LoadTiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_starts_with_the_easiest_documents(
+    load_tiny: LoadTiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     encoder, tokenizer = load_tiny()
     data = tiny.labelled(tiny.documents(9), tokenizer, tmp_path)
     difficulty = np.array([3, 1, 2, 3, 1, 2, 3, 1, 2], dtype=np.float32)
@@ -72,7 +74,7 @@ def test_training_meets_the_easiest_first(load_tiny: LoadTiny, tmp_path: Path, m
     assert seen == [[1, 1, 1], [2, 2, 2], [3, 3, 3]] * 2
 
 
-def test_a_run_takes_a_curriculum(small: Small, tmp_path: Path) -> None:  # noqa: F811
+def test_a_run_with_a_curriculum(small: Small, tmp_path: Path) -> None:  # noqa: F811
     from finecl_cli.main import run
 
     assert run([*small.arguments(tmp_path / "run"), "--curriculum", "learning-order"]) == 0

@@ -1,4 +1,4 @@
-"""What is recorded of each instance equals its definition, one instance at a time."""
+"""Recorded dynamics equal their definition, computed one instance at a time."""
 
 from __future__ import annotations
 
@@ -31,43 +31,43 @@ LOGITS = st.lists(LOGIT, min_size=RELATIONS + 1, max_size=RELATIONS + 1, unique=
 
 
 @given(st.lists(st.tuples(LOGITS, LABELS), min_size=1, max_size=4))
-def test_judgements_equal_their_definitions(pairs: list[tuple[list[float], list[bool]]]) -> None:
+def test_dynamics_equal_their_definitions(pairs: list[tuple[list[float], list[bool]]]) -> None:
     instances = [(p, r) for p, (_, labels) in enumerate(pairs) for r, carried in enumerate(labels) if carried]
     logits = torch.tensor([row for row, _ in pairs])
     multi_hot = torch.tensor([[float(c) for c in labels] + [0.0] for _, labels in pairs])
-    found = label_dynamics(logits, multi_hot, *(torch.tensor(column) for column in zip(*instances, strict=True)))
+    columns = label_dynamics(logits, multi_hot, *(torch.tensor(column) for column in zip(*instances, strict=True)))
     for i, (p, r) in enumerate(instances):
         row, carried = pairs[p][0], [*pairs[p][1], False]
         rivals = [value for value, its in zip(row, carried, strict=True) if not its]
         confidence = math.exp(row[r]) / (math.exp(row[r]) + sum(map(math.exp, rivals)))
-        assert bool(found["correct"][i]) == (row[r] > max(rivals))
-        assert bool(found["top"][i]) == (row[r] == max(row))
-        assert found["confidence"][i].item() == pytest.approx(confidence, rel=1e-4)
-        assert found["margin"][i].item() == pytest.approx(row[r] - max(rivals), abs=1e-4)
-        assert found["loss"][i].item() == pytest.approx(-math.log(confidence), rel=1e-4, abs=1e-6)
+        assert bool(columns["correct"][i]) == (row[r] > max(rivals))
+        assert bool(columns["top"][i]) == (row[r] == max(row))
+        assert columns["confidence"][i].item() == pytest.approx(confidence, rel=1e-4)
+        assert columns["margin"][i].item() == pytest.approx(row[r] - max(rivals), abs=1e-4)
+        assert columns["loss"][i].item() == pytest.approx(-math.log(confidence), rel=1e-4, abs=1e-6)
 
 
 def test_extreme_logits_stay_finite() -> None:
     logits = torch.tensor([[500.0, -500.0, 0.0], [-500.0, 500.0, 0.0]])
     labels = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-    found = label_dynamics(logits, labels, torch.tensor([0, 1]), torch.tensor([0, 0]))
-    assert found["confidence"].tolist() == [1.0, 0.0]
-    assert found["loss"].tolist() == [0.0, 1000.0]
-    assert found["margin"].tolist() == [500.0, -1000.0]
+    columns = label_dynamics(logits, labels, torch.tensor([0, 1]), torch.tensor([0, 0]))
+    assert columns["confidence"].tolist() == [1.0, 0.0]
+    assert columns["loss"].tolist() == [0.0, 1000.0]
+    assert columns["margin"].tolist() == [500.0, -1000.0]
 
 
-def test_half_precision_logits_are_judged_in_float32() -> None:
+def test_half_precision_logits_are_compared_in_float32() -> None:
     logits = torch.tensor([[2.0, 1.0, 0.0]], dtype=torch.bfloat16)
-    found = label_dynamics(logits, torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([0]), torch.tensor([0]))
-    assert found["loss"].dtype == torch.float32
-    assert found["loss"].item() == pytest.approx(0.407606, abs=1e-5)
+    columns = label_dynamics(logits, torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([0]), torch.tensor([0]))
+    assert columns["loss"].dtype == torch.float32
+    assert columns["loss"].item() == pytest.approx(0.407606, abs=1e-5)
 
 
-def test_judging_works_where_the_logits_are() -> None:
-    """The pairs' numbers are made on the CPU; "meta" stands for any other device."""
+def test_dynamics_are_computed_on_the_device_of_the_logits() -> None:
+    """Indices of pairs are created on the CPU; "meta" represents any other device."""
     logits, labels = torch.zeros(2, 3, device="meta"), torch.zeros(2, 3, device="meta")
-    found = label_dynamics(logits, labels, torch.tensor([0, 1]), torch.tensor([0, 0]))
-    assert {column.device.type for column in found.values()} == {"meta"}
+    columns = label_dynamics(logits, labels, torch.tensor([0, 1]), torch.tensor([0, 0]))
+    assert {column.device.type for column in columns.values()} == {"meta"}
 
 
 def asked_of(instance: list[int], pair: list[int], relation: list[int]) -> CandidatePairs:
@@ -84,7 +84,7 @@ def asked_of(instance: list[int], pair: list[int], relation: list[int]) -> Candi
     )
 
 
-def test_what_is_not_shown_stays_blank_and_epochs_stand_apart() -> None:
+def test_unseen_instances_stay_empty_and_epochs_are_separate() -> None:
     recorder = Recorder(2, 4)
     logits, labels = torch.tensor([[3.0, 0.0, 1.0], [0.0, 2.0, 4.0]]), torch.tensor([[1.0, 0, 0], [0, 1.0, 0]])
     recorder.observe(1, asked_of([2, 0], [0, 1], [0, 1]), logits, labels)
@@ -113,7 +113,9 @@ def proxy_data(load_tiny: LoadTiny, directory: Path) -> tuple[Bilinear, Extracti
     return Bilinear(encoder, data.relations, projection=8, distance=2, loss="ce"), data
 
 
-def test_the_proxy_shows_every_instance_within_reach_once_an_epoch(load_tiny: LoadTiny, tmp_path: Path) -> None:
+def test_every_instance_within_the_maximum_length_is_recorded_once_per_epoch(
+    load_tiny: LoadTiny, tmp_path: Path
+) -> None:
     extractor, data = proxy_data(load_tiny, tmp_path)
     settings = ProxySettings(num_train_epochs=3, batch_size=2, max_tokens=120, learning_rate=1e-3)
     run = train_proxy(extractor, data, settings, seed=1)
@@ -121,14 +123,16 @@ def test_the_proxy_shows_every_instance_within_reach_once_an_epoch(load_tiny: Lo
         assert dynamics is not None
         shown = np.isfinite(dynamics.loss)
         assert shown[:, :-1].all()
-        assert not shown[:, -1].any()  # the tail of the last document lies beyond the encoder's reach
+        assert not shown[:, -1].any()  # the tail of the last document lies beyond the encoder's maximum length
         assert (dynamics.confidence[shown] > 0).all()
         assert ((dynamics.margin > 0) == dynamics.correct).all()
     assert min(run.train_seconds, run.record_seconds, run.epoch_pass_seconds) > 0
 
 
 @pytest.mark.parametrize(("record", "missing"), [("batch", "epoch"), ("epoch", "batch")])
-def test_only_what_is_asked_for_is_recorded(load_tiny: LoadTiny, tmp_path: Path, record: Record, missing: str) -> None:
+def test_only_requested_dynamics_are_recorded(
+    load_tiny: LoadTiny, tmp_path: Path, record: Record, missing: str
+) -> None:
     extractor, data = proxy_data(load_tiny, tmp_path)
     settings = ProxySettings(num_train_epochs=1, record=record)
     evidence = train_proxy(extractor, data, settings, seed=1).evidence

@@ -1,4 +1,4 @@
-"""Two learning orders are compared as sets, by both readings of "cumulative"."""
+"""Learning orders are compared as sets, with both interpretations of "cumulative"."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ratio(part: int, whole: int) -> float:
 
 
 @given(orders)
-def test_both_readings_equal_their_sets(pairs: list[tuple[int, int]]) -> None:
+def test_both_curves_equal_their_definition_on_sets(pairs: list[tuple[int, int]]) -> None:
     one, other = (np.array(column) for column in zip(*pairs, strict=True))
     learned, epochs = compare_orders(one, other)
     last = max(one.max(), other.max())
@@ -46,13 +46,13 @@ def write(path: Path, uids: list[str], learned: list[int]) -> Path:
 def test_runs_are_compared_by_uid(tmp_path: Path) -> None:
     one = write(tmp_path / "one", ["a", "b", "c", "d"], [1, 2, 0, 1])
     other = write(tmp_path / "other", ["c", "b", "a", "x"], [2, 2, 1, 1])
-    found = compare_runs(one, other / "scores.parquet")
-    assert found.of_learned == pytest.approx([1.0, 2 / 3])
-    assert found.of_epochs == pytest.approx([1.0, 2 / 3])
-    assert (found.instances, found.only_in_one) == (3, 2)
+    similarity = compare_runs(one, other / "scores.parquet")
+    assert similarity.of_learned == pytest.approx([1.0, 2 / 3])
+    assert similarity.of_epochs == pytest.approx([1.0, 2 / 3])
+    assert (similarity.instances, similarity.only_in_one) == (3, 2)
 
 
-def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
+def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
     one, other = write(tmp_path / "one", ["a"], [1]), write(tmp_path / "other", ["b"], [1])
     with pytest.raises(FormatError, match="scores of the same instances, got none in common"):
         compare_runs(one, other)

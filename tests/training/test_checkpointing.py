@@ -1,4 +1,4 @@
-"""A loop that was broken off at any step and goes on from its checkpoint ends as if nothing had happened."""
+"""A training loop that is interrupted at any step and resumed gives the result of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = ["model", "silver"]
 
 
 class BrokenError(Exception):
-    """Stands for a crash."""
+    """Represents a crash."""
 
 
 class Breaks(Listener):
-    """Crashes, or signals this process, after some units of work."""
+    """Crashes, or sends a signal to this process, after some units of work."""
 
     def __init__(self, after: int, signal_number: int | None = None) -> None:
         self.left, self.signal = after, signal_number
@@ -71,13 +71,13 @@ def pretraining(load_tiny: LoadTiny, silver: Any) -> Train:
 @pytest.fixture
 def proxy(model: Path, tmp_path: Path) -> Train:
     def train(listener: Listener, checkpoints: CheckpointManager) -> tuple[Any, dict[str, torch.Tensor]]:
-        made, data, _ = extractor(model, tmp_path / "data")
-        run = train_proxy(made, data, PROXY, seed=0, listener=listener, checkpoints=checkpoints)
+        proxy_extractor, data, _ = extractor(model, tmp_path / "data")
+        run = train_proxy(proxy_extractor, data, PROXY, seed=0, listener=listener, checkpoints=checkpoints)
         evidence = run.evidence
         assert evidence.batch
         assert evidence.epoch
-        found = [column.tolist() for d in (evidence.batch, evidence.epoch) for column in d.columns().values()]
-        return found, tensors_of(made)
+        columns = [column.tolist() for d in (evidence.batch, evidence.epoch) for column in d.columns().values()]
+        return columns, tensors_of(proxy_extractor)
 
     return train
 
@@ -85,26 +85,28 @@ def proxy(model: Path, tmp_path: Path) -> Train:
 @pytest.fixture
 def tuning(model: Path, tmp_path: Path) -> Train:
     def train(listener: Listener, checkpoints: CheckpointManager) -> tuple[Any, dict[str, torch.Tensor]]:
-        made, data, dev = extractor(model, tmp_path / "data")
-        found = finetune(made, data, dev, TUNE, seed=0, listener=listener, checkpoints=checkpoints)
-        return vars(found), tensors_of(made)
+        tuned, data, dev = extractor(model, tmp_path / "data")
+        result = finetune(tuned, data, dev, TUNE, seed=0, listener=listener, checkpoints=checkpoints)
+        return vars(result), tensors_of(tuned)
 
     return train
 
 
 @pytest.mark.parametrize("stage", ["pretraining", "proxy", "tuning"])
-@pytest.mark.parametrize("every", [1, 2])
-def test_resumed_is_straight(stage: str, every: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Bit for bit, from every step at which it can break."""
+@pytest.mark.parametrize("save_steps", [1, 2])
+def test_a_resumed_loop_gives_the_uninterrupted_result(
+    stage: str, save_steps: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Compares bit for bit, for interruptions at every step."""
     train: Train = request.getfixturevalue(stage)
     numbers, weights = train(Listener(), CheckpointManager())
-    for after in range(every + 1, 7):
+    for after in range(save_steps + 1, 7):
         at = tmp_path / f"{after}"
         with pytest.raises(BrokenError):
-            train(Breaks(after), kept(at, every))
-        told = Breaks(-1)
-        again, resumed = train(told, kept(at, every, note=told.note))
-        assert told.told[0].startswith("goes on at step "), after
+            train(Breaks(after), kept(at, save_steps))
+        listener = Breaks(-1)
+        again, resumed = train(listener, kept(at, save_steps, note=listener.note))
+        assert listener.told[0].startswith("resuming at step "), after
         assert again == numbers, after
         for name, tensor in weights.items():
             assert torch.equal(resumed[name], tensor), (after, name)
@@ -114,21 +116,21 @@ def test_resumed_is_straight(stage: str, every: int, tmp_path: Path, request: py
 def test_a_signal_ends_the_step_and_writes_a_checkpoint(
     number: int, pretraining: Train, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    # A shell tells its background jobs to ignore SIGINT, which they then do.
+    # Background jobs of a shell ignore SIGINT.
     request.addfinalizer(partial(signal.signal, number, signal.signal(number, signal.default_int_handler)))
     before = signal.getsignal(number)
-    straight, weights = pretraining(Listener(), CheckpointManager())
+    uninterrupted, weights = pretraining(Listener(), CheckpointManager())
     with pytest.raises(StoppedError, match="before step 4 of 'at'; a checkpoint is written") as caught:
         pretraining(Breaks(3, number), kept(tmp_path / "at", every=1000))
     assert caught.value.exit_code == 128 + number
     assert signal.getsignal(number) is before
     assert [path.name for path in (tmp_path / "at").iterdir()] == ["step-000000003"]
     again, resumed = pretraining(Listener(), kept(tmp_path / "at"))
-    assert again == straight
+    assert again == uninterrupted
     assert all(torch.equal(resumed[name], tensor) for name, tensor in weights.items())
 
 
-def test_only_the_newest_are_kept_and_none_of_a_finished_stage(pretraining: Train, tmp_path: Path) -> None:
+def test_only_the_newest_checkpoints_are_kept_and_none_after_the_stage(pretraining: Train, tmp_path: Path) -> None:
     checkpoints = kept(tmp_path / "at")
     pretraining(Listener(), checkpoints)
     assert sorted(path.name for path in (tmp_path / "at").iterdir()) == ["step-000000004", "step-000000005"]
@@ -136,30 +138,30 @@ def test_only_the_newest_are_kept_and_none_of_a_finished_stage(pretraining: Trai
     assert not (tmp_path / "at").exists()
 
 
-def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(pretraining: Train, tmp_path: Path) -> None:
-    straight, _ = pretraining(Listener(), CheckpointManager())
+def test_a_damaged_checkpoint_is_skipped_for_an_older_one(pretraining: Train, tmp_path: Path) -> None:
+    uninterrupted, _ = pretraining(Listener(), CheckpointManager())
     with pytest.raises(BrokenError):
         pretraining(Breaks(5), kept(tmp_path / "at"))
     (tmp_path / "at" / "step-000000004" / "state.safetensors").write_bytes(b"cut off")
-    told: list[str] = []
-    again, _ = pretraining(Listener(), kept(tmp_path / "at", note=told.append))
-    assert again == straight
-    assert "step-000000004 cannot be read" in told[0]
-    assert told[1].startswith("goes on at step 3")
+    notes: list[str] = []
+    again, _ = pretraining(Listener(), kept(tmp_path / "at", note=notes.append))
+    assert again == uninterrupted
+    assert "step-000000004 cannot be read" in notes[0]
+    assert notes[1].startswith("resuming at step 3")
 
 
-def test_checkpoints_of_other_settings_are_not_taken(pretraining: Train, tmp_path: Path) -> None:
+def test_checkpoints_of_other_settings_are_ignored(pretraining: Train, tmp_path: Path) -> None:
     with pytest.raises(BrokenError):
         pretraining(Breaks(5), kept(tmp_path / "at"))
-    told: list[str] = []
-    pretraining(Listener(), kept(tmp_path / "at", made_from="y", note=told.append))
-    assert told == []
+    notes: list[str] = []
+    pretraining(Listener(), kept(tmp_path / "at", made_from="y", note=notes.append))
+    assert notes == []
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(
     pretraining: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    straight, _ = pretraining(Listener(), CheckpointManager())
+    uninterrupted, _ = pretraining(Listener(), CheckpointManager())
     written = []
 
     def save(tensors: Any, path: Path) -> None:
@@ -175,7 +177,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
         pretraining(Listener(), kept(tmp_path / "at"))
     assert sorted(path.name for path in (tmp_path / "at").iterdir()) == ["step-000000002", "step-000000003"]
     again, _ = pretraining(Listener(), kept(tmp_path / "at"))
-    assert again == straight
+    assert again == uninterrupted
 
 
 def test_a_checkpoint_holds_no_pickle(pretraining: Train, tmp_path: Path) -> None:
