@@ -15,7 +15,8 @@ from finecl.config.schema import FinetuneSettings, Settings
 from finecl.corpus.corpus import Corpus
 from finecl.data.split import low_resource, random_shares
 from finecl.errors import TrainingError
-from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
+from finecl.extraction.evaluation_data import EvaluationDataset
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import finetune
 from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.models.extractor import build_extractor

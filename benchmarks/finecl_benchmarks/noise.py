@@ -27,6 +27,7 @@ from finecl.data.formats import DocumentFile, recognise
 from finecl.errors import SettingsError
 from finecl.metrics import noise_scores
 from finecl.pipeline.run import Run
+from finecl.pipeline.stages.evidence_cache import GatheredEvidence
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Bools, Evidence, EvidenceKind, Floats, Instances, NoiseScorer, declared, first_epoch
@@ -94,7 +95,8 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
         truth = run.data.corpora.silver.truths(instances.relations)
         if truth is None or truth.all():
             raise SettingsError(f"{setting.name}: expected some wrong labels and their truth, found none")
-        proxy, evidence = _gather_evidence(run, setting, gold)
+        gathered = _gather_evidence(run, setting, gold)
+        evidence, proxy = gathered.evidence, gathered.proxy
         judged = np.random.default_rng(setting.seed).choice(len(truth), setting.judged, replace=False)
         table = _write_judged(Path(directory) / "judged.csv", instances, ~truth, judged)
         scorers, skipped = _scorers(registry, setting, table)
@@ -115,7 +117,7 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
     }
 
 
-def _gather_evidence(run: Run, setting: Setting, gold: Path | None) -> tuple[Any, Evidence]:
+def _gather_evidence(run: Run, setting: Setting, gold: Path | None) -> GatheredEvidence:
     """Gathers the evidence of a setting; trains the shared extractor on gold labels first, under a lock."""
     if gold and "gold" in setting.needs:
         gold.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import numpy as np
 from finecl.corpus.corpus import Corpus
 from finecl.extraction.calibration import Calibration
 from finecl.extraction.decision import DecisionRule
-from finecl.extraction.examples import EvaluationDataset
+from finecl.extraction.evaluation_data import EvaluationDataset
 from finecl.extraction.finetune import Finetuned
 from finecl.extraction.pair_scores import PairScores
 from finecl.metrics import (

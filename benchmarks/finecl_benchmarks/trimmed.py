@@ -45,7 +45,7 @@ def measure(kind: Kind, rate: float, seed: int, listener: Listener | None = None
         settings = corrupted_settings(setting, Path(directory), registry)
         run = Run(Path(directory) / "run", settings, registry, listener)
         instances = run.data.dataset("silver").instances
-        _, evidence = run.evidence(("dynamics",))
+        evidence = run.evidence(("dynamics",)).evidence
         order = first_epoch(evidence.dynamics("batch").correct)
         data = run.data.dataset("silver", "marked-sentences")
         by_uid = dict(zip(instances.uid.tolist(), order.tolist(), strict=True))
@@ -114,7 +114,7 @@ def measure_run(run: Run, part: str) -> dict[str, Any]:
     """
     if part not in PARTS:
         raise SettingsError(f"parts: expected one of {', '.join(PARTS)}, got '{part}'")
-    _, evidence = run.evidence(("dynamics",))
+    evidence = run.evidence(("dynamics",)).evidence
     silver = run.data.dataset("silver", run.spec.input_format(run.spec.settings.finetune.extractor))
     uids = silver.instances.uid.tolist()
     selected = np.ones(len(uids), dtype=np.bool_)

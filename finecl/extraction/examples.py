@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,7 @@ from finecl.numerics.ragged import find
 from finecl.tokens.candidate_pairs import CandidatePairs, PairFilter, select_pairs
 from finecl.tokens.packing import Packed, pack
 from finecl.tokens.token_table import TokenizedCorpus
-from finecl.tokens.tokenizer import DocumentTokenizer
-from finecl.tokens.windows import Row, document_rows, every_pair, labelled_pairs, sentence_rows
-from finecl.types import Batch, Document, Instances, Ints
+from finecl.types import Batch, Instances, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,37 +39,6 @@ class ExtractionDataset:
             instances=self.instances.part(at >= 0, document=at),
             pair_filter=pair_filter,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationDataset:
-    """Documents as rows to score, and their gold labels: dev or test data.
-
-    ``gold`` are the labels of all documents, those included whose pair cannot be scored.
-    """
-
-    rows: Sequence[Row]
-    gold: Instances
-    marked: bool
-
-    @classmethod
-    def of(
-        cls,
-        documents: Sequence[Document],
-        gold: Instances,
-        tokenizer: DocumentTokenizer,
-        *,
-        marked: bool,
-        windows: bool = True,
-    ) -> EvaluationDataset:
-        """Returns all entity pairs of documents as rows, in windows or truncated, or the labelled pairs as marked
-        sentences.
-        """
-        if marked:
-            rows = list(sentence_rows(documents, [labelled_pairs(d) for d in documents], tokenizer))
-        else:
-            rows = list(document_rows(documents, [every_pair(d) for d in documents], tokenizer, windows=windows))
-        return cls(rows=rows, gold=gold, marked=marked)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
 from finecl.extraction.calibration import Calibration, calibration_errors, fit_calibration
 from finecl.extraction.decision import DecisionRule
-from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
+from finecl.extraction.evaluation_data import EvaluationDataset
+from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import Training
 from finecl.extraction.pair_scores import PairScores, TorchBackend, score_pairs
 from finecl.metrics import Threshold, choose_threshold

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finecl.types import Bools, Floats, Ints
+if TYPE_CHECKING:
+    from finecl.types import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,14 @@ can thus be resumed, split into other micro-batches or distributed over ranks wi
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from finecl.types import Generator, Ints
+if TYPE_CHECKING:
+    from finecl.types import Generator, Ints
+
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from finecl.types import Ints
+if TYPE_CHECKING:
+    from finecl.types import Ints
 
 
 def balance(lengths: Ints, size: int) -> list[Ints]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from finecl.types import Bools, Ints
+if TYPE_CHECKING:
+    from finecl.types import Bools, Ints
+
 
 ENTITY_BITS = 20  # a document has fewer than a million entities
 

@@ -5,15 +5,17 @@ A stage's fingerprint contains those of the stages that it depends on.
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.errors import PluginError
-from finecl.pipeline.run_data import RunData
-from finecl.pipeline.run_spec import RunSpec
 from finecl.review.verdicts import read_verdicts
 from finecl.types import EvidenceKind, NoiseScorer, declared
+
+if TYPE_CHECKING:
+    from finecl.pipeline.run_data import RunData
+    from finecl.pipeline.run_spec import RunSpec
 
 _LAYOUT = 2  # raise it when the stored content of a proxy changes
 _OF_FOLDS = ("folds", "fold_epochs")  # settings of the held-out proxies only

@@ -25,13 +25,12 @@ from finecl.errors import ModelError, PluginError, SettingsError
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
 from finecl.pipeline.stage import PIPELINE, Stage
-from finecl.pipeline.stages.evidence_cache import gather
+from finecl.pipeline.stages.evidence_cache import GatheredEvidence, gather
 from finecl.pipeline.trackers import Tracked, flat_numbers, tracked
 from finecl.progress import Listener
 from finecl.registry import Registry
-from finecl.scoring.proxy import ProxyRun
 from finecl.training.optimizer import NotFiniteError
-from finecl.types import Evidence, EvidenceKind
+from finecl.types import EvidenceKind
 
 
 class Run:
@@ -83,8 +82,8 @@ class Run:
         """Corpora and tokenizer of the run."""
         return RunData(self.spec, self._note)
 
-    def evidence(self, kinds: Sequence[EvidenceKind]) -> tuple[ProxyRun | None, Evidence]:
-        """Returns evidence of every silver instance, and the proxy's run if dynamics are part of it."""
+    def evidence(self, kinds: Sequence[EvidenceKind]) -> GatheredEvidence:
+        """Returns these kinds of evidence of every silver instance, computed or from the cache."""
         return gather(kinds, self.spec, self.data, self.files, self.listener)
 
     @property

@@ -13,7 +13,8 @@ from finecl.artifacts.files import cache_directory
 from finecl.artifacts.provenance import fingerprint
 from finecl.corpus.corpus import Corpus, rare_relations
 from finecl.distributed.process_group import current
-from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
+from finecl.extraction.evaluation_data import EvaluationDataset
+from finecl.extraction.examples import ExtractionDataset
 from finecl.models.encoder import Encoder
 from finecl.models.precision import Precision
 from finecl.models.pretrained import find_model, load_encoder

@@ -37,24 +37,24 @@ def tasks(
     why = drawn(scores.uid, scores.noise, scores.relation, judged, top=top, random=random, most=most)
     rows = np.flatnonzero((why > 0) & ~counted)
     rows = rows[np.lexsort((-scores.noise[rows], why[rows]))]
-    selected = []
-    for row in rows.tolist():
-        document = corpus.document(int(scores.document[row]))
-        head, tail = int(scores.head[row]), int(scores.tail[row])
-        relation, verdict = scores.relations[scores.relation[row]], verdicts.get(uids[row])
-        task = Task(
-            uid=uids[row],
-            drawn=DRAWN[why[row]],
-            title=document.title,
-            head=document.entities[head].mentions[0].name,
-            relation=relation,
-            name=corpus.names.get(relation, relation),
-            tail=document.entities[tail].mentions[0].name,
-            noise=float(scores.noise[row]),
-            weight=float(scores.weight[row]),
-            excerpt=excerpt(document, head, tail),
-            verdict=verdict.verdict if verdict else None,
-            truth=verdict.truth if verdict else None,
-        )
-        selected.append(task)
-    return selected
+    return [_task(scores, corpus, row, DRAWN[why[row]], verdicts.get(uids[row])) for row in rows.tolist()]
+
+
+def _task(scores: Scores, corpus: Corpus, row: int, drawn: str, verdict: Verdict | None) -> Task:
+    document = corpus.document(int(scores.document[row]))
+    head, tail = int(scores.head[row]), int(scores.tail[row])
+    relation = scores.relations[scores.relation[row]]
+    return Task(
+        uid=int(scores.uid[row]),
+        drawn=drawn,
+        title=document.title,
+        head=document.entities[head].mentions[0].name,
+        relation=relation,
+        name=corpus.names.get(relation, relation),
+        tail=document.entities[tail].mentions[0].name,
+        noise=float(scores.noise[row]),
+        weight=float(scores.weight[row]),
+        excerpt=excerpt(document, head, tail),
+        verdict=verdict.verdict if verdict else None,
+        truth=verdict.truth if verdict else None,
+    )

@@ -16,17 +16,15 @@ from finecl.extraction.loop import Training
 from finecl.extraction.prediction import predict_logits
 from finecl.progress import Listener
 from finecl.scoring.dynamics import Recorder
-from finecl.scoring.false_negatives import FalseNegatives, find_false_negatives
 from finecl.training.checkpointing import CheckpointManager, Saved
 from finecl.types import Evidence, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProxyRun:
-    """Evidence and false negatives from a trained proxy, and the seconds spent on training and recording."""
+    """Evidence from a trained proxy, and the seconds spent on training and recording."""
 
     evidence: Evidence
-    false_negatives: FalseNegatives
     train_seconds: float
     record_seconds: float
     epoch_pass_seconds: float
@@ -88,11 +86,10 @@ class _Proxy:
         self.since = time.perf_counter()
         self.epoch_pass_seconds += self.since - paused
 
-    def result(self, false_negatives: FalseNegatives) -> ProxyRun:
+    def result(self) -> ProxyRun:
         """Returns the result of the training."""
         batch, epoch = (self.recorders.get(mode) for mode in ("batch", "epoch"))
         return ProxyRun(
-            false_negatives=false_negatives,
             evidence=Evidence(batch=batch.dynamics if batch else None, epoch=epoch.dynamics if epoch else None),
             train_seconds=self.train_seconds,
             record_seconds=batch.seconds if batch else 0.0,
@@ -138,4 +135,4 @@ def train_proxy(
     )
     for epoch in training.epochs():
         proxy.end_epoch(epoch, extractor, data, settings.max_tokens)
-    return proxy.result(find_false_negatives(extractor, data, max_tokens=settings.max_tokens))
+    return proxy.result()

@@ -82,11 +82,7 @@ def select_pairs(
     within_reach = (head_row >= 0) & (tail_row >= 0)
     number, key_I = number[within_reach], _key(packed, head_row[within_reach], tail_row[within_reach])
     labelled = np.unique(key_I)
-    free = _key(packed, *all_pairs(packed, marked=marked))
-    free = free[find(labelled, free) < 0]
-    if pair_filter is not None:
-        head, tail = free // _width(packed), free % _width(packed)
-        free = free[pair_filter(documents[packed.document_V[head]], packed.entity_V[head], packed.entity_V[tail])]
+    free = _unlabelled(packed, labelled, documents, marked, pair_filter)
     if negatives is not None or at_most is not None:
         quota = _quota(packed, labelled, negatives, at_most)
         free = free[_sampled(packed, free, documents, quota, seed, epoch)]
@@ -102,6 +98,16 @@ def select_pairs(
         pair_I=find(pairs, key_I),
         relation_I=instances.relation[number],
     )
+
+
+def _unlabelled(packed: Packed, labelled: Ints, documents: Ints, marked: bool, pair_filter: PairFilter | None) -> Ints:
+    """Returns the keys of the pairs without a label that the filter lets pass."""
+    free = _key(packed, *all_pairs(packed, marked=marked))
+    free = free[find(labelled, free) < 0]
+    if pair_filter is None:
+        return free
+    head, tail = free // _width(packed), free % _width(packed)
+    return free[pair_filter(documents[packed.document_V[head]], packed.entity_V[head], packed.entity_V[tail])]
 
 
 def _width(packed: Packed) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from finecl.numerics.ragged import find, pair_key
 from finecl.tokens.alignment import mention_tokens
 from finecl.tokens.markers import Markers, marked_pairs
 from finecl.tokens.token_table import Documents, TokenizedCorpus, token_features
-from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Instances, Ints
+
+if TYPE_CHECKING:
+    from finecl.tokens.tokenizer import DocumentTokenizer
 
 _LAYOUT = 2  # increase when the columns change
 

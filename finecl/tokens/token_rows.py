@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from finecl.types import Ints
+if TYPE_CHECKING:
+    from finecl.types import Ints
+
 
 TOKEN_COLUMNS = ("input_ids", "sentence_start", "mention_start", "mention_end", "mention_entity")
 """Columns of a tokenized corpus on disk, one list per row."""

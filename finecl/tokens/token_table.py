@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from finecl.artifacts.files import write_arrow
 from finecl.artifacts.provenance import fingerprint
 from finecl.numerics.ragged import entity_key
 from finecl.tokens.token_rows import TOKEN_COLUMNS, TokenBatch
-from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Bools, Document, Instances, Ints
+
+if TYPE_CHECKING:
+    from finecl.tokens.tokenizer import DocumentTokenizer
 
 
 class Documents(Protocol):

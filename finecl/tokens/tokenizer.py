@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError
 from finecl.tokens.alignment import mention_tokens, sentence_starts
-from finecl.tokens.markers import Markers
 from finecl.tokens.mention_masking import mask_mentions
 from finecl.tokens.token_rows import TOKEN_COLUMNS
 from finecl.types import Document, Ints, MentionMasking
+
+if TYPE_CHECKING:
+    from finecl.tokens.markers import Markers
 
 _LAYOUT = 2  # increase when the columns change, so that cached files of another layout are not read
 

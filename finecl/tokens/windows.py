@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +13,10 @@ from finecl.tokens.alignment import mention_tokens, sentence_starts
 from finecl.tokens.marked_sentences import read_pairs
 from finecl.tokens.markers import marked_pairs
 from finecl.tokens.token_rows import TokenBatch
-from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Ints, Label
+
+if TYPE_CHECKING:
+    from finecl.tokens.tokenizer import DocumentTokenizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from finecl.types.arrays import NO_RELATION, Bools, Ints
-from finecl.types.contrast import RowColumns
+
+if TYPE_CHECKING:
+    from finecl.types.contrast import RowColumns
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,6 @@ class RowMask:
     condition: Callable[[Ints, Ints], Bools]
     anchors: int
     candidates: int
-
-    @classmethod
-    def of(cls, mask: RowMask | Bools) -> RowMask:
-        """Returns a mask as it is, and an array [A, C] as a mask."""
-        if isinstance(mask, RowMask):
-            return mask
-        array = mask
-        return cls(lambda a, c: np.asarray(array[a, c], dtype=np.bool_), *array.shape)
 
     def __call__(self, anchor: Ints, candidate: Ints) -> Bools:
         """Returns the condition for anchor and candidate rows; the two arrays broadcast."""

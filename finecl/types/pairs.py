@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from finecl.types.arrays import Bools, Generator, Ints
-from finecl.types.masks import RowMask
+
+if TYPE_CHECKING:
+    from finecl.types.masks import RowMask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +43,8 @@ class Pairs:
 
         ``positive`` and ``negative`` are masks of ``finecl.types`` or arrays [A, C].
         """
-        positive, negative = (RowMask.of(mask) for mask in (positive, negative))
-        anchors = np.arange(positive.anchors)
-        positive_AP = draw_negatives(anchors, positive.candidates, None, positive, generator)
-        negative_AK = draw_negatives(anchors, negative.candidates, limit, negative, generator)
-        return cls.contrastive(positive_AP, negative_AK)
+        positive_AP = _select(positive, None, generator)
+        return cls.contrastive(positive_AP, _select(negative, limit, generator))
 
     @classmethod
     def sampled(
@@ -69,6 +68,14 @@ class Pairs:
         negative_AK = np.full((len(positive_AP), negatives.shape[1]), -1, dtype=np.int64)
         negative_AK[paired] = negatives
         return cls.contrastive(positive_AP, negative_AK)
+
+
+def _select(mask: RowMask | Bools, limit: int | None, generator: Generator) -> Ints:
+    """Returns at most ``limit`` candidates of each anchor for which the mask holds ``[A, K]``, padded with -1."""
+    if isinstance(mask, np.ndarray):
+        mask_AC = mask
+        return draw_negatives(np.arange(len(mask_AC)), mask_AC.shape[1], limit, lambda a, c: mask_AC[a, c], generator)
+    return draw_negatives(np.arange(mask.anchors), mask.candidates, limit, mask, generator)
 
 
 Allowed: TypeAlias = Callable[[Ints, Ints], Bools]

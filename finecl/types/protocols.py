@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, get_args, runtime_checkable
 
 from finecl.types.arrays import BatchSampling, DynamicsMode, EvidenceKind, Floats, Generator, InputFormat, Unit
-from finecl.types.batch import Batch
-from finecl.types.contrast import LossSum, RowColumns
-from finecl.types.documents import Document
-from finecl.types.evidence import Evidence
-from finecl.types.instances import Instances
-from finecl.types.pairs import Pairs
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from finecl.types.batch import Batch
+    from finecl.types.contrast import LossSum, RowColumns
+    from finecl.types.documents import Document
+    from finecl.types.evidence import Evidence
+    from finecl.types.instances import Instances
+    from finecl.types.pairs import Pairs
 
 
 @runtime_checkable

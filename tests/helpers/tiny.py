@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from finecl.corpus.corpus import Corpus
-from finecl.extraction.examples import EvaluationDataset, ExtractionDataset
+from finecl.extraction.evaluation_data import EvaluationDataset
+from finecl.extraction.examples import ExtractionDataset
 from finecl.tokens.token_table import TokenizedCorpus
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import NO_RELATION, Document, Entity, Ints, Label, Mention, RowColumns

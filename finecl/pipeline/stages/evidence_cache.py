@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +26,38 @@ from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
 from finecl.pipeline.stages.extractors import plain_extractor
 from finecl.progress import Listener
-from finecl.scoring.false_negatives import FalseNegatives
+from finecl.scoring.false_negatives import FalseNegatives, find_false_negatives
 from finecl.scoring.proxy import ProxyRun, train_proxy
 from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Ints
 
 
+@dataclass(frozen=True, kw_only=True)
+class GatheredEvidence:
+    """Evidence of every silver instance; with the dynamics also the proxy's run, and the false negatives it found."""
+
+    evidence: Evidence
+    proxy: ProxyRun | None = None
+    false_negatives: FalseNegatives | None = None
+
+
 def gather(
     kinds: Sequence[EvidenceKind], spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener
-) -> tuple[ProxyRun | None, Evidence]:
-    """Returns the evidence of every silver instance, computed or from the cache.
-
-    The proxy's run, with the seconds that it took, is returned if ``kinds`` include its dynamics.
-    """
-    proxy = _dynamics(spec, data, files, listener) if "dynamics" in kinds else None
+) -> GatheredEvidence:
+    """Returns the evidence of every silver instance, computed or from the cache."""
     makers: dict[EvidenceKind, Callable[[], Floats]] = {
         "gold": lambda: _gold(spec, data, files, listener),
         "held-out": lambda: _held_out(spec, data, files, listener),
         "representations": lambda: pair_vectors(data.encoder()[0], data.dataset("silver")),
     }
+    proxy, false_negatives = _dynamics(spec, data, files, listener) if "dynamics" in kinds else (None, None)
     arrays = {
         kind.replace("-", "_"): _cached(_path(kind, ".npy", spec, data), make)
         for kind, make in makers.items()
         if kind in kinds
     }
     dynamics = proxy.evidence if proxy else Evidence()
-    return proxy, Evidence(batch=dynamics.batch, epoch=dynamics.epoch, **arrays)
+    evidence = Evidence(batch=dynamics.batch, epoch=dynamics.epoch, **arrays)
+    return GatheredEvidence(evidence=evidence, proxy=proxy, false_negatives=false_negatives)
 
 
 def _proxy(spec: RunSpec, data: RunData) -> tuple[Any, ExtractionDataset]:
@@ -64,8 +71,8 @@ def _proxy(spec: RunSpec, data: RunData) -> tuple[Any, ExtractionDataset]:
     return build_extractor(spec.registry, proxy.extractor, settings, encoder, silver.relations), silver
 
 
-def _dynamics(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> ProxyRun:
-    """Returns the training dynamics of a proxy trained on all silver labels."""
+def _dynamics(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> tuple[ProxyRun, FalseNegatives]:
+    """Returns the training dynamics of a proxy trained on all silver labels, and the false negatives it finds."""
     path = _path("dynamics", ".safetensors", spec, data)
     if current().broadcast(path.exists()):
         listener.note(f"evidence found in {path}: the proxy is not trained again")
@@ -74,13 +81,14 @@ def _dynamics(spec: RunSpec, data: RunData, files: RunDirectory, listener: Liste
     checkpoints = spec.checkpoints(files, "proxy", path.stem, listener.note)
     settings, seed = spec.settings.proxy, spec.settings.seed
     run = train_proxy(extractor, silver, settings, seed=seed, listener=listener, checkpoints=checkpoints)
+    false_negatives = find_false_negatives(extractor, silver, max_tokens=settings.max_tokens)
     instances = data.dataset("silver").instances
     run = run.spread(find_rows(instances.uid, silver.instances.uid), len(instances))
     if current().main:
-        _save(run, path)
+        _save(run, false_negatives, path)
     current().barrier()
     checkpoints.clear()
-    return run
+    return run, false_negatives
 
 
 def _gold(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> Floats:
@@ -139,16 +147,16 @@ def _path(kind: EvidenceKind, suffix: str, spec: RunSpec, data: RunData) -> Path
     return cache_directory() / "evidence" / f"{evidence_fingerprint(kind, spec, data)}-{kind}{suffix}"
 
 
-def _save(run: ProxyRun, path: Path) -> None:
+def _save(run: ProxyRun, false_negatives: FalseNegatives, path: Path) -> None:
     modes = {"batch": run.evidence.batch, "epoch": run.evidence.epoch}
     arrays = {f"{m}.{name}": column for m, d in modes.items() if d for name, column in d.columns().items()}
-    arrays |= {f"false_negatives.{name}": column for name, column in run.false_negatives.columns().items()}
+    arrays |= {f"false_negatives.{name}": column for name, column in false_negatives.columns().items()}
     seconds = {k: getattr(run, k) for k in ("train_seconds", "record_seconds", "epoch_pass_seconds")}
     with replacing(path) as temporary:
         save_file(arrays, temporary, metadata={"seconds": json.dumps(seconds)})
 
 
-def _load(path: Path) -> ProxyRun:
+def _load(path: Path) -> tuple[ProxyRun, FalseNegatives]:
     with safe_open(path, framework="numpy") as file:
         seconds = json.loads(file.metadata()["seconds"])
         arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
@@ -158,5 +166,5 @@ def _load(path: Path) -> ProxyRun:
         if f"{mode}.correct" in arrays
     }
     evidence = Evidence(batch=dynamics.get("batch"), epoch=dynamics.get("epoch"))
-    found = {k.removeprefix("false_negatives."): v for k, v in arrays.items() if k.startswith("false_negatives.")}
-    return ProxyRun(evidence=evidence, false_negatives=FalseNegatives.of(found), **seconds)
+    columns = {k.removeprefix("false_negatives."): v for k, v in arrays.items() if k.startswith("false_negatives.")}
+    return ProxyRun(evidence=evidence, **seconds), FalseNegatives.of(columns)

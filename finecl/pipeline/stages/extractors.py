@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,11 +16,13 @@ from finecl.extraction.finetune import Finetuned, finetune
 from finecl.extraction.type_constraints import type_triples
 from finecl.models.extractor import EXTRACTOR_CONFIG, build_extractor, load_extractor, save_extractor
 from finecl.pipeline.fingerprints import extractor_fingerprint
-from finecl.pipeline.run_data import RunData
-from finecl.pipeline.run_spec import RunSpec
 from finecl.progress import Listener
 from finecl.scoring.curriculum import difficulties
 from finecl.types import Floats
+
+if TYPE_CHECKING:
+    from finecl.pipeline.run_data import RunData
+    from finecl.pipeline.run_spec import RunSpec
 
 
 def plain_config(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from finecl.metrics import noise_scores
 from finecl.pipeline.fingerprints import required_evidence
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec, part_settings
-from finecl.pipeline.stages.evidence_cache import gather
+from finecl.pipeline.stages.evidence_cache import GatheredEvidence, gather
 from finecl.pipeline.stages.scorer_comparison import nearest_labels, other_scorers, write_neighbours
 from finecl.progress import Listener
 from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdicts
@@ -30,7 +30,8 @@ _TELLING = 0.8  # of the labels: from here on types alone are said to give them 
 def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
     """Scores and weights the silver instances; writes ``scores.parquet`` and returns the record's numbers."""
     instances, method = data.dataset("silver").instances, spec.method
-    proxy, evidence, noise = _noise(spec, data, files, listener)
+    gathered, noise = _noise(spec, data, files, listener)
+    evidence, proxy, false_negatives = gathered.evidence, gathered.proxy, gathered.false_negatives
     weights = checked_weights(method.weighting, spec.weighting.weigh(noise), noise)
     truth = data.corpora.silver.truths(instances.relations)
     record: dict[str, Any] = {"scorer": method.scorer, "weighting": method.weighting}
@@ -44,10 +45,12 @@ def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener)
     record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
     if proxy:
         record |= _proxy_record(proxy) | _learning_record(evidence, truth, declared(spec.scorer, NoiseScorer, "mode"))
+    if false_negatives:
+        record["suspected_pairs"] = len(false_negatives.document)
     near = nearest_labels(data, instances, noise) if len(np.unique(noise)) > 1 else None
     if current().main:
-        if proxy:
-            proxy.false_negatives.write(files.path, instances.relations, data.corpora.silver.titles)
+        if false_negatives:
+            false_negatives.write(files.path, instances.relations, data.corpora.silver.titles)
         if near:
             write_neighbours(files.neighbours, near)
             write_scores(files.scorers, instances.uid, other_scorers(spec, instances, evidence, listener))
@@ -55,16 +58,14 @@ def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener)
     return record
 
 
-def _noise(
-    spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener
-) -> tuple[ProxyRun | None, Evidence, Floats]:
-    """Returns the proxy's run, if the scorer required its dynamics, the evidence, and the noise of each instance."""
-    count = len(data.dataset("silver").instances)
+def _noise(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> tuple[GatheredEvidence, Floats]:
+    """Returns the evidence that the scorer requires, and the noise of each instance ``[N]``."""
+    instances = data.dataset("silver").instances
     if spec.scorer is None or spec.method.scorer is None:
-        return None, Evidence(), np.zeros(count, dtype=np.float32)
-    proxy, evidence = gather(required_evidence(spec), spec, data, files, listener)
-    noise = spec.scorer.score(data.dataset("silver").instances, evidence)
-    return proxy, evidence, checked_noise(spec.method.scorer, noise, count)
+        return GatheredEvidence(evidence=Evidence()), np.zeros(len(instances), dtype=np.float32)
+    gathered = gather(required_evidence(spec), spec, data, files, listener)
+    noise = spec.scorer.score(instances, gathered.evidence)
+    return gathered, checked_noise(spec.method.scorer, noise, len(instances))
 
 
 def _type_only_accuracy(spec: RunSpec, data: RunData, listener: Listener) -> float | None:
@@ -89,7 +90,6 @@ def _proxy_record(run: ProxyRun) -> dict[str, Any]:
         "proxy_train_seconds": run.train_seconds,
         "record_seconds": run.record_seconds,
         "epoch_pass_seconds": run.epoch_pass_seconds,
-        "suspected_pairs": len(run.false_negatives.document),
     }
 
 
