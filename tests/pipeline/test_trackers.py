@@ -66,7 +66,7 @@ def test_closing_finishes_every_tracker_although_one_fails() -> None:
     assert [tracker.finished for tracker in trackers] == [2, 1, 1]
 
 
-def _fail(context: object) -> None:
+def _fail(*_: object) -> None:
     raise TrainingError("scoring failed")
 
 
@@ -80,7 +80,7 @@ def test_a_run_finishes_its_trackers_at_its_end(
     tracker = Recording()
     monkeypatch.setattr("finecl.pipeline.run.tracked", lambda inner, *_: Tracked(inner, [tracker]))
     if fails:
-        monkeypatch.setattr("finecl.pipeline.stages.score.score", _fail)
+        monkeypatch.setattr("finecl.pipeline.stages.score.checked_weights", _fail)
     assert (run([*small.arguments(tmp_path / "run"), "--stop-after", "score"]) == 0) is not fails
     assert tracker.finished == 1
 
