@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from finecl.errors import FineCLError
+from finecl.errors import FormatError
 
 CACHE = "FINECL_CACHE"
 """Environment variable with the path of the cache directory."""
@@ -87,16 +87,16 @@ def read_json(path: Path) -> dict[str, Any]:
     """Reads the JSON record at ``path``; returns an empty one if the file does not exist.
 
     Raises:
-        FineCLError: the file is not a JSON object.
+        FormatError: the file is unreadable or not a JSON object.
     """
     if not path.exists():
         return {}
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise FineCLError(f"{path}: expected a JSON record: {error}; restore it or remove it") from None
+        raise FormatError(f"{path}: expected a JSON record: {error}; restore it or remove it") from None
     if not isinstance(record, dict):
-        raise FineCLError(f"{path}: expected a JSON object, got {type(record).__name__}")
+        raise FormatError(f"{path}: expected a JSON object, got {type(record).__name__}; restore it or remove it")
     return record
 
 

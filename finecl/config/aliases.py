@@ -1,4 +1,4 @@
-"""Settings by the names that transformers' ``TrainingArguments`` has for them, where finecl's own are others.
+"""Settings by the names that transformers' ``TrainingArguments`` has for them, where finecl has other names.
 
 ``per_device_train_batch_size`` and ``gradient_accumulation_steps`` of a training section become its ``batch_size``,
 which counts the documents of a step on all ranks together; ``bf16`` becomes ``model.precision``.
@@ -17,23 +17,23 @@ _SECTIONS = ("proxy", "pretrain", "finetune")
 _FACTORS = ("per_device_train_batch_size", "gradient_accumulation_steps")
 
 
-def translate_aliases(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings by finecl's names.
+def translate_aliases(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings with finecl's names.
 
     Raises:
-        SettingsError: a number is none, or the same is said by both names.
+        SettingsError: a value is not a number, or a setting is given under both names.
     """
-    found = dict(given)
+    translated = dict(settings)
     for section in _SECTIONS:
-        if isinstance(found.get(section), Mapping):
-            found[section] = _batch_size(section, dict(found[section]))
-    if "bf16" in found:
-        wanted = "bf16" if coerce(found.pop("bf16"), bool, "bf16") else "float32"
-        model = found.get("model", {})
+        if isinstance(translated.get(section), Mapping):
+            translated[section] = _batch_size(section, dict(translated[section]))
+    if "bf16" in translated:
+        precision = "bf16" if coerce(translated.pop("bf16"), bool, "bf16") else "float32"
+        model = translated.get("model", {})
         if not isinstance(model, Mapping) or "precision" in model:
             raise SettingsError("bf16: expected bf16 or model.precision, got both; leave one out")
-        found["model"] = {**model, "precision": wanted}
-    return found
+        translated["model"] = {**model, "precision": precision}
+    return translated
 
 
 def _batch_size(section: str, values: dict[str, Any]) -> dict[str, Any]:

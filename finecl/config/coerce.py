@@ -19,10 +19,10 @@ from finecl.errors import SettingsError
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """``key=value`` as its two sides.
+    """Splits ``key=value`` into key and value.
 
     Raises:
-        SettingsError: it is not of that form.
+        SettingsError: the text has another form.
     """
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
@@ -31,33 +31,33 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} as {"a": {"b": 1}}.
+    """Converts {"a.b": 1} to {"a": {"b": 1}}.
 
     Raises:
-        SettingsError: a key is given both a value and keys of its own.
+        SettingsError: a key has both a value and nested keys.
     """
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in flat.items():
         *path, last = key.split(".")
-        inner = made
+        inner = result
         for name in path:
             inner = inner.setdefault(name, {})
             if not isinstance(inner, dict):
                 raise not_a_value(name)
         inner[last] = value
-    return made
+    return result
 
 
 def not_a_value(place: str) -> SettingsError:
-    """What to say of a section that is given a value."""
+    """Returns the error for a value in the place of a section."""
     return SettingsError(f"'{place}' is a section: set one of its keys, as {place}.KEY=VALUE")
 
 
 def parameters(factory: Any) -> list[inspect.Parameter]:
-    """The parameters of a factory, each with its type: that of an inherited field is read where it was written.
+    """Returns the parameters of a factory with their types; types of inherited fields are resolved in their own module.
 
     Raises:
-        NameError: a type is not known at run time.
+        NameError: a type is undefined at run time.
     """
     source = factory.func if isinstance(factory, functools.partial) else factory
     if inspect.isclass(source) and not dataclasses.is_dataclass(source):
@@ -72,10 +72,10 @@ class OutOfRangeError(SettingsError):
 
 
 def coerce(value: Any, annotation: Any, place: str) -> Any:
-    """``value`` as the type that ``annotation`` names; text is read as a literal where text is not asked for.
+    """Converts ``value`` to the type ``annotation``; text is parsed where another type is expected.
 
     Raises:
-        SettingsError: the value does not fit; ``place`` says which setting it is.
+        SettingsError: the value has another type; ``place`` is the name of the setting in the message.
     """
     if annotation is Any or str(annotation) == "<class 'inspect._empty'>":
         return value
@@ -114,7 +114,7 @@ def _within(number: Any, ranges: Iterable[Any], place: str) -> Any:
 def _any_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
     if type(None) in choices and (value is None or value in ("none", "None", "null", "")):
         return None
-    # Text is taken as it stands only when nothing narrower fits.
+    # Text is the last choice: any value is valid text.
     for choice in sorted((c for c in choices if c is not type(None)), key=lambda c: c is str):
         try:
             return coerce(value, choice, place)
@@ -127,7 +127,7 @@ def _any_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
 
 def _one_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
     for choice in choices:
-        if value == choice or value == str(choice):  # numbers come as text from a command line
+        if value == choice or value == str(choice):  # numbers are text on a command line
             return choice
     raise SettingsError(f"{place}: expected one of {', '.join(map(str, choices))}, got {value!r}")
 
@@ -141,7 +141,7 @@ def _sequence(value: Any, arguments: tuple[Any, ...], place: str) -> tuple[Any, 
 
 
 def _listed(text: str) -> Any:
-    """``[0.5, 0.5]`` or ``0.5,0.5`` as a list; the text itself if it is neither."""
+    """Parses ``[0.5, 0.5]`` or ``0.5,0.5`` as a list; returns other text unchanged."""
     if not text.startswith("["):
         return [part for part in text.split(",") if part]
     try:

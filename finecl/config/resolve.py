@@ -16,7 +16,7 @@ from finecl.config.schema import Settings
 from finecl.errors import SettingsError
 
 _PRESETS = files("finecl.config.presets")
-_COMPAT = ("release",)  # files beside the presets that say what another implementation does
+_COMPAT = ("release",)  # files beside the presets with the settings of another implementation
 
 
 def resolve(
@@ -26,64 +26,64 @@ def resolve(
     assignments: Iterable[str] = (),
     overrides: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Settings from all their sources; later ones win: preset, compat, TOML file, ``overrides``, ``key=value`` texts.
+    """Resolves the settings from their sources; later ones win: preset, compat, TOML file, ``overrides``, assignments.
 
-    Without a preset the one named like ``data.name`` is taken, if there is such a one: ``demo``.
+    Without a preset, the preset with the name ``data.name`` is used if it exists: ``demo``.
 
     Raises:
-        SettingsError: an unknown key (the nearest known one is suggested), or a value that does not fit.
+        SettingsError: an unknown key (the message suggests the nearest known one), or an invalid value.
     """
     layers = [_read_toml(file)] if file else []
     layers.append(nested(overrides or {}))
     layers.append(nested(dict(map(assignment, assignments))))
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for layer in layers:
-        given = _merge(given, layer)
-    given = translate_aliases(given)
-    name = preset or given.get("preset") or _implied_preset(given)
+        values = _merge(values, layer)
+    values = translate_aliases(values)
+    name = preset or values.get("preset") or _implied_preset(values)
     base = read_preset(name) if name else {}
-    if given.get("compat"):
-        from_dict({"compat": given["compat"]})  # the name is checked
-        base = _merge(base, {key: value for key, value in read_compat(given["compat"]).items() if key != "parts"})
-    return from_dict(_merge(base, given | {"preset": name}))
+    if values.get("compat"):
+        from_dict({"compat": values["compat"]})  # raises for an unknown name
+        base = _merge(base, {key: value for key, value in read_compat(values["compat"]).items() if key != "parts"})
+    return from_dict(_merge(base, values | {"preset": name}))
 
 
 def from_dict(values: Mapping[str, Any]) -> Settings:
-    """Settings from nested dictionaries, as ``Settings.to_dict`` makes them.
+    """Builds settings from nested dictionaries, the return value of ``Settings.to_dict``.
 
     Raises:
-        SettingsError: an unknown key or a value that does not fit.
+        SettingsError: an unknown key or an invalid value.
     """
     settings: Settings = _build(Settings, values, "")
     return settings
 
 
 def presets() -> list[str]:
-    """The names of the presets that come with finecl."""
+    """Returns the names of the built-in presets."""
     names = {path.name.removesuffix(".toml") for path in _PRESETS.iterdir() if path.name.endswith(".toml")}
     return sorted(names - set(_COMPAT))
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """The values of a preset.
+    """Reads a preset.
 
     Raises:
-        SettingsError: there is no such preset.
+        SettingsError: no preset has this name.
     """
     if name not in presets():
-        raise SettingsError(f"no preset is called '{name}'; known: {', '.join(presets())}")
+        raise SettingsError(f"no preset has the name '{name}'; known: {', '.join(presets())}")
     return tomllib.loads((_PRESETS / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def read_compat(name: str) -> dict[str, Any]:
-    """What another implementation does: sections of the settings, and ``parts`` by kind and name."""
+    """Reads the settings of another implementation: sections, and ``parts`` by kind and name."""
     return tomllib.loads((_PRESETS / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def _implied_preset(given: Mapping[str, Any]) -> str | None:
-    data = given.get("data", {})
+def _implied_preset(values: Mapping[str, Any]) -> str | None:
+    data = values.get("data", {})
     if not isinstance(data, Mapping):
-        return None  # ``from_dict`` will say what is wrong with it
+        return None  # ``from_dict`` raises the error
     files_named = any(data.get(key) for key in ("silver", "gold", "train", "dev", "test"))
     name = data.get("name", "demo")
     return name if name in presets() and not files_named else None
@@ -101,22 +101,22 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
-        there = merged.get(key)
-        merged[key] = _merge(there, value) if isinstance(there, Mapping) and isinstance(value, Mapping) else value
+        lower = merged.get(key)
+        merged[key] = _merge(lower, value) if isinstance(lower, Mapping) and isinstance(value, Mapping) else value
     return merged
 
 
 def _build(kind: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
     hints = get_type_hints(kind, include_extras=True)
-    made: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in values.items():
         place = f"{prefix}{key}"
         if key not in hints:
             near = difflib.get_close_matches(key, hints, n=1)
             hint = f"did you mean '{prefix}{near[0]}'? " if near else ""
             raise SettingsError(f"unknown setting '{place}'; {hint}known here: {', '.join(hints)}")
-        made[key] = _value(hints[key], value, place)
-    return kind(**made)
+        fields[key] = _value(hints[key], value, place)
+    return kind(**fields)
 
 
 def _value(hint: Any, value: Any, place: str) -> Any:

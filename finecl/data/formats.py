@@ -12,6 +12,7 @@ from finecl.errors import FormatError, SettingsError
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Document, Format
+from finecl.types.protocols import declared
 
 
 def recognise(path: Path, registry: Registry, name: str = "auto", option: str = "data.format") -> Format:
@@ -92,18 +93,21 @@ def watched(documents: Iterable[Item], listener: Listener, stage: str) -> Iterat
 
 
 def writer(path: Path, registry: Registry, name: str = "auto") -> Format:
-    """Returns the format to write a file in: the named one, or else that of the file's ending.
+    """Returns the format to write a file in: the named one, or else the first whose ``suffixes`` hold that of the file.
 
     Raises:
-        SettingsError: the ending is unknown.
+        SettingsError: no format has the suffix.
         PluginError: no format has this name.
     """
     if name != "auto":
         named: Format = registry.create("format", name, {})
         return named
-    ending = path.suffix.removeprefix(".").lower()
-    if ending not in ("jsonl", "parquet", "spacy"):
-        known = ", ".join(registry.parts("format"))
-        raise SettingsError(f"{path}: expected a name that ends with .jsonl or .parquet, or --to; known: {known}")
-    written: Format = registry.create("format", ending, {})
-    return written
+    suffixes: list[str] = []
+    for part in registry.parts("format").values():
+        format: Format = part.create()
+        suffixes += declared(format, Format, "suffixes")
+        if path.suffix.lower() in suffixes:
+            return format
+    known = ", ".join(registry.parts("format"))
+    expected = f"a name that ends with {' or '.join(suffixes)}"
+    raise SettingsError(f"{path}: expected {expected}, or --to; formats: {known}")

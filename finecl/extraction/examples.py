@@ -1,4 +1,4 @@
-"""Labelled documents as extractor inputs."""
+"""Converts labelled documents to extractor inputs."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ class ExtractionDataset:
         return len(self.instances.relations) + 1
 
     def part(self, documents: Ints) -> ExtractionDataset:
-        """Some of the documents (numbers in rising order), numbered anew from 0, with their labels."""
-        at, whole = find(documents, self.instances.document), self.pair_filter
+        """Returns some of the documents (rising row numbers), renumbered from 0, with their labels."""
+        position, whole = find(documents, self.instances.document), self.pair_filter
         pair_filter: PairFilter | None = None
         if whole is not None:
             pair_filter = lambda document, head, tail: whole(documents[document], head, tail)  # noqa: E731
         return ExtractionDataset(
             tokens=self.tokens.part(documents),
-            instances=self.instances.part(at >= 0, document=at),
+            instances=self.instances.part(position >= 0, document=position),
             pair_filter=pair_filter,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionBatch:
-    """One encoder pass: the pairs asked about, as integers and as tensors; ``labels_PR`` is multi-hot.
+    """One encoder pass: the candidate pairs, as integers and as tensors; ``labels_PR`` is multi-hot.
 
-    ``documents`` are the documents' numbers in their corpus.
+    ``documents`` are the row numbers of the documents in their corpus.
     """
 
     documents: Ints
     packed: Packed
-    asked: CandidatePairs
+    pairs: CandidatePairs
     batch: Batch
     labels_PR: Tensor
 
@@ -58,11 +58,11 @@ class ExtractionBatch:
 def extraction_batch(
     extractor: Any, data: ExtractionDataset, documents: Ints, *, negatives: float | None, seed: int, epoch: int
 ) -> ExtractionBatch:
-    """The pairs of some documents: the labelled ones, and all (None) or a draw of the others."""
+    """Builds the batch of some documents: labelled pairs, and all (None) or a sample of the no-relation pairs."""
     packed = pack(data.tokens.rows(documents))
     marked = data.tokens.marked
     pair_filter = data.pair_filter if negatives else None
-    asked = select_pairs(
+    pairs = select_pairs(
         packed,
         data.instances,
         documents,
@@ -72,11 +72,11 @@ def extraction_batch(
         seed=seed,
         epoch=epoch,
     )
-    batch = packed.batch(asked.head_row_P, asked.tail_row_P, first_position=extractor.encoder.first_position)
-    labels = torch.zeros(len(asked), data.relations)
-    labels[torch.from_numpy(asked.pair_I), torch.from_numpy(asked.relation_I)] = 1.0
+    batch = packed.batch(pairs.head_row_P, pairs.tail_row_P, first_position=extractor.encoder.first_position)
+    labels = torch.zeros(len(pairs), data.relations)
+    labels[torch.from_numpy(pairs.pair_I), torch.from_numpy(pairs.relation_I)] = 1.0
     labels[:, -1] = (labels.sum(dim=1) == 0).float()
     device = extractor.encoder.precision.device
     return ExtractionBatch(
-        documents=documents, packed=packed, asked=asked, batch=batch.to(device), labels_PR=labels.to(device)
+        documents=documents, packed=packed, pairs=pairs, batch=batch.to(device), labels_PR=labels.to(device)
     )

@@ -27,10 +27,10 @@ from finecl.types import Floats, Instances
 
 @dataclass(frozen=True, kw_only=True)
 class Finetuned:
-    """The best epoch on dev, its F1 there, and the score from which on a relation is predicted.
+    """The best epoch on dev, its F1 there, and the score threshold of a prediction.
 
-    ``thresholds`` are those of single relations, if they were asked for. ``calibration`` makes probabilities of scores
-    (see ``finecl.extraction.calibration``); ``dev_calibration`` are the errors on dev with and without it.
+    ``thresholds`` are per relation, if the settings ask for them. ``calibration`` converts scores to probabilities (see
+    ``finecl.extraction.calibration``); ``dev_calibration`` are the errors on dev with and without it.
     """
 
     threshold: float
@@ -85,12 +85,12 @@ class _Best:
             self.weights = tensors_of(self.extractor)
 
     def state_dict(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """For a checkpoint."""
+        """Returns the state for a checkpoint, as arrays and a record."""
         record = {"f1": self.f1, "epoch": self.epoch, "threshold": self.threshold, "by_epoch": self.by_epoch}
         return {name: tensor.numpy() for name, tensor in self.weights.items()}, record
 
     def load_state_dict(self, saved: Saved) -> None:
-        """From a checkpoint: the return value of ``state_dict``."""
+        """Restores the return value of ``state_dict`` from a checkpoint."""
         for key, value in saved.record.items():
             setattr(self, key, {int(k): v for k, v in value.items()} if key == "by_epoch" else value)
         self.weights = {name: torch.from_numpy(array) for name, array in saved.arrays.items()}
@@ -112,7 +112,7 @@ def finetune(
     """Trains an extractor in place, up to its best epoch on dev (F1); see ``finecl.extraction.loop.Training``.
 
     Raises:
-        TrainingError: train or dev has no labels, or the loss is not a number.
+        TrainingError: train or dev has no labels, or the loss is not finite.
         StoppedError: a signal arrived; a checkpoint was written.
     """
     if not len(train.instances) or not len(dev.gold):

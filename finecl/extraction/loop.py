@@ -23,15 +23,15 @@ from finecl.training.optimizer import Optimization, check_finite
 from finecl.types import Floats, Ints
 
 Observe = Callable[[int, CandidatePairs, Tensor, Tensor], None]
-"""Is shown each training forward pass, before its update: epoch, pairs, logits and labels ``[P, R]``."""
+"""Called with each training forward pass, before its update: epoch, pairs, logits and labels ``[P, R]``."""
 
 
 @dataclass(kw_only=True)
 class Training:
-    """The training of an extractor: its data, its settings, and what it needs to resume.
+    """The training of an extractor: its data, its settings, and the state it needs to resume.
 
     ``difficulty`` [D] sorts the documents of every epoch, easiest first. Trainings with the same ``random_stage``
-    (default: ``stage``) have the same data order and dropout, so that they can be compared.
+    (default: ``stage``) have the same data order and dropout, so that their results are comparable.
     ``observe`` is called with each training pass of this rank. ``state_dict`` returns the other state of a checkpoint,
     as arrays and a record; ``load_state_dict`` restores it.
     """
@@ -55,8 +55,8 @@ class Training:
         A step's loss is the mean over all pairs of its batch, however many passes and ranks these take.
 
         Raises:
-            NotFiniteError: the loss is not a number.
-            StoppedError: a signal came; a checkpoint was written.
+            NotFiniteError: the loss is not finite.
+            StoppedError: a signal arrived; a checkpoint was written.
         """
         settings, documents = self.settings, np.arange(len(self.data.tokens))
         named = f"{self.random_stage or self.stage} order"
@@ -90,42 +90,42 @@ class Training:
         """Adds a step's gradients; returns its mean loss over all ranks."""
         ranks = model.ranks
         mine = documents[balance(self.data.tokens.lengths[documents], ranks.size)[ranks.rank]]
-        questions = [q for q in self._questions(mine, epoch) if len(q.asked)]
-        (pairs,) = ranks.all_sum([sum(len(q.asked) for q in questions)])
-        idle = model.passes(len(questions)) - len(questions)
-        todo = [*(self._question(documents[:1], epoch) for _ in range(idle)), *questions]
+        batches = [q for q in self._batches(mine, epoch) if len(q.pairs)]
+        (total_pairs,) = ranks.all_sum([sum(len(q.pairs) for q in batches)])
+        idle = model.passes(len(batches)) - len(batches)
+        passes = [*(self._batch(documents[:1], epoch) for _ in range(idle)), *batches]
         losses: list[Tensor] = []
-        for number, q in enumerate(todo):
-            scale = 1.0 / pairs if number >= idle else None
-            losses.append(self._pass(model, q, scale, epoch, step, last=number + 1 == len(todo)))
+        for number, q in enumerate(passes):
+            scale = 1.0 / total_pairs if number >= idle else None
+            losses.append(self._pass(model, q, scale, epoch, step, last=number + 1 == len(passes)))
         local = torch.stack(losses).tolist() if losses else []
-        uids = [self.data.instances.uid[q.asked.instance_I] for q in todo]
+        uids = [self.data.instances.uid[q.pairs.instance_I] for q in passes]
         check_finite(self.stage, list(zip(local, uids, strict=True)), ranks)
         return ranks.all_sum([sum(local)])[0]
 
     def _pass(
         self, model: Parallel, q: ExtractionBatch, scale: float | None, epoch: int, step: int, *, last: bool
     ) -> Tensor:
-        """Adds the gradients of a pass; without a scale it only takes part. Returns its share of the mean loss."""
+        """Adds the gradients of a pass and returns its share of the mean loss; without a scale, the pass adds zeros."""
         seed_pass(self.seed, self.random_stage or self.stage, step, int(q.documents[0]))
         logits_PR: Tensor = model(q.batch, last=last)
         if scale is None:
             loss = logits_PR.sum() * 0.0
         else:
             if self.observe:
-                self.observe(epoch, q.asked, logits_PR.detach(), q.labels_PR)
+                self.observe(epoch, q.pairs, logits_PR.detach(), q.labels_PR)
             loss = self.extractor.loss(logits_PR, q.labels_PR).total * scale
         model.backward(loss, last=last)
         return loss.detach()
 
-    def _question(self, documents: Ints, epoch: int) -> ExtractionBatch:
+    def _batch(self, documents: Ints, epoch: int) -> ExtractionBatch:
         negatives = self.settings.negatives
         return extraction_batch(self.extractor, self.data, documents, negatives=negatives, seed=self.seed, epoch=epoch)
 
-    def _questions(self, documents: Ints, epoch: int) -> list[ExtractionBatch]:
-        most = self.extractor.encoder.precision.pass_tokens(self.settings.max_tokens)
+    def _batches(self, documents: Ints, epoch: int) -> list[ExtractionBatch]:
+        budget = self.extractor.encoder.precision.pass_tokens(self.settings.max_tokens)
         return [
-            self._question(documents[run], epoch) for run in pack_to_budget(self.data.tokens.lengths[documents], most)
+            self._batch(documents[run], epoch) for run in pack_to_budget(self.data.tokens.lengths[documents], budget)
         ]
 
 
@@ -139,7 +139,7 @@ def train_on(
     listener: Listener | None = None,
     checkpoints: CheckpointManager | None = None,
 ) -> None:
-    """Trains an extractor for all its epochs, looking at nothing on the way."""
+    """Trains an extractor for all epochs, without evaluation."""
     training = Training(
         extractor=extractor,
         data=data,

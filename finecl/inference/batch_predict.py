@@ -30,7 +30,7 @@ _LINES = 65536  # rows of a row group
 
 @dataclass(kw_only=True)
 class Predicted:
-    """What was predicted so far; ``resumed_from`` is the number of documents that an earlier start had done."""
+    """Counts of a prediction; ``resumed_from`` is the number of documents that an interrupted start had finished."""
 
     documents: int = 0
     entities: int = 0
@@ -40,11 +40,11 @@ class Predicted:
     resumed_from: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers, for JSON."""
+        """Returns the counts, for JSON."""
         return {**vars(self), "by_relation": dict(self.by_relation.most_common())}
 
     def add(self, document: Document, triples: Sequence[Triple]) -> None:
-        """Counts a document."""
+        """Adds a document to the counts."""
         self.documents += 1
         self.entities += len(document.entities)
         self.triples += len(triples)
@@ -53,7 +53,7 @@ class Predicted:
 
 @dataclass(frozen=True, kw_only=True)
 class Predicting:
-    """One file's triples: how they are chosen, and where they go."""
+    """Prediction of one file: which triples, and where they are written."""
 
     extractor: RelationExtractor
     output: Path
@@ -63,15 +63,15 @@ class Predicting:
     type_constraints: bool = False
 
     def run(self, documents: Iterable[Document]) -> Predicted:
-        """Writes a row a triple: ``document`` (its number, from 0), ``title``, and the fields of ``Triple``.
+        """Writes one row per triple: ``document`` (its number, from 0), ``title``, and the fields of ``Triple``.
 
         Raises:
-            FormatError: a document is not sound, or none has entities; nothing is left then.
-            SettingsError: the file's ending is neither .jsonl nor .parquet.
+            FormatError: a document is invalid, or none has entities; the output is then removed.
+            SettingsError: the file name ends with neither .jsonl nor .parquet.
         """
         check_output(self.output)
         try:
-            told = self._write(documents)
+            progress = self._write(documents)
         except StoppedError:
             raise
         except FineCLError:
@@ -84,26 +84,26 @@ class Predicting:
         else:
             self._partial.replace(self.output)
         self._progress.unlink()
-        return told
+        return progress
 
     def _write(self, documents: Iterable[Document]) -> Predicted:
-        told = self._begin()
+        progress = self._begin()
         rest = iter(documents)
-        for _ in islice(rest, told.documents):
+        for _ in islice(rest, progress.documents):
             pass
         with self._partial.open("r+b") as stream:
-            stream.truncate(told.bytes)
-            stream.seek(told.bytes)
+            stream.truncate(progress.bytes)
+            stream.seek(progress.bytes)
             while piece := list(islice(rest, PIECE)):
-                for line in self._lines(piece, told):
+                for line in self._lines(piece, progress):
                     stream.write(line)
                 stream.flush()
                 os.fsync(stream.fileno())
-                told.bytes = stream.tell()
-                write_json(self._progress, {"made_from": self._made_from, **told.to_dict()})
-        if told.documents and not told.entities:
-            self._refuse(told.documents)
-        return told
+                progress.bytes = stream.tell()
+                write_json(self._progress, {"made_from": self._made_from, **progress.to_dict()})
+        if progress.documents and not progress.entities:
+            self._refuse(progress.documents)
+        return progress
 
     def _refuse(self, documents: int) -> None:
         found = f"documents to predict: expected entities, found none in {documents} documents"
@@ -111,8 +111,8 @@ class Predicting:
             raise FormatError(f"{found}; the recogniser of --ner finds none: check its language, or choose another")
         raise FormatError(f"{found}; give documents with entities, or a recogniser: --ner spacy:en_core_web_sm")
 
-    def _lines(self, piece: Sequence[Document], told: Predicted) -> Iterator[bytes]:
-        extractor, begin = self.extractor, told.documents
+    def _lines(self, piece: Sequence[Document], progress: Predicted) -> Iterator[bytes]:
+        extractor, begin = self.extractor, progress.documents
         piece = extractor.with_entities(piece)
         triples_by_document = extractor.stream(
             piece,
@@ -123,17 +123,17 @@ class Predicting:
             find_entities=False,
         )
         for number, (document, triples) in enumerate(zip(piece, triples_by_document, strict=True), start=begin):
-            told.add(document, triples)
+            progress.add(document, triples)
             for triple in triples:
                 row = {"document": number, "title": document.title, **triple.to_dict()}
                 yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
     def _begin(self) -> Predicted:
-        """What an earlier start left, if it was made from the same; else nothing."""
+        """Returns the progress of an interrupted start with the same inputs; else no progress."""
         record = read_json(self._progress)
         names = ("documents", "entities", "triples", "bytes")
-        there = self._partial.stat().st_size if self._partial.is_file() else -1
-        if record.get("made_from") == self._made_from and there >= record["bytes"]:
+        size = self._partial.stat().st_size if self._partial.is_file() else -1
+        if record.get("made_from") == self._made_from and size >= record["bytes"]:
             counts = {name: record[name] for name in names}
             return Predicted(**counts, by_relation=Counter(record["by_relation"]), resumed_from=record["documents"])
         self._partial.write_bytes(b"")
@@ -154,19 +154,19 @@ class Predicting:
 
 
 def check_output(path: Path) -> None:
-    """Passes a file that can be written.
+    """Raises SettingsError unless the output can be written.
 
     Raises:
-        SettingsError: its ending is neither .jsonl nor .parquet, or its directory is not there.
+        SettingsError: its name ends with neither .jsonl nor .parquet, or its directory does not exist.
     """
     if path.suffix.lower() not in _ENDINGS:
         raise SettingsError(f"{path}: expected a name that ends with .jsonl or .parquet")
     if path.is_dir() or not path.parent.is_dir():
-        raise SettingsError(f"{path}: expected a file in a directory that is there; check the path")
+        raise SettingsError(f"{path}: expected a file in an existing directory; check the path")
 
 
 def to_parquet(lines: Path, path: Path) -> None:
-    """A file of triples as JSON lines, as Parquet; whole or not at all."""
+    """Converts a file of triples from JSON lines to Parquet, atomically."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -179,5 +179,5 @@ def to_parquet(lines: Path, path: Path) -> None:
         pq.ParquetWriter(temporary, schema) as writer,
         lines.open(encoding="utf-8") as stream,
     ):
-        while some := [json.loads(line) for line in islice(stream, _LINES)]:
-            writer.write_table(pa.Table.from_pylist(some, schema=schema))
+        while rows := [json.loads(line) for line in islice(stream, _LINES)]:
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))

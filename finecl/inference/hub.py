@@ -38,8 +38,8 @@ def save(source: Path, directory: Path, *, license: str | None = None) -> Path:
             write_json(unfinished / RECORDS["run.json"], record | {"variant": variant})
         if metrics:
             write_json(unfinished / RECORDS["metrics.json"], metrics)
-        told = extractor_card(record, metrics, registry, card, variant=variant, license=license)
-        write_text(unfinished / README, told)
+        text = extractor_card(record, metrics, registry, card, variant=variant, license=license)
+        write_text(unfinished / README, text)
         of_encoder = model_card(record, metrics, registry, kind="encoder", license=license)
         write_text(unfinished / ENCODER / README, of_encoder)
     return directory
@@ -47,17 +47,17 @@ def save(source: Path, directory: Path, *, license: str | None = None) -> Path:
 
 def records_of(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What ``run.json`` and ``metrics.json`` of an extractor's run say; empty where they are not at hand."""
-    found = []
+    records = []
     for name, beside in RECORDS.items():
-        own = read_json(source / beside)
+        of_extractor = read_json(source / beside)
         in_run = source.resolve().parents[1] if len(source.resolve().parents) > 1 else source
         is_run = source.resolve().parent.name == "extractor"
-        found.append(own or (read_json(in_run / name) if is_run else {}))
-    return found[0], found[1]
+        records.append(of_extractor or (read_json(in_run / name) if is_run else {}))
+    return records[0], records[1]
 
 
 def push(source: Path, repo_id: str, *, private: bool = False, license: str | None = None) -> str:
-    """Uploads a saved extractor to the hub, into a repository that is made if it is not there; returns its address.
+    """Uploads a saved extractor to the hub; creates the repository if needed and returns its address.
 
     Raises:
         ModelError: the hub refuses, or does not answer.
@@ -71,7 +71,7 @@ def push(source: Path, repo_id: str, *, private: bool = False, license: str | No
             address = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo_id, folder_path=saved, commit_message="Upload an extractor of finecl")
         except Exception as error:  # of the network, or of the hub
-            said = str(error).strip().splitlines()
-            why = said[0] if said else type(error).__name__
-            raise ModelError(f"cannot upload to '{repo_id}': {why}") from error
+            lines = str(error).strip().splitlines()
+            reason = lines[0] if lines else type(error).__name__
+            raise ModelError(f"cannot upload to '{repo_id}': {reason}") from error
     return str(address)

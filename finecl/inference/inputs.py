@@ -1,4 +1,4 @@
-"""What an extractor is given, as documents: texts or tokens with entities, rows of a data set, or documents."""
+"""Converts inputs of an extractor into documents: texts or tokens with entities, rows of a data set, or documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES, _TYPES = ("name", "text"), ("type", "label", "entity_group")
 
 @dataclass(frozen=True)
 class Span:
-    """One mention as it was given: ``[start, end)`` in characters or tokens; ``name`` is what should stand there."""
+    """One mention: ``[start, end)`` in characters or tokens; ``name`` is the expected text, if known."""
 
     start: int
     end: int
@@ -26,59 +26,61 @@ class Span:
     type: str | None
 
 
-def read_inputs(given: Any, entities: Any, *, split: bool) -> tuple[Iterator[Document], bool]:
-    """The documents that were given, and whether it was one alone.
+def read_inputs(inputs: Any, entities: Any, *, split: bool) -> tuple[Iterator[Document], bool]:
+    """Returns the inputs as documents, and whether there is a single one.
 
-    ``given``: a text (with ``split``: its tokens), a ``Document``, a row with ``text`` or ``tokens`` and ``entities``
+    ``inputs``: a text (with ``split``: its tokens), a ``Document``, a row with ``text`` or ``tokens`` and ``entities``
     or with DocRED's columns, or a list or ``datasets.Dataset`` of any of these; ``entities`` are those of a text, or
-    one list a text.
+    one list per text.
 
     Raises:
-        FormatError: an entity is not where it should be, or something else was given.
+        FormatError: an entity is invalid, or an input has another type.
     """
-    single = isinstance(given, str | Document | Mapping) or (split and _are_tokens(given))
+    single = isinstance(inputs, str | Document | Mapping) or (split and _are_tokens(inputs))
     if single:
-        return _documents([given], [entities]), True
-    if not isinstance(given, Iterable):
-        raise FormatError(f"expected a text, tokens, a document or a list of them, got {type(given).__name__}")
-    return _documents(given, repeat(None) if entities is None else entities), False
+        return _documents([inputs], [entities]), True
+    if not isinstance(inputs, Iterable):
+        raise FormatError(f"expected a text, tokens, a document or a list of them, got {type(inputs).__name__}")
+    return _documents(inputs, repeat(None) if entities is None else entities), False
 
 
-def _are_tokens(given: Any) -> bool:
-    return isinstance(given, Sequence) and all(isinstance(token, str) for token in given)
+def _are_tokens(tokens: Any) -> bool:
+    return isinstance(tokens, Sequence) and all(isinstance(token, str) for token in tokens)
 
 
-def _documents(given: Iterable[Any], entities: Iterable[Any]) -> Iterator[Document]:
-    others = iter(entities)
+def _documents(inputs: Iterable[Any], entities: Iterable[Any]) -> Iterator[Document]:
+    entity_lists = iter(entities)
     number = -1
-    for number, one in enumerate(given):
+    for number, item in enumerate(inputs):
         try:
-            own = next(others)
+            of_item = next(entity_lists)
         except StopIteration:
-            raise FormatError(f"expected entities of every text, got those of {number}; give one list a text") from None
-        document = _document(one, own, f"document {number}")
+            raise FormatError(
+                f"expected entities of every text, got those of {number}; give one list per text"
+            ) from None
+        document = _document(item, of_item, f"document {number}")
         check_document(document, f"document {number}")
         yield document
-    if not isinstance(entities, repeat) and next(others, None) is not None:
-        raise FormatError(f"expected entities of {number + 1} texts, got those of more; give one list a text")
+    if not isinstance(entities, repeat) and next(entity_lists, None) is not None:
+        raise FormatError(f"expected entities of {number + 1} texts, got those of more; give one list per text")
 
 
-def _document(one: Any, entities: Any, place: str) -> Document:
-    if isinstance(one, str):
-        return from_text(one, entities or (), place)
-    if isinstance(one, Mapping):
-        return _from_mapping(one, entities, place)
-    if isinstance(one, Document):
+def _document(item: Any, entities: Any, place: str) -> Document:
+    if isinstance(item, str):
+        return from_text(item, entities or (), place)
+    if isinstance(item, Mapping):
+        return _from_mapping(item, entities, place)
+    if isinstance(item, Document):
         if entities is not None:
             raise FormatError(f"{place}: expected no entities beside a Document, which has its own; leave them out")
-        return one
-    if _are_tokens(one):
-        return from_tokens(one, entities or (), place)
-    raise FormatError(f"{place}: expected a text, tokens, a Document or a row of a data set, got {type(one).__name__}")
+        return item
+    if _are_tokens(item):
+        return from_tokens(item, entities or (), place)
+    raise FormatError(f"{place}: expected a text, tokens, a Document or a row of a data set, got {type(item).__name__}")
 
 
 def _from_mapping(row: Mapping[str, Any], entities: Any, place: str) -> Document:
-    own = row.get("entities") if entities is None else entities
+    spans = row.get("entities") if entities is None else entities
     if "sents" in row:
         vertices, labels = row.get("vertexSet") or [], row.get("labels") or []
         vertices = [[{"type": None, **mention} for mention in vertex] for vertex in vertices]
@@ -87,9 +89,9 @@ def _from_mapping(row: Mapping[str, Any], entities: Any, place: str) -> Document
         columns = {"title": row.get("title") or "", "sents": row["sents"], "vertexSet": vertices}
         return from_row(columns | {"entity_ids": ids, "labels": labels})
     if "tokens" in row:
-        return from_tokens(row["tokens"], own or (), place)
+        return from_tokens(row["tokens"], spans or (), place)
     if "text" in row:
-        return from_text(row["text"], own or (), place)
+        return from_text(row["text"], spans or (), place)
     raise FormatError(f"{place}: expected a column 'text', 'tokens' or 'sents', got: {', '.join(map(str, row))}")
 
 
@@ -99,13 +101,13 @@ def from_text(text: str, entities: Sequence[Any], place: str = "the text", title
     Raises:
         FormatError: a span lies outside the text, holds white space only, or another text than its name.
     """
-    found = [
-        ([_trimmed(text, span, f"{place}, {where}") for span, where in _placed(given, number)], _id(given))
-        for number, given in enumerate(entities)
+    placed = [
+        ([_trimmed(text, span, f"{place}, {where}") for span, where in _placed(entity, number)], _id(entity))
+        for number, entity in enumerate(entities)
     ]
-    words = split_words(text, [(span.start, span.end) for spans, _ in found for span in spans])
+    words = split_words(text, [(span.start, span.end) for spans, _ in placed for span in spans])
     return Document(
-        title=title, sentences=words.sentences, entities=tuple(_entity(text, words, *each) for each in found)
+        title=title, sentences=words.sentences, entities=tuple(_entity(text, words, *each) for each in placed)
     )
 
 
@@ -124,77 +126,77 @@ def from_tokens(tokens: Sequence[str], entities: Sequence[Any], place: str = "th
     Raises:
         FormatError: a span lies outside the tokens, or holds other ones than its name.
     """
-    found = []
-    for number, given in enumerate(entities):
+    placed = []
+    for number, entity in enumerate(entities):
         mentions = []
-        for span, where in _placed(given, number):
+        for span, where in _placed(entity, number):
             _within(span, len(tokens), "tokens", f"{place}, {where}")
             name = " ".join(tokens[span.start : span.end])
             _named(span, name, f"{place}, {where}")
             mentions.append(Mention(sentence=0, start=span.start, end=span.end, name=name, type=span.type))
-        found.append(Entity(mentions=tuple(mentions), id=_id(given)))
-    return Document(title="", sentences=(tuple(tokens),), entities=tuple(found))
+        placed.append(Entity(mentions=tuple(mentions), id=_id(entity)))
+    return Document(title="", sentences=(tuple(tokens),), entities=tuple(placed))
 
 
-def _placed(given: Any, number: int) -> Iterator[tuple[Span, str]]:
-    for mention, span in enumerate(spans_of(given, f"entity {number}")):
+def _placed(entity: Any, number: int) -> Iterator[tuple[Span, str]]:
+    for mention, span in enumerate(spans_of(entity, f"entity {number}")):
         yield span, f"entity {number}, mention {mention}"
 
 
-def spans_of(given: Any, place: str) -> list[Span]:
+def spans_of(entity: Any, place: str) -> list[Span]:
     """The mentions of one entity: ``(start, end)``; a mapping with ``start``, ``end`` and if known ``name`` (or
     ``text``), ``type`` (or ``label``) and ``id``; a list of these; or a mapping with such a list as ``mentions``.
 
     Raises:
         FormatError: it is none of these.
     """
-    if isinstance(given, Mapping) and "mentions" in given:
-        shared = {key: value for key, value in given.items() if key in _TYPES}
-        return [_span(m, place, shared) for m in given["mentions"]]
-    if isinstance(given, Mapping) or _is_pair(given):
-        return [_span(given, place, {})]
-    if isinstance(given, Sequence) and not isinstance(given, str) and given:
-        return [_span(mention, place, {}) for mention in given]
-    raise FormatError(f"{place}: expected (start, end), a mapping with both, or a list of these, got {given!r:.80}")
+    if isinstance(entity, Mapping) and "mentions" in entity:
+        shared = {key: value for key, value in entity.items() if key in _TYPES}
+        return [_span(m, place, shared) for m in entity["mentions"]]
+    if isinstance(entity, Mapping) or _is_pair(entity):
+        return [_span(entity, place, {})]
+    if isinstance(entity, Sequence) and not isinstance(entity, str) and entity:
+        return [_span(mention, place, {}) for mention in entity]
+    raise FormatError(f"{place}: expected (start, end), a mapping with both, or a list of these, got {entity!r:.80}")
 
 
-def _span(given: Any, place: str, shared: Mapping[str, Any]) -> Span:
-    if _is_pair(given):
-        given = {"start": given[0], "end": given[1]}
-    if not isinstance(given, Mapping) or not all(isinstance(given.get(key), int) for key in ("start", "end")):
-        raise FormatError(f"{place}: expected whole numbers 'start' and 'end' of a mention, got {given!r:.80}")
-    both = {**shared, **given}
-    name, kind = (next((both[key] for key in keys if both.get(key)), None) for keys in (_NAMES, _TYPES))
-    return Span(int(given["start"]), int(given["end"]), name, kind)
+def _span(mention: Any, place: str, shared: Mapping[str, Any]) -> Span:
+    if _is_pair(mention):
+        mention = {"start": mention[0], "end": mention[1]}
+    if not isinstance(mention, Mapping) or not all(isinstance(mention.get(key), int) for key in ("start", "end")):
+        raise FormatError(f"{place}: expected whole numbers 'start' and 'end' of a mention, got {mention!r:.80}")
+    fields = {**shared, **mention}
+    name, kind = (next((fields[key] for key in keys if fields.get(key)), None) for keys in (_NAMES, _TYPES))
+    return Span(int(mention["start"]), int(mention["end"]), name, kind)
 
 
-def _is_pair(given: Any) -> bool:
-    return isinstance(given, Sequence) and len(given) == 2 and all(isinstance(number, int) for number in given)
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, Sequence) and len(value) == 2 and all(isinstance(number, int) for number in value)
 
 
-def _id(given: Any) -> str | None:
-    mentions = given if isinstance(given, list | tuple) else [given]
+def _id(entity: Any) -> str | None:
+    mentions = entity if isinstance(entity, list | tuple) else [entity]
     return next((str(m["id"]) for m in mentions if isinstance(m, Mapping) and m.get("id") is not None), None)
 
 
 def _trimmed(text: str, span: Span, place: str) -> Span:
     _within(span, len(text), "characters", place)
-    there = text[span.start : span.end]
-    _named(span, there, place)
-    if not there.strip():
+    content = text[span.start : span.end]
+    _named(span, content, place)
+    if not content.strip():
         raise FormatError(f"{place}: expected a span with words, got white space only; remove the mention")
-    start = span.start + len(there) - len(there.lstrip())
-    return Span(start, start + len(there.strip()), span.name, span.type)
+    start = span.start + len(content) - len(content.lstrip())
+    return Span(start, start + len(content.strip()), span.name, span.type)
 
 
 def _within(span: Span, length: int, what: str, place: str) -> None:
     if not 0 <= span.start < span.end <= length:
         expected = f"0 <= start < end <= {length}, the {what} of the text"
-        came = f"[{span.start}, {span.end})"
-        raise FormatError(f"{place}: expected {expected}, got {came}; count {what} from 0, the end exclusive")
+        span_text = f"[{span.start}, {span.end})"
+        raise FormatError(f"{place}: expected {expected}, got {span_text}; count {what} from 0, the end exclusive")
 
 
-def _named(span: Span, there: str, place: str) -> None:
-    if span.name is not None and span.name != there:
+def _named(span: Span, content: str, place: str) -> None:
+    if span.name is not None and span.name != content:
         at = f"[{span.start}, {span.end})"
-        raise FormatError(f"{place}: expected {span.name!r:.80} at {at}, got {there!r:.80}; correct span or name")
+        raise FormatError(f"{place}: expected {span.name!r:.80} at {at}, got {content!r:.80}; correct span or name")

@@ -30,15 +30,15 @@ def find_extractor(name: str | Path, *, variant: str = _VARIANT, revision: str |
     snapshot of ``revision`` is downloaded or found in huggingface_hub's cache.
 
     Raises:
-        ModelError: there is no extractor at that place, or no hub answers.
+        ModelError: there is no extractor, or the hub cannot be reached.
     """
     path = Path(name)
     if path.is_dir():
         for place in (path, path / _RUN / variant):
             if (place / EXTRACTOR_CONFIG).is_file():
                 return place
-        there = sorted(place.parent.name for place in path.glob(f"{_RUN}/*/{EXTRACTOR_CONFIG}"))
-        hint = f"its variants are: {', '.join(there)}" if there else "run `finecl finetune` on a run first"
+        variants = sorted(place.parent.name for place in path.glob(f"{_RUN}/*/{EXTRACTOR_CONFIG}"))
+        hint = f"its variants are: {', '.join(variants)}" if variants else "run `finecl finetune` on a run first"
         raise ModelError(
             f"{path}: expected an extractor or a run with {_RUN}/{variant}/{EXTRACTOR_CONFIG}, found neither; {hint}"
         )
@@ -51,14 +51,16 @@ def _download(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        found = Path(snapshot_download(name, revision=revision))
+        place = Path(snapshot_download(name, revision=revision))
     except Exception as error:  # of the network, the hub or its cache
-        said = str(error).strip().splitlines()
-        why = said[0] if said else type(error).__name__
-        raise ModelError(f"cannot read the extractor '{name}': no such directory, and the hub says: {why}") from error
-    if not (found / EXTRACTOR_CONFIG).is_file():
+        lines = str(error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
+        raise ModelError(
+            f"cannot read the extractor '{name}': no such directory, and the hub says: {reason}"
+        ) from error
+    if not (place / EXTRACTOR_CONFIG).is_file():
         raise ModelError(f"'{name}' on the hub: expected an extractor of finecl, found no {EXTRACTOR_CONFIG}")
-    return found
+    return place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def load(
 
     Raises:
         ModelError: a part is missing or does not fit.
-        SettingsError: there is no such backend, or ``max_tokens`` is no positive number.
+        SettingsError: the backend is unknown, or ``max_tokens`` is not positive.
     """
     if max_tokens is not None and max_tokens < 1:
         raise SettingsError(f"max_tokens: expected at least 1, got {max_tokens}")
@@ -87,8 +89,10 @@ def load(
     if backend == "onnx":
         from finecl.inference.onnx.backend import OnnxBackend, read_tokenizer
 
-        made = OnnxBackend(directory, config, file, max_tokens)
-        return Loaded(config=config, tokenizer=read_tokenizer(directory / ENCODER, config), backend=made, marked=marked)
+        loaded_backend = OnnxBackend(directory, config, file, max_tokens)
+        return Loaded(
+            config=config, tokenizer=read_tokenizer(directory / ENCODER, config), backend=loaded_backend, marked=marked
+        )
     if backend != "torch":
         raise SettingsError(f"backend: expected torch or onnx, got '{backend}'")
     settings = model_settings(config, device=device, precision=precision)

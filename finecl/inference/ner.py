@@ -1,4 +1,4 @@
-"""Entities of raw text: the recognisers of ``finecl data label``, by name."""
+"""Named entity recognisers for raw text, by name; ``finecl data label`` uses the same."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from finecl.types import Document
 
 
 class Finder(Protocol):
-    """Finds the entities of documents."""
+    """A named entity recogniser."""
 
     def find(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents, in order, with what was found in the place of their entities."""
+        """Yields the documents, in order, with recognised entities in place of their own."""
         ...
 
 
 def finder(name: str) -> Finder:
-    """The recogniser of a name: ``spacy:PIPELINE`` (a pipeline of spaCy, or its directory; needs the extra
-    ``finecl[spacy]``), or ``names:TRIPLES`` (the names in a triple file, word for word).
+    """Returns the recogniser of a name: ``spacy:PIPELINE`` (a spaCy pipeline or its directory; needs the extra
+    ``finecl[spacy]``), or ``names:TRIPLES`` (exact matches of the names in a triple file).
 
     Raises:
-        SettingsError: the name is neither.
-        ModelError: there is no such pipeline.
+        SettingsError: the name has neither form.
+        ModelError: the pipeline does not exist.
         FormatError: the triple file cannot be read.
     """
     kind, _, which = name.partition(":")
@@ -41,8 +41,8 @@ def finder(name: str) -> Finder:
 
 
 def with_entities(documents: Sequence[Document], found_by: Finder | None) -> list[Document]:
-    """The documents; those without entities get what the recogniser finds."""
+    """Returns the documents; those without entities get the recognised ones."""
     if found_by is None:
         return list(documents)
-    found = found_by.find([document for document in documents if not document.entities])
-    return [document if document.entities else next(found) for document in documents]
+    recognised = found_by.find([document for document in documents if not document.entities])
+    return [document if document.entities else next(recognised) for document in documents]

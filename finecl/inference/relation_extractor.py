@@ -1,4 +1,4 @@
-"""``RelationExtractor``: a fine-tuned extractor as a function from text with entities to triples."""
+"""``RelationExtractor``: predicts triples from texts with entities."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from finecl.types import Document, Ints
 __all__ = ["RelationExtractor"]
 
 PairChoice = Literal["all", "labelled"] | Sequence[Any]
-CHUNK = 256  # documents that are sorted by length and encoded together
+CHUNK = 256  # documents that are sorted by length and encoded together; evaluation results do not depend on it
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelationExtractor:
-    """Extracts relations between the entities of texts; made by ``from_pretrained``, called like a function.
+    """Extracts relations between the entities of texts. Create it with ``from_pretrained`` and call it.
 
-    Texts are read in batches of like length; results come in the order of what was given. A document that is longer
-    than the encoder's reach is read in windows that overlap by half: a pair is scored in each window that holds
-    mentions of both, and its highest score counts. Marked-sentence extractors ask about pairs that stand in one
-    sentence, and predict at most one relation a pair.
+    Texts of similar length are encoded together; results have the order of the inputs. A document longer than the
+    encoder's maximum is read in windows that overlap by half (or truncated, if the extractor was evaluated so): a pair
+    is scored in each window with mentions of both entities, and its highest score counts. Extractors of marked
+    sentences score pairs within one sentence and predict at most one relation per pair.
     """
 
     directory: Path
@@ -59,22 +59,22 @@ class RelationExtractor:
         precision: Literal["auto", "float32", "bf16"] = "auto",
         max_tokens: int | None = None,
     ) -> RelationExtractor:
-        """The extractor in a directory (RUN/extractor/VARIANT), of a run, or on the Hugging Face hub.
+        """Loads the extractor of a directory (RUN/extractor/VARIANT), of a run, or on the Hugging Face hub.
 
         Args:
             name: a directory, a run directory, or OWNER/NAME on the hub.
             variant: which of a run's extractors: "pretrained" or "plain".
             revision: branch, tag or commit on the hub.
-            ner: finds entities where none are given: "spacy:PIPELINE", "names:TRIPLES", or an object with ``find``.
-            backend: "onnx" runs what ``finecl export`` wrote, on the CPU; needs the extra ``finecl[onnx]``.
-            onnx_file: that file; without it ``model.onnx`` in the extractor's directory.
+            ner: recogniser for texts without entities: "spacy:PIPELINE", "names:TRIPLES", or an object with ``find``.
+            backend: "onnx" runs the file that ``finecl export`` writes, on the CPU; needs the extra ``finecl[onnx]``.
+            onnx_file: that file; default: ``model.onnx`` in the extractor's directory.
             device: "auto", "cpu", "cuda" or "cuda:N".
-            precision: "auto" computes in bfloat16 where the hardware does.
-            max_tokens: sub-words of one encoder pass; without it 6144 on a CPU and 32768 on a GPU.
+            precision: "auto" computes in bfloat16 where the hardware supports it.
+            max_tokens: maximum sub-words per encoder pass; default: 6144 on a CPU and 32768 on a GPU.
 
         Raises:
-            ModelError: there is no extractor, or it cannot be read.
-            SettingsError: ``ner`` names no recogniser.
+            ModelError: the extractor does not exist or cannot be read.
+            SettingsError: ``ner`` is not the name of a recogniser.
         """
         directory = find_extractor(name, variant=variant, revision=revision)
         loaded = load(
@@ -88,12 +88,12 @@ class RelationExtractor:
 
     @property
     def relations(self) -> list[str]:
-        """The relations that it knows."""
+        """The relations that the extractor predicts."""
         return list(self.config["relations"])
 
     def __call__(
         self,
-        given: Any,
+        inputs: Any,
         entities: Any = None,
         *,
         pairs: PairChoice = "all",
@@ -101,29 +101,29 @@ class RelationExtractor:
         type_constraints: bool | Mapping[str, TypeTriples] = False,
         is_split_into_words: bool = False,
     ) -> Any:
-        """The triples of a text, most certain first; a list of such lists where several texts were given.
+        """Returns the triples of a text, highest score first; a list of such lists for several texts.
 
         Args:
-            given: a text, a ``finecl.types.Document``, a mapping with ``text`` or ``tokens`` and ``entities`` (or with
+            inputs: a text, a ``finecl.types.Document``, a mapping with ``text`` or ``tokens`` and ``entities`` (or with
                 DocRED's columns), or a list or ``datasets.Dataset`` of these.
-            entities: of a text, or one list a text. An entity is ``(start, end)`` in characters, a mapping with
-                ``start``, ``end`` and if known ``name``, ``type`` and ``id``, or a list of such mentions. Without any,
-                ``ner`` of ``from_pretrained`` finds them.
-            pairs: "all" ordered pairs; "labelled" ones of documents; or ``[(head, tail), ...]`` by the numbers of the
-                entities, one such list a text where several were given.
-            threshold: the least probability of a triple; without it the threshold that dev chose.
-            type_constraints: True leaves out triples whose types the training data never joined so, where both types
-                are known to it; a mapping ``{relation: [(head type, tail type), ...]}`` says what may be joined.
+            entities: of a text, or one list per text. An entity is ``(start, end)`` in characters, a mapping with
+                ``start``, ``end`` and optionally ``name``, ``type`` and ``id``, or a list of such mentions. Without
+                them, the recogniser ``ner`` of ``from_pretrained`` is used.
+            pairs: "all" ordered pairs; the "labelled" pairs of documents; or ``[(head, tail), ...]`` by entity numbers,
+                one such list per text.
+            threshold: minimum probability of a triple; default: the score threshold that dev chose.
+            type_constraints: True leaves out triples whose entity types have this relation nowhere in the training
+                data, if it has both types; a mapping ``{relation: [(head type, tail type), ...]}`` allows these only.
             is_split_into_words: texts are lists of tokens, and spans count tokens.
 
         Raises:
-            FormatError: an entity is not where it should be, or a name differs from the text.
-            SettingsError: a pair, the threshold or the constraints do not fit.
+            FormatError: an entity lies outside the text, or its name differs from the text.
+            SettingsError: a pair, the threshold or the constraints are invalid.
         """
-        documents, single = read_inputs(given, entities, split=is_split_into_words)
-        asked = pairs if isinstance(pairs, str) else iter([pairs] if single else pairs)
-        found = list(self.stream(documents, pairs=asked, threshold=threshold, type_constraints=type_constraints))
-        return found[0] if single else found
+        documents, single = read_inputs(inputs, entities, split=is_split_into_words)
+        selected = pairs if isinstance(pairs, str) else iter([pairs] if single else pairs)
+        triples = list(self.stream(documents, pairs=selected, threshold=threshold, type_constraints=type_constraints))
+        return triples[0] if single else triples
 
     def stream(
         self,
@@ -142,30 +142,30 @@ class RelationExtractor:
         rule = self._rule(threshold)
         constraints = self._constraints(type_constraints)
         rest = iter(documents)
-        chosen = pairs if isinstance(pairs, str) else iter(pairs)
-        while some := list(islice(rest, chunk)):
-            some = self.with_entities(some) if find_entities else some
-            yield from self._triples(some, _asked(some, chosen), rule, constraints)
-        if not isinstance(chosen, str) and next(chosen, None) is not None:
-            raise SettingsError("pairs: expected one list of pairs a text, got more lists than texts")
+        selected = pairs if isinstance(pairs, str) else iter(pairs)
+        while piece := list(islice(rest, chunk)):
+            piece = self.with_entities(piece) if find_entities else piece
+            yield from self._triples(piece, _selected_pairs(piece, selected), rule, constraints)
+        if not isinstance(selected, str) and next(selected, None) is not None:
+            raise SettingsError("pairs: expected one list of pairs per text, got more lists than texts")
 
     def with_entities(self, documents: Sequence[Document]) -> list[Document]:
-        """The documents; those without entities get what the recogniser finds, if there is one."""
+        """Returns the documents; those without entities get the recognised ones, if there is a recogniser."""
         return with_entities(documents, self.found_by)
 
     def save_pretrained(self, directory: str | Path, *, license: str | None = None) -> Path:
-        """Writes the extractor into a directory, whole or not at all, with a model card; ``license`` is that of the
-        weights, by its name on the hub. Returns the directory.
+        """Writes the extractor and a model card into a directory, atomically, and returns the directory. ``license``:
+        that of the weights, by its name on the hub.
         """
         from finecl.inference.hub import save
 
         return save(self.directory, Path(directory), license=license)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, license: str | None = None) -> str:
-        """Uploads what ``save_pretrained`` writes to OWNER/NAME on the hub; returns its address.
+        """Uploads the extractor and a model card to OWNER/NAME on the hub; returns its address.
 
         Raises:
-            ModelError: the hub refuses.
+            ModelError: the hub refuses the upload.
         """
         from finecl.inference.hub import push
 
@@ -176,10 +176,10 @@ class RelationExtractor:
             raise SettingsError(f"threshold: expected a probability from 0 to 1, got {threshold}")
         return DecisionRule.of(self.config, marked=self.marked, probability=threshold)
 
-    def _constraints(self, asked: bool | Mapping[str, TypeTriples]) -> TypeConstraints | None:
-        if isinstance(asked, Mapping):
-            return TypeConstraints.of_mapping(asked, self.config["relations"])
-        if not asked:
+    def _constraints(self, choice: bool | Mapping[str, TypeTriples]) -> TypeConstraints | None:
+        if isinstance(choice, Mapping):
+            return TypeConstraints.of_mapping(choice, self.config["relations"])
+        if not choice:
             return None
         triples = self.config.get("type_triples")
         if not triples:
@@ -210,24 +210,24 @@ class RelationExtractor:
         return list(document_rows(documents, pairs, self.tokenizer, windows=windows))
 
 
-def _asked(documents: Sequence[Document], pairs: str | Iterator[Any]) -> list[Ints]:
-    """The pairs that are asked of each document ``[P, 2]``."""
-    if isinstance(pairs, str):
+def _selected_pairs(documents: Sequence[Document], selection: str | Iterator[Any]) -> list[Ints]:
+    """Returns the pairs to score of each document ``[P, 2]``."""
+    if isinstance(selection, str):
         kinds = {"all": every_pair, "labelled": labelled_pairs}
-        if pairs not in kinds:
-            raise SettingsError(f"pairs: expected 'all', 'labelled' or a list of (head, tail), got '{pairs}'")
-        return [kinds[pairs](document) for document in documents]
-    return [_given_pairs(next(pairs, None), document) for document in documents]
+        if selection not in kinds:
+            raise SettingsError(f"pairs: expected 'all', 'labelled' or a list of (head, tail), got '{selection}'")
+        return [kinds[selection](document) for document in documents]
+    return [_checked_pairs(next(selection, None), document) for document in documents]
 
 
-def _given_pairs(given: Any, document: Document) -> Ints:
-    """The pairs of a document as they were given, each once."""
-    if given is None:
-        raise SettingsError("pairs: expected one list of pairs a text, got fewer lists than texts")
+def _checked_pairs(pairs: Any, document: Document) -> Ints:
+    """Returns the user's pairs of a document, without duplicates."""
+    if pairs is None:
+        raise SettingsError("pairs: expected one list of pairs per text, got fewer lists than texts")
     count = len(document.entities)
-    for pair in given:
-        sound = isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(number, int) for number in pair)
-        if not sound or pair[0] == pair[1] or not all(0 <= number < count for number in pair):
+    for pair in pairs:
+        valid = isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(number, int) for number in pair)
+        if not valid or pair[0] == pair[1] or not all(0 <= number < count for number in pair):
             expected = f"(head, tail), two different numbers of the {count} entities, from 0"
             raise SettingsError(f"pairs: expected {expected}, got {pair!r:.80}")
-    return np.array(sorted({(pair[0], pair[1]) for pair in given}), dtype=np.int64).reshape(-1, 2)
+    return np.array(sorted({(pair[0], pair[1]) for pair in pairs}), dtype=np.int64).reshape(-1, 2)

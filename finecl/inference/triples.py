@@ -16,7 +16,7 @@ from finecl.types import Document
 class Triple:
     """One predicted relation. ``head`` and ``tail`` are the entities' numbers in their document, from 0.
 
-    ``head_text`` is the entity's first mention and ``head_id`` its id where one was given; likewise for the tail.
+    ``head_text`` is the entity's first mention and ``head_id`` its id, if known; likewise for the tail.
     ``name`` is a readable name of ``relation``. ``score`` is the extractor's own number, comparable between pairs, and
     ``probability`` the calibrated one, 0 .. 1.
     """

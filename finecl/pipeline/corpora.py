@@ -20,7 +20,7 @@ SPLITS = ("silver", "train", "dev", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Corpora:
-    """Silver documents to learn from and gold ones to fine-tune and evaluate on."""
+    """The four corpora of a run: silver documents for pre-training, gold ones for fine-tuning and evaluation."""
 
     silver: Corpus
     train: Corpus
@@ -29,7 +29,7 @@ class Corpora:
 
     @property
     def relations(self) -> tuple[str, ...]:
-        """All relations of all splits, sorted."""
+        """Returns the relations of all splits, sorted."""
         return tuple(sorted({r for split in SPLITS for r in getattr(self, split).relations}))
 
     @property
@@ -39,18 +39,18 @@ class Corpora:
 
 
 def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpora:
-    """The four corpora that the settings name.
+    """Reads the four corpora that the settings name.
 
     Raises:
-        FormatError: a file is missing, not readable, or not sound.
+        FormatError: a file is missing, unreadable or invalid.
         SettingsError: the settings do not name four splits.
     """
     named = {split: getattr(settings, split) for split in SPLITS}
     if settings.name == "demo" and not any(named.values()) and not settings.gold:
         return _demo(seed)
-    twice = [split for split in SPLITS[1:] if named[split]] if settings.gold else []
-    if twice:
-        raise SettingsError(f"data.gold is split into train, dev and test: leave out it or data.{twice[0]}")
+    conflicts = [split for split in SPLITS[1:] if named[split]] if settings.gold else []
+    if conflicts:
+        raise SettingsError(f"data.gold is split into train, dev and test: leave out it or data.{conflicts[0]}")
     paths = {split: Path(p) if p else _in_directory(settings, split) for split, p in named.items()}
     if settings.gold:
         gold = split_documents(read_corpus(Path(settings.gold), settings, registry), settings.gold_split, seed)
@@ -65,7 +65,7 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
 
 
 def read_corpus(path: Path, settings: DataSettings, registry: Registry) -> Corpus:
-    """The corpus in a file, converted once and then found in the cache."""
+    """Reads a corpus from a file; the converted file is cached."""
     return Corpus.read(
         path,
         recognise(path, registry, settings.format),
@@ -89,11 +89,11 @@ def _in_directory(settings: DataSettings, split: str) -> Path | None:
         return None
     if not directory.is_dir():
         raise FormatError(f"{directory}: expected a directory with the files silver.*, train.*, dev.*, test.*")
-    found = sorted(directory.glob(f"{split}.*"))
-    if len(found) > 1:
-        names = " and ".join(path.name for path in found)
+    files = sorted(directory.glob(f"{split}.*"))
+    if len(files) > 1:
+        names = " and ".join(path.name for path in files)
         raise SettingsError(f"{directory} holds {names}: name one of them as data.{split}")
-    return found[0] if found else None
+    return files[0] if files else None
 
 
 def _required(path: Path | None, split: str, settings: DataSettings) -> Path:
@@ -106,11 +106,11 @@ def _required(path: Path | None, split: str, settings: DataSettings) -> Path:
 def _demo(seed: int) -> Corpora:
     from finecl.data.demo.corpora import demo_corpora
 
-    made = demo_corpora(seed)
-    at = cache_directory() / "demo"
+    demo = demo_corpora(seed)
+    directory = cache_directory() / "demo"
     corpora = {}
     for split in SPLITS:
-        documents = getattr(made, split)
-        path = at / f"{split}-{fingerprint([repr(d) for d in documents])}.arrow"
+        documents = getattr(demo, split)
+        path = directory / f"{split}-{fingerprint([repr(d) for d in documents])}.arrow"
         corpora[split] = Corpus.from_documents(documents, path, source=f"demo {split}")
     return Corpora(**corpora)

@@ -1,4 +1,4 @@
-"""Files of predictions scored against files of gold: what ``finecl evaluate PREDICTIONS GOLD`` does."""
+"""Scores a file of predictions against a file of gold, as ``finecl evaluate PREDICTIONS GOLD`` does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ from finecl.types import Document
 class Inputs:
     """The files of one evaluation. ``train``, ``distant`` and ``relations`` are for the metric docred only.
 
-    ``no_relation`` None is the metric's own: "no_relation" in DocRED and TACRED, "NA" in bags, none for accuracy.
+    ``no_relation`` None selects the default of the metric: "no_relation" in DocRED and TACRED, "NA" in bags, none in
+    accuracy.
     """
 
     predictions: Path
@@ -51,7 +52,7 @@ class Inputs:
     listener: Listener | None = None
 
     def documents(self, path: Path) -> DocumentFile:
-        """The documents in a file, of whatever format.
+        """Opens a file of documents, of any registered format.
 
         Raises:
             FormatError: no format recognises the file.
@@ -60,24 +61,24 @@ class Inputs:
 
 
 def evaluate_files(metric: str, inputs: Inputs) -> dict[str, Any]:
-    """The numbers of a metric (one of ``METRICS``), nested by what they are of; fractions, 0 .. 1.
+    """Returns the values of a metric (one of ``METRICS``) as nested dictionaries; fractions, 0 .. 1.
 
     Raises:
-        FormatError: a file cannot be read, or the two do not fit together.
-        SettingsError: something is given that the metric has no use for.
+        FormatError: a file cannot be read, or predictions and gold do not match.
+        SettingsError: an input is set that the metric does not use.
     """
     _check_use(metric, inputs)
     return METRICS[metric](inputs)
 
 
 def _check_use(metric: str, inputs: Inputs) -> None:
-    given = {"--train": inputs.train, "--distant": inputs.distant, "--relations": inputs.relations}
-    idle = [name for name, value in given.items() if value is not None and metric != "docred"]
+    options = {"--train": inputs.train, "--distant": inputs.distant, "--relations": inputs.relations}
+    unused = [name for name, value in options.items() if value is not None and metric != "docred"]
     # SemEval's and TACRED's scorers compare with a literal label.
     if inputs.no_relation is not None and metric in ("semeval", "tacred"):
-        idle.append("--no-relation")
-    if idle:
-        raise SettingsError(f"--metric {metric} has no use for {', '.join(idle)}: leave it out")
+        unused.append("--no-relation")
+    if unused:
+        raise SettingsError(f"--metric {metric} does not use {', '.join(unused)}: leave it out")
 
 
 def _docred(inputs: Inputs) -> dict[str, Any]:
@@ -85,15 +86,15 @@ def _docred(inputs: Inputs) -> dict[str, Any]:
     evidence = read_docred_results(inputs.predictions)
     gold = list(inputs.documents(inputs.gold))
     train = list(inputs.documents(inputs.train)) if inputs.train else []
-    told: dict[str, Any] = asdict(docred_scores(evidence, gold, docred_facts_in_train(train), no_relation=none))
+    results: dict[str, Any] = asdict(docred_scores(evidence, gold, docred_facts_in_train(train), no_relation=none))
     if not inputs.train:
-        told = {name: value for name, value in told.items() if name not in _OF_TRAIN}
+        results = {name: value for name, value in results.items() if name not in _OF_TRAIN}
     if inputs.distant:
         facts = docred_facts_in_train(inputs.documents(inputs.distant))
         distant = docred_scores(evidence, gold, facts, no_relation=none)
-        told |= {"ign_distant_precision": distant.ign_precision, "ign_distant_f1": distant.ign_f1}
+        results |= {"ign_distant_precision": distant.ign_precision, "ign_distant_f1": distant.ign_f1}
     macro = macro_scores(evidence, gold, no_relation=none)
-    return told | {
+    return results | {
         "macro_f1": macro.macro,
         "macro_f1_predicted": macro.macro_predicted,
         "weighted_macro_f1": macro.weighted_macro,
@@ -115,23 +116,25 @@ def _groups(
         groups |= frequency_groups(train, gold, no_relation=none)
     if inputs.relations is not None:
         groups["chosen"] = inputs.relations
-    found = scores_by_group(predictions, gold, groups, no_relation=none)
-    return {name: asdict(of.micro) | {"macro_f1": of.macro_f1, "relations": of.relations} for name, of in found.items()}
+    scores = scores_by_group(predictions, gold, groups, no_relation=none)
+    return {
+        name: asdict(of.micro) | {"macro_f1": of.macro_f1, "relations": of.relations} for name, of in scores.items()
+    }
 
 
 def _semeval(inputs: Inputs) -> dict[str, Any]:
     gold = read_semeval_gold(inputs.gold)
-    found = semeval_scores(read_semeval_labels(inputs.predictions, among=gold), gold)
-    told: dict[str, Any] = {
-        "official_macro_f1": found.official.macro_f1,
-        "accuracy": found.accuracy,
-        "answered": found.answered,
-        "items": found.items,
+    scores = semeval_scores(read_semeval_labels(inputs.predictions, among=gold), gold)
+    results: dict[str, Any] = {
+        "official_macro_f1": scores.official.macro_f1,
+        "accuracy": scores.accuracy,
+        "answered": scores.answered,
+        "items": scores.items,
     }
     for name in ("official", "directed", "undirected"):
-        averages = asdict(getattr(found, name))
-        told[name] = averages.pop("micro") | averages
-    return told | {"by_relation": told["official"].pop("by_relation")}
+        averages = asdict(getattr(scores, name))
+        results[name] = averages.pop("micro") | averages
+    return results | {"by_relation": results["official"].pop("by_relation")}
 
 
 def _tacred(inputs: Inputs) -> dict[str, Any]:
@@ -141,13 +144,13 @@ def _tacred(inputs: Inputs) -> dict[str, Any]:
 
 def _accuracy(inputs: Inputs) -> dict[str, Any]:
     predictions, gold = _labels(inputs)
-    found = asdict(sentence_scores(predictions, gold, no_relation=inputs.no_relation))
+    scores = asdict(sentence_scores(predictions, gold, no_relation=inputs.no_relation))
     return {
-        "accuracy": found["accuracy"],
-        **found["micro"],
-        "macro_f1": found["macro_f1"],
+        "accuracy": scores["accuracy"],
+        **scores["micro"],
+        "macro_f1": scores["macro_f1"],
         "items": len(gold),
-        "by_relation": found["by_relation"],
+        "by_relation": scores["by_relation"],
     }
 
 
@@ -155,22 +158,22 @@ def _bag(inputs: Inputs) -> dict[str, Any]:
     none = "NA" if inputs.no_relation is None else inputs.no_relation
     candidates, scores = read_bag_predictions(inputs.predictions)
     gold = bag_facts(inputs.documents(inputs.gold), no_relation=none)
-    found = asdict(bag_scores(candidates, scores, gold, no_relation=none))
-    at = {f"precision_at_{n}": value for n, value in found.pop("precision_at").items()}
-    return {"auc": found.pop("auc"), **at, "precision_at_mean": found.pop("precision_at_mean"), **found}
+    metrics = asdict(bag_scores(candidates, scores, gold, no_relation=none))
+    at = {f"precision_at_{n}": value for n, value in metrics.pop("precision_at").items()}
+    return {"auc": metrics.pop("auc"), **at, "precision_at_mean": metrics.pop("precision_at_mean"), **metrics}
 
 
 def _labels(inputs: Inputs) -> tuple[list[str], list[str]]:
-    """Predictions, one a line, and gold likewise or in a file of sentences.
+    """Reads the predicted labels, one per line, and the gold labels: one per line, or a file of sentences.
 
     Raises:
-        FormatError: a document has not just one label, or there are not as many of one as of the other.
+        FormatError: a document does not have exactly one label, or the numbers of labels differ.
     """
     predictions, gold = read_labels(inputs.predictions), _gold_labels(inputs)
     if len(predictions) != len(gold):
         raise FormatError(
             f"{inputs.predictions}: expected {len(gold)} labels, one for each of {inputs.gold}, "
-            f"got {len(predictions)}; write one label a line, in the order of the gold file"
+            f"got {len(predictions)}; write one label per line, in the order of the gold file"
         )
     return predictions, gold
 
@@ -191,7 +194,7 @@ def _gold_labels(inputs: Inputs) -> list[str]:
 
 
 def _lines_or_none(path: Path) -> list[str] | None:
-    """The labels of a file that has one a line; None if it is something else: JSON, or no text.
+    """Returns the labels of a file with one per line; None for JSON or binary files.
 
     Raises:
         FormatError: the file cannot be read, or a line is empty.
@@ -200,7 +203,7 @@ def _lines_or_none(path: Path) -> list[str] | None:
         with path.open("rb") as stream:
             start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     except OSError:
-        start = b""  # the reader says what is wrong
+        start = b""  # the reader raises the error
     return None if start[:1] in (b"[", b"{") or b"\0" in start else read_labels(path)
 
 
@@ -211,4 +214,4 @@ METRICS: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {
     "accuracy": _accuracy,
     "bag": _bag,
 }
-"""What ``evaluate_files`` knows, by name."""
+"""The metrics of ``evaluate_files``, by name."""

@@ -222,11 +222,11 @@ class Run:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    found: list[str] = []
+    changes: list[str] = []
     for key in sorted({*before, *now}):
         old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _changed(old, new, f"{prefix}{key}.")
+            changes += _changed(old, new, f"{prefix}{key}.")
         elif old != new:
-            found.append(f"{prefix}{key}: {old} there, {new} now")
-    return found
+            changes.append(f"{prefix}{key}: {old} in the directory, {new} now")
+    return changes

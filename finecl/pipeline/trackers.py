@@ -16,29 +16,29 @@ TRACKERS = ("tensorboard", "trackio", "wandb", "mlflow")
 
 
 class Tracked(Listener):
-    """Passes everything on, and what is measured to the trackers as well."""
+    """Listener that also sends measurements to experiment trackers."""
 
     def __init__(self, inner: Listener, trackers: Sequence[Any]) -> None:
         self._inner, self._trackers = inner, trackers
 
     def begin(self, stage: str, total: int | None, unit: str) -> None:
-        """Passes it on."""
+        """Forwards the call."""
         self._inner.begin(stage, total, unit)
 
     def advance(self, amount: int, figures: str = "") -> None:
-        """Passes it on."""
+        """Forwards the call."""
         self._inner.advance(amount, figures)
 
     def end(self) -> None:
-        """Passes it on."""
+        """Forwards the call."""
         self._inner.end()
 
     def note(self, text: str) -> None:
-        """Passes it on."""
+        """Forwards the call."""
         self._inner.note(text)
 
     def measured(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
-        """To every tracker, as ``stage/name``."""
+        """Forwards the call, and logs each number as ``stage/name`` to every tracker."""
         self._inner.measured(stage, step, numbers)
         for tracker in self._trackers:
             tracker.log({f"{stage}/{name}": value for name, value in numbers.items()}, step=step)
@@ -52,21 +52,21 @@ class Tracked(Listener):
 
 
 def tracked(inner: Listener, report_to: Sequence[str], directory: Path, settings: Mapping[str, Any]) -> Listener:
-    """The listener, with the trackers that ``report_to`` names; each is told the run's settings.
+    """Returns the listener with the trackers that ``report_to`` names; each records the settings of the run.
 
-    TensorBoard's files go into ``tracking/`` of the run directory; the others ask their own environment variables.
+    TensorBoard's files go into ``tracking/`` of the run directory; the others read their own environment variables.
 
     Raises:
-        SettingsError: a tracker is not known, or its package is not installed.
+        SettingsError: a tracker is unknown, or its package is not installed.
     """
     if not report_to:
         return inner
     for name in report_to:
         if name not in TRACKERS:
             raise SettingsError(f"report_to: expected names from {', '.join(TRACKERS)}, got '{name}'")
-        _needs("accelerate", name)
-        if name != "tensorboard" or not _there("tensorboardX"):
-            _needs(name, name)
+        _require("accelerate", name)
+        if name != "tensorboard" or not _installed("tensorboardX"):
+            _require(name, name)
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     trackers = [_tracker(name, directory) for name in report_to]
     for tracker in trackers:
@@ -75,49 +75,49 @@ def tracked(inner: Listener, report_to: Sequence[str], directory: Path, settings
 
 
 def flat_numbers(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """The numbers of nested mappings as ``outer/inner``; what is not a number is left out."""
-    found: dict[str, float] = {}
+    """Flattens nested mappings to ``outer/inner`` keys; drops values that are not numbers."""
+    flat: dict[str, float] = {}
     for key, value in numbers.items():
         if isinstance(value, Mapping):
-            found |= flat_numbers(value, f"{prefix}{key}/")
+            flat |= flat_numbers(value, f"{prefix}{key}/")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            found[f"{prefix}{key}"] = float(value)
-    return found
+            flat[f"{prefix}{key}"] = float(value)
+    return flat
 
 
 def _tracker(name: str, directory: Path) -> Any:
     from accelerate.state import PartialState
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
-    PartialState()  # its trackers ask it which process they are in
+    PartialState()  # accelerate's trackers read the process index from it
     kind = LOGGER_TYPE_TO_CLASS[name]
     if getattr(kind, "requires_logging_directory", False):
-        at = directory / "tracking"
-        at.mkdir(parents=True, exist_ok=True)
-        tracker = kind(directory.name, at)
+        logging_directory = directory / "tracking"
+        logging_directory.mkdir(parents=True, exist_ok=True)
+        tracker = kind(directory.name, logging_directory)
     else:
         tracker = kind("finecl")
-    start = getattr(tracker, "start", None)  # of newer versions of accelerate
+    start = getattr(tracker, "start", None)  # newer versions of accelerate have it
     if start:
         start()
     return tracker
 
 
-def _needs(package: str, tracker: str) -> None:
-    if not _there(package):
+def _require(package: str, tracker: str) -> None:
+    if not _installed(package):
         raise SettingsError(f"report_to: '{tracker}' needs the package {package}: pip install {package}")
 
 
-def _there(package: str) -> bool:
+def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings as trackers take them: one level, of numbers and texts."""
-    found: dict[str, Any] = {}
+    """Flattens settings to ``section.key`` keys, with numbers and text as values."""
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{key}.")
+            flat |= _flat(value, f"{prefix}{key}.")
         else:
-            found[f"{prefix}{key}"] = value if isinstance(value, bool | int | float | str) else str(value)
-    return found
+            flat[f"{prefix}{key}"] = value if isinstance(value, bool | int | float | str) else str(value)
+    return flat

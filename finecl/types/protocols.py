@@ -146,7 +146,13 @@ class Extractor(Protocol):
 
 
 class Format(Protocol):
-    """A file format of documents."""
+    """A file format of documents.
+
+    ``suffixes`` are the endings of file names, such as ``(".jsonl",)``, that this format writes when no format is
+    named. A format without them is written only where it is named.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file at ``path`` appears to have this format; reads only its beginning."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from finecl.errors import FormatError
 from finecl.types import Document
@@ -19,6 +20,8 @@ from finecl_formats.text_lines import read_json_lines
 @dataclass(frozen=True, kw_only=True)
 class JSONLines(Records):
     """One document a line: title, sents, vertexSet, optional labels (head, tail, relation) and entity_ids."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".jsonl",)
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with an object that has sentences."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from finecl.errors import FormatError
 from finecl.types import Document
@@ -22,6 +22,8 @@ _CHUNK = 256  # documents in memory at a time
 @dataclass(frozen=True, kw_only=True)
 class Parquet(Records):
     """One document a row, with the columns of the format ``jsonl``."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet",)
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with Parquet's magic bytes."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
 from finecl.errors import FormatError
-from finecl.types import Document
+from finecl.types import Document, Format
 from finecl_formats.json_values import Value, shortened
 
 ScanResult: TypeAlias = tuple[str, Document | FormatError]
 """The location of a record, and its document or the error."""
 
 
-class Records(ABC):
+class Records(Format):
     """Reads documents that do not depend on each other.
 
     ``unique``: the format requires unique titles (its ids) within a file.

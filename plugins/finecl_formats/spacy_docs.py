@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Label, Mention
@@ -29,6 +29,8 @@ _MIN_SCORE = 0.5
 @dataclass(frozen=True, kw_only=True)
 class SpacyDocs(Records):
     """spaCy's DocBin: doc.ents, doc._.rel as in spaCy's relation tutorial, and coref_clusters_* as entities."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".spacy",)
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file is compressed like a DocBin and begins with its attributes."""

@@ -10,7 +10,7 @@ import pytest
 
 from finecl.artifacts import provenance
 from finecl.artifacts.files import read_json, write_json
-from finecl.errors import FineCLError
+from finecl.errors import FormatError
 
 
 def _checkout(at: Path, *, tracked: bool) -> None:
@@ -55,5 +55,5 @@ def test_a_record_is_whole_or_not_there(tmp_path: Path) -> None:
 
 def test_a_record_that_is_not_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{")
-    with pytest.raises(FineCLError, match=r"run\.json: expected a JSON record"):
+    with pytest.raises(FormatError, match=r"run\.json: expected a JSON record"):
         read_json(tmp_path / "run.json")

@@ -63,7 +63,7 @@ def test_a_preset_named_in_the_file_and_the_one_of_the_demo(tmp_path: Path, pres
 def test_every_built_in_preset_is_valid() -> None:
     for name in presets():
         assert resolve(preset=name) == from_dict(read_preset(name) | {"preset": name})
-    with pytest.raises(SettingsError, match="no preset is called 'nothing'; known: "):
+    with pytest.raises(SettingsError, match="no preset has the name 'nothing'; known: "):
         resolve(preset="nothing")
 
 
@@ -117,7 +117,7 @@ def test_a_value_and_a_key_within_it_are_refused_together() -> None:
         ("seed = 1.5\n", "seed: expected int, got 1.5"),
         ("seed = true\n", "seed: expected int, got True"),
         ("method = 3\n", "method: expected str, got 3"),
-        ("preset = 3\n", "no preset is called '3'"),
+        ("preset = 3\n", "no preset has the name '3'"),
         ("[data]\nname = ['a']\n", r"data\.name: expected str, got \['a'\]"),
         ("[proxy]\nlos = 'ce'\n", r"unknown setting 'proxy\.los'; did you mean 'proxy\.loss'"),
     ],

@@ -14,7 +14,7 @@ import pytest
 from finecl.corpus.corpus import Corpus, check_document, rare_relations, split_documents
 from finecl.corpus.relation_names import read_relation_names
 from finecl.errors import FormatError, SettingsError
-from finecl.types import Document, Entity, Label, Mention
+from finecl.types import Document, Entity, Format, Label, Mention
 
 
 def entity(*places: tuple[int, int, int], identity: str | None = None) -> Entity:
@@ -294,7 +294,7 @@ def test_half_a_surrogate_pair_is_refused(tmp_path: Path, field: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Titles:
+class Titles(Format):
     """A format of the tests: each line is the title of a document."""
 
     suffix: str = ""

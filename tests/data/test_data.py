@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from finecl_formats.docred import DocRED
 from finecl_formats.jsonl import JSONLines
 from finecl_formats.opennre import OpenNRE
+from finecl_formats.parquet import Parquet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finecl import hookimpl
 from finecl.corpus.names import normalised
 from finecl.corpus.validation import check_document
 from finecl.data.convert import DROPS, convert
 from finecl.data.corrupt import KINDS, Kind, Noise
 from finecl.data.demo.corpora import DemoSettings, demo_corpora
 from finecl.data.distant.properties import Properties, read_relations
+from finecl.data.formats import writer
 from finecl.data.leakage import HeldOut, Leaks, find_leaks, without_leaks
 from finecl.data.split import low_resource, numbered, random_shares
 from finecl.data.stats import load_tokenizer, overlap, stats
 from finecl.data.validate import validate
 from finecl.errors import FormatError, ModelError, SettingsError
+from finecl.registry import load
 from finecl.types import Document, Entity, Label, Mention
 
 
@@ -70,6 +76,26 @@ def test_a_format_that_refuses_takes_the_rest(tmp_path: Path) -> None:
     counts = convert(DEMO.silver, DocRED(), tmp_path / "d", drop=["ids", "truth"])
     assert counts.documents == len(DEMO.silver) == len(list(DocRED().read(tmp_path / "d")))
     assert counts.labels == sum(len(document.labels) for document in DEMO.silver)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines(JSONLines):
+    """A format of a plugin, with a suffix of its own."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".lines",)
+
+
+def test_a_file_is_written_in_the_format_that_declares_its_suffix(tmp_path: Path) -> None:
+    registry = load()
+    assert isinstance(writer(tmp_path / "o.PARQUET", registry), Parquet)
+    with pytest.raises(SettingsError, match=r"o\.lines: expected a name that ends with .*, or --to; formats: .*docred"):
+        writer(tmp_path / "o.lines", registry)
+    plugin = ModuleType("mine")
+    plugin.__dict__["formats"] = hookimpl(lambda: {"lines": Lines})
+    registry.register(plugin, name="mine")
+    assert isinstance(writer(tmp_path / "o.lines", registry), Lines)
+    assert type(writer(tmp_path / "o.jsonl", registry)) is JSONLines
+    assert isinstance(writer(tmp_path / "o.lines", registry, "docred"), DocRED)
 
 
 # ---------------------------------------------------------------- validate

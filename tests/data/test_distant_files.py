@@ -331,6 +331,14 @@ def test_names_of_relations_are_added_to_those_that_are_there(tmp_path: Path) ->
     assert json.loads((tmp_path / "rel_info.json").read_text()) == {"P1": "one", "P2": "two"}
 
 
+@pytest.mark.parametrize("content", ["{", "[1]"])
+def test_names_of_relations_are_not_added_to_a_broken_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "rel_info.json").write_text(content)
+    with pytest.raises(FormatError, match=r"rel_info\.json: expected a JSON"):
+        add_names(tmp_path / "rel_info.json", {"P1": "one"})
+    assert (tmp_path / "rel_info.json").read_text() == content
+
+
 def test_the_benchmark_measures_what_it_says() -> None:
     from finecl_benchmarks.label_speed import RESULTS, measure
 

@@ -127,6 +127,35 @@ def test_constraints_pin_every_required_package() -> None:
     assert names <= pinned
 
 
+def test_modules_and_members_named_in_the_pages_exist() -> None:
+    """Checks words in backquotes that start with ``finecl.``, such as `finecl.types.Document`; file names excepted."""
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), WRITING_A_PLUGIN]:
+        for name in re.findall(r"`(finecl(?:\.\w+)+)(?:\([^`]*\))?`", path.read_text()):
+            if name.rpartition(".")[2] not in ("toml", "py"):
+                assert _exists(name), f"{path.name}: there is no `{name}`"
+
+
+def _exists(name: str) -> bool:
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for member in parts[length:]:
+            if not hasattr(found, member):
+                return False
+            found = getattr(found, member)
+        return True
+    return False
+
+
+def test_a_missing_module_or_member_does_not_exist() -> None:
+    assert _exists("finecl.types.Document")
+    assert not _exists("finecl.types.Nothing")
+    assert not _exists("finecl.nothing")
+
+
 def test_settings_named_in_the_pages_exist() -> None:
     """Checks words in backquotes that look like a setting of a section, such as `pretrain.max_steps`."""
     known = _flat(Settings().to_dict())

@@ -220,7 +220,7 @@ def test_a_loss_that_is_not_finite_names_its_instances(
         (["--method", "fineclr"], "no method is called 'fineclr'; did you mean 'finecl'?"),
         (["--set", "finetune.extractor=biliner"], "no extractor is called 'biliner'; did you mean 'bilinear'?"),
         (["--set", "data.format=jsonlines"], "no format is called 'jsonlines'; did you mean 'jsonl'?"),
-        (["--preset", "dmo"], "no preset is called 'dmo'"),
+        (["--preset", "dmo"], "no preset has the name 'dmo'"),
         (["--set", "pretrain.max_step=2"], "unknown setting 'pretrain.max_step'; did you mean 'pretrain.max_steps'?"),
         (["--set", "scorer.prior=2"], "scorer 'learning-order' has no setting 'prior'; it has: mode"),
         (["--set", "extractor.width=2"], "extractor 'bilinear' has no setting 'width'; it has: projection"),

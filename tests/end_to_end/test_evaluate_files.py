@@ -163,11 +163,11 @@ def test_a_run_and_files_are_not_mixed(docred: list[Path], finecl: Finecl, tmp_p
 @pytest.mark.parametrize(
     ("metric", "options", "complaint"),
     [
-        ("semeval", ["--no-relation", "x"], "--metric semeval has no use for --no-relation: leave it out"),
+        ("semeval", ["--no-relation", "x"], "--metric semeval does not use --no-relation: leave it out"),
         (
             "tacred",
             ["--train", "a", "--distant", "b"],
-            "--metric tacred has no use for --train, --distant: leave it out",
+            "--metric tacred does not use --train, --distant: leave it out",
         ),
         ("docred", ["--train", "nowhere.json"], "nowhere.json: expected a file, got nothing"),
         ("docred", ["--relations", "nowhere.json"], "nowhere.json: expected a readable file"),

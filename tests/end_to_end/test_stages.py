@@ -93,7 +93,7 @@ def test_removed_results_are_recomputed(copy: Path, finished_run: Path, small: S
 def test_other_settings_are_refused_and_named(copy: Path, small: Small, finecl: Finecl) -> None:
     run = (copy / "run.json").read_bytes()
     complaint = finecl(*small.arguments(copy, pretrain__max_steps=3)).error_line()
-    assert "pretrain.max_steps: 2 there, 3 now" in complaint
+    assert "pretrain.max_steps: 2 in the directory, 3 now" in complaint
     assert "--output-dir" in complaint
     assert (copy / "run.json").read_bytes() == run
 

@@ -152,7 +152,7 @@ def test_errors_leave_no_output(
     out = tmp_path / "out.jsonl"
     good = tmp_path / "in.jsonl"
     assert "ends with .jsonl or .parquet" in finecl("predict", model, good, tmp_path / "out.csv").error_line()
-    assert "in a directory that is there" in finecl("predict", model, good, tmp_path / "x" / "o.jsonl").error_line()
+    assert "in an existing directory" in finecl("predict", model, good, tmp_path / "x" / "o.jsonl").error_line()
     assert "got nothing; check the path" in finecl("predict", model, tmp_path / "none.jsonl", out).error_line()
     assert "expected an extractor or a run" in finecl("predict", tmp_path, good, out, "--quiet").error_line()
     monkeypatch.setattr(batch_predict, "PIECE", 3)

@@ -67,5 +67,5 @@ def test_an_export_of_another_extractor_is_refused(models: dict[str, Path], tmp_
     assert exported["megabytes"] > 0.1
     with pytest.raises(ModelError, match="got another's; export it again"):
         RelationExtractor.from_pretrained(second, backend="onnx", onnx_file=tmp_path / "a.onnx")
-    with pytest.raises(SettingsError, match="in a directory that is there"):
+    with pytest.raises(SettingsError, match="in an existing directory"):
         export(first, tmp_path / "not" / "a.onnx")

@@ -70,7 +70,8 @@ def test_a_run_is_resumed_whatever_the_source_of_its_settings(tmp_path: Path) ->
     record = {"settings": settings, "stages": {"score": {"fingerprint": "0"}}}
     (tmp_path / "run.json").write_text(json.dumps(record))
     Run(tmp_path, resolve(assignments=ASSIGNMENTS))
-    with pytest.raises(SettingsError, match=r"holds a run with other settings \(scorer.epochs: 3 there, 4 now\)"):
+    changed = r"holds a run with other settings \(scorer.epochs: 3 in the directory, 4 now\)"
+    with pytest.raises(SettingsError, match=changed):
         Run(tmp_path, resolve(assignments=[*ASSIGNMENTS, "scorer.epochs=4"]))
 
 

@@ -54,10 +54,10 @@ def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_p
         rows = data.tokens.rows(np.array([0, 3, 5]))
         begins = np.cumsum(rows.lengths) - rows.lengths
         owner = np.repeat(np.arange(3), rows.mentions)
-        for p in range(len(q.asked)):
+        for p in range(len(q.pairs)):
             sides = []
-            for entity in (int(q.asked.head_P[p]), int(q.asked.tail_P[p])):
-                document = int(q.asked.document_P[p])
+            for entity in (int(q.pairs.head_P[p]), int(q.pairs.tail_P[p])):
+                document = int(q.pairs.document_P[p])
                 mentions = np.flatnonzero((owner == document) & (rows.entity == entity))
                 starts, ends = begins[document] + rows.start, begins[document] + rows.end
                 means = [projected[starts[m] : ends[m]].mean(dim=0) for m in mentions]
@@ -70,7 +70,7 @@ def test_logits_are_those_of_the_formula_pair_by_pair(load_tiny: LoadTiny, tmp_p
             form = extractor.pairs.bilinear
             expected = torch.stack([h @ weight @ t for weight in form.weight]) + form.bias
             torch.testing.assert_close(logits[p], expected, rtol=1e-4, atol=1e-5)
-    assert logits.shape == (len(q.asked), data.relations)
+    assert logits.shape == (len(q.pairs), data.relations)
 
 
 def test_labels_are_multi_hot_and_pairs_without_one_are_no_relation(load_tiny: LoadTiny, tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_labels_are_multi_hot_and_pairs_without_one_are_no_relation(load_tiny: L
     q = extraction_batch(extractor, data, np.arange(8), negatives=None, seed=0, epoch=0)
     i = data.instances
     labels = set(zip(*(c.tolist() for c in (i.document, i.head, i.tail, i.relation)), strict=True))
-    for p in range(len(q.asked)):
-        pair = (int(q.asked.document_P[p]), int(q.asked.head_P[p]), int(q.asked.tail_P[p]))
+    for p in range(len(q.pairs)):
+        pair = (int(q.pairs.document_P[p]), int(q.pairs.head_P[p]), int(q.pairs.tail_P[p]))
         expected = [float((*pair, r) in labels) for r in range(data.relations - 1)]
         assert q.labels_PR[p].tolist() == [*expected, float(not any(expected))]
     assert q.labels_PR[:, :-1].sum() == len(labels)

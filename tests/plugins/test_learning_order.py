@@ -96,7 +96,7 @@ class Shadow:
                 q = extraction_batch(extractor, data, np.array([number]), negatives=None, seed=0, epoch=0)
                 with torch.no_grad():
                     logits = extractor(q.batch)
-                for instance, correct in self.predicted(logits, q.asked):
+                for instance, correct in self.predicted(logits, q.pairs):
                     if correct and math.isinf(by_epoch[instance]):
                         by_epoch[instance] = epoch + 1
         return by_batch, by_epoch

@@ -136,7 +136,6 @@ def add_names(path: Path, names: Mapping[str, str]) -> None:
     """Adds readable names of relations to a ``rel_info.json``, which training reads next to its documents.
 
     Raises:
-        FineCLError: the file exists and is not JSON.
+        FormatError: the file exists and is not a JSON object.
     """
-    known = read_json(path) if path.exists() else {}
-    write_json(path, {**known, **names})
+    write_json(path, {**read_json(path), **names})

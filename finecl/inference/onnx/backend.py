@@ -1,4 +1,4 @@
-"""Running what ``finecl export`` wrote, by onnxruntime on the CPU; needs the extra ``finecl[onnx]``."""
+"""Runs exported extractors with onnxruntime on the CPU; needs the extra ``finecl[onnx]``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Floats, Ints
 
 FILE = "model.onnx"
-FINGERPRINT, PAD = "finecl_fingerprint", "finecl_pad"  # what the file says of itself
+FINGERPRINT, PAD = "finecl_fingerprint", "finecl_pad"  # metadata of the file
 
 
 class OnnxBackend:
-    """An exported extractor on padded rows; as many threads as torch has."""
+    """An exported extractor on padded rows, with as many threads as torch."""
 
     def __init__(
         self, directory: Path, config: Mapping[str, Any], file: str | Path | None, max_tokens: int | None
@@ -30,7 +30,7 @@ class OnnxBackend:
         """Opens ``file``, else ``model.onnx`` in ``directory``.
 
         Raises:
-            ModelError: onnxruntime is not installed, there is no such file, or it is another extractor's.
+            ModelError: onnxruntime is not installed, the file does not exist, or it belongs to another extractor.
         """
         try:
             import onnxruntime
@@ -46,10 +46,10 @@ class OnnxBackend:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own, all of them bare
             raise ModelError(f"{path}: onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
-        told = self._session.get_modelmeta().custom_metadata_map
-        if told.get(FINGERPRINT) != str(config["fingerprint"]):
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if metadata.get(FINGERPRINT) != str(config["fingerprint"]):
             raise ModelError(f"{path}: expected the export of {directory}, got another's; export it again")
-        self._pad = int(told[PAD])
+        self._pad = int(metadata[PAD])
         self.max_tokens = max_tokens or 6144
 
     def scores(self, rows: TokenBatch, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
@@ -57,11 +57,11 @@ class OnnxBackend:
         packed = pack(rows)
         ids_BL, pool_BVL = padded(packed, self._pad)
         head, tail = packed.entity_rows(row_P, head_P), packed.entity_rows(row_P, tail_P)
-        given = {"input_ids": ids_BL, "pool": pool_BVL, "start": packed.start_V, "head": head, "tail": tail}
-        wanted = {node.name for node in self._session.get_inputs()}  # an extractor may have no use for one
-        (scores,) = self._session.run(["scores"], {name: value for name, value in given.items() if name in wanted})
-        found: Floats = scores
-        return found
+        tensors = {"input_ids": ids_BL, "pool": pool_BVL, "start": packed.start_V, "head": head, "tail": tail}
+        used = {node.name for node in self._session.get_inputs()}  # an extractor may not use all of them
+        (scores,) = self._session.run(["scores"], {name: value for name, value in tensors.items() if name in used})
+        result: Floats = scores
+        return result
 
 
 def padded(packed: Packed, pad: int) -> tuple[Ints, Floats]:

@@ -59,7 +59,7 @@ class PaddedEncoder(nn.Module):
 
 
 class PaddedExtractor(nn.Module):
-    """An extractor on padded rows. The entities of all rows are one document to it, of which some pairs are asked."""
+    """An extractor on padded rows. The entities of all rows form one document, of which some pairs are scored."""
 
     def __init__(self, extractor: Any) -> None:
         super().__init__()
@@ -84,11 +84,11 @@ def export(name: str | Path, output: Path, *, variant: str = "pretrained") -> di
     """Writes an extractor as ONNX, whole or not at all; returns ``output``, ``megabytes`` and ``opset``.
 
     Raises:
-        ModelError: there is no extractor, the packages are not installed, or torch cannot export it.
-        SettingsError: ``output`` does not end with .onnx, or its directory is not there.
+        ModelError: the extractor does not exist, packages are missing, or torch cannot export it.
+        SettingsError: ``output`` does not end with .onnx, or its directory does not exist.
     """
     if output.suffix != ".onnx" or output.is_dir() or not output.parent.is_dir():
-        raise SettingsError(f"{output}: expected a file that ends with .onnx, in a directory that is there")
+        raise SettingsError(f"{output}: expected a file that ends with .onnx, in an existing directory")
     _check_packages()
     directory = find_extractor(name, variant=variant)
     config = read_extractor_config(directory)
@@ -129,11 +129,11 @@ def _exported(model: PaddedExtractor, extractor: str) -> Any:
                 dynamic_shapes=shapes, verbose=False,
             )  # fmt: skip
     except Exception as error:  # whatever torch.export, onnxscript or the extractor's own code raise
-        said = str(error.__cause__ or error).strip().splitlines()
-        why = said[0] if said else type(error).__name__
+        lines = str(error.__cause__ or error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
         raise ModelError(
             f"the extractor '{extractor}' cannot be written as ONNX, which takes one that reads token states and "
-            f"entities only: {why:.200}"
+            f"entities only: {reason:.200}"
         ) from error
 
 

@@ -107,13 +107,13 @@ def _held_out(spec: RunSpec, data: RunData, files: RunDirectory, listener: Liste
     for fold in range(proxy.folds):
         extractor, silver = _proxy(spec, data)
         order = np.random.default_rng([seed, proxy.folds]).permutation(len(silver.tokens))
-        out = np.sort(order[fold :: proxy.folds])
+        held_out = np.sort(order[fold :: proxy.folds])
         stage = f"held-out {fold + 1} of {proxy.folds}"
-        kept = silver.part(np.setdiff1d(order, out))
+        others = silver.part(np.setdiff1d(order, held_out))
         checkpoints = spec.checkpoints(files, stage, evidence_fingerprint("held-out", spec, data), listener.note)
-        train_on(extractor, kept, settings, stage=stage, seed=seed, listener=listener, checkpoints=checkpoints)
+        train_on(extractor, others, settings, stage=stage, seed=seed, listener=listener, checkpoints=checkpoints)
         checkpoints.clear()
-        of_fold = _logits(extractor, silver, out, data)
+        of_fold = _logits(extractor, silver, held_out, data)
         logits = of_fold if logits is None else np.where(np.isnan(logits), of_fold, logits)
     assert logits is not None
     return logits

@@ -24,7 +24,7 @@ from finecl.scoring.proxy import ProxyRun
 from finecl.scoring.validation import checked_noise, checked_weights
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, NoiseScorer, declared, first_epoch
 
-_TELLING = 0.8  # of the labels: from here on types alone are said to give them away
+_TYPES_DECIDE = 0.8  # share of labels: above it, the report says that entity types alone determine the relation
 
 
 def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _noise(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener
 def _type_only_accuracy(spec: RunSpec, data: RunData, listener: Listener) -> float | None:
     """Returns the share of silver labels that entity types alone determine; warns if a proxy may not need the text."""
     share = type_only_accuracy(data.corpora.silver.entities, data.dataset("silver").instances)
-    if share is not None and share >= _TELLING and spec.scorer:
+    if share is not None and share >= _TYPES_DECIDE and spec.scorer:
         listener.note(
             f"the types of head and tail alone give away {share:.0%} of the silver labels: a proxy may learn right and "
             "wrong labels alike; consider proxy.no_relation=type-matched and proxy.mentions=type"
@@ -96,11 +96,11 @@ def _proxy_record(run: ProxyRun) -> dict[str, Any]:
 def _noise_record(noise: Floats, truth: Bools | None) -> dict[str, Any]:
     if truth is None:
         return {"noise_auroc": None, "noise_average_precision": None, "silver_accuracy": None}
-    found = noise_scores(noise, ~truth)
+    scores = noise_scores(noise, ~truth)
     return {
-        "noise_auroc": found.auroc,
-        "noise_average_precision": found.average_precision,
-        "noise_precision_at_10_percent": found.precision_at_10_percent,
+        "noise_auroc": scores.auroc,
+        "noise_average_precision": scores.average_precision,
+        "noise_precision_at_10_percent": scores.precision_at_10_percent,
         "silver_accuracy": float(truth.mean()),
     }
 

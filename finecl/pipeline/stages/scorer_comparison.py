@@ -63,20 +63,20 @@ def nearest_labels(data: RunData, instances: Instances, noise: Floats) -> dict[s
     vectors = pair_vectors(data.encoder()[0], dataset)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     known = rows[~np.isnan(vectors).any(axis=1)]
-    queries, candidates = (np.intersect1d(some, known) for some in (queries, candidates))
-    query_QH, candidate_CH = (vectors[np.searchsorted(rows, some)] for some in (queries, candidates))
+    queries, candidates = (np.intersect1d(selection, known) for selection in (queries, candidates))
+    query_QH, candidate_CH = (vectors[np.searchsorted(rows, selection)] for selection in (queries, candidates))
     near, similarity = _nearest(query_QH, candidate_CH, instances.pair[queries], instances.pair[candidates])
     return {"row": queries, "near": np.append(candidates, -1)[near], "similarity": similarity}
 
 
-def _nearest(asked_QH: Floats, among_CH: Floats, pair_Q: Ints, pair_C: Ints) -> tuple[Ints, Floats]:
+def _nearest(query_QH: Floats, candidate_CH: Floats, pair_Q: Ints, pair_C: Ints) -> tuple[Ints, Floats]:
     """Numbers and similarities of the nearest candidates of other pairs ``[Q, 5]``, nearest first; -1 where none is."""
-    near = np.full((len(asked_QH), _NEAREST), -1, dtype=np.int64)
+    near = np.full((len(query_QH), _NEAREST), -1, dtype=np.int64)
     similarity = np.zeros(near.shape, dtype=np.float32)
-    count = min(_NEAREST, len(among_CH))
-    for begin in range(0, len(asked_QH) if count else 0, 256):
+    count = min(_NEAREST, len(candidate_CH))
+    for begin in range(0, len(query_QH) if count else 0, 256):
         part = slice(begin, begin + 256)
-        cosine = asked_QH[part] @ among_CH.T
+        cosine = query_QH[part] @ candidate_CH.T
         cosine[pair_Q[part, None] == pair_C[None, :]] = -np.inf
         best = np.argsort(-cosine, axis=1, kind="stable")[:, :count]
         value = np.take_along_axis(cosine, best, axis=1)
