@@ -27,7 +27,7 @@ TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "false_nega
     ("where", "remaining"),
     [
         ("finecl.artifacts.files.os.getpid", set()),  # run.json
-        ("finecl.pipeline.stages.score.pq.write_table", {"run.json"}),
+        ("pyarrow.parquet.write_table", {"run.json"}),
         ("finecl.models.pretrained.test_vector", {"run.json", "metrics.json", *TABLES}),
         (
             "finecl.report.numbers.tiles",

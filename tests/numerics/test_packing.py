@@ -160,7 +160,7 @@ def test_bf16_rows_are_rounded_up_and_the_padding_is_not_learned_from(
 ) -> None:
     results: list[tuple[int, Tensor, dict[str, Tensor]]] = []
     for rows in (64, 1):
-        monkeypatch.setattr("finecl.models.encoder._ROWS", rows)
+        monkeypatch.setattr("finecl.models.encoder._ROW_MULTIPLE", rows)
         encoder, tokenizer = load_tiny(family)
         encoder.precision = Precision(device="cpu", bf16=True)
         batch = packed_batch(encoder.train(), read_texts(tokenizer, tmp_path))
