@@ -96,9 +96,12 @@ def summary(record: Mapping[str, Any]) -> str:
     seeds = {experiment["varied"]["seed"] for experiment in record["cells"]}
     spread = "mean ± standard deviation of " if len(seeds) > 1 else ""
     caption = f"Per cent, {spread}{_count(sorted(seeds), 'seed')}; {_costs(record['cells'])}."
-    failures = {row_of(each): each["failed"] for each in record["cells"] if each.get("failed")}
-    reasons = [f"`{method}` could not be run: {reason}." for method, reason in sorted(failures.items())]
-    return "\n".join([*rows, "", caption, *reasons])
+    failures = {row_of(each): each["failed"].partition(":")[0] for each in record["cells"] if each.get("failed")}
+    failed = [
+        f"`{method}` could not be run: it stopped in the stage {stage}. The record holds the error message."
+        for method, stage in sorted(failures.items())
+    ]
+    return "\n".join([*rows, "", caption, *failed])
 
 
 def _costs(experiments: Sequence[Mapping[str, Any]]) -> str:

@@ -26,11 +26,11 @@ def document_faults(document: Document, where: str) -> Iterator[FormatError]:
         yield _fault(where, "sentences", "at least one with words", "none", "remove the document")
     for number, entity in enumerate(document.entities):
         yield from _entity_faults(document, entity, f"{where}, entity {number}")
-    stated = Counter((label.head, label.tail, label.relation) for label in document.labels)
+    counts = Counter((label.head, label.tail, label.relation) for label in document.labels)
     for number, label in enumerate(document.labels):
         place = f"{where}, label {number}"
         yield from _label_faults(document, label, place)
-        if stated[label.head, label.tail, label.relation] > 1:
+        if counts[label.head, label.tail, label.relation] > 1:
             came = f"it again for entities {label.head} and {label.tail}"
             yield _fault(place, "relation", f"'{label.relation}' once a pair", came, "remove the repeated label")
 

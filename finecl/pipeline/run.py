@@ -211,8 +211,9 @@ class Run:
         before, now = from_dict(record.get("settings", {})), self._settings
         if before == now:
             return
-        with contextlib.suppress(PluginError):  # of a plugin that is gone
-            before, now = RunSpec.bind(before, self.registry).settings, self.spec.settings
+        now = self.spec.settings
+        with contextlib.suppress(PluginError):  # the earlier settings name a plugin that is no longer installed
+            before = RunSpec.bind(before, self.registry).settings
         if before != now:
             changed = _changed(before.to_dict(), now.to_dict())
             raise SettingsError(
