@@ -97,10 +97,8 @@ def summary(record: Mapping[str, Any]) -> str:
     spread = "mean ± standard deviation of " if len(seeds) > 1 else ""
     caption = f"Per cent, {spread}{_count(sorted(seeds), 'seed')}; {_costs(record['cells'])}."
     failures = {row_of(each): each["failed"].partition(":")[0] for each in record["cells"] if each.get("failed")}
-    failed = [
-        f"`{method}` could not be run: it stopped in the stage {stage}. The record holds the error message."
-        for method, stage in sorted(failures.items())
-    ]
+    text = "could not be run: it stopped in the stage {}. The record holds the error message."
+    failed = [f"`{method}` {text.format(stage)}" for method, stage in sorted(failures.items())]
     return "\n".join([*rows, "", caption, *failed])
 
 

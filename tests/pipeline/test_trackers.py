@@ -21,7 +21,7 @@ def test_numbers_of_nested_records_are_flattened() -> None:
 def test_unknown_and_missing_trackers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"report_to: expected names from tensorboard, .*, got 'paper'"):
         tracked(Listener(), ["paper"], tmp_path, {})
-    monkeypatch.setattr("finecl.pipeline.trackers._there", lambda package: False)
+    monkeypatch.setattr("finecl.pipeline.trackers._installed", lambda package: False)
     with pytest.raises(SettingsError, match="'wandb' needs the package accelerate: pip install accelerate"):
         tracked(Listener(), ["wandb"], tmp_path, {})
     same = Listener()
