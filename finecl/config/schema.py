@@ -19,7 +19,7 @@ Positive: TypeAlias = Annotated[int, Ge(1)]
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Where documents come from.
+    """Sources of the documents.
 
     ``name`` is "demo" or a directory that holds ``silver.*``, ``train.*``, ``dev.*`` and ``test.*``; the other
     fields name single files instead. ``gold`` is one file, split by document in the shares ``gold_split``.
@@ -56,7 +56,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """What every training loop needs. Batches count documents; ``warmup_steps`` below 1 is a share of the run."""
+    """Settings of every training loop. Batches count documents; ``warmup_steps`` below 1 is a share of the run."""
 
     learning_rate: NonNegative = 4e-5
     weight_decay: NonNegative = 0.0
@@ -82,7 +82,7 @@ class SaveSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractSettings(TrainSettings):
-    """What the training of any extractor needs."""
+    """Settings of the training of any extractor."""
 
     extractor: str = "bilinear"
     head_learning_rate: NonNegative | None = None  # of what is not the encoder; None: the same, as in the release

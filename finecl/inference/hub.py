@@ -46,7 +46,7 @@ def save(source: Path, directory: Path, *, license: str | None = None) -> Path:
 
 
 def records_of(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What ``run.json`` and ``metrics.json`` of an extractor's run say; empty where they are not at hand."""
+    """Returns ``run.json`` and ``metrics.json`` of the run of an extractor; empty if they do not exist."""
     records = []
     for name, beside in RECORDS.items():
         of_extractor = read_json(source / beside)

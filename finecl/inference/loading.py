@@ -1,4 +1,4 @@
-"""Where an extractor is: its directory, the directory of a run, or a repository on the Hugging Face hub."""
+"""Finds and loads an extractor: from its directory, a run directory or a repository on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _download(name: str, revision: str | None) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What an extractor's directory holds; ``marked`` says whether it reads marked sentences."""
+    """The content of an extractor directory; ``marked``: it reads marked sentences."""
 
     config: Mapping[str, Any]
     tokenizer: DocumentTokenizer

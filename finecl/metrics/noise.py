@@ -12,7 +12,7 @@ from finecl.types import Bools, Floats
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseScores:
-    """How well noise separates wrong labels from right ones; None if all are wrong or all are right.
+    """Detection of wrong labels by their noise; None if all labels are wrong or all are correct.
 
     ``precision_at_10_percent`` is the share of wrong labels among the noisiest tenth.
     """

@@ -1,4 +1,4 @@
-"""What a run would take, before anything of it runs: steps and tokens counted, time and memory measured on one pass."""
+"""Estimates the cost of a run: counts steps and tokens, measures time and memory on single passes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from finecl.pretraining.step_plan import PretrainingTask
 from finecl.progress import Listener
 from finecl.training.optimizer import Optimization
 
-_WARM_UP, _SECONDS = 3, 2.0  # passes that do not count, and how long the others are timed
+_WARM_UP, _SECONDS = 3, 2.0  # untimed passes; duration of the timed ones in seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One stage: ``tokens`` are sub-words that the encoder reads, real ones; ``seconds`` follow from a timed pass."""
+    """One stage: ``tokens`` are sub-words without padding; ``seconds`` is extrapolated from a timed pass."""
 
     stage: str
     steps: int

@@ -1,4 +1,4 @@
-"""Fingerprints of the stages and of evidence: each changes when anything that the result depends on does.
+"""Fingerprints of stages and evidence: hashes of everything that a result depends on.
 
 A stage's fingerprint contains those of the stages that it depends on.
 """
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from finecl.pipeline.run_data import RunData
     from finecl.pipeline.run_spec import RunSpec
 
-_LAYOUT = 2  # raise it when the stored content of a proxy changes
-_OF_FOLDS = ("folds", "fold_epochs")  # settings of the held-out proxies only
+_LAYOUT = 2  # increase it when the format of the stored evidence changes
+_OF_FOLDS = ("folds", "fold_epochs")  # settings that only held-out proxies use
 
 
 def required_evidence(spec: RunSpec) -> tuple[EvidenceKind, ...]:
@@ -38,7 +38,7 @@ def required_evidence(spec: RunSpec) -> tuple[EvidenceKind, ...]:
 
 
 def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> str:
-    """Changes when anything that a kind of evidence depends on does."""
+    """Returns a hash of everything that a kind of evidence depends on."""
     settings = spec.settings.to_dict()
     model = (data.corpora.silver.fingerprint, data.corpora.relations, data.model_fingerprint)
     if kind == "representations":
@@ -51,7 +51,7 @@ def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> st
 
 
 def score_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the scores depend on does."""
+    """Returns a hash of everything that the scores depend on."""
     settings, method = spec.settings, spec.method
     parts = (method.scorer, settings.scorer, method.weighting, settings.weighting, settings.compat, method.settings)
     code = [spec.code("weighting", method.weighting)]
@@ -62,7 +62,7 @@ def score_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
 
 
 def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the encoder depends on does."""
+    """Returns a hash of everything that the encoder depends on."""
     settings, method = spec.settings.to_dict(), spec.method
     code = [spec.code("objective", name) for name in spec.objectives]
     of_method = (method.objectives, method.mlm, method.input_format, method.blanking, dict(method.settings), code)
@@ -71,7 +71,7 @@ def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> s
 
 
 def extractor_fingerprint(encoder: str, spec: RunSpec, data: RunData) -> str:
-    """Changes when anything that an extractor depends on does; ``encoder`` is the fingerprint of its encoder."""
+    """Returns a hash of everything that an extractor depends on; ``encoder`` is the fingerprint of its encoder."""
     settings, corpora = spec.settings.to_dict(), data.corpora
     gold = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
     proxy = settings["proxy"] if spec.settings.finetune.curriculum != "none" else None
@@ -80,23 +80,23 @@ def extractor_fingerprint(encoder: str, spec: RunSpec, data: RunData) -> str:
 
 
 def finetune_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the extractors depend on does."""
+    """Returns a hash of everything that the extractors depend on."""
     return fingerprint(
         pretrained_extractor_fingerprint(spec, data, files), extractor_fingerprint(data.model_fingerprint, spec, data)
     )
 
 
 def pretrained_extractor_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the extractor on the pre-trained encoder depends on does."""
+    """Returns a hash of everything that the extractor on the pre-trained encoder depends on."""
     return extractor_fingerprint(pretrain_fingerprint(spec, data, files), spec, data)
 
 
 def evaluate_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when anything that the result depends on does."""
+    """Returns a hash of everything that the result depends on."""
     return fingerprint(finetune_fingerprint(spec, data, files), data.corpora.test.fingerprint)
 
 
 def report_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
-    """Changes when the result of any other stage does."""
+    """Returns a hash of the results of all other stages."""
     stages = {name: done for name, done in files.record().get("stages", {}).items() if name != "report"}
     return fingerprint(stages, files.metrics())

@@ -1,4 +1,4 @@
-"""A run: settings in, a directory of results out. Finished stages with the same fingerprint are not run again."""
+"""Runs the pipeline in a run directory. Finished stages with the same fingerprint are not run again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Run:
     def __init__(
         self, directory: Path, settings: Settings, registry: Registry | None = None, listener: Listener | None = None
     ) -> None:
-        """Describes a run of these settings in ``directory``.
+        """Prepares a run with these settings in ``directory``.
 
         Raises:
             SettingsError: the directory holds finished stages of other settings.
@@ -70,7 +70,7 @@ class Run:
 
     @cached_property
     def spec(self) -> RunSpec:
-        """Settings, method and parts of the run.
+        """Returns settings, method and parts of the run.
 
         Raises:
             PluginError, SettingsError: see ``RunSpec.bind``.
@@ -79,7 +79,7 @@ class Run:
 
     @cached_property
     def data(self) -> RunData:
-        """Corpora and tokenizer of the run."""
+        """Returns the corpora and the tokenizer of the run."""
         return RunData(self.spec, self._note)
 
     def evidence(self, kinds: Sequence[EvidenceKind]) -> GatheredEvidence:
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The results of the finished stages."""
+        """Returns the metrics of the finished stages."""
         return self.files.metrics()
 
     def plan(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Run:
     def finish(self, last: str = "report", *, only: bool = False) -> dict[str, Any]:
         """Runs the stages up to and including ``last`` and returns the metrics.
 
-        With ``only``, earlier stages are not run; a report is made of the finished ones.
+        With ``only``, earlier stages are not run; a report covers the finished ones.
 
         Raises:
             SettingsError: with ``only``, an earlier stage is not finished.
@@ -133,7 +133,7 @@ class Run:
         return self.metrics
 
     def _join(self) -> None:
-        """Joins the other processes of the run, if there are any; only the main one reports progress."""
+        """Joins the other processes of the run, if there are any; only the main process reports progress."""
         process_group.start()
         if not current().main:
             self.listener = Listener()
@@ -144,7 +144,7 @@ class Run:
         self.listener.note(text)
 
     def _track(self) -> None:
-        """Sends measurements to the trackers of the settings, too."""
+        """Adds the trackers of the settings to the listener."""
         if current().main and not isinstance(self.listener, Tracked):
             settings = self.spec.settings
             self.listener = tracked(self.listener, settings.report_to, self.directory, settings.to_dict())
@@ -156,7 +156,7 @@ class Run:
         except NotFiniteError as error:
             write_json(self.files.offending, {"stage": stage.name, "uids": format_uids(error.uids)})
             raise
-        except SafetensorError as error:  # also of a full disk
+        except SafetensorError as error:  # for example, a full disk
             raise ModelError(f"{stage.name}: a safetensors file could not be read or written: {error}") from error
         if current().main:
             self._write(stage, made_from, numbers, time.perf_counter() - began)
@@ -180,7 +180,7 @@ class Run:
         return exists and bool(stages.get(stage.name, {}).get("fingerprint") == made_from)
 
     def _describe(self) -> None:
-        """Writes what the run is made of into run.json."""
+        """Writes settings, data, versions and notes of the run to run.json."""
         spec, data = self.spec, self.data
         notes = data.describe()
         for note in notes:

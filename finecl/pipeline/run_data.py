@@ -1,4 +1,4 @@
-"""The data of a run: its corpora, tokenized for its encoder, loaded on first use."""
+"""Loads the data of a run on first use: its corpora, tokenized for its encoder."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _Key = tuple[str, InputFormat, MentionMasking]
 
 @dataclass(frozen=True)
 class RunData:
-    """Corpora and tokenizer of a run. Encoders are loaded anew at each call, since training changes them.
+    """Corpora and tokenizer of a run. Each call loads a new encoder, since training changes it.
 
-    ``note`` receives one line for each thing about the encoder that the user should know.
+    ``note`` receives messages about the encoder for the user.
     """
 
     spec: RunSpec
@@ -43,14 +43,14 @@ class RunData:
 
     @cached_property
     def corpora(self) -> Corpora:
-        """The four splits."""
+        """Returns the four splits."""
         settings = self.spec.settings
         with current().local_main_first():
             return load_corpora(settings.data, self.spec.registry, settings.seed)
 
     @cached_property
     def tokenizer(self) -> DocumentTokenizer:
-        """The tokenizer of the encoder."""
+        """Returns the tokenizer of the encoder."""
         return self.encoder()[1]
 
     def encoder(self, directory: Path | None = None) -> tuple[Encoder, DocumentTokenizer]:
@@ -97,12 +97,12 @@ class RunData:
         return self._evaluation[split]
 
     def describe(self) -> list[str]:
-        """Returns one line for each thing about the data that the user should know."""
+        """Returns messages about the data for the user, one line each."""
         windows = self.spec.settings.finetune.long_documents == "windows"
         notes = []
         for split in SPLITS:
             if split in ("dev", "test") and windows:
-                continue  # windows reach all of a document
+                continue  # windows cover the whole document
             data = self.dataset(split)
             notes.append(describe_loss(split, data.tokens, data.instances, reached(data.instances, data.tokens)))
         rare = rare_relations(self.dataset("silver").instances)
@@ -125,7 +125,7 @@ class RunData:
 
     @cached_property
     def model_fingerprint(self) -> str:
-        """Changes when the encoder's weights, vocabulary or settings do."""
+        """Returns a hash of the weights, vocabulary and settings of the encoder."""
         where = Path(find_model(self.spec.settings.model.name))
         digests = []
         for path in sorted(where.glob("*.safetensors")) if where.is_dir() else []:
@@ -135,7 +135,7 @@ class RunData:
 
     @property
     def precision(self) -> str:
-        """Number format and device of the encoder's computations, in words."""
+        """Returns number format and device of the encoder, such as "bf16 on cuda"."""
         model = self.spec.settings.model
         precision = Precision.choose(model.precision, model.device)
         return f"{'bf16' if precision.bf16 else 'float32'} on {precision.device}"

@@ -1,4 +1,4 @@
-"""What a run is made of: settings, method and parts, built once from typed settings."""
+"""Method and parts of a run, built once from typed settings."""
 
 from __future__ import annotations
 

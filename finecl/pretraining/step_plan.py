@@ -1,4 +1,4 @@
-"""What a pre-training step holds, as integers, before anything is encoded: a pure function of the seed and the step."""
+"""Plans the content of a pre-training step as integers, before encoding; a pure function of seed and step."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class Embeddings(nn.Module):
 
 
 def batch(*documents: int) -> Batch:
-    """Some of three documents with three entities each, every ordered pair of which is asked about."""
+    """Returns rows of three documents with three entities each, with every ordered pair as a candidate."""
     lengths = np.array([(9, 14, 7)[d] for d in documents], dtype=np.int64)
     ids = [np.random.default_rng(d).integers(1, VOCABULARY, n) for d, n in zip(documents, lengths, strict=True)]
     packed = pack(

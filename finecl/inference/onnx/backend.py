@@ -80,7 +80,7 @@ def padded(packed: Packed, pad: int) -> tuple[Ints, Floats]:
 
 
 def read_tokenizer(directory: Path, config: Mapping[str, Any]) -> DocumentTokenizer:
-    """How an encoder reads, from its directory, without its weights."""
+    """Reads the configuration of an encoder from its directory, without its weights."""
     from transformers import AutoTokenizer
 
     try:

@@ -1,4 +1,4 @@
-"""The extractors of a run, each trained once: on the plain encoder and on the pre-trained one."""
+"""Trains the two extractors of a run: on the plain encoder and on the pre-trained one."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _train(
 def _config(
     settings: dict[str, Any], max_length: int, made_from: str, tuned: Finetuned, spec: RunSpec, data: RunData
 ) -> dict[str, Any]:
-    """Returns what ``extractor.json`` holds: all that prediction needs besides the weights."""
+    """Returns the content of ``extractor.json``: everything that prediction needs besides the weights."""
     chosen, corpus = spec.settings.finetune, data.corpora.train
     return {
         "extractor": chosen.extractor,

@@ -1,4 +1,4 @@
-"""Stage "pretrain": the encoder, pre-trained on weighted silver labels, as a plain Hugging Face directory."""
+"""Stage "pretrain": pre-trains the encoder on weighted silver labels; writes a plain Hugging Face directory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from finecl.types import Floats, Ints, Objective, declared
 
 
 def pretrain_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
-    """Pre-trains the encoder, writes ``encoder/`` and returns the record's numbers.
+    """Pre-trains the encoder, writes ``encoder/`` and returns the metrics of the stage.
 
     A method without any loss leaves the encoder unchanged.
     """
@@ -82,7 +82,7 @@ def _silver(
         entity_key=keys[0],
         first_entity=keys[1],
         blanking=spec.method.blanking,
-        # each marked sentence is labelled, so none can be a false negative
+        # every marked sentence is labelled, so none is a false negative
         pair_filter=false_negatives if spec.method.input_format == "documents" else None,
     )
 

@@ -1,4 +1,4 @@
-"""Stage "score": evidence, noise and weights of every silver instance, as ``scores.parquet``."""
+"""Stage "score": computes evidence, noise and weights of every silver instance; writes ``scores.parquet``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPES_DECIDE = 0.8  # share of labels: above it, the report says that entity ty
 
 
 def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
-    """Scores and weights the silver instances; writes ``scores.parquet`` and returns the record's numbers."""
+    """Scores and weights the silver instances; writes ``scores.parquet`` and returns the metrics of the stage."""
     instances, method = data.dataset("silver").instances, spec.method
     gathered, noise = _noise(spec, data, files, listener)
     evidence, proxy, false_negatives = gathered.evidence, gathered.proxy, gathered.false_negatives
@@ -73,8 +73,8 @@ def _type_only_accuracy(spec: RunSpec, data: RunData, listener: Listener) -> flo
     share = type_only_accuracy(data.corpora.silver.entities, data.dataset("silver").instances)
     if share is not None and share >= _TYPES_DECIDE and spec.scorer:
         listener.note(
-            f"the types of head and tail alone give away {share:.0%} of the silver labels: a proxy may learn right and "
-            "wrong labels alike; consider proxy.no_relation=type-matched and proxy.mentions=type"
+            f"entity types alone determine {share:.0%} of the silver labels, so a proxy may learn wrong labels as "
+            "early as correct ones; consider proxy.no_relation=type-matched and proxy.mentions=type"
         )
     return share
 
@@ -106,7 +106,7 @@ def _noise_record(noise: Floats, truth: Bools | None) -> dict[str, Any]:
 
 
 def _learning_record(evidence: Evidence, truth: Bools | None, mode: str) -> dict[str, Any]:
-    """Share learned by the end of each epoch (paper, Figure 2), and how right the labels learned in each are."""
+    """Returns the share learned by the end of each epoch (paper, Figure 2), and label accuracy by learning order."""
     recorded = {"batch": evidence.batch, "epoch": evidence.epoch}
     shares = {
         f"learned_share_{name}": np.maximum.accumulate(dynamics.correct, axis=0).mean(axis=1).tolist()
@@ -154,7 +154,7 @@ def _write(
 
 
 def _summaries(dynamics: Dynamics | None, count: int) -> dict[str, Any]:
-    """Data-map statistics over epochs (Swayamdipta et al. 2020), area under the margin, forgetting events."""
+    """Returns data-map statistics over epochs (Swayamdipta et al. 2020), area under the margin, forgetting events."""
     if dynamics is None:
         return {}
     shown = np.isfinite(dynamics.loss)
