@@ -143,9 +143,9 @@ def _noise(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
     demo = varied["data"] == "demo"
     setting = noise.demo(varied["seed"]) if demo else noise.wiki80(varied["noise"], varied["rate"], varied["seed"])
     overrides = {**setting.overrides, **experiment.settings}
-    needs = tuple(experiment.silver.get("needs", setting.needs))
+    evidence = tuple(experiment.silver.get("evidence", setting.evidence))
     gold = context.directory / "gold" / f"{varied['data']}-seed{varied['seed']}"
-    record = noise.measure(replace(setting, overrides=overrides, needs=needs), context.listener, gold)
+    record = noise.measure(replace(setting, overrides=overrides, evidence=evidence), context.listener, gold)
     scores = {name: values["auroc"] for name, values in record["on_the_rest"].items()}
     return {
         "headline": "AUROC of the best scorer",

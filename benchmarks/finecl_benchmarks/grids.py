@@ -14,7 +14,7 @@ from finecl_benchmarks.trimmed import PARTS
 KINDS = {
     "run": {"methods", "variants", "seeds"},
     "task": {"methods", "variants", "tasks", "fractions", "seeds"},
-    "noise": {"data", "noise", "rates", "seeds", "needs"},
+    "noise": {"data", "noise", "rates", "seeds", "evidence"},
     "trimmed": {"rates", "seeds"},
     "score": {"methods", "variants", "seeds"},
     "orders": {"methods", "pairs", "seeds"},
@@ -30,7 +30,7 @@ _NEEDED = {
     "orders": ("pairs",),
     "trimmed-documents": ("parts",),
 }
-_NO_AXES = {"kind", "needs"}
+_NO_AXES = {"kind", "evidence"}
 
 
 def axes_of(place: str, grid: Mapping[str, Any], registry: Registry) -> dict[str, list[Any]]:

@@ -73,7 +73,7 @@ class Setting:
     rate: float
     seed: int
     overrides: Mapping[str, Any]
-    needs: tuple[EvidenceKind, ...] = ("dynamics", "representations", "gold", "held-out")
+    evidence: tuple[EvidenceKind, ...] = ("dynamics", "representations", "gold", "held-out")
     judged: int = 100
 
 
@@ -119,11 +119,11 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
 
 def _gather_evidence(run: Run, setting: Setting, gold: Path | None) -> GatheredEvidence:
     """Gathers the evidence of a setting; trains the shared extractor on gold labels first, under a lock."""
-    if gold and "gold" in setting.needs:
+    if gold and "gold" in setting.evidence:
         gold.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(gold.with_suffix(".lock")):
             Run(gold, run.spec.settings, run.registry, run.listener).evidence(("gold",))
-    return run.evidence(setting.needs)
+    return run.evidence(setting.evidence)
 
 
 def _metrics(noises: Mapping[str, Floats], wrong: Bools) -> dict[str, dict[str, Any]]:
@@ -158,7 +158,7 @@ def _scorers(registry: Registry, setting: Setting, table: Path) -> tuple[dict[st
         except SettingsError as error:
             skipped[name] = str(error)
             continue
-        missing = set(declared(scorer, NoiseScorer, "required_evidence")) - set(setting.needs)
+        missing = set(declared(scorer, NoiseScorer, "required_evidence")) - set(setting.evidence)
         if missing:
             skipped[name] = f"needs {', '.join(sorted(missing))}, which was not computed"
         else:

@@ -31,7 +31,7 @@ def compare(seed: int, log: Callable[[str], None], listener: Listener | None = N
     for negatives, mentions in VARIANTS:
         setting = demo(seed)
         overrides = {**setting.overrides, "proxy.no_relation": negatives, "proxy.mentions": mentions}
-        record = measure(replace(setting, overrides=overrides, needs=("dynamics",)), listener)
+        record = measure(replace(setting, overrides=overrides, evidence=("dynamics",)), listener)
         auroc = {name: scores["auroc"] for name, scores in record["scorers"].items()}
         variants.append({"no_relation": negatives, "mentions": mentions, "auroc": auroc})
         log(

@@ -122,7 +122,7 @@ def _expand(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], regist
             varied=varied,
             settings={**settings, **first},
             other_settings={**settings, **others[0]} if others else None,
-            silver={**suite.get("silver", {}), **{key: grid[key] for key in ("needs",) if key in grid}},
+            silver={**suite.get("silver", {}), **{key: grid[key] for key in ("evidence",) if key in grid}},
             task_settings=_task_settings(suite, varied) if kind == "task" else {},
         )
 

@@ -62,7 +62,7 @@ def test_every_scorer_is_measured_on_one_proxy_run(setting: noise.Setting) -> No
 
 
 def test_scorers_without_their_evidence_are_skipped(setting: noise.Setting) -> None:
-    record = noise.measure(replace(setting, needs=("dynamics",)))
+    record = noise.measure(replace(setting, evidence=("dynamics",)))
     assert "needs gold, which was not computed" in record["skipped"]["softmax-confidence"]
     assert not {"knn", "ensemble", "confident-learning"} & set(record["scorers"])
 

@@ -63,6 +63,17 @@ def test_settings_of_parts_are_equal_whatever_their_source(tmp_path: Path) -> No
     assert isinstance(from_command.settings.weighting["alpha"], float)
 
 
+def test_the_floor_of_the_learning_order_is_equal_whatever_its_source(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('[scorer]\nname = "learning-order"\nfloor = 0.3\n', encoding="utf-8")
+    known = registry.load()
+    sources = (resolve(file=file), resolve(assignments=["scorer.name=learning-order", "scorer.floor=0.3"]))
+    from_file, from_command = (RunSpec.bind(source, known).settings for source in sources)
+    assert from_command.scorer == {"name": "learning-order", "floor": 0.3}
+    assert from_file == from_command
+    assert fingerprint(from_file.to_dict()) == fingerprint(from_command.to_dict())
+
+
 def test_a_run_is_resumed_whatever_the_source_of_its_settings(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text(TOML, encoding="utf-8")
