@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finecl.artifacts.files import read_json
-from finecl_benchmarks.tables import Table, as_markdown, failed_table, measure_of, row_of
+from finecl_benchmarks.tables import Table, as_markdown, failed_table, measure_of, row_of, stopped_in
 from finecl_benchmarks.task_files import read_task, task_names
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -65,7 +65,7 @@ def suite_block(name: str) -> str:
     if not record:
         return _no_record(f"finecl benchmark run {name}` and `finecl benchmark show {name} --keep")
     tables = [Table(**{**table, "rows": tuple(map(tuple, table["rows"]))}) for table in record["tables"]]
-    failed = [experiment for experiment in record["cells"] if experiment.get("failed")]
+    failed = [{**each, "failed": stopped_in(each)} for each in record["cells"] if each.get("failed")]
     if failed:  # the last table, written again so that its wording follows the code
         tables[-1] = failed_table(failed)
     return "\n\n".join(map(as_markdown, tables))
@@ -96,9 +96,8 @@ def summary(record: Mapping[str, Any]) -> str:
     seeds = {experiment["varied"]["seed"] for experiment in record["cells"]}
     spread = "mean ± standard deviation of " if len(seeds) > 1 else ""
     caption = f"Per cent, {spread}{_count(sorted(seeds), 'seed')}; {_costs(record['cells'])}."
-    failures = {row_of(each): each["failed"].partition(":")[0] for each in record["cells"] if each.get("failed")}
-    text = "could not be run: it stopped in the stage {}. The record holds the error message."
-    failed = [f"`{method}` {text.format(stage)}" for method, stage in sorted(failures.items())]
+    failures = {row_of(each): stopped_in(each) for each in record["cells"] if each.get("failed")}
+    failed = [f"`{method}` could not be run: it {where}." for method, where in sorted(failures.items())]
     return "\n".join([*rows, "", caption, *failed])
 
 

@@ -63,6 +63,12 @@ def failed_table(failed: Sequence[Record]) -> Table:
     return Table(title="Could not be run", columns=("experiment", "reason"), rows=rows)
 
 
+def stopped_in(failed: Record) -> str:
+    """Names the stage of a failed experiment; its record holds the message, in the words of its commit."""
+    stage = str(failed["failed"]).partition(":")[0]
+    return f"stopped in the stage {stage}; the record holds the error message"
+
+
 def title_of(record: Record) -> str:
     """Returns the title of a record's table: the axes that are neither rows of the table nor the seed."""
     varied = record["varied"]

@@ -1,8 +1,8 @@
-"""Triples of a file of documents, written as they come: killed and started again, it goes on to the same file.
+"""Writes the triples of a file of documents; an interrupted prediction resumes where it stopped.
 
-What is written stands in ``.OUT.partial`` until all is done, one JSON object a line; ``.OUT.progress.json`` says how
-much of it counts, and of what it was made. Documents are taken in pieces that are always the same, so a
-batch of the second start is one of the first.
+``.OUT.partial`` holds the triples until the end, one JSON object per line; ``.OUT.progress.json`` holds the number of
+valid bytes and a fingerprint of the inputs. Documents are split into the same pieces at every start, so that a resumed
+prediction has the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def test_a_summary_names_the_best_method_of_each_task_and_counts_shared_runs_onc
         "",
         # 8 experiments of a quarter of an hour, 2 methods x 2 seeds of half an hour
         "Per cent, mean ± standard deviation of 2 seeds; 8 experiments, 4.0 hours in total on one process.",
-        "`mtb` could not be run: it stopped in the stage pretrain. The record holds the error message.",
+        "`mtb` could not be run: it stopped in the stage pretrain; the record holds the error message.",
     ]
 
 
