@@ -65,15 +65,15 @@ class DecisionRule:
         scores_PR = scores.scores_PR
         pair, relation = np.nonzero(self.selected(scores_PR, allowed_PR))
         probability = self.calibration.at(scores_PR, pair, relation)
-        kept = probability >= (self.probability or 0.0)
-        pair, relation = pair[kept], relation[kept]
+        likely = probability >= (self.probability or 0.0)
+        pair, relation = pair[likely], relation[likely]
         return Predictions(
             document=scores.document[pair],
             head=scores.head[pair],
             tail=scores.tail[pair],
             relation=relation,
             score=scores_PR[pair, relation],
-            probability=probability[kept],
+            probability=probability[likely],
         )
 
     def selected(self, scores_PR: Floats, allowed_PR: Bools | None = None) -> Bools:

@@ -15,7 +15,7 @@ import torch
 
 from finecl.distributed.process_group import Ranks
 from finecl.numerics.partition import balance, pack_to_budget
-from finecl.numerics.ragged import pair_key
+from finecl.numerics.ragged import find, pair_key
 from finecl.tokens.packing import pack
 from finecl.tokens.token_rows import TokenBatch
 from finecl.tokens.windows import Row, token_rows
@@ -69,13 +69,8 @@ class PairScores:
         """Returns which scores belong to a gold label ``[P, relations]``; gold pairs without a score are left out."""
         correct = np.zeros(self.scores_PR.shape, dtype=np.bool_)
         keys = pair_key(self.document, self.head, self.tail)
-        if not len(keys):
-            return correct
-        wanted = pair_key(gold.document, gold.head, gold.tail)
-        order = np.argsort(keys)
-        at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
-        scored = keys[at] == wanted
-        correct[at[scored], gold.relation[scored]] = True
+        row = find(keys, pair_key(gold.document, gold.head, gold.tail))
+        correct[row[row >= 0], gold.relation[row >= 0]] = True
         return correct
 
 

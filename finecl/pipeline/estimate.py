@@ -72,8 +72,8 @@ def _trained(spec: RunSpec, data: RunData, rates: _Rates) -> list[Planned]:
     steps, finetune = spec.settings.pretrain.max_steps, spec.settings.finetune
     epochs = finetune.num_train_epochs
     trained = 2 * epochs * _tokens(data, "train")
-    evaluated = 2 * -(-epochs // finetune.eval_epochs) * _tokens(data, "dev")
-    tested = 2 * _tokens(data, "test")
+    evaluated = 2 * -(-epochs // finetune.eval_epochs) * _scored_tokens(data, "dev")
+    tested = 2 * _scored_tokens(data, "test")
     batches = -(-len(data.dataset("train").tokens) // finetune.batch_size)
     if not spec.objectives and not spec.method.mlm:
         steps = 0
@@ -88,6 +88,11 @@ def _trained(spec: RunSpec, data: RunData, rates: _Rates) -> list[Planned]:
 
 def _tokens(data: RunData, split: str) -> int:
     return int(data.dataset(split).tokens.lengths.sum())
+
+
+def _scored_tokens(data: RunData, split: str) -> int:
+    """Returns the sub-words that evaluation reads; windows of a long document overlap."""
+    return sum(len(row.ids) for row in data.evaluation(split).rows)
 
 
 class _Rates:

@@ -40,15 +40,6 @@ from finecl.types import (
     declared,
 )
 
-__all__ = [
-    "check_extractor",
-    "check_format",
-    "check_method",
-    "check_noise_scorer",
-    "check_objective",
-    "check_weighting",
-]
-
 
 def check_noise_scorer(factory: Callable[..., NoiseScorer], **settings: Any) -> None:
     """Checks one float32 per instance, never NaN; the same for the same evidence, which is not modified."""

