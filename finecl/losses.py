@@ -21,14 +21,16 @@ _CHUNK = 256  # anchors
 
 
 def weighted_info_nce(
-    x_AH: Tensor, y_CH: Tensor, pairs: Pairs, weight_A: Floats, weight_C: Floats, *, temperature: float
-) -> LossSum:
+    x_AH: Tensor, y_CH: Tensor, pairs: Pairs, weight_A: Floats, weight_C: Floats,
+    *, temperature: float, weigh_positives: bool = False,
+) -> LossSum:  # fmt: skip
     """Computes noise-weighted InfoNCE over cosine similarities s (FineCL, section 3.3, in the form of its release):
 
         sum over anchors a and positives p of   w_a * -log( e^s_ap / (e^s_ap + sum_n w_n e^s_an) )
 
     ``log w_n`` is added to the logits inside one log-sum-exp. An anchor without positives or without negatives
     adds no term. With all weights 1 this is NT-Xent (SimCLR; SupCon's "out" form for several positives).
+    ``weigh_positives`` multiplies each term by the weight of its positive too: w_a * w_p.
 
     *Shape:* ``x_AH`` [A, H], ``y_CH`` [C, H], ``weight_A`` [A], ``weight_C`` [C].
 
@@ -42,19 +44,25 @@ def weighted_info_nce(
     with torch.autocast(x_AH.device.type, enabled=False):
         if not pairs.terms:
             return LossSum(total=(x_AH.sum() + y_CH.sum()).float() * 0.0, terms=0)
-        same, x_AH = x_AH is y_CH, F.normalize(x_AH.float(), dim=1)
-        y_CH = x_AH if same else F.normalize(y_CH.float(), dim=1)
-        log_weight_C = torch.from_numpy(weight_C).to(x_AH.device, torch.float32).log().clamp_min(_NEVER)
+        x_AH, y_CH = _normalized(x_AH, y_CH)
+        weights_A, weights_C = (torch.from_numpy(w).to(x_AH.device, torch.float32) for w in (weight_A, weight_C))
         positive_AP, is_positive_AP = _padded(pairs.positive_AP, x_AH)
         negative_AK, is_negative_AK = _padded(pairs.negative_AK, x_AH)
         cosine_AP, cosine_AK = products(x_AH, y_CH, positive_AP, negative_AK)
+        log_weight_C = weights_C.log().clamp_min(_NEVER)
         negative_logit_AK = cosine_AK / temperature + log_weight_C[negative_AK]
         against_A = negative_logit_AK.masked_fill(~is_negative_AK, _NEVER).logsumexp(dim=1)
         # -log(e^p / (e^p + e^against)) = log(1 + e^(against - p))
         term_AP = F.softplus(against_A[:, None] - cosine_AP / temperature)
+        weight_AP = weights_A[:, None] * (weights_C[positive_AP] if weigh_positives else 1.0)
         counts_AP = is_positive_AP & is_negative_AK.any(dim=1, keepdim=True)
-        anchor_weight = torch.from_numpy(weight_A).to(x_AH.device, torch.float32)
-        return LossSum(total=(term_AP * anchor_weight[:, None] * counts_AP).sum(), terms=pairs.terms)
+        return LossSum(total=(term_AP * weight_AP * counts_AP).sum(), terms=pairs.terms)
+
+
+def _normalized(x_AH: Tensor, y_CH: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns both with rows of length 1, in float32; one tensor if both are the same."""
+    x = F.normalize(x_AH.float(), dim=1)
+    return x, x if x_AH is y_CH else F.normalize(y_CH.float(), dim=1)
 
 
 def cosine_similarities(x_AH: Tensor, y_CH: Tensor) -> Tensor:

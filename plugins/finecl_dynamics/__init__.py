@@ -34,7 +34,15 @@ def noise_scorers() -> Scorers:
 
 @hookimpl
 def weightings() -> Weightings:
-    """Returns weightings by noise value, rank, integer steps or a threshold."""
+    """Returns weightings by noise value, rank, integer steps, a threshold or a mixture model."""
+    from finecl_dynamics.posterior import Posterior
     from finecl_dynamics.weights import Confident, Hard, Linear, Rank, StepDecay
 
-    return {"linear": Linear, "confidence": Confident, "hard": Hard, "rank": Rank, "step-decay": StepDecay}
+    return {
+        "linear": Linear,
+        "confidence": Confident,
+        "hard": Hard,
+        "rank": Rank,
+        "step-decay": StepDecay,
+        "posterior": Posterior,
+    }

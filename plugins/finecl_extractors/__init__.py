@@ -15,12 +15,14 @@ def extractors() -> Extractors:
     """Returns the extractors of this package."""
     from finecl_extractors.adaptive import Adaptive
     from finecl_extractors.bilinear import Bilinear
+    from finecl_extractors.concat import Concat
     from finecl_extractors.markers import Markers
     from finecl_extractors.ssan import SSAN
     from finecl_extractors.words import CNN, BiLSTM
 
     return {
         "bilinear": Bilinear,
+        "concat": Concat,
         "markers": Markers,
         "adaptive": Adaptive,
         "ssan": SSAN,

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from finecl.types import Batch
 
 _BUCKET_EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # |distance| in sub-words: 0; 1; 2-3; 4-7; ...; >= 256
-_NEAREST = 10  # bucket of distance 0; its embedding is fixed at zero, as in the release of ERICA
+NEAREST = 10  # bucket of distance 0; its embedding is fixed at zero, as in the release of ERICA
+DISTANCES = 2 * NEAREST
 
 
 class PairBilinear(nn.Module):
@@ -20,7 +21,7 @@ class PairBilinear(nn.Module):
 
     def __init__(self, width: int, relations: int, *, distance: int = 20) -> None:
         super().__init__()
-        self.distance = nn.Embedding(2 * _NEAREST, distance, padding_idx=_NEAREST)
+        self.distance = nn.Embedding(DISTANCES, distance, padding_idx=NEAREST)
         self.bilinear = nn.Bilinear(width + distance, width + distance, relations)
 
     def forward(self, entities_VI: Tensor, batch: Batch) -> Tensor:
@@ -31,11 +32,11 @@ class PairBilinear(nn.Module):
         whose backward pass also loops over relations.
         """
         bucket_P = distance_buckets(batch.start_V[batch.head_P] - batch.start_V[batch.tail_P])
-        of_head_P, of_tail_P = _NEAREST + bucket_P, _NEAREST - bucket_P
+        of_head_P, of_tail_P = NEAREST + bucket_P, NEAREST - bucket_P
         width = entities_VI.shape[1]
         form_RII, form_RID = self.bilinear.weight[:, :width, :width], self.bilinear.weight[:, :width, width:]
         form_RDI, form_RDD = self.bilinear.weight[:, width:, :width], self.bilinear.weight[:, width:, width:]
-        near_BD = self.distance(torch.arange(2 * _NEAREST, device=of_head_P.device))
+        near_BD = self.distance(torch.arange(DISTANCES, device=of_head_P.device))
         head_VBR = torch.einsum("vi,rid,bd->vbr", entities_VI, form_RID, near_BD)
         tail_VBR = torch.einsum("vi,rdi,bd->vbr", entities_VI, form_RDI, near_BD)
         both_BR = torch.einsum("bd,rde,be->br", near_BD, form_RDD, near_BD.flip(0).roll(1, 0))

@@ -28,7 +28,7 @@ def weightings() -> Weightings:
 
 @hookimpl
 def methods() -> Methods:
-    """Returns FineCL as described in the paper."""
+    """Returns FineCL as described in the paper, and a stricter variant."""
     from finecl.types import Method
 
     return {
@@ -38,5 +38,17 @@ def methods() -> Methods:
             objectives=((1.0, "entity-discrimination"), (1.0, "relation-discrimination")),
             summary="learning-order weights on ERICA's entity and relation discrimination",
             citation="Hogan, Li and Shang. Fine-grained Contrastive Learning for Relation Extraction. EMNLP 2022.",
-        )
+        ),
+        "finecl-strict": Method(
+            scorer="confidence",
+            weighting="posterior",
+            objectives=((1.0, "relation-discrimination"),),
+            summary="relation discrimination on labels that are probably right, positives sampled by weight",
+            citation="finecl's own: FineCL's idea with the weights of a mixture model of the proxy's confidence. "
+            "Not a method of the paper.",
+            settings={
+                "weighting.posterior.least": 0.5,
+                "objective.relation-discrimination.mate": "weighted",
+            },
+        ),
     }

@@ -23,8 +23,13 @@ def weighted_info_nce(
     anchor_weight: Sequence[float],
     candidate_weight: Sequence[float],
     temperature: float,
+    *,
+    weigh_positives: bool = False,
 ) -> tuple[Tensor, int]:
-    """Returns sum_a sum_p  w_a * -log( e^s_ap / (e^s_ap + sum_n w_n e^s_an) )  and the number of its terms."""
+    """Returns sum_a sum_p  w_a * -log( e^s_ap / (e^s_ap + sum_n w_n e^s_an) )  and the number of its terms.
+
+    With ``weigh_positives`` a term has the weight w_a * w_p.
+    """
     total, terms = (x.sum() + y.sum()).double() * 0, 0
     for a, (own, others) in enumerate(zip(positives, negatives, strict=True)):
         for p in own:
@@ -34,7 +39,8 @@ def weighted_info_nce(
             far = torch.zeros((), dtype=torch.float64)
             for n in others:
                 far = far + candidate_weight[n] * torch.exp(cosine(x[a].double(), y[n].double()) / temperature)
-            total = total - anchor_weight[a] * torch.log(near / (near + far))
+            weight = anchor_weight[a] * (candidate_weight[p] if weigh_positives else 1.0)
+            total = total - weight * torch.log(near / (near + far))
             terms += 1
     return total, terms
 

@@ -67,17 +67,19 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@given(problems())
-def test_weighted_info_nce_equals_the_double_loop_in_value_and_gradient(problem: dict[str, Any]) -> None:
+@given(problems(), st.booleans())
+def test_weighted_info_nce_equals_the_double_loop_in_value_and_gradient(
+    problem: dict[str, Any], weigh_positives: bool
+) -> None:
     pairs = Pairs.from_masks(problem["positive"], problem["negative"], None, np.random.default_rng(0))
     mine, plain = ([torch.tensor(problem[k], requires_grad=True) for k in "xy"] for _ in range(2))
-    loss = weighted_info_nce(
-        mine[0], mine[1], pairs, problem["weight_A"], problem["weight_C"], temperature=problem["temperature"]
-    )
+    weights = problem["weight_A"], problem["weight_C"]
+    options = {"temperature": problem["temperature"], "weigh_positives": weigh_positives}
+    loss = weighted_info_nce(mine[0], mine[1], pairs, *weights, **options)
     torch.autograd.backward(loss.total)
     positives, negatives = ([np.flatnonzero(row).tolist() for row in problem[k]] for k in ("positive", "negative"))
-    weights = problem["weight_A"].tolist(), problem["weight_C"].tolist()
-    total, terms = oracles.weighted_info_nce(plain[0], plain[1], positives, negatives, *weights, problem["temperature"])
+    lists = [weight.tolist() for weight in weights]
+    total, terms = oracles.weighted_info_nce(plain[0], plain[1], positives, negatives, *lists, **options)
     torch.autograd.backward(total)
     assert loss.terms == pairs.terms == terms
     assert loss.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)

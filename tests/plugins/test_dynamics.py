@@ -19,6 +19,7 @@ from finecl_dynamics.bases import DynamicsScorer, Weights
 from finecl_dynamics.confident_learning import ConfidentLearning
 from finecl_dynamics.ensemble import Ensemble
 from finecl_dynamics.neighbours import Neighbours
+from finecl_dynamics.posterior import Posterior
 from finecl_dynamics.ranks import fair_shares, rank_shares
 from finecl_dynamics.scorers import AreaUnderMargin, Confidence, Forgetting, SmallLoss, Variability
 from finecl_dynamics.table import File
@@ -321,6 +322,7 @@ WEIGHTINGS = st.one_of(
     st.builds(Hard, share=st.floats(0, 1, exclude_min=True)),
     st.builds(Rank),
     st.builds(StepDecay, decay=st.floats(0.01, 1)),
+    st.builds(Posterior, least=st.floats(0, 1)),
 )
 NOISE = hnp.arrays(
     np.float32,
@@ -388,10 +390,33 @@ def test_the_weight_of_a_label_by_its_confidence_is_its_mean_probability(trainin
     )
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_the_posterior_is_the_probability_of_a_mixture_with_known_parameters(share: float) -> None:
+    rng = np.random.default_rng(0)
+    wrong = rng.random(5000) < share
+    noise = (rng.normal(0, 1, 5000) + 4 * wrong).astype(np.float32)
+    right = Posterior().weigh(noise)
+    density = [np.exp(-((noise - mean) ** 2) / 2) for mean in (0, 4)]
+    expected = (1 - share) * density[0] / ((1 - share) * density[0] + share * density[1])
+    assert np.abs(right - expected).mean() < 0.02
+    assert abs(right.mean() - (1 - share)) < 0.02
+
+
+def test_the_posterior_reads_never_learned_as_one_epoch_more() -> None:
+    order = np.repeat([1, 2, 3, INF], [50, 30, 10, 60]).astype(np.float32)
+    finite = np.where(np.isinf(order), 4, order).astype(np.float32)
+    assert Posterior().weigh(order).tolist() == Posterior().weigh(finite).tolist()
+    weights = Posterior().weigh(order)
+    assert weights[0] > 0.9
+    assert weights[-1] < 0.1
+    assert Posterior(least=0.5).weigh(order)[-1] == 0
+    assert Posterior().weigh(np.full(3, INF, dtype=np.float32)).tolist() == [1.0, 1.0, 1.0]
+
+
 # ------------------------------------------------- settings
 
 
-@pytest.mark.parametrize("name", ["linear", "confidence", "hard", "rank", "step-decay"])
+@pytest.mark.parametrize("name", ["linear", "confidence", "hard", "rank", "step-decay", "posterior"])
 def test_pairs_without_a_label_weigh_what_is_set(name: str) -> None:
     assert REGISTRY.create("weighting", name, {}).unscored == 1.0
     assert REGISTRY.create("weighting", name, {"no_relation": "0.5"}).unscored == 0.5

@@ -131,12 +131,38 @@ def test_no_rows_are_no_terms() -> None:
         assert (loss.terms, loss.total.item()) == (0, 0.0)
 
 
-@given(pair_rows(), st.integers(0, 2**32))
-def test_relation_discrimination_equals_the_loop(rows: list[Row], seed: int) -> None:
+@given(pair_rows(), st.integers(0, 99))
+def test_weighted_mates_are_comparable_rows_of_the_relation_and_all_that_have_one(rows: list[Row], seed: int) -> None:
+    _, pairs = pairs_of(rows, RelationDiscrimination(mate="weighted"), seed)
+    for anchor, mates in enumerate(tiny.chosen(pairs.positive_AP)):
+        others = [
+            n
+            for n, row in enumerate(rows)
+            if n != anchor and row[3] == rows[anchor][3] != NO_RELATION and oracles.may_be_compared(row, rows[anchor])
+        ]
+        assert mates <= set(others)
+        if others and len(others) == sum(row[3] == rows[anchor][3] for row in rows) - 1:
+            assert len(mates) == 1  # eight samples find it: at most one of the rows, the anchor, is rejected
+
+
+def test_weighted_mates_are_sampled_in_proportion_to_their_weight() -> None:
+    weights, rounds = [1.0, 0.0, 3.0, 6.0], 4000
+    table = tiny.table([(d, 0, 1, 0) for d in range(4)], weights)
+    counts = np.zeros(4)
+    rng = generator()
+    for _ in range(rounds):
+        counts[RelationDiscrimination(mate="weighted").pairs(table, table, rng).positive_AP[0, 0]] += 1
+    np.testing.assert_allclose(counts / rounds, [0.0, 0.0, 1 / 3, 2 / 3], atol=0.03)
+
+
+@given(
+    pair_rows(), st.integers(0, 2**32), st.sampled_from(["anchor", "product"]), st.sampled_from(["uniform", "weighted"])
+)
+def test_relation_discrimination_equals_the_loop(rows: list[Row], seed: int, positive_weight: str, mate: str) -> None:
     rng = generator(seed)
     weights = np.where(rng.random(len(rows)) < 0.1, 0, rng.uniform(1, math.e, len(rows)))
     table = tiny.table(rows, weights.tolist())
-    objective = RelationDiscrimination(temperature=0.1, negatives=None)
+    objective = RelationDiscrimination(temperature=0.1, negatives=None, mate=mate, positive_weight=positive_weight)  # type: ignore[arg-type]
     pairs = objective.pairs(table, table, rng)
     x = torch.tensor(rng.normal(size=(len(rows), 6)).astype(np.float32))
     actual, plain = (x.clone().requires_grad_() for _ in range(2))
@@ -145,7 +171,10 @@ def test_relation_discrimination_equals_the_loop(rows: list[Row], seed: int) -> 
     positives = [sorted(row) for row in tiny.chosen(pairs.positive_AP)]
     negatives = [sorted(oracles.relation_negatives(rows, a)) for a in range(len(rows))]
     float_weights = table.weight.tolist()
-    total, terms = oracles.weighted_info_nce(plain, plain, positives, negatives, float_weights, float_weights, 0.1)
+    total, terms = oracles.weighted_info_nce(
+        plain, plain, positives, negatives, float_weights, float_weights, 0.1,
+        weigh_positives=positive_weight == "product",
+    )  # fmt: skip
     torch.autograd.backward(total)
     assert loss.terms == pairs.terms == terms
     assert loss.total.item() == pytest.approx(total.item(), rel=1e-4, abs=1e-5)

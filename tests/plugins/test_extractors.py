@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from finecl_extractors.bilinear import Bilinear
+from finecl_extractors.concat import Concat
 from finecl_extractors.heads import distance_buckets
 
 from finecl.config.schema import ProxySettings
@@ -165,3 +166,18 @@ def test_gradients_and_loss_of_a_step_do_not_depend_on_max_tokens(load_tiny: Loa
         assert loss == pytest.approx(steps[0][0], rel=1e-5)
         for name, gradient in gradients.items():
             torch.testing.assert_close(gradient, steps[0][2][name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_concat_is_a_perceptron_on_head_tail_and_distance(load_tiny: LoadTiny, tmp_path: Path) -> None:
+    encoder, tokenizer = load_tiny()
+    data = tiny.labelled(tiny.documents(8), tokenizer, tmp_path)
+    extractor = Concat(encoder, data.relations, hidden=7, distance=3).eval()
+    q = extraction_batch(extractor, data, np.array([0, 3, 5]), negatives=None, seed=0, epoch=0)
+    with torch.no_grad():
+        entities, start = encoder.entities(encoder(q.batch), q.batch), q.batch.start_V
+        for p, logits in enumerate(extractor(q.batch)):
+            head, tail = int(q.batch.head_P[p]), int(q.batch.tail_P[p])
+            distance = extractor.distance.weight[10 + bucket(int(start[head] - start[tail]))]
+            pair = torch.cat([entities[head], entities[tail], distance])
+            expected = extractor.classify(torch.nn.functional.gelu(extractor.hidden(pair)))
+            torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
