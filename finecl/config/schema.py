@@ -18,6 +18,16 @@ Positive: TypeAlias = Annotated[int, Ge(1)]
 
 
 @dataclass(frozen=True, kw_only=True)
+class DemoSizes:
+    """Numbers of documents of the built-in corpus; up to 33,000 in total."""
+
+    silver: Positive = 800
+    train: Positive = 50  # the papers' low-resource case
+    dev: Positive = 60
+    test: Positive = 300
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSettings:
     """Sources of the documents.
 
@@ -36,6 +46,7 @@ class DataSettings:
     no_relation: str = "no_relation"
     relation_names: str | None = None
     without_entities: Literal["error", "skip"] = "error"
+    demo: DemoSizes = field(default_factory=DemoSizes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +131,21 @@ class PretrainSettings(TrainSettings):
         8  # of an entity pair that count in an epoch, at most, where entity pairs are drawn (MTB)
     )
     mlm_probability: Share = 0.15
-    mlm_coefficient: NonNegative | None = None  # of masked language modelling in the loss; None: the method's
+    # of masked language modelling in the loss; None: the method's, or 0 if the encoder lacks a language-modelling head,
+    # the method has other losses and mlm_head_steps is 0
+    mlm_coefficient: NonNegative | None = None
+    # steps that train a new language-modelling head, with the rest of the encoder frozen, before pre-training
+    mlm_head_steps: Count = 0
     # pairs without a label that the proxy believes to have one, with at least this probability (against no-relation),
     # are no candidates; None: all are
     false_negative_threshold: Annotated[float, Interval(ge=0.5, le=1)] | None = None
     no_relation_pairs: Count = 32  # candidates without a label, at most, a document (row 22)
+    # suggested: contrasts the labels that proxies predict for documents they have not seen, where their probability is
+    # at least suggestion_threshold; pairs for which they predict no relation are dropped
+    labels: Literal["silver", "suggested"] = "silver"
+    suggestion_threshold: Share = 0.5
+    # equal-weights: pre-trains a second encoder in the same way with equal weights, to show what the weights gain
+    baseline: Literal["none", "equal-weights"] = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

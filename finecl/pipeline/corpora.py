@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from finecl.artifacts.files import cache_directory
 from finecl.artifacts.provenance import fingerprint
-from finecl.config.schema import DataSettings
+from finecl.config.schema import DataSettings, DemoSizes
 from finecl.corpus.corpus import Corpus, split_documents
 from finecl.corpus.relation_names import read_relation_names
 from finecl.data.formats import recognise
@@ -47,7 +47,7 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
     """
     named = {split: getattr(settings, split) for split in SPLITS}
     if settings.name == "demo" and not any(named.values()) and not settings.gold:
-        return _demo(seed)
+        return _demo(seed, settings.demo)
     conflicts = [split for split in SPLITS[1:] if named[split]] if settings.gold else []
     if conflicts:
         raise SettingsError(f"data.gold is split into train, dev and test: leave out it or data.{conflicts[0]}")
@@ -103,10 +103,10 @@ def _required(path: Path | None, split: str, settings: DataSettings) -> Path:
     return path
 
 
-def _demo(seed: int) -> Corpora:
-    from finecl.data.demo.corpora import demo_corpora
+def _demo(seed: int, sizes: DemoSizes) -> Corpora:
+    from finecl.data.demo.corpora import DemoSettings, demo_corpora
 
-    demo = demo_corpora(seed)
+    demo = demo_corpora(seed, DemoSettings(**asdict(sizes)))
     directory = cache_directory() / "demo"
     corpora = {}
     for split in SPLITS:

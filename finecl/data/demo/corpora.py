@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -22,9 +23,9 @@ class DemoSettings:
     """
 
     silver: int = 800
-    train: int = 200
+    train: int = 50
     dev: int = 60
-    test: int = 120
+    test: int = 300
     shared: float = 0.2
     style: Style = field(default_factory=Style)
 
@@ -43,28 +44,33 @@ class DemoDocuments:
 def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocuments:
     """Generates the built-in corpus of a seed.
 
+    A larger number of documents of a part adds documents to it and changes no other part, except that a larger test or
+    dev part changes the gold parts generated after it (in the order test, dev, train).
+
     Raises:
         SettingsError: there are too few names for so many documents.
     """
     settings = settings or DemoSettings()
-    generator = np.random.default_rng(seed)
-    world = World(Language.read(), generator)
-    circles = [world.circle() for _ in range(settings.silver)]
-    silver = _write("silver", circles, settings, generator)
+    generators = iter(map(np.random.default_rng, np.random.SeedSequence(seed).spawn(9)))
+    world = World(Language.read(), next(generators))
+    circles = list(islice(world.circles(next(generators)), settings.silver))
+    silver = _write("silver", circles, settings, next(generators))
     triples = tuple((link.head.id, link.relation, link.tail.id) for circle in circles for link in circle.links)
-    gold = {
-        name: _write(name, _gold_circles(number, circles, world, settings), settings, generator)
-        for name, number in (("train", settings.train), ("dev", settings.dev), ("test", settings.test))
-    }
+    gold = {}
+    for name, number in (("test", settings.test), ("dev", settings.dev), ("train", settings.train)):
+        fresh = world.circles(next(generators), from_end=True)
+        gold[name] = _write(name, _gold_circles(number, circles, fresh, settings.shared), settings, next(generators))
     return DemoDocuments(silver=tuple(label_silver(silver, triples)), triples=triples, **gold)
 
 
-def _gold_circles(number: int, known: Sequence[Circle], world: World, settings: DemoSettings) -> list[Circle]:
-    """Returns the first silver circles, the same for every part, and new ones."""
-    shared = list(known[: round(number * settings.shared)])
-    return shared + [world.circle() for _ in range(number - len(shared))]
+def _gold_circles(number: int, known: Sequence[Circle], fresh: Iterator[Circle], shared: float) -> Iterator[Circle]:
+    """Yields circles, of which the share ``shared``, evenly spread, are the first ones of silver, and others new."""
+    for n in range(number):
+        at = int(n * shared)
+        is_shared = int((n + 1) * shared) > at and at < len(known)
+        yield known[at] if is_shared else next(fresh)
 
 
-def _write(part: str, circles: Sequence[Circle], settings: DemoSettings, generator: Generator) -> tuple[Document, ...]:
+def _write(part: str, circles: Iterable[Circle], settings: DemoSettings, generator: Generator) -> tuple[Document, ...]:
     written = (write_document(f"{part} {n}", c, settings.style, generator) for n, c in enumerate(circles, start=1))
     return tuple(written)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -53,19 +54,27 @@ class World:
 
     def __init__(self, language: Language, generator: Generator) -> None:
         self._language = language
-        self._generator = generator
-        self._things = {kind: _shuffled(things, generator) for kind, things in _all_things(language).items()}
-        self._fresh = {kind: iter(things) for kind, things in self._things.items()}
+        self._names = _all_names(language)
+        self._order = {kind: generator.permutation(len(names)) for kind, names in self._names.items()}
+        self._unused = {kind: deque(order.tolist()) for kind, order in self._order.items()}
 
-    def circle(self) -> Circle:
-        """Generates a circle: links of different types, and all other pairs of its entities."""
-        cast = {kind: self._sample(kind, number) for kind, number in _CAST.items()}
+    def circles(self, generator: Generator, *, from_end: bool = False) -> Iterator[Circle]:
+        """Generates circles without end: links of different types, and all other pairs of their entities.
+
+        Unused names are taken from the beginning or ``from_end``, so that circles generated from one side do not depend
+        on the number of those from the other.
+        """
+        while True:
+            yield self._circle(generator, from_end)
+
+    def _circle(self, generator: Generator, from_end: bool) -> Circle:
+        cast = {kind: self._sample(kind, number, generator, from_end) for kind, number in _CAST.items()}
         cast["PLACE"] = [*cast["LOC"], *cast["COUNTRY"]]
         links: list[Link] = []
         pairs = self._language.type_pairs
         sizes = np.array([len(pair.relations) for pair in pairs])  # so that all relations are about equally frequent
-        for at in self._generator.choice(len(pairs), size=_LINKS, replace=False, p=sizes / sizes.sum()):
-            links.append(self._link(pairs[at], cast, links))
+        for at in generator.choice(len(pairs), size=_LINKS, replace=False, p=sizes / sizes.sum()):
+            links.append(_link(pairs[at], cast, links, generator))
         unlinked = [
             Link(head=head, relation="", tail=tail, wordings=pair)
             for pair in self._language.type_pairs
@@ -73,25 +82,32 @@ class World:
         ]
         return Circle(links=tuple(links), unlinked=tuple(unlinked))
 
-    def _sample(self, kind: str, number: int) -> list[Thing]:
+    def _sample(self, kind: str, number: int, generator: Generator, from_end: bool) -> list[Thing]:
         if kind in _SHARED_TYPES:
-            selected = self._generator.choice(len(self._things[kind]), size=number, replace=False)
-            return [self._things[kind][i] for i in selected]
+            selected = generator.choice(len(self._order[kind]), size=number, replace=False)
+            return [self._thing(kind, at) for at in self._order[kind][selected]]
         things: list[Thing] = []
-        for thing in self._fresh[kind]:
+        unused = self._unused[kind]
+        while unused and len(things) < number:
+            thing = self._thing(kind, unused.pop() if from_end else unused.popleft())
             if thing.short not in {other.short for other in things}:
                 things.append(thing)
-            if len(things) == number:
-                return things
+        if len(things) == number:
+            return things
         raise SettingsError(
-            f"demo: there are only {len(self._things[kind])} names of type {kind}; generate fewer documents"
+            f"demo: there are only {len(self._names[kind])} names of type {kind}; generate fewer documents"
         )
 
-    def _link(self, pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link]) -> Link:
-        free = _unlinked(pair, cast, links)
-        head, tail = free[self._generator.integers(len(free))]
-        relations = list(pair.relations)
-        return Link(head=head, relation=relations[self._generator.integers(len(relations))], tail=tail, wordings=pair)
+    def _thing(self, kind: str, number: int) -> Thing:
+        name, short = self._names[kind][number]
+        return Thing(id=f"{kind}-{number}", type=kind, name=name, short=short)
+
+
+def _link(pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link], generator: Generator) -> Link:
+    free = _unlinked(pair, cast, links)
+    head, tail = free[generator.integers(len(free))]
+    relations = list(pair.relations)
+    return Link(head=head, relation=relations[generator.integers(len(relations))], tail=tail, wordings=pair)
 
 
 def _unlinked(pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link]) -> list[tuple[Thing, Thing]]:
@@ -104,28 +120,18 @@ def _unlinked(pair: TypePair, cast: dict[str, list[Thing]], links: Sequence[Link
     ]
 
 
-def _all_things(language: Language) -> dict[str, list[Thing]]:
-    """Returns all entities that can be named from the parts of names, by type."""
+def _all_names(language: Language) -> dict[str, list[tuple[str, str]]]:
+    """Returns the name and the short name of all entities that the parts of names make, by type."""
     names = language.names
     surnames = _compounds(names["surname_start"], names["surname_end"])
     roots = _compounds(names["organisation_start"], names["organisation_end"])
-    full = {
+    return {
         "PER": [(f"{first} {surname}", surname) for surname, first in product(surnames, names["given"])],
         "ORG": [(f"{root} {kind}", root) for root, kind in product(roots, names["organisation_kind"])],
         "LOC": [(city, city) for city in _compounds(names["city_start"], names["city_end"])],
         "COUNTRY": [(country, country) for country in _compounds(names["country_start"], names["country_end"])],
     }
-    return {kind: list(_things(kind, pairs)) for kind, pairs in full.items()}
 
 
 def _compounds(starts: Sequence[str], ends: Sequence[str]) -> list[str]:
     return [start + end for start, end in product(starts, ends)]
-
-
-def _things(kind: str, names: Sequence[tuple[str, str]]) -> Iterator[Thing]:
-    for number, (name, short) in enumerate(names):
-        yield Thing(id=f"{kind}-{number}", type=kind, name=name, short=short)
-
-
-def _shuffled(things: Sequence[Thing], generator: Generator) -> list[Thing]:
-    return [things[i] for i in generator.permutation(len(things))]
