@@ -19,7 +19,7 @@ from finecl.extraction.evaluation_data import EvaluationDataset
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import finetune
 from finecl.extraction.pair_scores import TorchBackend, score_pairs
-from finecl.models.extractor import build_extractor
+from finecl.models.extractor import build_extractor, extractor_settings
 from finecl.models.pretrained import load_encoder
 from finecl.pipeline.corpora import read_corpus
 from finecl.progress import Listener
@@ -132,7 +132,7 @@ def _finetune_and_evaluate(
     encoder, tokenizer, _ = load_encoder(settings.model, seed=settings.seed, markers=marked)
     train = extraction_dataset(splits.train, tokenizer, relations, marked=marked)
     dev, test = (evaluation_dataset(c, tokenizer, relations, tuning, marked=marked) for c in (splits.dev, splits.test))
-    head_settings = {"loss": tuning.loss, **settings.extractor}
+    head_settings = extractor_settings(registry, tuning.extractor, tuning.loss, settings.extractor)
     extractor = build_extractor(registry, tuning.extractor, head_settings, encoder, train.relations)
     began = time.perf_counter()
     finetuned = finetune(extractor, train, dev, tuning, seed=settings.seed, stage=task.name, listener=listener)

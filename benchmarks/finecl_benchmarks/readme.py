@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +73,22 @@ def _setup(record: dict[str, Any]) -> list[str]:
 
 def _result_rows(results: dict[str, Any]) -> list[str]:
     columns = {"f1": "F1", "ign_f1": "Ign F1", "auc": "AUC", "macro_f1": "macro F1"}
-    rows = [f"| encoder | {' | '.join(columns.values())} |", "|---|" + "---|" * len(columns)]
-    names = {"pretrained": "pre-trained by FineCL", "plain": "plain"}
+    head = "F1, 95 % interval | FineCL's gain, 95 % interval"
+    rows = [f"| encoder | {' | '.join(columns.values())} | {head} |", "|---|" + "---|" * (len(columns) + 2)]
+    names = {
+        "pretrained": "pre-trained by FineCL",
+        "equal-weights": "pre-trained with equal weights (ERICA's)",
+        "plain": "plain",
+    }
     for key, title in names.items():
-        rows.append(f"| {title} | {' | '.join(f'{100 * results[key][c]:.2f}' for c in columns)} |")
+        cells = [f"{100 * results[key][c]:.2f}" for c in columns]
+        cells += [_interval(results[key].get("f1_interval")), _interval(results[key].get("f1_gain"), "+")]
+        rows.append(f"| {title} | {' | '.join(cells)} |")
     return rows
+
+
+def _interval(bounds: Sequence[float] | None, sign: str = "") -> str:
+    return " to ".join(f"{100 * bound:{sign}.1f}" for bound in bounds) if bounds else ""
 
 
 def _speed() -> str:

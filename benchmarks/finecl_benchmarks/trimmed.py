@@ -22,7 +22,7 @@ from finecl.extraction.finetune import finetune
 from finecl.extraction.loop import train_on
 from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.metrics import docred_scores
-from finecl.models.extractor import build_extractor
+from finecl.models.extractor import build_extractor, extractor_settings
 from finecl.numerics.ragged import pair_key
 from finecl.pipeline.corpora import read_corpus
 from finecl.pipeline.run import Run
@@ -88,7 +88,7 @@ def _accuracy(run: Run, data: ExtractionDataset, selected: Bools) -> float:
     """Trains an extractor on the selected sentences and returns its accuracy on clean sentences."""
     settings = replace(run.spec.settings.proxy, num_train_epochs=_EPOCHS)
     encoder, tokenizer = run.data.encoder()
-    head_settings = {"loss": settings.loss, **run.spec.settings.extractor}
+    head_settings = extractor_settings(run.registry, settings.extractor, settings.loss, run.spec.settings.extractor)
     extractor = build_extractor(run.registry, settings.extractor, head_settings, encoder, data.relations)
     part = data.part(np.unique(data.instances.document[selected]))
     train_on(extractor, part, settings, stage="part", seed=run.spec.settings.seed, listener=run.listener)
@@ -143,7 +143,7 @@ def _select(data: ExtractionDataset, selected: Bools) -> ExtractionDataset:
 def _f1(run: Run, data: ExtractionDataset) -> float:
     settings = run.spec.settings.finetune
     encoder, _ = run.data.encoder()
-    head_settings = {"loss": settings.loss, **run.spec.settings.extractor}
+    head_settings = extractor_settings(run.registry, settings.extractor, settings.loss, run.spec.settings.extractor)
     extractor = build_extractor(run.registry, settings.extractor, head_settings, encoder, data.relations)
     dev, test = run.data.evaluation("dev"), run.data.evaluation("test")
     seed, listener = run.spec.settings.seed, run.listener

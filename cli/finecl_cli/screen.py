@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -139,15 +139,23 @@ def _show_score(console: Console, score: Mapping[str, Any]) -> None:
         console.print(table)
 
 
-def _result_table(results: Mapping[str, Mapping[str, float]]) -> Table:
+def _result_table(results: Mapping[str, Mapping[str, Any]]) -> Table:
     columns = {"f1": "F1", "ign_f1": "Ign F1", "auc": "AUC", "macro_f1": "macro F1", "precision": "P", "recall": "R"}
-    table = Table(title="test documents, threshold chosen on dev", title_justify="left")
+    title = "test documents, threshold chosen on dev; 95 % intervals of F1 over test documents"
+    table = Table(title=title, title_justify="left")
     table.add_column("encoder")
-    for title in columns.values():
-        table.add_column(title, justify="right")
+    for heading in (*columns.values(), "F1, 95 %"):
+        table.add_column(heading, justify="right")
     for name, numbers in results.items():
-        table.add_row(name, *[f"{100 * numbers[key]:.2f}" for key in columns])
-    if {"pretrained", "plain"} <= set(results):
-        gain = [100 * (results["pretrained"][key] - results["plain"][key]) for key in columns]
-        table.add_row("difference", *[f"{value:+.2f}" for value in gain], style="bold")
+        table.add_row(name, *[f"{100 * numbers[key]:.2f}" for key in columns], _interval(numbers.get("f1_interval")))
+    for name, numbers in results.items():
+        if name == "pretrained" or "pretrained" not in results:
+            continue
+        gain = [100 * (results["pretrained"][key] - numbers[key]) for key in columns]
+        cells = [*[f"{value:+.2f}" for value in gain], _interval(numbers.get("f1_gain"), "+")]
+        table.add_row(f"gain over {name}", *cells, style="bold")
     return table
+
+
+def _interval(bounds: Sequence[float] | None, sign: str = "") -> str:
+    return " to ".join(f"{100 * value:{sign}.1f}" for value in bounds) if bounds else ""

@@ -19,9 +19,8 @@ OUTPUTS: Mapping[str, str] = {
 """The output of each stage, in the order in which stages run."""
 STAGES = tuple(OUTPUTS)
 
-PRETRAINED, PLAIN = "pretrained", "plain"
-VARIANTS = (PRETRAINED, PLAIN)
-"""Extractors of a run: on the pre-trained encoder, and on the plain encoder for comparison."""
+PRETRAINED, EQUAL_WEIGHTS, PLAIN = "pretrained", "equal-weights", "plain"
+"""Extractors of a run: on the pre-trained encoder, on the one pre-trained with equal weights, on the plain encoder."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,17 @@ class RunDirectory:
         """The pre-trained encoder, a Hugging Face directory."""
         return self.output("pretrain")
 
+    @property
+    def baseline(self) -> Path:
+        """The encoder that was pre-trained with equal weights, if the settings ask for one."""
+        return self.path / f"encoder-{EQUAL_WEIGHTS}"
+
     def extractor(self, variant: str) -> Path:
-        """Returns the directory of one of the ``VARIANTS`` of the extractor."""
+        """Returns the directory of a variant of the extractor."""
         return self.output("finetune") / variant
 
     def predictions(self, variant: str) -> Path:
-        """Returns the predicted facts on test of one of the ``VARIANTS``, a result.json of DocRED."""
+        """Returns the predicted facts on test of a variant, a result.json of DocRED."""
         return self.output("evaluate") / f"{variant}.json"
 
     @property

@@ -5,7 +5,7 @@ A label's uid is a uint64 in memory and 16 hexadecimal digits in files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,19 @@ def read_weights(path: Path, uids: Uids) -> Floats:
         raise FineCLError(f"{path}: {int((rows < 0).sum())} silver instances have no score; run `finecl score` again")
     weights: Floats = table["weight"].to_numpy()[rows].astype(np.float32)
     return weights
+
+
+def read_suggestions(path: Path, uids: Uids, relations: Sequence[str]) -> tuple[Ints, Floats]:
+    """Returns the suggested relation of these instances as an index into ``relations`` (-1: none), and its probability.
+
+    *Shape:* ``uids`` and both results [N].
+    """
+    table = _table(path, ("uid", "suggested", "suggested_confidence"))
+    rows = find_rows(parse_uids(table["uid"].to_pylist()), uids)
+    index = {name: number for number, name in enumerate(relations)}
+    names = table["suggested"].to_pylist()
+    suggested = np.array([index.get(names[row], -1) for row in rows.tolist()], dtype=np.int64)
+    return suggested, table["suggested_confidence"].to_numpy()[rows].astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

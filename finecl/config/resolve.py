@@ -41,11 +41,21 @@ def resolve(
         values = _merge(values, layer)
     values = translate_aliases(values)
     name = preset or values.get("preset") or _implied_preset(values)
-    base = read_preset(name) if name else {}
+    base = _sections(read_preset(name)) if name else {}
     if values.get("compat"):
         from_dict({"compat": values["compat"]})  # raises for an unknown name
-        base = _merge(base, {key: value for key, value in read_compat(values["compat"]).items() if key != "parts"})
+        base = _merge(base, _sections(read_compat(values["compat"])))
     return from_dict(_merge(base, values | {"preset": name}))
+
+
+def _sections(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != "parts"}
+
+
+def part_defaults(settings: Settings) -> dict[str, Any]:
+    """Returns the settings of parts in the preset and then ``compat``, by kind and name; the user's override them."""
+    preset = read_preset(settings.preset).get("parts", {}) if settings.preset else {}
+    return _merge(preset, read_compat(settings.compat)["parts"] if settings.compat else {})
 
 
 def from_dict(values: Mapping[str, Any]) -> Settings:
@@ -65,7 +75,7 @@ def presets() -> list[str]:
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """Reads a preset.
+    """Reads a preset: sections, and ``parts`` by kind and name, which count only where the run has that part.
 
     Raises:
         SettingsError: no preset has this name.

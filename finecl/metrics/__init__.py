@@ -31,6 +31,7 @@ from finecl.metrics.files import (
     write_docred_results,
     write_labels,
 )
+from finecl.metrics.intervals import bootstrap_f1
 from finecl.metrics.noise import NoiseScores, noise_scores
 from finecl.metrics.semeval import SEMEVAL_LABELS, ClassAverages, SemEvalScores, semeval_scores
 from finecl.metrics.semeval_files import read_semeval_gold, read_semeval_labels, write_semeval_labels
@@ -56,6 +57,7 @@ __all__ = [
     "accuracy",
     "bag_facts",
     "bag_scores",
+    "bootstrap_f1",
     "choose_threshold",
     "counts_by_document",
     "dense_ranks",

@@ -34,6 +34,8 @@ class Encoder(nn.Module):
     """Sub-words by token id."""
     recomputes = False
     """Whether layers are recomputed in the backward pass (gradient checkpointing)."""
+    new_head = False
+    """Whether the checkpoint lacked a language-modelling head, so that its weights are random."""
 
     def __init__(self, model: nn.Module, precision: Precision, packing: Packing = "loop") -> None:
         super().__init__()
@@ -54,9 +56,18 @@ class Encoder(nn.Module):
 
     def freeze_head(self) -> None:
         """Freezes the language-modelling head, which an extractor does not use."""
-        used = {id(p) for p in self.model.base_model.parameters()}  # type: ignore[union-attr]
+        used = self._base_parameters()
         for parameter in self.model.parameters():
             parameter.requires_grad_(id(parameter) in used)
+
+    def freeze_base(self, frozen: bool = True) -> None:
+        """Freezes all but the language-modelling head; its output weights are tied to the embeddings: frozen too."""
+        used = self._base_parameters()
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(not (frozen and id(parameter) in used))
+
+    def _base_parameters(self) -> set[int]:
+        return {id(p) for p in self.model.base_model.parameters()}  # type: ignore[union-attr]
 
     def compile_layers(self) -> None:
         """Compiles each layer for tensors of any length, with the random numbers of the uncompiled layers."""

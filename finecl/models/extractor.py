@@ -82,6 +82,12 @@ def read_extractor_config(directory: Path) -> dict[str, Any]:
     return config
 
 
+def extractor_settings(registry: Registry, name: str, loss: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those of a run's settings of extractors that this extractor has, and the loss of its stage."""
+    known = registry.part("extractor", name).settings
+    return {"loss": loss} | {key: value for key, value in settings.items() if key in known}
+
+
 def build_extractor(registry: Registry, name: str, settings: dict[str, Any], encoder: Any, relations: int) -> Any:
     """Builds an extractor on its encoder's device.
 

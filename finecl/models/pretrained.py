@@ -91,7 +91,7 @@ def load_encoder(
     if precision.device == "cpu":
         quicken_dropout(model)
     encoder = Encoder(model, precision, packing)
-    encoder.recomputes = settings.gradient_checkpointing
+    encoder.recomputes, encoder.new_head = settings.gradient_checkpointing, bool(notes)
     encoder.vocabulary = hf_tokenizer.convert_ids_to_tokens(range(len(hf_tokenizer)))
     if settings.torch_compile:
         encoder.compile_layers()

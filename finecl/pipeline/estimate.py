@@ -16,7 +16,7 @@ from finecl.distributed.process_group import Ranks, current
 from finecl.extraction.loop import Training
 from finecl.extraction.prediction import predict_logits
 from finecl.models.encoder import Encoder
-from finecl.models.extractor import build_extractor
+from finecl.models.extractor import build_extractor, extractor_settings
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
 from finecl.pipeline.stages.pretrain import pretraining_task
@@ -128,7 +128,7 @@ class _Rates:
         """Returns tokens per second of training an extractor and of predicting with it."""
         settings = spec.settings.finetune
         train = data.dataset("train", spec.input_format(settings.extractor))
-        head_settings = {"loss": settings.loss, **spec.settings.extractor}
+        head_settings = extractor_settings(spec.registry, settings.extractor, settings.loss, spec.settings.extractor)
         extractor = build_extractor(spec.registry, settings.extractor, head_settings, encoder, train.relations)
         training = Training(
             extractor=extractor.train(), data=train, settings=settings, stage="plan", seed=0, listener=Listener()

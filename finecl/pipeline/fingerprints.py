@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import RunDirectory
+from finecl.config.resolve import part_defaults
 from finecl.errors import PluginError
 from finecl.review.verdicts import read_verdicts
 from finecl.types import EvidenceKind, NoiseScorer, declared
@@ -22,19 +23,20 @@ _OF_FOLDS = ("folds", "fold_epochs")  # settings that only held-out proxies use
 
 
 def required_evidence(spec: RunSpec) -> tuple[EvidenceKind, ...]:
-    """Returns the kinds of evidence that the chosen scorer reads, sorted.
+    """Returns the kinds of evidence that the chosen scorer reads, and those of suggested labels, sorted.
 
     Raises:
         PluginError: it names an unknown kind.
     """
+    suggested: tuple[EvidenceKind, ...] = ("held-out",) if spec.settings.pretrain.labels == "suggested" else ()
     if spec.scorer is None:
-        return ()
+        return suggested
     kinds = declared(spec.scorer, NoiseScorer, "required_evidence")
     unknown = [kind for kind in kinds if kind not in get_args(EvidenceKind)]
     if unknown:
         known = ", ".join(get_args(EvidenceKind))
         raise PluginError(f"scorer '{spec.method.scorer}' requires the evidence '{unknown[0]}'; known: {known}")
-    return tuple(sorted(kinds))
+    return tuple(sorted({*kinds, *suggested}))
 
 
 def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> str:
@@ -53,12 +55,14 @@ def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> st
 def score_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
     """Returns a hash of everything that the scores depend on."""
     settings, method = spec.settings, spec.method
-    parts = (method.scorer, settings.scorer, method.weighting, settings.weighting, settings.compat, method.settings)
+    parts = (method.scorer, settings.scorer, method.weighting, settings.weighting, method.settings)
+    defaults = part_defaults(settings)
     code = [spec.code("weighting", method.weighting)]
     code += [spec.code("scorer", method.scorer)] if method.scorer else []
     evidence = [evidence_fingerprint(kind, spec, data) for kind in required_evidence(spec)]
     verdicts = [(uid, verdict.verdict) for uid, verdict in sorted(read_verdicts(files.path).items())]
-    return fingerprint(data.corpora.silver.fingerprint, data.corpora.relations, evidence, parts, code, verdicts)
+    silver = (data.corpora.silver.fingerprint, data.corpora.relations)
+    return fingerprint(*silver, evidence, parts, defaults, code, verdicts)
 
 
 def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
@@ -66,7 +70,7 @@ def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> s
     settings, method = spec.settings.to_dict(), spec.method
     code = [spec.code("objective", name) for name in spec.objectives]
     of_method = (method.objectives, method.mlm, method.input_format, method.blanking, dict(method.settings), code)
-    parts = (of_method, settings["objective"], settings["compat"], spec.settings.seed)
+    parts = (of_method, settings["objective"], part_defaults(spec.settings), spec.settings.seed)
     return fingerprint(score_fingerprint(spec, data, files), settings["pretrain"], parts)
 
 

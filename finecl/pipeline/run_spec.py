@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from finecl.artifacts.run_directory import RunDirectory
-from finecl.config.resolve import read_compat
+from finecl.artifacts.run_directory import EQUAL_WEIGHTS, PLAIN, PRETRAINED, RunDirectory
+from finecl.config.resolve import part_defaults
 from finecl.config.schema import Settings
 from finecl.distributed.process_group import current
 from finecl.errors import PluginError, SettingsError
@@ -88,6 +88,12 @@ class RunSpec:
         extractors = {self.input_format(e) for e in (self.settings.proxy.extractor, self.settings.finetune.extractor)}
         return "marked-sentences" in extractors | {self.method.input_format}
 
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Returns the extractors of the run: with a baseline only if the weights are not all equal anyway."""
+        has_baseline = self.settings.pretrain.baseline == EQUAL_WEIGHTS and self.method.scorer and self.objectives
+        return (PRETRAINED, EQUAL_WEIGHTS, PLAIN) if has_baseline else (PRETRAINED, PLAIN)
+
     def checkpoints(
         self, files: RunDirectory, stage: str, made_from: str, note: Callable[[str], None]
     ) -> CheckpointManager:
@@ -136,11 +142,13 @@ def parse_objective(text: str) -> tuple[float, str]:
 
 
 def _method(settings: Settings, registry: Registry) -> Method:
-    """Returns the chosen method, with its parts replaced by those that the settings name."""
+    """Returns the chosen method, with its parts replaced by those that the preset or the settings name."""
+    of_preset = part_defaults(settings).get("method", {}).get(settings.method, {}).get("objectives")
+    objectives = of_preset if settings.objectives is None else settings.objectives
     overrides: dict[str, Any] = {
         "scorer": settings.scorer.get("name"),
         "weighting": settings.weighting.get("name"),
-        "objectives": None if settings.objectives is None else tuple(map(parse_objective, settings.objectives)),
+        "objectives": None if objectives is None else tuple(map(parse_objective, objectives)),
         "input_format": settings.input_format,
         "mlm": settings.pretrain.mlm_coefficient,
         "blanking": settings.pretrain.blanking,
@@ -161,9 +169,12 @@ def _typed(settings: Settings, method: Method, registry: Registry) -> Settings:
         typed = registry.part(kind, name).values(_own(values)) if name else {}
         return {**({"name": values["name"]} if values.get("name") else {}), **typed}
 
-    extractor = dict(settings.extractor)
-    for stage in (settings.proxy, settings.finetune):
-        extractor = registry.part("extractor", stage.extractor).values(settings.extractor)
+    extractors = [registry.part("extractor", stage.extractor) for stage in (settings.proxy, settings.finetune)]
+    extractor: dict[str, Any] = {}
+    for name, value in settings.extractor.items():
+        # each extractor of the run is built with those settings that it has
+        having = [part for part in extractors if name in part.settings] or extractors
+        extractor |= [part.values({name: value}) for part in having][-1]
     return replace(
         settings,
         scorer=section("scorer", method.scorer, settings.scorer),
@@ -176,11 +187,11 @@ def _typed(settings: Settings, method: Method, registry: Registry) -> Settings:
 def _create(
     kind: str, name: str, values: Mapping[str, Any], method: Method, settings: Settings, registry: Registry
 ) -> Any:
-    """Builds a part from the method's settings for it, overridden by those of ``compat`` and then the user's."""
+    """Builds a part from the method's settings for it, overridden by those of preset, ``compat`` and user."""
     prefix = f"{kind}.{name}."
     of_method = {k.removeprefix(prefix): v for k, v in method.settings.items() if k.startswith(prefix)}
-    of_compat = read_compat(settings.compat)["parts"].get(kind, {}).get(name, {}) if settings.compat else {}
-    return registry.create(kind, name, of_method | of_compat | dict(values))
+    defaults = part_defaults(settings).get(kind, {}).get(name, {})
+    return registry.create(kind, name, of_method | defaults | dict(values))
 
 
 def _check_names(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 
@@ -24,6 +24,7 @@ from finecl.training.checkpointing import CheckpointManager
 from finecl.training.optimizer import Optimization, check_finite
 
 _PATIENCE = 20  # steps after which an objective without any term is an error
+_HEAD_RATE = 1e-3  # learning rate of a new language-modelling head
 
 
 @dataclass(kw_only=True)
@@ -41,8 +42,12 @@ def pretrain(
     task: PretrainingTask,
     listener: Listener | None = None,
     checkpoints: CheckpointManager | None = None,
+    *,
+    stage: str = "pretrain",
 ) -> PretrainLog:
     """Trains the encoder in place for ``max_steps`` steps, on all ranks; resumes from the newest checkpoint.
+
+    ``stage`` is the name shown while it runs.
 
     Raises:
         TrainingError: an objective finds no positive pair, or the loss is not a number.
@@ -55,7 +60,7 @@ def pretrain(
     log = PretrainLog(**saved.record)
     encoder.train()
     with checkpoints.listening():
-        listener.begin("pretrain", task.settings.max_steps, "steps")
+        listener.begin(stage, task.settings.max_steps, "steps")
         if saved.step:
             listener.advance(saved.step)
         for step in range(saved.step, task.settings.max_steps):
@@ -69,9 +74,20 @@ def pretrain(
             log.seconds += time.perf_counter() - began
             if step + 1 == min(_PATIENCE, task.settings.max_steps):
                 _check_terms(log, task)
-            listener.measured("pretrain", step, losses)
+            listener.measured(stage, step, losses)
             listener.advance(1, f"{_figures(losses)}  {log.tokens / log.seconds:,.0f} tokens/s")
     return log
+
+
+def train_mlm_head(encoder: Encoder, task: PretrainingTask, steps: int, listener: Listener | None = None) -> None:
+    """Trains a new language-modelling head in place for ``steps`` steps, with the rest of the encoder frozen."""
+    if not steps:
+        return
+    settings = replace(task.settings, max_steps=steps, learning_rate=_HEAD_RATE, warmup_steps=0.1, weight_decay=0.0)
+    head_task = replace(task, settings=settings, objectives={}, coefficients={MLM: 1.0})
+    encoder.freeze_base()
+    pretrain(encoder, head_task, listener, stage="language-modelling head")
+    encoder.freeze_base(False)
 
 
 def train_step(

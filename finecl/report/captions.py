@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 
 from finecl.artifacts.scores_table import Scores
 from finecl.report import figures, training_figures
-from finecl.report.numbers import number
+from finecl.report.numbers import ENCODERS, number
 from finecl.report.svg import inline_svg
 from finecl.types import Floats
 
@@ -178,9 +178,7 @@ def _pretraining_loss(pretrain: Mapping[str, Any]) -> Iterator[_Captioned]:
 
 def _dev_curves(finetune: Mapping[str, Any]) -> Iterator[_Captioned]:
     curves = {
-        {"pretrained": "pre-trained encoder", "plain": "plain encoder"}.get(name, name): {
-            int(epoch): float(f1) for epoch, f1 in record["dev_f1_by_epoch"].items()
-        }
+        ENCODERS.get(name, name): {int(epoch): float(f1) for epoch, f1 in record["dev_f1_by_epoch"].items()}
         for name, record in finetune.items()
         if isinstance(record, Mapping) and len(record.get("dev_f1_by_epoch") or {}) > 1
     }

@@ -20,7 +20,12 @@ _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Calibration error", ("ece",)),
     ("Calibration error without temperature", ("ece_uncalibrated",)),
 )
-_ROWS = {"pretrained": "pre-trained encoder", "plain": "plain encoder"}
+ENCODERS = {
+    "pretrained": "pre-trained encoder",
+    "equal-weights": "pre-trained with equal weights",
+    "plain": "plain encoder",
+}
+"""What the report calls the extractors of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +86,17 @@ def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     """Returns the headline numbers that the run has."""
     evaluate, score = metrics.get("evaluate") or {}, metrics.get("score") or {}
     headlines = []
-    pretrained, plain = ((evaluate.get(name) or {}).get("f1") for name in _ROWS)
-    for label, f1 in zip(_ROWS.values(), (pretrained, plain), strict=True):
-        if f1 is not None:
-            headlines.append(Tile(label=f"F1, {label}", value=percent(f1), about="test documents, percent"))
-    if pretrained is not None and plain is not None:
-        gain = percent(pretrained - plain, signed=True)
-        headlines.append(Tile(label="Difference in F1", value=gain, about="pre-trained minus plain, points"))
+    f1 = {name: (evaluate.get(name) or {}).get("f1") for name in ENCODERS}
+    for name, value in f1.items():
+        if value is not None:
+            label = f"F1, {ENCODERS[name]}"
+            headlines.append(Tile(label=label, value=percent(value), about="test documents, percent"))
+    for name in ("equal-weights", "plain"):
+        best, other = f1["pretrained"], f1[name]
+        if best is not None and other is not None:
+            label = "F1 gained over equal weights" if name == "equal-weights" else "F1 gained over the plain encoder"
+            gain = percent(best - other, signed=True)
+            headlines.append(Tile(label=label, value=gain, about=_points(evaluate[name].get("f1_gain"))))
     if score.get("noise_auroc") is not None:
         about = "wrong labels ranked above right ones; 0.5 is chance"
         headlines.append(Tile(label="Noise AUROC", value=f"{score['noise_auroc']:.3f}", about=about))
@@ -102,20 +111,26 @@ def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     return headlines
 
 
+def _points(interval: Sequence[float] | None) -> str:
+    if not interval:
+        return "points"
+    return f"points, 95 % interval {' to '.join(percent(value, signed=True) for value in interval)}"
+
+
 def results(evaluate: Mapping[str, Any]) -> Table | None:
-    """Returns the test results, one row per model, and their difference; columns without values are left out."""
+    """Returns the test results, one row per model, and the gain over plain; columns without values are left out."""
     rows = {name: scores for name, scores in evaluate.items() if isinstance(scores, Mapping)}
     columns = [column for column in _COLUMNS if any(_first(scores, column[1]) is not None for scores in rows.values())]
     if not columns:
         return None
     summary = None
-    if set(_ROWS) <= set(rows):
-        pairs = [[_first(rows[name], keys) for name in _ROWS] for _, keys in columns]
+    if {"pretrained", "plain"} <= set(rows):
+        pairs = [[_first(rows[name], keys) for name in ("pretrained", "plain")] for _, keys in columns]
         gains = [None if None in pair else pair[0] - pair[1] for pair in pairs]
-        summary = ("difference", [percent(gain, signed=True) for gain in gains])
+        summary = ("gain over the plain encoder", [percent(gain, signed=True) for gain in gains])
     body = [
         (
-            _ROWS.get(name, name),
+            ENCODERS.get(name, name),
             [*(percent(_first(scores, keys)) for _, keys in columns), number(scores.get("threshold"))],
         )
         for name, scores in rows.items()

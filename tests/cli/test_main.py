@@ -157,5 +157,5 @@ def test_only_available_results_are_shown(capsys: pytest.CaptureFixture[str]) ->
     show_metrics({"score": {"noise_auroc": None}, "evaluate": {"plain": scores}}, "runs/[x]/report.html")
     out = capsys.readouterr().out
     assert "50.00" in out
-    assert "difference" not in out
+    assert "gain over" not in out
     assert out.endswith("report: runs/[x]/report.html\n")

@@ -1,17 +1,20 @@
-"""Stage "evaluate": both extractors on the test documents, with the thresholds that dev chose."""
+"""Stage "evaluate": all extractors of a run on the test documents, with the thresholds that dev chose."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from finecl.artifacts.run_directory import VARIANTS, RunDirectory
+from finecl.artifacts.run_directory import PRETRAINED, RunDirectory
 from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
 from finecl.extraction.calibration import calibration_errors
 from finecl.extraction.decision import DecisionRule
 from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.metrics import (
+    Fact,
+    bootstrap_f1,
+    counts_by_document,
     docred_facts_in_train,
     docred_scores,
     macro_scores,
@@ -26,13 +29,21 @@ from finecl.types import Document
 
 
 def evaluate_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
-    """Predicts with both variants, writes ``predictions/<variant>.json`` and returns the scores of each."""
+    """Predicts with every variant, writes ``predictions/<variant>.json`` and returns the scores of each.
+
+    ``f1_interval`` is the 95 % interval of F1 by the bootstrap over test documents, ``f1_gain`` that of the pre-trained
+    encoder's F1 minus the variant's.
+    """
     gold = list(data.corpora.test.documents())
     known = docred_facts_in_train(data.corpora.train.documents())
-    numbers = {}
-    for variant in VARIANTS:
+    numbers, counts = {}, {}
+    for variant in spec.variants:
         listener.begin(f"evaluate {variant}", len(gold), "documents")
-        numbers[variant] = _variant(variant, gold, known, spec, data, files)
+        facts, numbers[variant] = _variant(variant, gold, known, spec, data, files)
+        counts[variant] = counts_by_document(facts, gold, no_relation=data.corpora.test.no_relation)
+        numbers[variant]["f1_interval"] = list(bootstrap_f1(counts[variant]))
+        if variant != PRETRAINED:
+            numbers[variant]["f1_gain"] = list(bootstrap_f1(counts[PRETRAINED], counts[variant]))
         listener.advance(len(gold))
     return numbers
 
@@ -44,7 +55,7 @@ def _variant(
     spec: RunSpec,
     data: RunData,
     files: RunDirectory,
-) -> dict[str, Any]:
+) -> tuple[list[Fact], dict[str, Any]]:
     saved = load_extractor(files.extractor(variant), spec.registry, spec.settings.model)
     test, backend = data.evaluation("test"), TorchBackend(saved.extractor, spec.settings.finetune.max_tokens)
     scores = score_pairs(backend, test.rows, current())
@@ -57,7 +68,7 @@ def _variant(
         write_docred_results(files.predictions(variant), facts)
     none = data.corpora.test.no_relation
     macro = macro_scores(facts, gold, no_relation=none)
-    return {
+    return facts, {
         **asdict(docred_scores(facts, gold, known, no_relation=none)),
         "macro_f1": macro.macro,
         "macro_f1_predicted": macro.macro_predicted,

@@ -20,7 +20,7 @@ from finecl.distributed.process_group import current
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import train_on
 from finecl.extraction.prediction import pair_vectors, predict_logits
-from finecl.models.extractor import build_extractor
+from finecl.models.extractor import build_extractor, extractor_settings
 from finecl.pipeline.fingerprints import evidence_fingerprint
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
@@ -66,7 +66,7 @@ def _proxy(spec: RunSpec, data: RunData) -> tuple[Any, ExtractionDataset]:
     silver = data.dataset("silver", spec.input_format(proxy.extractor), proxy.mentions)
     if proxy.no_relation == "type-matched" and not silver.tokens.marked:
         silver = replace(silver, pair_filter=TypeMatched.of(data.corpora.silver.entities, silver.instances))
-    settings = {"loss": proxy.loss, **spec.settings.extractor}
+    settings = extractor_settings(spec.registry, proxy.extractor, proxy.loss, spec.settings.extractor)
     encoder, _ = data.encoder()
     return build_extractor(spec.registry, proxy.extractor, settings, encoder, silver.relations), silver
 

@@ -14,7 +14,13 @@ from finecl.errors import SettingsError
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import Finetuned, finetune
 from finecl.extraction.type_constraints import type_triples
-from finecl.models.extractor import EXTRACTOR_CONFIG, build_extractor, load_extractor, save_extractor
+from finecl.models.extractor import (
+    EXTRACTOR_CONFIG,
+    build_extractor,
+    extractor_settings,
+    load_extractor,
+    save_extractor,
+)
 from finecl.pipeline.fingerprints import extractor_fingerprint
 from finecl.progress import Listener
 from finecl.scoring.curriculum import difficulties
@@ -68,7 +74,7 @@ def _train(
         what = "a marked sentence has its best relation or none"
         raise SettingsError(f"finetune.thresholds: expected global for '{chosen.extractor}', got per-relation; {what}")
     encoder, tokenizer = data.encoder(encoder_directory)
-    settings = {"loss": chosen.loss, **spec.settings.extractor}
+    settings = extractor_settings(spec.registry, chosen.extractor, chosen.loss, spec.settings.extractor)
     torch.manual_seed(seed)  # both variants begin with the same head, whatever loading sampled
     extractor = build_extractor(spec.registry, chosen.extractor, settings, encoder, train.relations)
     stage = f"finetune {variant}"
@@ -125,7 +131,7 @@ def _difficulty(
     if chosen.curriculum == "none":
         return None
     encoder, _ = data.encoder(encoder_directory)
-    settings = {"loss": proxy.loss, **spec.settings.extractor}
+    settings = extractor_settings(spec.registry, chosen.extractor, proxy.loss, spec.settings.extractor)
     extractor = build_extractor(spec.registry, chosen.extractor, settings, encoder, train.relations)
     checkpoints = spec.checkpoints(files, f"curriculum {variant}", made_from, listener.note)
     difficulty = difficulties(

@@ -1,10 +1,10 @@
-"""Stage "finetune": one extractor on the pre-trained encoder, and one on the plain encoder for comparison."""
+"""Stage "finetune": an extractor on the pre-trained encoder, and for comparison on the others of the run."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from finecl.artifacts.run_directory import PLAIN, PRETRAINED, RunDirectory
+from finecl.artifacts.run_directory import EQUAL_WEIGHTS, PLAIN, PRETRAINED, RunDirectory
 from finecl.pipeline.fingerprints import pretrained_extractor_fingerprint
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
@@ -15,14 +15,17 @@ _NUMBERS = ("threshold", "thresholds", "dev_f1", "epoch", "dev_f1_by_epoch", "ca
 
 
 def finetune_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
-    """Fine-tunes both variants, writes ``extractor/<variant>/`` and returns the record's numbers.
+    """Fine-tunes every variant, writes ``extractor/<variant>/`` and returns the record's numbers.
 
-    Both begin with the same head and have the same data order and dropout, so that they can be compared.
+    All begin with the same head and have the same data order and dropout, so that they can be compared.
     """
     made_from = pretrained_extractor_fingerprint(spec, data, files)
+    encoders = {PRETRAINED: files.encoder, EQUAL_WEIGHTS: files.baseline}
     configs = {
-        PRETRAINED: extractor_config(PRETRAINED, made_from, files.encoder, spec, data, files, listener),
-        PLAIN: plain_config(spec, data, files, listener),
+        variant: plain_config(spec, data, files, listener)
+        if variant == PLAIN
+        else extractor_config(variant, made_from, encoders[variant], spec, data, files, listener)
+        for variant in spec.variants
     }
     return {
         variant: {key: config[key] for key in _NUMBERS if config.get(key) is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from finecl.pipeline.stages.scorer_comparison import nearest_labels, other_score
 from finecl.progress import Listener
 from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdicts
 from finecl.scoring.proxy import ProxyRun
+from finecl.scoring.suggestions import Suggestions
 from finecl.scoring.validation import checked_noise, checked_weights
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, NoiseScorer, declared, first_epoch
 
@@ -61,9 +63,9 @@ def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener)
 def _noise(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> tuple[GatheredEvidence, Floats]:
     """Returns the evidence that the scorer requires, and the noise of each instance ``[N]``."""
     instances = data.dataset("silver").instances
-    if spec.scorer is None or spec.method.scorer is None:
-        return GatheredEvidence(evidence=Evidence()), np.zeros(len(instances), dtype=np.float32)
     gathered = gather(required_evidence(spec), spec, data, files, listener)
+    if spec.scorer is None or spec.method.scorer is None:
+        return gathered, np.zeros(len(instances), dtype=np.float32)
     noise = spec.scorer.score(instances, gathered.evidence)
     return gathered, checked_noise(spec.method.scorer, noise, len(instances))
 
@@ -149,8 +151,17 @@ def _write(
     }
     for mode, dynamics in (("batch", evidence.batch), ("epoch", evidence.epoch)):
         columns[f"learned_{mode}"] = first_epoch(dynamics.correct) if dynamics else np.zeros(count, dtype=int)
-    columns |= _summaries(evidence.batch or evidence.epoch, count)
+    columns |= _summaries(evidence.batch or evidence.epoch, count) | _suggested(evidence, instances.relations)
     write_scores(files.scores, instances.uid, columns)
+
+
+def _suggested(evidence: Evidence, relations: Sequence[str]) -> dict[str, Any]:
+    """Returns the suggested relation of each label (empty: none) and its probability, if held-out proxies made any."""
+    if evidence.held_out is None:
+        return {}
+    suggestions = Suggestions.of(evidence.held_out)
+    names = np.array([*relations, ""], dtype=object)
+    return {"suggested": names[suggestions.relation], "suggested_confidence": suggestions.confidence}
 
 
 def _summaries(dynamics: Dynamics | None, count: int) -> dict[str, Any]:
