@@ -24,6 +24,11 @@ def cache_directory() -> Path:
     return Path(directory).expanduser() if directory else Path(base).expanduser() / "finecl"
 
 
+def json_lines(text: str) -> list[str]:
+    """Splits JSON lines at line feeds only: ``str.splitlines`` also splits at U+2028, which a text may hold."""
+    return text.split("\n")
+
+
 def write_json(path: Path, record: Mapping[str, Any] | list[Any]) -> None:
     """Writes a record as JSON, atomically; inf and NaN, which JSON lacks, become null."""
     write_text(path, json.dumps(_plain(record), indent=1, allow_nan=False) + "\n")

@@ -61,7 +61,8 @@ def load_tokenizer(name: str, max_length: int) -> DocumentTokenizer:
     from finecl.models.pretrained import find_model
 
     try:
-        return DocumentTokenizer(AutoTokenizer.from_pretrained(find_model(name), use_fast=True), max_length)
+        tokenizer = AutoTokenizer.from_pretrained(find_model(name), use_fast=True, trust_remote_code=False)
+        return DocumentTokenizer(tokenizer, max_length)
     except (OSError, ValueError, KeyError) as error:
         came = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"cannot read the tokenizer '{name}': {came}") from None

@@ -106,13 +106,19 @@ def _read_model(path: str, settings: ModelSettings, attention: str) -> tuple[Any
     from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
     with _readable(settings.name, path), _quiet():
-        config = AutoConfig.from_pretrained(path)
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
         _check_family(config, settings.name)
         _set_dropout(config, settings)
+        _check_format(path, settings)
         model, report = AutoModelForMaskedLM.from_pretrained(
-            path, config=config, attn_implementation=attention, output_loading_info=True
+            path,
+            config=config,
+            attn_implementation=attention,
+            output_loading_info=True,
+            trust_remote_code=False,
+            use_safetensors=None if settings.allow_pickle else True,
         )
-        hf_tokenizer = AutoTokenizer.from_pretrained(path, use_fast=True)
+        hf_tokenizer = AutoTokenizer.from_pretrained(path, use_fast=True, trust_remote_code=False)
     return model, hf_tokenizer, _notes(settings.name, report)
 
 
@@ -175,6 +181,18 @@ def add_markers(model: Any, hf_tokenizer: Any) -> None:
         hf_tokenizer.add_tokens(list(ADDED), special_tokens=True)
         if len(hf_tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(hf_tokenizer), mean_resizing=False)
+
+
+def _check_format(path: str, settings: ModelSettings) -> None:
+    """Refuses a local directory whose only weights are pickles, unless the settings allow them."""
+    directory = Path(path)
+    if settings.allow_pickle or not directory.is_dir() or any(directory.glob("*.safetensors")):
+        return
+    if pickles := sorted(directory.glob("*.bin")):
+        raise ModelError(
+            f"{pickles[0]}: expected weights as safetensors, got a pickle; convert it with transformers "
+            "(save_pretrained of the loaded model), or set model.allow_pickle=true if you trust its source"
+        )
 
 
 def _check_family(config: Any, name: str) -> None:

@@ -151,6 +151,8 @@ class Run:
 
     def _run(self, stage: Stage, made_from: str) -> None:
         began = time.perf_counter()
+        if current().main:
+            self._forget(stage)
         try:
             numbers = stage.run(self.spec, self.data, self.files, self.listener)
         except NotFiniteError as error:
@@ -161,6 +163,14 @@ class Run:
         if current().main:
             self._write(stage, made_from, numbers, time.perf_counter() - began)
         current().barrier()
+
+    def _forget(self, stage: Stage) -> None:
+        """Removes the records of a stage and of all later ones: their outputs are about to be replaced."""
+        names, record = [each.name for each in PIPELINE], self.files.record()
+        stages = record.get("stages", {})
+        earlier = {name: done for name, done in stages.items() if name in names[: names.index(stage.name)]}
+        if earlier != stages:
+            self.files.write_record(record | {"stages": earlier})
 
     def _write(self, stage: Stage, made_from: str, numbers: Mapping[str, Any], seconds: float) -> None:
         if numbers:

@@ -25,6 +25,8 @@ from finecl.tokens.token_table import TokenizedCorpus, describe_loss, reached
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import InputFormat, MentionMasking
 
+# weights, configuration and tokenizer of a model directory
+_MODEL_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 _Key = tuple[str, InputFormat, MentionMasking]
 
 
@@ -127,10 +129,11 @@ class RunData:
     def model_fingerprint(self) -> str:
         """Returns a hash of the weights, vocabulary and settings of the encoder."""
         where = Path(find_model(self.spec.settings.model.name))
+        files = [path for path in where.iterdir() if path.suffix in _MODEL_FILES] if where.is_dir() else []
         digests = []
-        for path in sorted(where.glob("*.safetensors")) if where.is_dir() else []:
+        for path in sorted(files):
             with path.open("rb") as file:
-                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+                digests.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
         return fingerprint(self.spec.settings.to_dict()["model"], self.tokenizer.fingerprint, digests)
 
     @property

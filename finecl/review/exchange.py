@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from finecl.artifacts.files import write_json, write_text
+from finecl.artifacts.files import json_lines, write_json, write_text
 from finecl.corpus.excerpts import Excerpt
 from finecl.errors import FormatError
 from finecl.review.verdicts import Verdict
@@ -113,7 +113,7 @@ _Answer = tuple[str, int, Any, str | None, str]
 
 
 def _lines(path: Path, text: str) -> Iterator[_Answer]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(json_lines(text), start=1):
         place = f"{path}: line {number}"
         if line.strip():
             try:

@@ -74,6 +74,19 @@ def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Pa
         read_verdicts(tmp_path)
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\x1c", "\x0b"])
+def test_separators_of_unicode_do_not_split_lines_of_verdicts(separator: str, tmp_path: Path) -> None:
+    truth = f"place{separator}of birth"
+    verdict = Verdict(uid=0xA, verdict="wrong", truth=truth)
+    add_verdicts(tmp_path, [verdict])
+    assert read_verdicts(tmp_path) == {0xA: verdict}
+    path = tmp_path / "out.jsonl"
+    write_jsonl([task(0, text=f"Ada{separator}saw Rom .")], path)
+    row = json.loads(path.read_text(encoding="utf-8")) | {"verdict": "right"}
+    path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [v.verdict for v in read_answers(path, RELATIONS)[0]] == ["right"]
+
+
 def test_a_wrong_label_is_dropped_and_a_right_one_weighs_most() -> None:
     noise, weights = np.array([1, 2, 3, math.inf], dtype=np.float32), np.array([4, 3, 2, 0.5], dtype=np.float32)
     names = np.array([0xA, 0xB, 0xC, 0xD], dtype=np.uint64)

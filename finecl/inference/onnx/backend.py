@@ -85,7 +85,7 @@ def read_tokenizer(directory: Path, config: Mapping[str, Any]) -> DocumentTokeni
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(directory), use_fast=True)
+        tokenizer = AutoTokenizer.from_pretrained(str(directory), use_fast=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the tokenizer in '{directory}': {str(error).splitlines()[0]}") from error
     return DocumentTokenizer(tokenizer, int(config["max_length"]), Markers.of(tokenizer))
