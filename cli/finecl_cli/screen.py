@@ -143,7 +143,7 @@ def _result_table(results: Mapping[str, Mapping[str, Any]]) -> Table:
     columns = {"f1": "F1", "ign_f1": "Ign F1", "auc": "AUC", "macro_f1": "macro F1", "precision": "P", "recall": "R"}
     title = "test documents, threshold chosen on dev; 95 % intervals of F1 over test documents"
     table = Table(title=title, title_justify="left")
-    table.add_column("encoder")
+    table.add_column("encoder", no_wrap=True)
     for heading in (*columns.values(), "F1, 95 %"):
         table.add_column(heading, justify="right")
     for name, numbers in results.items():

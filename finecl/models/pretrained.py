@@ -185,10 +185,8 @@ def add_markers(model: Any, hf_tokenizer: Any) -> None:
 
 def _check_format(path: str, settings: ModelSettings) -> None:
     """Refuses a local directory whose only weights are pickles, unless the settings allow them."""
-    directory = Path(path)
-    if settings.allow_pickle or not directory.is_dir() or any(directory.glob("*.safetensors")):
-        return
-    if pickles := sorted(directory.glob("*.bin")):
+    pickles = [] if settings.allow_pickle else sorted(Path(path).glob("*.bin"))
+    if pickles and not any(Path(path).glob("*.safetensors")):
         raise ModelError(
             f"{pickles[0]}: expected weights as safetensors, got a pickle; convert it with transformers "
             "(save_pretrained of the loaded model), or set model.allow_pickle=true if you trust its source"

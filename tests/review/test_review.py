@@ -81,7 +81,7 @@ def test_separators_of_unicode_do_not_split_lines_of_verdicts(separator: str, tm
     add_verdicts(tmp_path, [verdict])
     assert read_verdicts(tmp_path) == {0xA: verdict}
     path = tmp_path / "out.jsonl"
-    write_jsonl([task(0, text=f"Ada{separator}saw Rom .")], path)
+    write_jsonl([task(0, title=f"Ada{separator}Rom")], path)
     row = json.loads(path.read_text(encoding="utf-8")) | {"verdict": "right"}
     path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
     assert [v.verdict for v in read_answers(path, RELATIONS)[0]] == ["right"]
