@@ -16,6 +16,7 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.errors import PluginError, SettingsError
+from finecl.models.extractor import extractor_settings
 from finecl.pipeline.run import Run
 from finecl.pipeline.run_spec import RunSpec, part_settings
 from finecl.pipeline.stages.scorer_comparison import other_scorers
@@ -183,3 +184,30 @@ def test_opening_a_run_joins_no_process_group(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "run.json").write_text(json.dumps({"settings": settings}))
     Run.open(tmp_path)
     assert not dist.is_initialized()
+
+
+def test_a_preset_sets_parts_that_the_run_has_and_the_user_overrides_them() -> None:
+    known = registry.load()
+    exp = RunSpec.bind(resolve(preset="demo"), known)
+    assert part_settings(exp.weighting)["unlearned"] == "drop"
+    assert list(exp.objectives) == ["relation-discrimination"]
+    assert part_settings(exp.objectives["relation-discrimination"])["negatives"] == 4096
+    changed = RunSpec.bind(resolve(preset="demo", assignments=["weighting.unlearned=last"]), known)
+    assert part_settings(changed.weighting)["unlearned"] == "last"
+    both = ["objectives=entity-discrimination,relation-discrimination"]
+    assert len(RunSpec.bind(resolve(preset="demo", assignments=both), known).objectives) == 2
+    assert RunSpec.bind(resolve(preset="demo", overrides={"method": "mlm"}), known).objectives == {}
+    assert part_settings(RunSpec.bind(resolve(), known).weighting)["unlearned"] == "drop"  # demo is the default data
+    without = RunSpec.bind(resolve(overrides={"data.silver": "a", "data.gold": "b"}), known)
+    assert part_settings(without.weighting)["unlearned"] == "last"
+    assert len(without.objectives) == 2
+
+
+def test_each_extractor_gets_the_settings_that_it_has() -> None:
+    known = registry.load()
+    settings = {"proxy.extractor": "bilinear", "finetune.extractor": "concat"}
+    spec = RunSpec.bind(resolve(overrides=settings | {"extractor.projection": "8", "extractor.hidden": "9"}), known)
+    assert spec.settings.extractor == {"projection": 8, "hidden": 9}
+    assert extractor_settings(known, "concat", None, spec.settings.extractor) == {"loss": None, "hidden": 9}
+    with pytest.raises(SettingsError, match="has no setting 'heads'"):
+        RunSpec.bind(resolve(overrides=settings | {"extractor.heads": "8"}), known)
