@@ -78,7 +78,9 @@ def sentence_transformers(precision: Precision) -> Engine:
     from finecl.models.pretrained import find_model
 
     _, tokenizer = encoder_of(precision)
-    model = SentenceTransformer(find_model("minilm"), device="cpu")
+    model = SentenceTransformer(
+        find_model("minilm"), device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
+    )
     loss = CachedMultipleNegativesRankingLoss(model, mini_batch_size=32).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
 

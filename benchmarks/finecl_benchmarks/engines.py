@@ -62,14 +62,13 @@ def ours(precision: Precision, *, packing: str = "auto", **settings: Any) -> Eng
 
 def naive() -> Engine:
     """Returns the same step as published: the checkpoint's own dropout, also in attention, and untuned malloc."""
-    from transformers import AutoModelForMaskedLM, AutoTokenizer
-
+    from finecl.models.safe_reading import read_config, read_masked_lm, read_tokenizer
     from finecl_benchmarks.naive import NaiveEngine
 
     model_path = find_model("minilm")
-    run = pretraining(DocumentTokenizer(AutoTokenizer.from_pretrained(model_path), 512))
-    model = AutoModelForMaskedLM.from_pretrained(model_path).train()
-    engine = NaiveEngine(model)
+    run = pretraining(DocumentTokenizer(read_tokenizer(model_path), 512))
+    model, _ = read_masked_lm(model_path, read_config(model_path))
+    engine = NaiveEngine(model.train())
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
 
     def step(number: int) -> StepTiming:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from finecl import registry as plugins
-from finecl.artifacts.files import cache_directory, json_lines
+from finecl.artifacts.files import cache_directory, numbered_lines
 from finecl.config.schema import DataSettings
 from finecl.data.formats import recognise
 from finecl.extraction.examples import ExtractionDataset
@@ -31,7 +31,7 @@ def write_copies(factor: int, path: Path) -> None:
     documents = list(recognise(documents_file(), registry).read(documents_file()))
     originals = path.with_suffix(".one")
     registry.create("format", "jsonl", {}).write(documents, originals)
-    rows = [json.loads(line) for line in json_lines(originals.read_text(encoding="utf-8")) if line]
+    rows = [json.loads(line) for _, line in numbered_lines(originals.read_text(encoding="utf-8"))]
     unfinished = path.with_suffix(".unfinished")
     with unfinished.open("w", encoding="utf-8") as file:
         for copy in range(factor):

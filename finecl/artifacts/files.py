@@ -24,11 +24,6 @@ def cache_directory() -> Path:
     return Path(directory).expanduser() if directory else Path(base).expanduser() / "finecl"
 
 
-def json_lines(text: str) -> list[str]:
-    """Splits JSON lines at line feeds only: ``str.splitlines`` also splits at U+2028, which a text may hold."""
-    return text.split("\n")
-
-
 def write_json(path: Path, record: Mapping[str, Any] | list[Any]) -> None:
     """Writes a record as JSON, atomically; inf and NaN, which JSON lacks, become null."""
     write_text(path, json.dumps(_plain(record), indent=1, allow_nan=False) + "\n")
@@ -47,6 +42,16 @@ def write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
 
     with replacing(path) as temporary:
         pq.write_table(pa.table(dict(columns)), temporary)
+
+
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yields number (from 1) and content of each line of JSON lines that is not blank.
+
+    Only a line feed ends a line: JSON strings may hold U+2028, U+2029 and U+0085, where ``str.splitlines`` splits.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield number, line
 
 
 @contextmanager

@@ -61,7 +61,7 @@ class ModelSettings:
     # The release keeps 0.1; 0 lets attention run on its fast kernels and is usual since (MosaicBERT, ModernBERT).
     attention_dropout: Share = 0.0
     hidden_dropout: Share | None = None  # None: what the checkpoint says
-    allow_pickle: bool = False  # reads old checkpoints (pytorch_model.bin) by torch's weights-only loader
+    allow_pickle: bool = False  # without safetensors, read .bin files by torch's weights-only loader
     precision: Literal["auto", "float32", "bf16"] = "auto"
     device: str = "auto"
 

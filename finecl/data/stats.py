@@ -56,13 +56,11 @@ def load_tokenizer(name: str, max_length: int) -> DocumentTokenizer:
     Raises:
         ModelError: the tokenizer does not exist or is not a fast one.
     """
-    from transformers import AutoTokenizer
-
     from finecl.models.pretrained import find_model
+    from finecl.models.safe_reading import read_tokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(find_model(name), use_fast=True, trust_remote_code=False)
-        return DocumentTokenizer(tokenizer, max_length)
+        return DocumentTokenizer(read_tokenizer(find_model(name)), max_length)
     except (OSError, ValueError, KeyError) as error:
         came = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"cannot read the tokenizer '{name}': {came}") from None

@@ -21,6 +21,7 @@ from finecl.models.attention import IMPLEMENTATIONS, choose_packing
 from finecl.models.cpu import quicken_dropout, tune_malloc
 from finecl.models.encoder import Encoder
 from finecl.models.precision import Precision
+from finecl.models.safe_reading import read_config, read_masked_lm, read_tokenizer
 from finecl.tokens.markers import ADDED, Markers
 from finecl.tokens.tokenizer import DocumentTokenizer
 
@@ -103,22 +104,12 @@ def load_encoder(
 
 def _read_model(path: str, settings: ModelSettings, attention: str) -> tuple[Any, Any, list[str]]:
     """Reads a masked language model and its tokenizer; returns both, and notes about missing weights."""
-    from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
-
     with _readable(settings.name, path), _quiet():
-        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        config = read_config(path)
         _check_family(config, settings.name)
         _set_dropout(config, settings)
-        _check_format(path, settings)
-        model, report = AutoModelForMaskedLM.from_pretrained(
-            path,
-            config=config,
-            attn_implementation=attention,
-            output_loading_info=True,
-            trust_remote_code=False,
-            use_safetensors=None if settings.allow_pickle else True,
-        )
-        hf_tokenizer = AutoTokenizer.from_pretrained(path, use_fast=True, trust_remote_code=False)
+        model, report = read_masked_lm(path, config, attention, allow_pickle=settings.allow_pickle)
+        hf_tokenizer = read_tokenizer(path)
     return model, hf_tokenizer, _notes(settings.name, report)
 
 
@@ -181,16 +172,6 @@ def add_markers(model: Any, hf_tokenizer: Any) -> None:
         hf_tokenizer.add_tokens(list(ADDED), special_tokens=True)
         if len(hf_tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(hf_tokenizer), mean_resizing=False)
-
-
-def _check_format(path: str, settings: ModelSettings) -> None:
-    """Refuses a local directory whose only weights are pickles, unless the settings allow them."""
-    pickles = [] if settings.allow_pickle else sorted(Path(path).glob("*.bin"))
-    if pickles and not any(Path(path).glob("*.safetensors")):
-        raise ModelError(
-            f"{pickles[0]}: expected weights as safetensors, got a pickle; convert it with transformers "
-            "(save_pretrained of the loaded model), or set model.allow_pickle=true if you trust its source"
-        )
 
 
 def _check_family(config: Any, name: str) -> None:

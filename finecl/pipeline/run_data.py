@@ -18,6 +18,7 @@ from finecl.extraction.examples import ExtractionDataset
 from finecl.models.encoder import Encoder
 from finecl.models.precision import Precision
 from finecl.models.pretrained import find_model, load_encoder
+from finecl.models.safe_reading import model_files
 from finecl.pipeline.corpora import SPLITS, Corpora, load_corpora
 from finecl.pipeline.run_spec import RunSpec
 from finecl.tokens.marked_sentences import MarkedSentences
@@ -25,8 +26,6 @@ from finecl.tokens.token_table import TokenizedCorpus, describe_loss, reached
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import InputFormat, MentionMasking
 
-# weights, configuration and tokenizer of a model directory
-_MODEL_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 _Key = tuple[str, InputFormat, MentionMasking]
 
 
@@ -127,11 +126,10 @@ class RunData:
 
     @cached_property
     def model_fingerprint(self) -> str:
-        """Returns a hash of the weights, vocabulary and settings of the encoder."""
-        where = Path(find_model(self.spec.settings.model.name))
-        files = [path for path in where.iterdir() if path.suffix in _MODEL_FILES] if where.is_dir() else []
+        """Returns a hash of the files that the encoder is read from, of its vocabulary and of its settings."""
+        model = self.spec.settings.model
         digests = []
-        for path in sorted(files):
+        for path in model_files(Path(find_model(model.name)), allow_pickle=model.allow_pickle):
             with path.open("rb") as file:
                 digests.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
         return fingerprint(self.spec.settings.to_dict()["model"], self.tokenizer.fingerprint, digests)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from finecl.artifacts.files import json_lines, write_json, write_text
+from finecl.artifacts.files import numbered_lines, write_json, write_text
 from finecl.corpus.excerpts import Excerpt
 from finecl.errors import FormatError
 from finecl.review.verdicts import Verdict
@@ -113,14 +113,13 @@ _Answer = tuple[str, int, Any, str | None, str]
 
 
 def _lines(path: Path, text: str) -> Iterator[_Answer]:
-    for number, line in enumerate(json_lines(text), start=1):
+    for number, line in numbered_lines(text):
         place = f"{path}: line {number}"
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise FormatError(f"{place}: expected a JSON object, got: {error}; correct the line") from None
-            yield place, _uid(row, place), row.get("verdict"), row.get("truth") or None, str(row.get("drawn") or "")
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise FormatError(f"{place}: expected a JSON object, got: {error}; correct the line") from None
+        yield place, _uid(row, place), row.get("verdict"), row.get("truth") or None, str(row.get("drawn") or "")
 
 
 def _label_studio(path: Path, text: str) -> Iterator[_Answer]:

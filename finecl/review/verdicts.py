@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from finecl.artifacts.files import json_lines, write_text
+from finecl.artifacts.files import numbered_lines, write_text
 from finecl.errors import FormatError
 from finecl.types import Floats, Uids
 
@@ -37,7 +37,7 @@ def read_verdicts(run: Path) -> dict[int, Verdict]:
     path = run / VERDICTS
     verdicts: dict[int, Verdict] = {}
     try:
-        for line in filter(str.strip, json_lines(path.read_text(encoding="utf-8")) if path.exists() else ()):
+        for _, line in numbered_lines(path.read_text(encoding="utf-8")) if path.exists() else ():
             row = json.loads(line)
             verdict = Verdict(**row | {"uid": int(row["uid"], 16)})
             verdicts[verdict.uid] = verdict

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from finecl.errors import TrainingError
 from tests.end_to_end.conftest import Finecl, Small, numbers
 
 STAGES = ("score", "pretrain", "finetune", "evaluate", "report")
@@ -129,6 +130,34 @@ def test_changed_data_are_scored_again(small: Small, tmp_path: Path, finecl: Fin
     changed.copy(tmp_path / "data", silver=small.documents["silver"][1:])
     assert finecl(*changed.arguments(tmp_path / "run"), "--stop-after", "score").code == 0
     assert _read(tmp_path / "run", "run.json")["stages"]["score"]["fingerprint"] != before
+
+
+def test_a_stage_stopped_with_other_data_is_not_called_finished(
+    small: Small, tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, changed = tmp_path / "run", small.copy(tmp_path / "data")
+    assert finecl(*changed.arguments(run)).code == 0
+    config = Path("extractor") / "pretrained" / "extractor.json"
+    before = _read(run, str(config))["fingerprint"]
+
+    changed.copy(tmp_path / "data", train=small.documents["train"][1:])
+    with monkeypatch.context() as patch:
+        patch.setattr("finecl.pipeline.stages.finetune.plain_config", _stop)
+        assert finecl(*changed.arguments(run)).code == 2
+    assert list(_read(run, "run.json")["stages"]) == ["score", "pretrain"]
+    assert _read(run, str(config))["fingerprint"] != before
+
+    changed.copy(tmp_path / "data")
+    result = finecl(*[argument for argument in changed.arguments(run) if argument != "--quiet"])
+    assert result.code == 0, result.err
+    assert "pretrain: finished before" in result.err
+    assert "finetune: finished before" not in result.err
+    assert _read(run, str(config))["fingerprint"] == before
+    assert list(_read(run, "run.json")["stages"]) == list(STAGES)
+
+
+def _stop(*_: object) -> None:
+    raise TrainingError("stopped")
 
 
 def test_evidence_is_computed_once(small: Small, tmp_path: Path, finecl: Finecl) -> None:

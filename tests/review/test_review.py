@@ -74,19 +74,6 @@ def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Pa
         read_verdicts(tmp_path)
 
 
-@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\x1c", "\x0b"])
-def test_separators_of_unicode_do_not_split_lines_of_verdicts(separator: str, tmp_path: Path) -> None:
-    truth = f"place{separator}of birth"
-    verdict = Verdict(uid=0xA, verdict="wrong", truth=truth)
-    add_verdicts(tmp_path, [verdict])
-    assert read_verdicts(tmp_path) == {0xA: verdict}
-    path = tmp_path / "out.jsonl"
-    write_jsonl([task(0, title=f"Ada{separator}Rom")], path)
-    row = json.loads(path.read_text(encoding="utf-8")) | {"verdict": "right"}
-    path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert [v.verdict for v in read_answers(path, RELATIONS)[0]] == ["right"]
-
-
 def test_a_wrong_label_is_dropped_and_a_right_one_weighs_most() -> None:
     noise, weights = np.array([1, 2, 3, math.inf], dtype=np.float32), np.array([4, 3, 2, 0.5], dtype=np.float32)
     names = np.array([0xA, 0xB, 0xC, 0xD], dtype=np.uint64)
@@ -136,6 +123,16 @@ def test_lines_go_out_and_come_back_with_verdicts(tmp_path: Path) -> None:
         Verdict(uid=0, verdict="wrong", truth="P19", drawn="random"),
         Verdict(uid=1, verdict="right", drawn="noisiest"),
     ]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_separators_that_json_does_not_escape_are_part_of_a_line(separator: str, tmp_path: Path) -> None:
+    path, relation = tmp_path / "out.jsonl", f"born{separator}in"
+    write_jsonl([task(0, tail=f"Rom{separator}a", verdict="wrong", truth=relation), task(1, verdict="right")], path)
+    verdicts, left = read_answers(path, {relation: relation})
+    assert ([(v.uid, v.truth) for v in verdicts], left) == ([(0, relation), (1, None)], 0)
+    merged = add_verdicts(tmp_path, verdicts)
+    assert read_verdicts(tmp_path) == merged == add_verdicts(tmp_path, [])
 
 
 def test_label_studio_goes_out_and_comes_back_with_verdicts(tmp_path: Path) -> None:

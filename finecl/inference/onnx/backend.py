@@ -11,6 +11,7 @@ import torch
 
 from finecl.errors import ModelError
 from finecl.models.precision import Precision
+from finecl.models.safe_reading import read_tokenizer as read_hf_tokenizer
 from finecl.numerics.ragged import ranges
 from finecl.tokens.markers import Markers
 from finecl.tokens.packing import Packed, pack
@@ -82,10 +83,8 @@ def padded(packed: Packed, pad: int) -> tuple[Ints, Floats]:
 
 def read_tokenizer(directory: Path, config: Mapping[str, Any]) -> DocumentTokenizer:
     """Reads the configuration of an encoder from its directory, without its weights."""
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(directory), use_fast=True, trust_remote_code=False)
+        tokenizer = read_hf_tokenizer(str(directory))
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the tokenizer in '{directory}': {str(error).splitlines()[0]}") from error
     return DocumentTokenizer(tokenizer, int(config["max_length"]), Markers.of(tokenizer))

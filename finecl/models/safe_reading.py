@@ -1,0 +1,126 @@
+"""Reads configurations, weights and tokenizers of Hugging Face models without running code of theirs.
+
+transformers is told everywhere not to run a model's own code. Weights are read from safetensors; pickles, which can
+run code when they are read, only if the settings allow them, and then by torch's loader of weights only.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from finecl.errors import ModelError
+
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_CONVERT = (
+    "convert it in Python (model = transformers.AutoModelForMaskedLM.from_pretrained(PATH); "
+    "model.save_pretrained(PATH)), or set model.allow_pickle = true if you trust its source"
+)
+
+
+def read_config(path: str) -> Any:
+    """Returns the configuration of a model; ``path`` is a directory or a hub name.
+
+    Raises:
+        ModelError: the model needs code of its own.
+    """
+    from transformers import AutoConfig
+
+    with _without_code(path):
+        return AutoConfig.from_pretrained(path, trust_remote_code=False)
+
+
+def read_tokenizer(path: str) -> Any:
+    """Returns the fast tokenizer of a model; ``path`` is a directory or a hub name.
+
+    Raises:
+        ModelError: the tokenizer needs code of its own.
+    """
+    from transformers import AutoTokenizer
+
+    with _without_code(path):
+        return AutoTokenizer.from_pretrained(path, use_fast=True, trust_remote_code=False)
+
+
+def read_masked_lm(path: str, config: Any, attention: str | None = None, *, allow_pickle: bool = False) -> Any:
+    """Returns a masked language model, and what transformers reports about its weights.
+
+    ``allow_pickle`` also reads ``.bin`` files, where there are no safetensors.
+
+    Raises:
+        ModelError: the weights are pickles that are not allowed, or that hold more than tensors.
+    """
+    from transformers import AutoModelForMaskedLM
+
+    if not allow_pickle:
+        _check_weights(path, config)
+    with _without_code(path), _weights_only(path, allow_pickle=allow_pickle):
+        return AutoModelForMaskedLM.from_pretrained(
+            path,
+            config=config,
+            attn_implementation=attention,
+            output_loading_info=True,
+            trust_remote_code=False,
+            use_safetensors=None if allow_pickle else True,
+            weights_only=True,
+        )
+
+
+def model_files(directory: Path, *, allow_pickle: bool = False) -> list[Path]:
+    """Returns the files in a model's directory that reading it depends on: weights, configuration and tokenizer."""
+    suffixes = {".safetensors", ".json", ".txt", ".model"} | ({".bin"} if allow_pickle else set())
+    return sorted(path for path in directory.glob("*") if path.suffix in suffixes and path.is_file())
+
+
+def _check_weights(path: str, config: Any) -> None:
+    """Refuses pickles, also those that configuration or index name, where ``use_safetensors`` has no effect."""
+    directory = Path(path)
+    sharded = (directory / _INDEX).is_file() and not (directory / _WEIGHTS).is_file()
+    name = str(getattr(config, "transformers_weights", None) or (_INDEX if sharded else _WEIGHTS))
+    if name.endswith(".index.json"):
+        names = _shards(directory / name)
+    else:
+        others = [] if (directory / name).is_file() else sorted(file.name for file in directory.glob("*.bin"))
+        names = others or [name]
+    pickles = [name for name in names if not name.endswith(".safetensors")]
+    if pickles:
+        raise ModelError(f"'{path}': expected {_WEIGHTS}, found {pickles[0]}, which can run code; {_CONVERT}")
+
+
+def _shards(index: Path) -> list[str]:
+    try:
+        return [str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()]
+    except FileNotFoundError:  # of a model on the hub
+        return []
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{index}: expected the names of the files of each weight, got: {error}") from error
+
+
+@contextmanager
+def _without_code(path: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise ModelError(
+            f"'{path}': expected a model that transformers can read alone, got one with code of its own (auto_map), "
+            "which finecl does not run; choose another model"
+        ) from error
+
+
+@contextmanager
+def _weights_only(path: str, *, allow_pickle: bool) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if allow_pickle or "use_safetensors" not in str(error):
+            raise
+        raise ModelError(f"'{path}' on the hub: expected {_WEIGHTS}, found none; {_CONVERT}") from error
+    except (pickle.UnpicklingError, EOFError) as error:
+        reason = "the weights are damaged, or hold more than tensors; save them as safetensors"
+        raise ModelError(f"cannot read the model '{path}': {reason}") from error
