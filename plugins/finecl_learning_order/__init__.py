@@ -43,11 +43,10 @@ def methods() -> Methods:
             scorer="confidence",
             weighting="posterior",
             objectives=((1.0, "relation-discrimination"),),
-            summary="relation discrimination on labels that are probably right, positives sampled by weight",
+            summary="relation discrimination weighted by the probability of each label, positives sampled by weight",
             citation="finecl's own: FineCL's idea with the weights of a mixture model of the proxy's confidence. "
             "Not a method of the paper.",
             settings={
-                "weighting.posterior.least": 0.5,
                 "objective.relation-discrimination.mate": "weighted",
             },
         ),
