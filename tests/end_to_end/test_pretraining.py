@@ -62,16 +62,26 @@ def test_a_method_with_equal_weights_has_no_baseline(small: Small, tmp_path: Pat
 
 def test_suggested_labels_are_written_and_contrasted(small: Small, tmp_path: Path, finecl: Finecl) -> None:
     runs = {}
-    for labels, threshold in (("silver", 0.5), ("suggested", 0.0)):
-        runs[labels] = tmp_path / labels
+    for name, labels, threshold in (
+        ("silver", "silver", 0.5),
+        ("unsure", "suggested", 1.0),
+        ("sure", "suggested", 0.0),
+    ):
+        runs[name] = tmp_path / name
         settings = {"pretrain__labels": labels, "pretrain__suggestion_threshold": threshold, "proxy__folds": 2}
         result = finecl(
-            *small.arguments(runs[labels], **settings), "--stop-after", "pretrain", "--method", "finecl",
+            *small.arguments(runs[name], **settings), "--stop-after", "pretrain", "--method", "finecl",
             "--objectives", "relation-discrimination", "--set", "pretrain.contrast_group=global",
         )  # fmt: skip
-        assert result.code in (0, 2), result.err  # every suggestion may be no-relation: then nothing is left
+        # if no relation is suggested for any pair, nothing is left to contrast
+        assert result.code == 0 or (name == "sure" and "no positive pair" in result.error_line()), result.err
     assert "suggested" not in pq.read_schema(runs["silver"] / "scores.parquet").names
-    table = pq.read_table(runs["suggested"] / "scores.parquet")
+    table = pq.read_table(runs["sure"] / "scores.parquet")
+    silver, unsure = (load_file(runs[name] / "encoder" / "model.safetensors") for name in ("silver", "unsure"))
+    assert all(np.array_equal(silver[name], unsure[name]) for name in silver)  # no suggestion has the probability 1
+    if (runs["sure"] / "encoder").exists():
+        sure = load_file(runs["sure"] / "encoder" / "model.safetensors")
+        assert any(not np.array_equal(silver[name], sure[name]) for name in silver)
     relations = {label.relation for documents in small.documents.values() for d in documents for label in d.labels}
     assert set(table["suggested"].to_pylist()) <= relations | {""}
     assert all(0 <= confidence <= 1 for confidence in table["suggested_confidence"].to_pylist())
