@@ -17,9 +17,8 @@ def test_the_f1_of_a_run_is_the_f1_of_predict(
     long_documents: str, small: Small, tmp_path: Path, finecl: Finecl
 ) -> None:
     run, test = tmp_path / "run", small.documents["test"]
-    small = small.copy(
-        tmp_path / "data", train=test, dev=test
-    )  # six documents to learn by heart, so that F1 is above 0
+    # six documents to learn by heart, so that F1 is above 0
+    small = small.copy(tmp_path / "data", train=test, dev=test)
     changed = {"model__max_length": 48, "finetune__num_train_epochs": 12, "finetune__learning_rate": 3e-3}
     arguments = small.arguments(run, **changed, finetune__long_documents=long_documents)
     assert finecl(*arguments, "--method", "none").code == 0
