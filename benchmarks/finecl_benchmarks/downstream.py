@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from finecl import registry as plugins
 from finecl.artifacts.files import cache_directory
 from finecl.artifacts.provenance import environment
@@ -21,7 +23,7 @@ from finecl.extraction.finetune import finetune
 from finecl.extraction.pair_scores import TorchBackend, score_pairs
 from finecl.models.extractor import build_extractor, extractor_settings
 from finecl.models.pretrained import load_encoder
-from finecl.pipeline.corpora import read_corpus
+from finecl.pipeline.corpora import load_corpora, read_corpus
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.tokens.marked_sentences import MarkedSentences
@@ -93,18 +95,21 @@ def run_task(
 def task_settings(task: Task, model: str, fraction: float, seed: int, overrides: Mapping[str, Any]) -> Settings:
     """Returns the task's settings, overridden by those of the fraction and then by ``overrides``."""
     merged = {**task.settings, **task.by_fraction.get(f"{fraction:g}", {}), **overrides}
-    return resolve(
-        overrides={
-            **merged,
-            "data.test": str(task.path("test" if "test" in task.data else "train")),
-            "model.name": model,
-            "seed": seed,
-        }
-    )
+    if not task.is_built_in:
+        merged["data.test"] = str(task.path("test" if "test" in task.data else "train"))
+    return resolve(overrides={**merged, "model.name": model, "seed": seed})
 
 
 def read_splits(task: Task, fraction: float, seed: int, settings: Settings, registry: Registry) -> Splits:
-    """Reads the task's corpora; the fraction of train is stratified by relation and depends on the seed."""
+    """Reads the task's corpora; the fraction of train is stratified by relation and depends on the seed.
+
+    Of the built-in corpus, which itself depends on the seed, a fraction is the first training documents: those of a
+    smaller fraction are also those of a run with as many training documents.
+    """
+    if task.is_built_in:
+        corpora = load_corpora(settings.data, registry, seed)
+        first = np.arange(round(len(corpora.train) * fraction / 100))
+        return Splits(whole=corpora.train, train=corpora.train.select(first), dev=corpora.dev, test=corpora.test)
     fields = {"format": task.data.get("format", "auto"), "no_relation": task.data.get("no_relation", "no_relation")}
     data = type(settings.data)(**fields, without_entities="skip")
     splits = {s: read_corpus(task.path(s), data, registry) for s in ("train", "dev", "test") if s in task.data}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from finecl.artifacts.scores_table import Scores
+from finecl.config.schema import ModelSettings
 from finecl.errors import SettingsError
+from finecl.extraction.prediction import pair_vectors
 from finecl.metrics import counts_by_document, group_scores, read_docred_results
+from finecl.models.pretrained import load_encoder
 from finecl.pipeline.run import Run
 from finecl.scoring.order_similarity import compare_runs
 from finecl_benchmarks import noise, trimmed
 from finecl_benchmarks.downstream import run_task
+from finecl_benchmarks.probes import probe
 from finecl_benchmarks.runs import SuiteContext, cost_of, finished_run
 from finecl_benchmarks.suite_files import Experiment
 from finecl_benchmarks.task_files import read_task
@@ -45,17 +49,54 @@ def _run(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
 def _task(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
     run = finished_run(experiment, context, "pretrain")
     varied = experiment.varied
-    record = run_task(
-        read_task(varied["task"]),
-        model=str(run.directory / "encoder"),
-        fraction=varied["fraction"],
-        seed=varied["seed"],
-        overrides=experiment.task_settings,
-        listener=context.listener,
-    )
-    cost = {"seconds": record["seconds"], "pretraining": cost_of(run)}
+    tried = [
+        run_task(
+            read_task(varied["task"]),
+            model=str(run.directory / "encoder"),
+            fraction=varied["fraction"],
+            seed=varied["seed"],
+            overrides=settings,
+            listener=context.listener,
+        )
+        for settings in experiment.chosen_from()
+    ]
+    record = max(tried, key=lambda each: each["metrics"].get("dev_f1", 0.0))  # the first of equals
+    cost = {"seconds": sum(each["seconds"] for each in tried), "pretraining": cost_of(run)}
     keys = ("headline", "value", "metrics", "outcomes")
-    return {key: record[key] for key in keys} | {"cost": cost | {"tokens_per_second": _rate(record)}}
+    measured = {key: record[key] for key in keys} | {"cost": cost | {"tokens_per_second": _rate(record)}}
+    return measured | ({"choices": _choices(experiment, tried)} if experiment.choices else {})
+
+
+def _choices(experiment: Experiment, tried: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the chosen settings that were tried, with F1 on dev and the headline metric on test."""
+    return [
+        {
+            "settings": {key: settings[key] for key in experiment.choices},
+            "dev_f1": each["metrics"].get("dev_f1"),
+            "value": each["value"],
+        }
+        for settings, each in zip(experiment.chosen_from(), tried, strict=True)
+    ]
+
+
+def _probe(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
+    """Probes of the frozen encoder on the run's gold documents: what its pair vectors tell without fine-tuning."""
+    run = finished_run(experiment, context, "pretrain")
+    encoder, _, _ = load_encoder(
+        ModelSettings(name=str(run.directory / "encoder"), max_length=run.spec.settings.model.max_length)
+    )
+    train, test = (run.data.dataset(split) for split in ("train", "test"))
+    measured = probe(
+        pair_vectors(encoder, train), train.instances.relation, pair_vectors(encoder, test), test.instances.relation
+    )
+    cost = {"seconds": cost_of(run)["seconds"]}
+    return {
+        "headline": "1-NN accuracy",
+        "value": measured["nearest"],
+        "metrics": measured,
+        "outcomes": None,
+        "cost": cost,
+    }
 
 
 def _score(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
@@ -171,6 +212,7 @@ def _trimmed(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
 _KINDS: Mapping[str, Callable[[Experiment, SuiteContext], dict[str, Any]]] = {
     "run": _run,
     "task": _task,
+    "probe": _probe,
     "noise": _noise,
     "trimmed": _trimmed,
     "score": _score,

@@ -13,7 +13,8 @@ from finecl_benchmarks.trimmed import PARTS
 
 KINDS = {
     "run": {"methods", "variants", "seeds"},
-    "task": {"methods", "variants", "tasks", "fractions", "seeds"},
+    "task": {"methods", "variants", "tasks", "extractors", "fractions", "seeds"},
+    "probe": {"methods", "variants", "seeds"},
     "noise": {"data", "noise", "rates", "seeds", "evidence"},
     "trimmed": {"rates", "seeds"},
     "score": {"methods", "variants", "seeds"},
@@ -79,6 +80,8 @@ def _values(place: str, name: str, values: Any, registry: Registry) -> list[Any]
             registry.part("method", value)  # raises for an unknown method
         if name == "tasks":
             read_task(value)
+        if name == "extractors":
+            registry.part("extractor", value)
     return expanded
 
 
@@ -89,6 +92,7 @@ def _is_number(value: Any) -> bool:
 _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "methods": ("names of methods", lambda v: isinstance(v, str)),
     "tasks": ("names of tasks or TOML files", lambda v: isinstance(v, str)),
+    "extractors": ("names of extractors", lambda v: isinstance(v, str)),
     "pairs": ("pairs of variants' names", lambda v: isinstance(v, list) and len(v) == 2),
     "seeds": ("whole numbers", lambda v: _is_number(v) and isinstance(v, int)),
     "fractions": ("percentages above 0 and at most 100", lambda v: _is_number(v) and 0 < v <= 100),

@@ -19,6 +19,7 @@ from finecl_benchmarks.task_files import known_fields
 
 _FIELDS = {
     "title", "grid", "settings", "task_settings", "fraction_settings", "method_settings", "variants", "silver", "run",
+    "choices",
 }  # fmt: skip
 _SILVER_FIELDS = {"file", "held_out", "noise", "rate", "gold_share"}
 
@@ -27,7 +28,8 @@ _SILVER_FIELDS = {"file", "held_out", "noise", "rate", "gold_share"}
 class Experiment:
     """One point of a grid: the values of its axes (``varied``) and the settings of its run.
 
-    ``other_settings`` are the settings of the second run, for an experiment that compares two runs.
+    ``other_settings`` are the settings of the second run, for an experiment that compares two runs. ``choices`` are
+    values of settings of a task: it is run with each combination, and the one with the best F1 on dev counts.
     """
 
     kind: str
@@ -36,12 +38,20 @@ class Experiment:
     silver: Mapping[str, Any] = field(default_factory=dict)
     task_settings: Mapping[str, Any] = field(default_factory=dict)
     other_settings: Mapping[str, Any] | None = None
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
         """Hash of everything the result depends on, except code and data."""
         parts = (self.kind, dict(self.varied), self.settings, self.silver, self.task_settings)
-        return fingerprint(*parts, self.other_settings) if self.other_settings else fingerprint(*parts)
+        return fingerprint(*parts, *filter(None, (self.other_settings, dict(self.choices))))
+
+    def chosen_from(self) -> list[dict[str, Any]]:
+        """Returns the settings of a task to choose from: one mapping per combination, one without choices."""
+        return [
+            {**self.task_settings, **dict(zip(self.choices, values, strict=True))}
+            for values in itertools.product(*self.choices.values())
+        ]
 
     @property
     def name(self) -> str:
@@ -86,6 +96,9 @@ def read_suite(name: str, registry: Registry) -> Suite:
         if not isinstance(values.get(table, {}), dict):
             raise SettingsError(f"{name}, {table}: expected a table, got {values[table]!r}")
     known_fields(f"{name}, silver", values.get("silver", {}), _SILVER_FIELDS)
+    for setting, options in values.get("choices", {}).items():
+        if not isinstance(options, list) or not options:
+            raise SettingsError(f"{name}, choices, {setting}: expected a list of values, got {options!r}")
     if not values.get("grid") or not isinstance(values["grid"], list):
         raise SettingsError(f"{name}: expected at least one [[grid]], found none")
     experiments = [each for grid in values["grid"] for each in _expand(name, grid, values, registry)]
@@ -98,7 +111,7 @@ def _check_settings(name: str, experiments: Sequence[Experiment]) -> None:
     all_settings = [
         settings
         for each in experiments
-        for settings in (each.settings, each.task_settings, each.other_settings)
+        for settings in (each.settings, *each.chosen_from(), each.other_settings)
         if settings
     ]
     for settings in {fingerprint(each): each for each in all_settings}.values():
@@ -124,6 +137,7 @@ def _expand(name: str, grid: Mapping[str, Any], suite: Mapping[str, Any], regist
             other_settings={**settings, **others[0]} if others else None,
             silver={**suite.get("silver", {}), **{key: grid[key] for key in ("evidence",) if key in grid}},
             task_settings=_task_settings(suite, varied) if kind == "task" else {},
+            choices=suite.get("choices", {}) if kind == "task" else {},
         )
 
 
@@ -131,9 +145,10 @@ _RUNS = set(KINDS) - {"task", "noise", "trimmed"}
 
 
 def _task_settings(suite: Mapping[str, Any], varied: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the suite's settings of tasks: those for all fractions, overridden by those of this fraction."""
+    """Returns the suite's settings of tasks: for all fractions, overridden by this fraction's, and the extractor."""
     of_fraction = suite.get("fraction_settings", {}).get(f"{varied['fraction']:g}", {})
-    return {**suite.get("task_settings", {}), **of_fraction}
+    extractor = {"finetune.extractor": varied["extractor"]} if "extractor" in varied else {}
+    return {**suite.get("task_settings", {}), **of_fraction, **extractor}
 
 
 def _variant(name: str, suite: Mapping[str, Any], variant: str | None) -> Mapping[str, Any]:

@@ -75,6 +75,8 @@ def title_of(record: Record) -> str:
     parts = [str(varied.get("task") or varied.get("data") or _KINDS[record["kind"]])]
     if "fraction" in varied:
         parts.append(f"{varied['fraction']:g} % of the training data")
+    if "extractor" in varied:
+        parts.append(str(varied["extractor"]))
     if "rate" in varied:
         parts.append(f"{varied.get('noise', 'type-consistent')} noise at {100 * varied['rate']:g} %")
     elif "data" in varied:
@@ -89,6 +91,7 @@ def measure_of(record: Record) -> str:
 
 _KINDS = {
     "run": "complete runs",
+    "probe": "probes of the frozen encoder",
     "trimmed": "training on early-learned labels",
     "score": "learned labels",
     "orders": "learning orders of two proxies",

@@ -15,7 +15,7 @@ from finecl.errors import SettingsError
 DATA = "FINECL_DATA"
 METRICS = ("docred", "semeval", "tacred", "accuracy", "episodes")
 _FIELDS = {"title", "metric", "headline", "source", "licence", "data", "settings", "fractions", "published", "episodes"}
-_DATA_FIELDS = {"train", "dev", "test", "dev_share", "test_share", "no_relation", "format"}
+_DATA_FIELDS = {"name", "train", "dev", "test", "dev_share", "test_share", "no_relation", "format"}
 _PUBLISHED_FIELDS = {"system", "fraction", "measure", "value", "source"}
 
 
@@ -23,8 +23,10 @@ _PUBLISHED_FIELDS = {"system", "fraction", "measure", "value", "source"}
 class Task:
     """A downstream task.
 
-    ``data`` names files relative to FINECL_DATA, or absolute ones; ``settings`` are settings of a run; ``by_fraction``
-    overrides them by percentage of the training data; ``published`` are results of other systems with their sources.
+    ``data`` is ``name = "demo"``, the built-in corpus, which the seed generates and of which a fraction is the first
+    training documents; or it names files relative to FINECL_DATA, or absolute ones. ``settings`` are settings of a run;
+    ``by_fraction`` overrides them by percentage of the training data; ``published`` are results of other systems with
+    their sources.
     """
 
     name: str
@@ -46,6 +48,11 @@ class Task:
             SettingsError: the file does not exist.
         """
         return data_file(f"task '{self.name}', data.{split}", str(self.data[split]))
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the documents are those of the built-in corpus."""
+        return "name" in self.data
 
     @property
     def is_available(self) -> bool:
@@ -108,6 +115,11 @@ def _check(name: str, values: Mapping[str, Any]) -> None:
     if values["metric"] not in METRICS:
         raise SettingsError(f"{name}, metric: expected one of {', '.join(METRICS)}, got '{values['metric']}'")
     known_fields(f"{name}, data", values["data"], _DATA_FIELDS)
+    if "name" in values["data"]:
+        if values["data"] != {"name": "demo"} or values["metric"] != "docred":
+            raise SettingsError(f"{name}, data: expected name = \"demo\" alone, with the metric 'docred', or files")
+        _check_published(name, values)
+        return
     if ("test" in values["data"]) == ("test_share" in values["data"]):
         raise SettingsError(f"{name}, data: expected either 'test' or 'test_share', the share of train to hold out")
     for split in () if values["metric"] == "episodes" else ("train",):
@@ -115,6 +127,10 @@ def _check(name: str, values: Mapping[str, Any]) -> None:
             raise SettingsError(f"{name}, data: expected a file '{split}', found none; add it")
     if "train" in values["data"] and ("dev" in values["data"]) == ("dev_share" in values["data"]):
         raise SettingsError(f"{name}, data: expected either 'dev' or 'dev_share', the share of train to hold out")
+    _check_published(name, values)
+
+
+def _check_published(name: str, values: Mapping[str, Any]) -> None:
     for published in values.get("published", ()):
         if set(published) != _PUBLISHED_FIELDS:
             raise SettingsError(f"{name}, published: expected the fields {', '.join(sorted(_PUBLISHED_FIELDS))}")

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-from finecl_benchmarks.downstream import read_splits, run_task
+from finecl_benchmarks import experiments
+from finecl_benchmarks.downstream import read_splits, run_task, task_settings
+from finecl_benchmarks.experiments import run_experiment
 from finecl_benchmarks.few_shot import few_shot_accuracy
+from finecl_benchmarks.runs import SuiteContext
 from finecl_benchmarks.suite_files import read_suite
 from finecl_benchmarks.task_files import read_task, task_names
 from finecl_cli.main import run
@@ -18,6 +24,7 @@ from finecl_formats.jsonl import JSONLines
 from finecl import registry as plugins
 from finecl.config.resolve import resolve
 from finecl.errors import SettingsError
+from finecl.progress import Listener
 from finecl.types import Document
 from tests.helpers import tiny
 
@@ -161,3 +168,61 @@ def test_a_suite_sets_tasks_for_all_fractions_and_for_one(tmp_path: Path) -> Non
     one, ten = read_suite(str(path), plugins.load()).experiments
     assert one.task_settings == {"finetune.batch_size": 4, "finetune.num_train_epochs": 3}
     assert ten.task_settings == {"finetune.batch_size": 4, "finetune.num_train_epochs": 5}
+
+
+def test_the_built_in_corpus_is_a_task_whose_fractions_are_its_first_training_documents() -> None:
+    task = replace(read_task("demo"), settings={"data.demo.silver": 2, "data.demo.train": 8, "data.demo.test": 3})
+    quarter, whole = (
+        read_splits(task, share, 5, task_settings(task, "minilm", share, 5, {}), plugins.load()) for share in (25, 100)
+    )
+    titles = [[document.title for document in splits.train.documents()] for splits in (quarter, whole)]
+    assert titles == [["train 1", "train 2"], [f"train {n}" for n in range(1, 9)]]
+    assert list(quarter.train.documents()) == list(whole.train.documents())[:2]
+    other = read_splits(task, 25, 6, task_settings(task, "minilm", 25, 6, {}), plugins.load())
+    assert list(other.test.documents()) != list(quarter.test.documents())
+
+
+def test_a_task_on_the_built_in_corpus_names_no_files(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('metric = "docred"\nheadline = "f1"\n[data]\nname = "demo"\ntrain = "x"\n')
+    with pytest.raises(SettingsError, match='name = "demo" alone'):
+        read_task(str(path))
+
+
+CHOOSING = """
+[[grid]]
+kind = "task"
+methods = ["none"]
+tasks = ["demo"]
+extractors = ["concat"]
+seeds = [1]
+[choices]
+"finetune.learning_rate" = [1e-4, 3e-4]
+"finetune.batch_size" = [4, 8]
+"""
+
+
+def test_the_choice_with_the_best_f1_on_dev_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.toml").write_text(CHOOSING)
+    (experiment,) = read_suite(str(tmp_path / "own.toml"), plugins.load()).experiments
+    dev_and_test = {(1e-4, 4): (0.1, 0.9), (1e-4, 8): (0.3, 0.2), (3e-4, 4): (0.3, 0.4), (3e-4, 8): (0.2, 0.5)}
+
+    def task(*_: object, overrides: dict[str, Any], **__: object) -> dict[str, Any]:
+        assert overrides["finetune.extractor"] == "concat"
+        dev, test = dev_and_test[overrides["finetune.learning_rate"], overrides["finetune.batch_size"]]
+        metrics = {"dev_f1": dev, "tokens_per_second": None}
+        return {"headline": "f1", "value": test, "metrics": metrics, "outcomes": None, "seconds": 1.0}
+
+    monkeypatch.setattr(experiments, "run_task", task)
+    monkeypatch.setattr(experiments, "finished_run", lambda *_: SimpleNamespace(directory=tmp_path))
+    monkeypatch.setattr(experiments, "cost_of", lambda _: {})
+    record = run_experiment(experiment, SuiteContext(tmp_path, plugins.load(), Listener()))
+    assert record["value"] == 0.2  # the first of the two that are best on dev
+    assert [each["dev_f1"] for each in record["choices"]] == [0.1, 0.3, 0.3, 0.2]
+    assert record["cost"]["seconds"] == 4.0
+
+
+def test_choices_are_lists(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(CHOOSING.replace("[4, 8]", "4"))
+    with pytest.raises(SettingsError, match=r"choices, finetune\.batch_size: expected a list of values, got 4"):
+        read_suite(str(tmp_path / "own.toml"), plugins.load())
