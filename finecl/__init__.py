@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from finecl.inference.relation_extractor import RelationExtractor
     from finecl.inference.triples import Triple
     from finecl.pipeline.run import Run
+    from finecl.pipeline.scored_labels import ScoredLabels, load_run, score
     from finecl.types import Document, Entity, Label, Mention
 
 __version__ = "0.1.0"
@@ -24,11 +25,14 @@ __all__ = [
     "Mention",
     "RelationExtractor",
     "Run",
+    "ScoredLabels",
     "Settings",
     "Triple",
     "__version__",
     "hookimpl",
+    "load_run",
     "load_settings",
+    "score",
 ]
 
 _MODULES = {
@@ -38,10 +42,13 @@ _MODULES = {
     "Mention": "finecl.types",
     "RelationExtractor": "finecl.inference.relation_extractor",
     "Run": "finecl.pipeline.run",
+    "ScoredLabels": "finecl.pipeline.scored_labels",
     "Settings": "finecl.config.schema",
     "Triple": "finecl.inference.triples",
     "hookimpl": "finecl.hookspecs",
+    "load_run": "finecl.pipeline.scored_labels",
     "load_settings": "finecl.config.resolve",
+    "score": "finecl.pipeline.scored_labels",
 }
 
 

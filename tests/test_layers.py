@@ -14,7 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
-OPEN_TO_PLUGINS = {"finecl.hookimpl", "finecl.types", "finecl.losses", "finecl.errors", "finecl.testing"}
+OPEN_TO_PLUGINS = {
+    "finecl.hookimpl", "finecl.types", "finecl.losses", "finecl.errors", "finecl.testing", "finecl.numerics.mixture",
+}  # fmt: skip
 AT_THE_ROOT = {"__init__", "errors", "hookspecs", "losses", "progress", "registry"}
 PACKAGE_MODULES, MODULE_LINES, FUNCTION_LINES = 12, 250, 40
 HEAVY = ("torch", "transformers", "datasets", "pyarrow", "polars", "sklearn", "scipy", "pandas", "spacy")
@@ -118,14 +120,14 @@ def test_the_engine_imports_no_plugin_and_no_terminal(module: str) -> None:
 
 
 def test_the_longest_import_path_is_short() -> None:
-    """Imports for type checking do not count; see docs/architecture.md for the layers."""
+    """Imports for type checking do not count; the Python API (``finecl.score``) is one above the pipeline."""
     graph = {module: _engine_imports(module) for module in _engine()}
 
     @cache
     def length(module: str) -> int:
         return 1 + max((length(name) for name in graph[module]), default=0)
 
-    assert max(map(length, graph)) <= 14
+    assert max(map(length, graph)) <= 15
 
 
 @pytest.mark.parametrize("module", _engine())

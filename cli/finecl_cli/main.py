@@ -21,7 +21,8 @@ from finecl.errors import FineCLError
 
 COMMANDS = {
     "train": "Score and weight silver labels, pre-train, fine-tune, evaluate and write the report.",
-    "score": "Score and weight the silver labels, the first stage of a run.",
+    "score": "Find the silver labels that are likely wrong; write a table of all labels.",
+    "clean": "Write silver documents without the labels that are likely wrong.",
     "pretrain": "Pre-train the encoder of a scored run.",
     "finetune": "Fine-tune extractors on the encoder of a run.",
     "evaluate": "Evaluate the extractors of a run, or score files of predictions.",

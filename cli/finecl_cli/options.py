@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -149,11 +149,13 @@ def _training_options() -> list[Decorator]:
     ]
 
 
-def settings_of(options: dict[str, Any]) -> Settings:
-    """Resolves the values of the shared options to settings."""
-    overrides = {setting: options[name] for name, setting in _SETTINGS.items() if options.get(name) is not None}
+def settings_of(options: dict[str, Any], defaults: Mapping[str, Any] | None = None) -> Settings:
+    """Resolves the values of the shared options to settings; ``defaults`` are settings that they override."""
+    given = dict(defaults or {})
+    preset = options.get("preset") or given.pop("preset", None)
+    overrides = given | {setting: options[name] for name, setting in _SETTINGS.items() if options.get(name) is not None}
     return resolve(
-        preset=options.get("preset"),
+        preset=preset,
         file=options.get("config"),
         assignments=options["assignments"],
         overrides=overrides,

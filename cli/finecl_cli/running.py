@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finecl import registry as plugins
 from finecl.config.schema import Settings
 from finecl.errors import SettingsError
+from finecl_cli.next_steps import print_next
 from finecl_cli.options import default_directory, settings_of
+
+if TYPE_CHECKING:
+    from finecl.pipeline.run import Run
 
 
 @dataclass(frozen=True)
@@ -61,28 +67,54 @@ def show_plan(run: NewRun | Path, *, quiet: bool, as_json: bool) -> None:
         show_planned(planned)
 
 
-def run_stage(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_json: bool) -> None:
-    """Runs all stages up to ``last``, or that stage alone; prints progress on stderr and results on stdout."""
-    from finecl.pipeline.run import Run
-    from finecl_cli.screen import Screen, show_metrics, show_settings
+def silver_run(file: Path | None, options: dict[str, Any], **defaults: Any) -> NewRun:
+    """Returns the run that scores silver labels: with a file, by the settings that fit it, in its default directory.
 
-    is_main = os.environ.get("RANK", "0") == "0"
-    quiet = quiet or not is_main
+    ``defaults`` are settings (dots as double underscores) that the options override. Without a scorer or a method, the
+    scorer is the default for silver labels alone.
+    """
+    from finecl.pipeline.silver_settings import SCORER, settings_for
+
+    settings: dict[str, Any] = {key.replace("__", "."): value for key, value in defaults.items()}
+    if file is not None:
+        if options.get("silver") or options.get("data"):
+            raise click.UsageError("expected one of FILE, --silver and --data, got more.")
+        settings = {**settings_for(file, plugins.load()), **settings}
+    if not any(options.get(name) for name in ("scorer", "method", "config")):
+        settings["scorer.name"] = SCORER
+    resolved = settings_of(options, settings)
+    return NewRun(default_directory(resolved), resolved)
+
+
+@contextmanager
+def opened_run(run: NewRun | Path, *, quiet: bool) -> Iterator[Run]:
+    """Opens a run and shows its progress on stderr while the block runs."""
+    from finecl.pipeline.run import Run
+    from finecl_cli.screen import Screen
+
     registry = plugins.load()
-    with Screen(quiet=quiet) as screen:
+    with Screen(quiet=quiet or os.environ.get("RANK", "0") != "0") as screen:
         known_faults = registry.faults
         for fault in known_faults:
             screen.note(fault)
         if isinstance(run, Path):
-            opened = Run.open(run, registry, screen)
+            yield Run.open(run, registry, screen)
         else:
-            opened = Run(run.directory, run.settings, registry, screen)
-        if not quiet:
-            show_settings(opened.spec.settings.to_dict(), opened.data.precision)
-        metrics = opened.finish(last, only=only)
+            yield Run(run.directory, run.settings, registry, screen)
         for fault in registry.faults:  # hooks called during the run may have failed
             if fault not in known_faults:
                 screen.note(fault)
+
+
+def run_stage(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool, as_json: bool) -> None:
+    """Runs all stages up to ``last``, or that stage alone; prints progress on stderr and results on stdout."""
+    from finecl_cli.screen import show_metrics, show_settings
+
+    is_main = os.environ.get("RANK", "0") == "0"
+    with opened_run(run, quiet=quiet) as opened:
+        if is_main and not quiet:
+            show_settings(opened.spec.settings.to_dict(), opened.data.precision)
+        metrics = opened.finish(last, only=only)
     if not is_main:
         return
     if as_json:
@@ -90,3 +122,6 @@ def run_stage(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool,
         return
     report = opened.files.report
     show_metrics(metrics, str(report) if report.exists() else None)
+    if last == "report" and not opened.data.corpora.has_gold:
+        click.echo("no gold documents: not evaluated")
+        print_next(f"finecl review export {opened.directory} judge.jsonl")

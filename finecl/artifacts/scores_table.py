@@ -20,9 +20,9 @@ from finecl.errors import FineCLError
 from finecl.types import Bools, Floats, Ints, Uids
 
 Objects = npt.NDArray[np.object_]
-_NUMBERS = ("document", "head", "tail", "noise", "weight", "learned_batch", "learned_epoch")
-_MAP = ("confidence_mean", "variability")
-_TEXTS = ("uid", "relation", "truth", "verdict")
+_NUMBERS = ("document", "head", "tail", "noise", "p_wrong", "weight", "learned_batch", "learned_epoch")
+_MAP = ("confidence_mean", "variability", "suggested_confidence")
+_TEXTS = ("uid", "relation", "truth", "verdict", "suggested")
 
 
 def format_uids(uids: Uids) -> list[str]:
@@ -67,6 +67,13 @@ def read_weights(path: Path, uids: Uids) -> Floats:
     return weights
 
 
+def read_wrong_probabilities(path: Path, uids: Uids) -> Floats:
+    """Returns the probability that each of these instances is wrong ``[N]``, from a scores table."""
+    table = _table(path, ("uid", "p_wrong"))
+    p_wrong: Floats = table["p_wrong"].to_numpy()[find_rows(parse_uids(table["uid"].to_pylist()), uids)]
+    return p_wrong
+
+
 def read_suggestions(path: Path, uids: Uids, relations: Sequence[str]) -> tuple[Ints, Floats]:
     """Returns the suggested relation of these instances as an index into ``relations`` (-1: none), and its probability.
 
@@ -86,6 +93,8 @@ class Scores:
 
     ``relation`` holds indices into ``relations``. ``learned_batch`` and ``learned_epoch`` are epochs from 1, 0 for
     never. ``truth`` holds names of relations, None where unknown; the column is None if no truth was recorded.
+    ``p_wrong`` is the estimated probability that a label is wrong; ``suggested`` (names of relations, "" for none) and
+    ``suggested_confidence`` what proxies predict that have not seen the document, if they were asked.
     ``verdict`` holds human verdicts, "right" or "wrong", None for labels that were not reviewed. ``confidence`` and
     ``variability`` are the axes of the data map, if a proxy was trained.
     """
@@ -104,6 +113,9 @@ class Scores:
     verdict: Objects
     confidence: Floats | None = None
     variability: Floats | None = None
+    p_wrong: Floats | None = None
+    suggested: Objects | None = None
+    suggested_confidence: Floats | None = None
 
     @classmethod
     def read(cls, path: Path) -> Scores:
@@ -132,6 +144,9 @@ class Scores:
             verdict=_objects(table["verdict"]) if "verdict" in present else unreviewed,
             confidence=column.get("confidence_mean"),
             variability=column.get("variability"),
+            p_wrong=column.get("p_wrong"),
+            suggested=_objects(table["suggested"]) if "suggested" in present else None,
+            suggested_confidence=column.get("suggested_confidence"),
         )
 
     @property

@@ -112,6 +112,8 @@ class ProxySettings(ExtractSettings):
     no_relation: Literal["random", "type-matched"] = "random"
     mentions: Literal["text", "type", "blank"] = "text"  # what the proxy reads in their place
     folds: Annotated[int, Ge(2)] = 5  # trainings for the scorers that ask a proxy which has not seen the document
+    # ask proxies that have not seen a document which relation each of its labels should have (trains `folds` proxies)
+    suggestions: bool = False
     fold_epochs: Positive | None = None  # of each of these; None: num_train_epochs. Fewer leave wrong labels unlearned
 
 
@@ -163,6 +165,9 @@ class FinetuneSettings(ExtractSettings):
     thresholds: Literal["global", "per-relation"] = "global"
     # learning-order: in every epoch what a proxy learns early comes first; it is trained by the settings of `proxy`
     curriculum: Literal["none", "learning-order"] = "none"
+    # without gold documents, of the silver labels: trimmed: those that are more likely right than wrong; weighted: all,
+    # by the probability that they are right; all: all alike
+    silver: Literal["trimmed", "weighted", "all"] = "trimmed"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from finecl.types import Document
+if TYPE_CHECKING:
+    from finecl.types import Document
 
 _SPACE = re.compile(r"\s+")
 EDGES = " \t\n\"'`.,;:!?()[]{}«»“”‘’"

@@ -10,7 +10,7 @@ import numpy as np
 
 from finecl.extraction.calibration import Calibration
 from finecl.extraction.pair_scores import PairScores
-from finecl.metrics import Fact
+from finecl.metrics.docred import Fact
 from finecl.types import Bools, Floats, Ints
 
 

@@ -19,7 +19,7 @@ from finecl.extraction.evaluation_data import EvaluationDataset
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import Training
 from finecl.extraction.pair_scores import PairScores, TorchBackend, score_pairs
-from finecl.metrics import Threshold, choose_threshold
+from finecl.metrics.thresholds import Threshold, choose_threshold
 from finecl.progress import Listener
 from finecl.training.checkpointing import CheckpointManager, Saved
 from finecl.types import Floats, Instances

@@ -114,7 +114,7 @@ class Training:
         else:
             if self.observe:
                 self.observe(epoch, q.pairs, logits_PR.detach(), q.labels_PR)
-            loss = self.extractor.loss(logits_PR, q.labels_PR).total * scale
+            loss = self.extractor.loss(q.weighted(logits_PR), q.labels_PR).total * scale
         model.backward(loss, last=last)
         return loss.detach()
 

@@ -20,7 +20,10 @@ SPLITS = ("silver", "train", "dev", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Corpora:
-    """The four corpora of a run: silver documents for pre-training, gold ones for fine-tuning and evaluation."""
+    """The four corpora of a run: silver documents for pre-training, gold ones for fine-tuning and evaluation.
+
+    Without gold documents ``train``, ``dev`` and ``test`` are empty.
+    """
 
     silver: Corpus
     train: Corpus
@@ -33,17 +36,36 @@ class Corpora:
         return tuple(sorted({r for split in SPLITS for r in getattr(self, split).relations}))
 
     @property
+    def has_gold(self) -> bool:
+        """Whether there are gold documents."""
+        return len(self.train) > 0
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Returns the names of the splits that have documents."""
+        return SPLITS if self.has_gold else SPLITS[:1]
+
+    def require_gold(self, what: str) -> None:
+        """Checks that there are gold documents, which ``what`` needs.
+
+        Raises:
+            SettingsError: there are none.
+        """
+        if not self.has_gold:
+            raise SettingsError(f"{what} needs gold documents, found none: give --gold FILE, or choose another one")
+
+    @property
     def names(self) -> Mapping[str, str]:
         """Readable names of the relations."""
         return {relation: self.silver.names.get(relation, relation) for relation in self.relations}
 
 
 def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpora:
-    """Reads the four corpora that the settings name.
+    """Reads the corpora that the settings name: silver documents, and either three gold splits or none.
 
     Raises:
         FormatError: a file is missing, unreadable or invalid.
-        SettingsError: the settings do not name four splits.
+        SettingsError: the settings name no silver documents, or only some of the gold splits.
     """
     named = {split: getattr(settings, split) for split in SPLITS}
     if settings.name == "demo" and not any(named.values()) and not settings.gold:
@@ -54,7 +76,10 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
     paths = {split: Path(p) if p else _in_directory(settings, split) for split, p in named.items()}
     if settings.gold:
         gold = split_documents(read_corpus(Path(settings.gold), settings, registry), settings.gold_split, seed)
-        parts = dict(zip(("train", "dev", "test"), gold, strict=True))
+        parts = dict(zip(SPLITS[1:], gold, strict=True))
+    elif paths["silver"] and not any(paths[split] for split in SPLITS[1:]):
+        silver = read_corpus(paths["silver"], settings, registry)
+        return Corpora(silver=silver, **dict.fromkeys(SPLITS[1:], silver.select([])))
     else:
         parts = {}
     corpora = {

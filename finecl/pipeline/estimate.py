@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from finecl.artifacts.run_directory import PLAIN
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks, current
 from finecl.extraction.loop import Training
@@ -68,20 +69,22 @@ def _score(spec: RunSpec, data: RunData, rates: _Rates) -> Planned:
 
 
 def _trained(spec: RunSpec, data: RunData, rates: _Rates) -> list[Planned]:
-    """Returns the plans of pre-training, and of fine-tuning and evaluating both variants."""
-    steps, finetune = spec.settings.pretrain.max_steps, spec.settings.finetune
-    epochs = finetune.num_train_epochs
-    trained = 2 * epochs * _tokens(data, "train")
-    evaluated = 2 * -(-epochs // finetune.eval_epochs) * _scored_tokens(data, "dev")
-    tested = 2 * _scored_tokens(data, "test")
-    batches = -(-len(data.dataset("train").tokens) // finetune.batch_size)
-    if not spec.objectives and not spec.method.mlm:
-        steps = 0
+    """Returns the plans of pre-training the encoders, and of fine-tuning and evaluating all variants."""
+    finetune, gold = spec.settings.finetune, data.corpora.has_gold
+    variants = len(spec.variants) if gold else 1
+    encoders = len([name for name in spec.variants if name != PLAIN])
+    epochs, split = finetune.num_train_epochs, "train" if gold else "silver"
+    looks = -(-epochs // finetune.eval_epochs)
+    dev = _scored_tokens(data, "dev") if gold else _tokens(data, "silver") // 10
+    trained, evaluated = variants * epochs * _tokens(data, split), variants * looks * dev
+    tested = variants * _scored_tokens(data, "test") if gold else 0
+    batches = -(-len(data.dataset(split).tokens) // finetune.batch_size)
+    steps = encoders * spec.settings.pretrain.max_steps if spec.objectives or spec.method.mlm else 0
     pretrained = steps * rates.pretrain_tokens
     seconds = trained / rates.train + evaluated / rates.predict
     return [
         Planned(stage="pretrain", steps=steps, tokens=pretrained, seconds=pretrained / rates.pretrain),
-        Planned(stage="finetune", steps=2 * epochs * batches, tokens=trained + evaluated, seconds=seconds),
+        Planned(stage="finetune", steps=variants * epochs * batches, tokens=trained + evaluated, seconds=seconds),
         Planned(stage="evaluate", steps=0, tokens=tested, seconds=tested / rates.predict),
     ]
 
@@ -127,7 +130,7 @@ class _Rates:
     def _extraction(self, spec: RunSpec, data: RunData, encoder: Encoder) -> tuple[float, float]:
         """Returns tokens per second of training an extractor and of predicting with it."""
         settings = spec.settings.finetune
-        train = data.dataset("train", spec.input_format(settings.extractor))
+        train = data.dataset("train" if data.corpora.has_gold else "silver", spec.input_format(settings.extractor))
         head_settings = extractor_settings(spec.registry, settings.extractor, settings.loss, spec.settings.extractor)
         extractor = build_extractor(spec.registry, settings.extractor, head_settings, encoder, train.relations)
         training = Training(

@@ -5,7 +5,7 @@ A stage's fingerprint contains those of the stages that it depends on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.artifacts.run_directory import RunDirectory
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from finecl.pipeline.run_spec import RunSpec
 
 _LAYOUT = 2  # increase it when the format of the stored evidence changes
+_COLUMNS = 1  # increase it when scores.parquet gets other columns
 _OF_FOLDS = ("folds", "fold_epochs")  # settings that only held-out proxies use
 
 
@@ -28,7 +29,8 @@ def required_evidence(spec: RunSpec) -> tuple[EvidenceKind, ...]:
     Raises:
         PluginError: it names an unknown kind.
     """
-    suggested: tuple[EvidenceKind, ...] = ("held-out",) if spec.settings.pretrain.labels == "suggested" else ()
+    asked = spec.settings.proxy.suggestions or spec.settings.pretrain.labels == "suggested"
+    suggested: tuple[EvidenceKind, ...] = ("held-out",) if asked else ()
     if spec.scorer is None:
         return suggested
     kinds = declared(spec.scorer, NoiseScorer, "required_evidence")
@@ -48,7 +50,11 @@ def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> st
     if kind == "gold":
         return fingerprint(model, extractor_fingerprint(data.model_fingerprint, spec, data))
     code = spec.code("extractor", spec.settings.proxy.extractor)
-    proxy = {key: value for key, value in settings["proxy"].items() if kind == "held-out" or key not in _OF_FOLDS}
+    proxy = {
+        key: value
+        for key, value in settings["proxy"].items()
+        if (kind == "held-out" or key not in _OF_FOLDS) and key != "suggestions"
+    }
     return fingerprint(model, proxy, settings["extractor"], spec.settings.seed, code, _LAYOUT)
 
 
@@ -62,7 +68,7 @@ def score_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
     evidence = [evidence_fingerprint(kind, spec, data) for kind in required_evidence(spec)]
     verdicts = [(uid, verdict.verdict) for uid, verdict in sorted(read_verdicts(files.path).items())]
     silver = (data.corpora.silver.fingerprint, data.corpora.relations)
-    return fingerprint(*silver, evidence, parts, defaults, code, verdicts)
+    return fingerprint(*silver, evidence, parts, defaults, code, verdicts, _COLUMNS)
 
 
 def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> str:
@@ -77,7 +83,9 @@ def pretrain_fingerprint(spec: RunSpec, data: RunData, files: RunDirectory) -> s
 def extractor_fingerprint(encoder: str, spec: RunSpec, data: RunData) -> str:
     """Returns a hash of everything that an extractor depends on; ``encoder`` is the fingerprint of its encoder."""
     settings, corpora = spec.settings.to_dict(), data.corpora
-    gold = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
+    gold: tuple[Any, ...] = (corpora.train.fingerprint, corpora.dev.fingerprint, corpora.relations)
+    if not corpora.has_gold:  # trained on silver labels by their scores, which the encoder's fingerprint includes
+        gold = (corpora.silver.fingerprint, corpora.relations)
     proxy = settings["proxy"] if spec.settings.finetune.curriculum != "none" else None
     code = spec.code("extractor", spec.settings.finetune.extractor)
     return fingerprint(encoder, gold, settings["finetune"], settings["extractor"], spec.settings.seed, proxy, code)

@@ -19,12 +19,12 @@ from finecl.models.encoder import Encoder
 from finecl.models.precision import Precision
 from finecl.models.pretrained import find_model, load_encoder
 from finecl.models.safe_reading import model_files
-from finecl.pipeline.corpora import SPLITS, Corpora, load_corpora
+from finecl.pipeline.corpora import Corpora, load_corpora
 from finecl.pipeline.run_spec import RunSpec
 from finecl.tokens.marked_sentences import MarkedSentences
 from finecl.tokens.token_table import TokenizedCorpus, describe_loss, reached
 from finecl.tokens.tokenizer import DocumentTokenizer
-from finecl.types import InputFormat, MentionMasking
+from finecl.types import InputFormat, Instances, MentionMasking
 
 _Key = tuple[str, InputFormat, MentionMasking]
 
@@ -86,22 +86,26 @@ class RunData:
     def evaluation(self, split: str) -> EvaluationDataset:
         """Returns dev or test as rows to score."""
         if split not in self._evaluation:
-            finetune = self.spec.settings.finetune
             corpus: Corpus = getattr(self.corpora, split)
-            self._evaluation[split] = EvaluationDataset.of(
-                list(corpus.documents()),
-                corpus.instances(self.corpora.relations),
-                self.tokenizer,
-                marked=self.spec.input_format(finetune.extractor) == "marked-sentences",
-                windows=finetune.long_documents == "windows",
-            )
+            self._evaluation[split] = self.evaluation_of(corpus, corpus.instances(self.corpora.relations))
         return self._evaluation[split]
+
+    def evaluation_of(self, corpus: Corpus, gold: Instances) -> EvaluationDataset:
+        """Returns documents as rows to score, with the labels that count as gold."""
+        finetune = self.spec.settings.finetune
+        return EvaluationDataset.of(
+            list(corpus.documents()),
+            gold,
+            self.tokenizer,
+            marked=self.spec.input_format(finetune.extractor) == "marked-sentences",
+            windows=finetune.long_documents == "windows",
+        )
 
     def describe(self) -> list[str]:
         """Returns messages about the data for the user, one line each."""
         windows = self.spec.settings.finetune.long_documents == "windows"
         notes = []
-        for split in SPLITS:
+        for split in self.corpora.splits:
             if split in ("dev", "test") and windows:
                 continue  # windows cover the whole document
             data = self.dataset(split)
@@ -121,7 +125,7 @@ class RunData:
                 "tokens": int(data.tokens.lengths.sum()),
                 "fingerprint": getattr(self.corpora, split).fingerprint,
             }
-            for split, data in ((split, self.dataset(split)) for split in SPLITS)
+            for split, data in ((split, self.dataset(split)) for split in self.corpora.splits)
         }
 
     @cached_property

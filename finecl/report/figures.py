@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import roc_curve
 
-from finecl.metrics import dense_ranks
+from finecl.metrics.counts import dense_ranks
 from finecl.types import Bools, Floats, Ints
 
 COLOURS = {"ink": "#1b1f24", "muted": "#5a6370", "grid": "#d9dee4", "first": "#1f66b3", "second": "#b8530f"}

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from finecl.artifacts.scores_table import Scores
-from finecl.metrics import noise_scores
+from finecl.metrics.noise import noise_scores
 from finecl.report.label_table import noise_shares
 from finecl.report.numbers import Table, number, percent
 from finecl.types import Floats

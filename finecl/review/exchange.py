@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -84,7 +86,8 @@ def _task(task: Task) -> dict[str, Any]:
 def read_answers(path: Path, relations: Mapping[str, str]) -> tuple[list[Verdict], int]:
     """Reads the verdicts of a file; returns them and the number of labels without a verdict.
 
-    ``relations`` maps the names that may be used for a truth to relations.
+    The file holds rows of ``write_jsonl``, tasks of Label Studio, or a CSV table with the columns ``uid`` and
+    ``verdict``. ``relations`` maps the names that may be used for a truth to relations.
 
     Raises:
         FormatError: the file has neither format, or a verdict is invalid.
@@ -93,7 +96,10 @@ def read_answers(path: Path, relations: Mapping[str, str]) -> tuple[list[Verdict
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: expected verdicts as JSON lines or Label Studio's JSON: {error}") from None
-    answers = _label_studio(path, text) if text.lstrip()[:1] == "[" else _lines(path, text)
+    if path.suffix.lower() == ".csv":
+        answers = _table(path, text)
+    else:
+        answers = _label_studio(path, text) if text.lstrip()[:1] == "[" else _lines(path, text)
     verdicts, missing = [], 0
     for place, uid, verdict, truth, why in answers:
         if verdict is None:
@@ -120,6 +126,16 @@ def _lines(path: Path, text: str) -> Iterator[_Answer]:
         except ValueError as error:
             raise FormatError(f"{place}: expected a JSON object, got: {error}; correct the line") from None
         yield place, _uid(row, place), row.get("verdict"), row.get("truth") or None, str(row.get("drawn") or "")
+
+
+def _table(path: Path, text: str) -> Iterator[_Answer]:
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    if not {"uid", "verdict"} <= set(rows.fieldnames or ()):
+        raise FormatError(f"{path}: expected a table with the columns uid and verdict, got {rows.fieldnames}")
+    for number, row in enumerate(rows, start=1):
+        place = f"{path}: row {number}"
+        verdict = (row.get("verdict") or "").strip().lower() or None
+        yield place, _uid(row, place), verdict, row.get("truth") or None, str(row.get("drawn") or "")
 
 
 def _label_studio(path: Path, text: str) -> Iterator[_Answer]:

@@ -76,6 +76,17 @@ class NotFalseNegative:
         return allowed
 
 
+def read_missing(directory: Path, relations: Sequence[str]) -> FalseNegatives | None:
+    """Returns the false negatives of a run directory, relations as indices into ``relations``; None without a file."""
+    if not (directory / FALSE_NEGATIVES).is_file():
+        return None
+    table = pq.read_table(directory / FALSE_NEGATIVES)
+    index = {name: number for number, name in enumerate(relations)}
+    relation = np.array([index[name] for name in table["relation"].to_pylist()], dtype=np.int64)
+    numbers = {name: table[name].to_numpy() for name in ("document", "head", "tail", "probability")}
+    return FalseNegatives(**numbers, relation=relation)
+
+
 def read_false_negatives(directory: Path, threshold: float | None) -> NotFalseNegative | None:
     """Returns the filter that leaves out pairs of at least this probability; None without a threshold."""
     return None if threshold is None else NotFalseNegative.read(directory, threshold)

@@ -149,10 +149,12 @@ class Format(Protocol):
     """A file format of documents.
 
     ``suffixes`` are the endings of file names, such as ``(".jsonl",)``, that this format writes when no format is
-    named. A format without them is written only where it is named.
+    named. A format without them is written only where it is named. ``one_label``: each document has exactly one label,
+    so that a document without a label cannot be written.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+    one_label: ClassVar[bool] = False
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file at ``path`` appears to have this format; reads only its beginning."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def formats() -> Formats:
     """Returns document-level, sentence-level and annotation formats, plain text, and Hugging Face data sets."""
     from finecl_formats.brat import Brat
+    from finecl_formats.delimited import Delimited
     from finecl_formats.doccano import Doccano
     from finecl_formats.docred import DocRED
     from finecl_formats.fewrel import FewRel
@@ -30,6 +31,7 @@ def formats() -> Formats:
 
     return {
         "brat": Brat,
+        "csv": Delimited,
         "doccano": Doccano,
         "docred": DocRED,
         "fewrel": FewRel,

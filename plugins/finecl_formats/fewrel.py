@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Mention
@@ -30,6 +30,8 @@ _OPENING = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\[\s*\{')
 @dataclass(frozen=True, kw_only=True)
 class FewRel(Records):
     """An object of relations, each with a list of sentences: tokens, and h and t as [name, id, [words]]."""
+
+    one_label: ClassVar[bool] = True
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with an object of lists of sentences."""

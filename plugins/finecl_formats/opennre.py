@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from finecl.errors import FormatError
 from finecl.types import Document, Entity, Mention
@@ -30,6 +30,8 @@ _SIDES = ("h", "t")
 @dataclass(frozen=True, kw_only=True)
 class OpenNRE(Records):
     """One sentence a line: token or text, h and t with name, id and half-open pos, and relation."""
+
+    one_label: ClassVar[bool] = True
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with an object that has head, tail, relation and a text."""

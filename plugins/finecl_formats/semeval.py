@@ -41,6 +41,7 @@ class SemEval(Records):
     """Blocks of a numbered sentence with <e1> and <e2>, its directed relation, and a comment."""
 
     unique: ClassVar[bool] = True
+    one_label: ClassVar[bool] = True
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with a numbered sentence that has markers."""

@@ -31,6 +31,7 @@ class TACRED(Records):
     """One list of sentences: id, relation, token, and inclusive spans and types of subject and object."""
 
     unique: ClassVar[bool] = True
+    one_label: ClassVar[bool] = True
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with a list of objects that have a subject."""

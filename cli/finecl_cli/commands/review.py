@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+from finecl_cli.next_steps import print_next
 
 if TYPE_CHECKING:
     from finecl.review.verdicts import Estimate
@@ -82,44 +84,29 @@ def import_(run: Path, verdicts: tuple[Path, ...], as_json: bool, quiet: bool) -
 
     VERDICTS are exported files that were filled in, exports of Label Studio, or files saved from a report.
     """
+    from finecl.pipeline.judgements import import_verdicts
     from finecl.pipeline.run import Run
-    from finecl.review.exchange import read_answers
-    from finecl.review.verdicts import add_verdicts, estimate
+    from finecl.review.verdicts import estimate
     from finecl_cli.screen import Screen
 
     opened = Run.open(run)
     _scores_of(run)
-    known = set(opened.data.dataset("silver").instances.uid.tolist())
-    relations = _relation_by_name(opened.data.corpora)
-    imported, open_, foreign = [], 0, 0
-    for path in verdicts:
-        answers, without_verdict = read_answers(path, relations)
-        open_ += without_verdict
-        foreign += sum(verdict.uid not in known for verdict in answers)
-        imported += [verdict for verdict in answers if verdict.uid in known]
-    all_verdicts = add_verdicts(run, imported)
+    judgements = import_verdicts(opened, verdicts)
     with Screen(quiet=quiet) as screen:
         metrics = Run.open(run, listener=screen).finish("score", only=True)
         if (run / "report.html").exists():
             Run.open(run, listener=screen).finish("report", only=True)
-    estimated = estimate(all_verdicts.values())
+    estimated = estimate(judgements.verdicts.values())
     if as_json:
-        counts = {"read": len(imported), "without_verdict": open_, "of_other_data": foreign}
-        size = metrics["score"]["effective_sample_size"]
-        click.echo(json.dumps(estimated.to_dict() | counts | {"effective_sample_size": size}))
+        names = ("read", "without_verdict", "of_other_data")
+        size = {"effective_sample_size": metrics["score"]["effective_sample_size"]}
+        click.echo(json.dumps(estimated.to_dict() | {name: getattr(judgements, name) for name in names} | size))
         return
-    counts_line = f"imported {len(imported)} verdicts; skipped {open_} labels without one and {foreign} of other data"
-    click.echo(f"{counts_line}; {estimated.judged} verdicts in total")
+    click.echo(judgements)
     for line in _estimate_lines(estimated):
         click.echo(line)
-    click.echo("scores and weights are updated; continue with `finecl pretrain` or `finecl train --resume`")
-
-
-def _relation_by_name(corpora: Any) -> dict[str, str]:
-    """Returns the relation for each spelling a verdict may use: its id or its name; also for no relation."""
-    none = corpora.silver.no_relation
-    relations = {corpora.names.get(r, r): r for r in corpora.relations} | {r: r for r in corpora.relations}
-    return relations | {none: none, "no relation": none}
+    click.echo("scores and weights are updated")
+    print_next(f"finecl pretrain {run}", f"finecl train --resume --output-dir {run}")
 
 
 def _scores_of(run: Path) -> Path:

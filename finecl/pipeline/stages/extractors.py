@@ -22,11 +22,13 @@ from finecl.models.extractor import (
     save_extractor,
 )
 from finecl.pipeline.fingerprints import extractor_fingerprint
+from finecl.pipeline.stages.training_data import training_data
 from finecl.progress import Listener
 from finecl.scoring.curriculum import difficulties
 from finecl.types import Floats
 
 if TYPE_CHECKING:
+    from finecl.corpus.corpus import Corpus
     from finecl.pipeline.run_data import RunData
     from finecl.pipeline.run_spec import RunSpec
 
@@ -38,7 +40,12 @@ def plain_config(spec: RunSpec, data: RunData, files: RunDirectory, listener: Li
 
 
 def plain_extractor(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> Any:
-    """Returns the extractor on the plain encoder; trains it first if needed."""
+    """Returns the extractor on the plain encoder; trains it first if needed.
+
+    Raises:
+        SettingsError: there are no gold documents.
+    """
+    data.corpora.require_gold(f"scorer '{spec.method.scorer}'")
     plain_config(spec, data, files, listener)
     return load_extractor(files.extractor(PLAIN), spec.registry, spec.settings.model).extractor
 
@@ -69,7 +76,8 @@ def _train(
     listener: Listener,
 ) -> dict[str, Any]:
     chosen, seed = spec.settings.finetune, spec.settings.seed
-    train, dev = data.dataset("train", spec.input_format(chosen.extractor)), data.evaluation("dev")
+    of_run = training_data(spec, data, files)
+    train, dev = of_run.train, of_run.dev
     if chosen.thresholds == "per-relation" and dev.marked:
         what = "a marked sentence has its best relation or none"
         raise SettingsError(f"finetune.thresholds: expected global for '{chosen.extractor}', got per-relation; {what}")
@@ -92,17 +100,23 @@ def _train(
         difficulty=difficulty,
         random_stage="finetune",
     )
-    config = _config(settings, tokenizer.max_length, made_from, tuned, spec, data)
+    config = _config(settings, tokenizer.max_length, made_from, tuned, of_run.documents, spec, data)
     save_extractor(extractor, tokenizer, config, files.extractor(variant), write=current().main)
     checkpoints.clear()
     return config
 
 
 def _config(
-    settings: dict[str, Any], max_length: int, made_from: str, tuned: Finetuned, spec: RunSpec, data: RunData
+    settings: dict[str, Any],
+    max_length: int,
+    made_from: str,
+    tuned: Finetuned,
+    corpus: Corpus,
+    spec: RunSpec,
+    data: RunData,
 ) -> dict[str, Any]:
     """Returns the content of ``extractor.json``: everything that prediction needs besides the weights."""
-    chosen, corpus = spec.settings.finetune, data.corpora.train
+    chosen = spec.settings.finetune
     return {
         "extractor": chosen.extractor,
         "settings": settings,

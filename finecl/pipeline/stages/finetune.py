@@ -17,6 +17,8 @@ _NUMBERS = ("threshold", "thresholds", "dev_f1", "epoch", "dev_f1_by_epoch", "ca
 def finetune_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> dict[str, Any]:
     """Fine-tunes every variant, writes ``extractor/<variant>/`` and returns the record's numbers.
 
+    Without gold documents nothing can be compared, so only the pre-trained variant is fine-tuned, on silver documents.
+
     All begin with the same head and have the same data order and dropout, so that they can be compared.
     """
     made_from = pretrained_extractor_fingerprint(spec, data, files)
@@ -25,7 +27,7 @@ def finetune_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: 
         variant: plain_config(spec, data, files, listener)
         if variant == PLAIN
         else extractor_config(variant, made_from, encoders[variant], spec, data, files, listener)
-        for variant in spec.variants
+        for variant in (spec.variants if data.corpora.has_gold else (PRETRAINED,))
     }
     return {
         variant: {key: config[key] for key in _NUMBERS if config.get(key) is not None}

@@ -13,7 +13,7 @@ from finecl.artifacts.scores_table import write_scores
 from finecl.corpus.corpus import Corpus
 from finecl.corpus.entity_table import type_only_accuracy
 from finecl.distributed.process_group import current
-from finecl.metrics import noise_scores
+from finecl.metrics.noise import noise_scores
 from finecl.pipeline.fingerprints import required_evidence
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec, part_settings
@@ -24,6 +24,7 @@ from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdic
 from finecl.scoring.proxy import ProxyRun
 from finecl.scoring.suggestions import Suggestions
 from finecl.scoring.validation import checked_noise, checked_weights
+from finecl.scoring.wrong_labels import wrong_labels
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, NoiseScorer, declared, first_epoch
 
 _TYPES_DECIDE = 0.8  # share of labels: above it, the report says that entity types alone determine the relation
@@ -41,7 +42,9 @@ def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener)
         record |= {"scorer_settings": part_settings(spec.scorer)} | _noise_record(noise, truth)
     verdicts = read_verdicts(files.path)
     verdict_N = judged(instances.uid, verdicts)
+    wrong = wrong_labels(noise, verdict_N == "wrong", verdict_N == "right")
     noise, weights = apply_verdicts(noise, weights, verdict_N)
+    record |= wrong.record()
     record |= {"review": estimate(verdicts.values()).to_dict()} if verdicts else {}
     record["type_only_accuracy"] = _type_only_accuracy(spec, data, listener)
     record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
@@ -56,7 +59,7 @@ def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener)
         if near:
             write_neighbours(files.neighbours, near)
             write_scores(files.scorers, instances.uid, other_scorers(spec, instances, evidence, listener))
-        _write(files, data.corpora.silver, instances, noise, weights, evidence, verdict_N)
+        _write(files, data.corpora.silver, instances, noise, weights, wrong.p_wrong, evidence, verdict_N)
     return record
 
 
@@ -133,6 +136,7 @@ def _write(
     instances: Instances,
     noise: Floats,
     weights: Floats,
+    p_wrong: Floats,
     evidence: Evidence,
     verdicts: Any,
 ) -> None:
@@ -145,6 +149,7 @@ def _write(
         "tail": instances.tail,
         "relation": np.array(instances.relations, dtype=object)[instances.relation],
         "noise": noise,
+        "p_wrong": p_wrong,
         "weight": weights,
         "truth": pa.array(corpus.true_relations(instances.relations) or unknown, type=pa.string()),
         "verdict": pa.array(verdicts.tolist(), type=pa.string()),

@@ -12,7 +12,7 @@ from finecl.artifacts.files import write_parquet
 from finecl.errors import SettingsError
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import pair_vectors
-from finecl.metrics import dense_ranks
+from finecl.metrics.counts import dense_ranks
 from finecl.numerics.ragged import find
 from finecl.pipeline.fingerprints import required_evidence
 from finecl.pipeline.run_data import RunData

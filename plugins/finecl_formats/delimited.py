@@ -1,0 +1,155 @@
+"""CSV and TSV files with a header: one row a sentence or text, with head, relation and tail.
+
+The columns ``text`` (or ``sentence``), ``head``, ``relation`` and ``tail`` are required. ``head_start``, ``head_end``,
+``tail_start`` and ``tail_end`` are character offsets [start, end) of ``text``; without them every occurrence of the
+name, as whole words, is a mention. ``head_type``, ``tail_type``, ``head_id``, ``tail_id``, ``id`` (the title) and
+``truth`` (the true relation) are optional. Other columns are ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from finecl.errors import FormatError
+from finecl.types import Document, Entity, Label
+from finecl_formats.characters import document_to_text, text_to_words
+from finecl_formats.files import first_bytes, open_binary, replacing
+from finecl_formats.json_values import Value, shortened
+from finecl_formats.lossless import check_lossless, document_place, refusal
+from finecl_formats.records import Records
+from finecl_formats.sentences import content_title
+from finecl_formats.text_lines import decode_utf8
+
+_TEXTS, _REQUIRED = ("text", "sentence"), ("head", "relation", "tail")
+_SIDES = ("head", "tail")
+_OFFSETS = tuple(f"{side}_{end}" for side in _SIDES for end in ("start", "end"))
+_COLUMNS = ("id", "text", "head", "relation", "tail", *_OFFSETS)
+_OPTIONAL = ("head_type", "tail_type", "head_id", "tail_id", "truth")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delimited(Records):
+    """A row a label: text, head, relation and tail; separated by commas, semicolons or tabs."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
+    one_label: ClassVar[bool] = True
+
+    def recognises(self, path: Path) -> bool:
+        """Returns whether the first line names the required columns."""
+        header = first_bytes(path).partition(b"\n")[0].decode("utf-8", "replace")
+        names = {name.strip().strip('"').lower() for name in header.split(_delimiter(header))}
+        return names.issuperset(_REQUIRED) and bool(names & set(_TEXTS))
+
+    def records(self, path: Path) -> Iterator[Value | FormatError]:
+        """Yields the rows as objects of texts by column; an error in the place of a row with too many fields."""
+        csv.field_size_limit(sys.maxsize)
+        with open_binary(path) as stream:
+            lines = (decode_utf8(line, f"{path}: line {number}") for number, line in enumerate(stream, start=1))
+            first = next(lines, "")
+            names = [name.strip().lower() for name in next(csv.reader([first], delimiter=_delimiter(first)), [])]
+            rows = csv.reader(lines, delimiter=_delimiter(first), strict=True)
+            try:
+                for number, row in enumerate(rows, start=1):
+                    place = f"{path}: row {number}"
+                    if len(row) == len(names):
+                        yield Value(dict(zip(names, row, strict=True)), place)
+                    elif row:
+                        advice = "put texts that hold the separator into double quotes"
+                        yield FormatError(f"{place}: expected {len(names)} fields, got {len(row)}; {advice}")
+            except csv.Error as error:
+                raise FormatError(f"{path}: expected separated values, got '{error}'; correct the quotes") from None
+
+    def document(self, record: Value) -> Document:
+        """Converts a row to a document with two entities and one label."""
+        row: Mapping[str, str] = record.content
+        if not row.get("text"):
+            record = replace(
+                record, content={**row, "text": record.field("sentence").text() if "sentence" in row else ""}
+            )
+            row = record.content
+        for name in ("text", *_REQUIRED):
+            if not record.field(name).text().strip():
+                raise record.field(name).error("a text that is not empty")
+        spans_of = {side: _spans(record, side) for side in _SIDES}
+        words = text_to_words(row["text"], [span for spans in spans_of.values() for span in spans], record.place)
+        entities, at = [], 0
+        for side, spans in spans_of.items():
+            numbers = range(at, at + len(spans))
+            mentions = tuple(words.mention(n, row.get(f"{side}_type") or None) for n in numbers)
+            entities.append(Entity(mentions=mentions, id=row.get(f"{side}_id") or None))
+            at += len(spans)
+        labels = (Label(head=0, tail=1, relation=row["relation"], truth=row.get("truth") or None),)
+        title = row.get("id") or content_title(words.sentences, entities, labels)
+        return Document(title=title, sentences=words.sentences, entities=tuple(entities), labels=labels)
+
+    def write(self, documents: Iterable[Document], path: Path) -> None:
+        """Writes a row for each document, separated by tabs if the name ends with .tsv, else by commas.
+
+        Raises:
+            FormatError: a document has not two entities and one label, or has data that the format has no column for.
+        """
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+        with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, [*_COLUMNS, *_OPTIONAL], delimiter=delimiter, lineterminator="\n")
+            writer.writeheader()
+            for number, document in enumerate(documents, start=1):
+                writer.writerow(self._row(document, document_place(path, number, document)))
+
+    def _row(self, document: Document, place: str) -> dict[str, Any]:
+        """Returns a row that reads back as the document: with offsets only if names alone would not do.
+
+        Raises:
+            FormatError: no row does.
+        """
+        if len(document.entities) != 2 or [(each.head, each.tail) for each in document.labels] != [(0, 1)]:
+            raise refusal(place, "CSV", "anything but two entities with one label from the first to the second")
+        text, spans = document_to_text(document)
+        row: dict[str, Any] = {"text": text, "relation": document.labels[0].relation}
+        row |= {"truth": document.labels[0].truth or ""}
+        default = content_title(document.sentences, document.entities, document.labels)
+        row |= {"id": "" if document.title == default else document.title}
+        for side, entity in zip(_SIDES, document.entities, strict=True):
+            row |= {side: entity.mentions[0].name, f"{side}_type": entity.type or "", f"{side}_id": entity.id or ""}
+        try:
+            if self.document(Value(row, place)) == document:
+                return row
+        except FormatError:
+            pass  # a name that does not occur as whole words: the offsets say where it stands
+        for side, (first, *_) in zip(_SIDES, spans, strict=True):
+            row |= {f"{side}_start": str(first[0]), f"{side}_end": str(first[1])}
+        check_lossless(document, partial(self.document, Value(row, place)), place, "CSV")
+        return row
+
+
+def _delimiter(header: str) -> str:
+    """Returns the separator of the header's names: tab, semicolon or comma."""
+    return max("\t;,", key=header.count)
+
+
+def _spans(record: Value, side: str) -> list[tuple[int, int]]:
+    """Returns the character spans of an entity's mentions: by the offsets, or by every occurrence of its name.
+
+    Raises:
+        FormatError: the name does not occur, or an offset is not a whole number.
+    """
+    row: Mapping[str, str] = record.content
+    start, end = row.get(f"{side}_start"), row.get(f"{side}_end")
+    if start and end:
+        if not (start.isdecimal() and end.isdecimal()):
+            raise FormatError(
+                f"{record.place}, {side}_start and {side}_end: expected whole numbers, got {start}, {end}"
+            )
+        return [(int(start), int(end))]
+    name = row[side].strip()
+    found = [match.span() for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", row["text"])]
+    if not found:
+        advice = f"correct it, or give the columns {side}_start and {side}_end"
+        raise FormatError(f"{record.place}, {side}: expected a name in the text, got '{shortened(name)}'; {advice}")
+    return found
