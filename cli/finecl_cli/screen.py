@@ -14,6 +14,8 @@ from rich.text import Text
 
 from finecl.progress import Listener
 
+_ALIVE = 30.0  # seconds between two lines of a stage that is running
+
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
@@ -37,7 +39,7 @@ class Screen(Listener):
         )
         self._progress = Progress(*columns, console=self._console, disable=quiet or not self._console.is_terminal)
         self._task: Any = None
-        self._began = 0.0
+        self._began = self._printed = 0.0
         self._left = 0
         self._counts = False  # whether the stage has no known total
 
@@ -52,6 +54,7 @@ class Screen(Listener):
         """Adds a progress bar; without a total it only counts."""
         self._task = self._progress.add_task(stage, total=total, unit=unit, figures="")
         self._began, self._left, self._counts = time.perf_counter(), total or 0, total is None
+        self._printed = self._began
         if not self._console.is_terminal:
             self._console.print(f"{stage}: {'' if total is None else f'{total} '}{unit}", highlight=False, markup=False)
 
@@ -61,11 +64,26 @@ class Screen(Listener):
         self._left -= amount
         if self._left <= 0 and not self._counts:
             self._print_done(figures)
+        else:
+            self._print_alive(figures)
 
     def end(self) -> None:
         """Completes the bar of a stage without a known total."""
         self._progress.update(self._task, total=-self._left, completed=-self._left)
         self._print_done(f"{-self._left} {self._progress.tasks[self._task].fields['unit']}")
+
+    def _print_alive(self, figures: str) -> None:
+        """Prints how far a stage is, at most every 30 seconds, where no progress bar can be shown."""
+        now = time.perf_counter()
+        if self._console.is_terminal or now - self._printed < _ALIVE:
+            return
+        self._printed = now
+        task = self._progress.tasks[self._task]
+        done = task.completed if self._counts else (task.total or 0) - self._left
+        left = "" if self._counts or not done else f", {(now - self._began) * self._left / done / 60:.0f} min left"
+        of = "" if self._counts else f" of {task.total:.0f}"
+        text = f"  {done:.0f}{of} {task.fields['unit']}{left}  {figures}"
+        self._console.print(text.rstrip(), highlight=False, markup=False)
 
     def _print_done(self, figures: str) -> None:
         if not self._console.is_terminal:

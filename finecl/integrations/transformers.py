@@ -13,8 +13,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from finecl.distributed.process_group import current
 from finecl.errors import TrainingError
+from finecl.scoring.arrays import class_instances
 from finecl.scoring.dynamics import label_dynamics
-from finecl.types import Evidence, Floats, Instances
+from finecl.types import Evidence, Floats
 from finecl.types.evidence import Dynamics
 
 
@@ -125,16 +126,7 @@ class DynamicsCallback(TrainerCallback):  # type: ignore[misc]
         """
         from finecl import registry
 
-        relation, rows = np.asarray(labels, dtype=np.int64), np.arange(self._examples)
-        instances = Instances(
-            uid=rows.astype(np.uint64) + 1,
-            document=rows,
-            head=np.zeros_like(rows),
-            tail=np.ones_like(rows),
-            relation=relation,
-            pair=rows,
-            relations=tuple(str(n) for n in range(int(relation.max()) + 1)),
-        )
+        instances = class_instances(np.asarray(labels, dtype=np.int64))
         noise: Floats = registry.load().create("scorer", scorer, settings).score(instances, self.evidence)
         return noise
 

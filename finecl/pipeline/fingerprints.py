@@ -45,6 +45,8 @@ def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> st
     """Returns a hash of everything that a kind of evidence depends on."""
     settings = spec.settings.to_dict()
     model = (data.corpora.silver.fingerprint, data.corpora.relations, data.model_fingerprint)
+    if kind == "text":
+        return data.corpora.silver.fingerprint
     if kind == "representations":
         return fingerprint(model)
     if kind == "gold":

@@ -51,6 +51,7 @@ def label_table(
         "ids": list(scores.relations),
         "uid": format_uids(scores.uid[rows]),
         "relation": scores.relation[rows].tolist(),
+        "wrong": None if scores.p_wrong is None else _thousandths(scores.p_wrong[rows]),
         "noise": _thousandths(share[rows]),
         "weight": [round(weight, 4) for weight in scores.weight[rows].tolist()],
         "learned": None if learned is None else learned[rows].tolist(),

@@ -103,6 +103,11 @@ def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     if score.get("silver_accuracy") is not None:
         value = percent(score["silver_accuracy"])
         headlines.append(Tile(label="Silver labels right", value=value, about="percent of all silver labels"))
+    if score.get("wrong_share_interval"):
+        low, high = (percent(bound) for bound in score["wrong_share_interval"])
+        source = "a mixture model of the noise" if score.get("wrong_share_source") == "mixture" else "verdicts"
+        about = f"percent, by {source}; 95 % interval {low} to {high}"
+        headlines.append(Tile(label="Labels wrong, estimated", value=percent(score["wrong_share"]), about=about))
     review = score.get("review") or {}
     if review.get("accuracy") is not None:
         interval = f"{percent(review['low'])} to {percent(review['high'])}"

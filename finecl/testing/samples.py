@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.numerics.ragged import entity_key
+from finecl.testing.texts import SampleTexts
 from finecl.tokens.packing import pack
 from finecl.tokens.token_rows import TokenBatch
 from finecl.types import (
@@ -61,6 +62,7 @@ def evidence(count: int, epochs: int = 4, kinds: Sequence[EvidenceKind] = get_ar
         gold=_shown(count, 5, 2) if "gold" in kinds else None,
         held_out=_shown(count, 5, 3) if "held-out" in kinds else None,
         representations=_shown(count, 2 * HIDDEN, 4) if "representations" in kinds else None,
+        text=SampleTexts(instances(count)) if "text" in kinds else None,
     )
 
 

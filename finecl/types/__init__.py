@@ -24,7 +24,7 @@ from finecl.types.arrays import (
 from finecl.types.batch import Batch
 from finecl.types.contrast import LossSum, RowColumns
 from finecl.types.documents import Document, Entity, Label, Mention
-from finecl.types.evidence import Dynamics, Evidence, first_epoch
+from finecl.types.evidence import Dynamics, Evidence, LabelTexts, first_epoch
 from finecl.types.instances import Instances
 from finecl.types.masks import RowMask, pair_has_relation, same_document, same_pair, same_relation, shares_entity
 from finecl.types.method import Method, Methods
@@ -68,6 +68,7 @@ __all__ = [
     "Instances",
     "Ints",
     "Label",
+    "LabelTexts",
     "LossSum",
     "Mention",
     "MentionMasking",

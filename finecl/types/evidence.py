@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from finecl.errors import TrainingError
 from finecl.types.arrays import Bools, DynamicsMode, EvidenceKind, Floats, Ints
+from finecl.types.documents import Document
 
 _MAPPED_FROM = 2**28  # bytes; arrays of dynamics of this size or more are memory-mapped
 
@@ -71,6 +73,28 @@ def first_epoch(correct_EN: Bools) -> Ints:
     return np.where(correct_EN.any(axis=0), correct_EN.argmax(axis=0) + 1, 0).astype(np.int64)
 
 
+class LabelTexts(Protocol):
+    """The text of each instance, read on demand; a corpus stays on disk.
+
+    ``words_between`` and ``sentences_between`` [N]: between the nearest mentions of head and tail; 0 if they overlap or
+    are adjacent, or in one sentence. Words are counted in document order, across sentences.
+    """
+
+    @property
+    def words_between(self) -> Ints:
+        """Returns the number of words between the nearest mentions ``[N]``."""
+        ...
+
+    @property
+    def sentences_between(self) -> Ints:
+        """Returns the distance in sentences of the nearest mentions ``[N]``; 0: in one sentence."""
+        ...
+
+    def documents(self) -> Iterator[tuple[Document, Ints]]:
+        """Yields each document that has instances, with the numbers of its instances."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Model outputs for each instance; each kind is computed once and shared by all scorers.
@@ -79,7 +103,7 @@ class Evidence:
     ``epoch``: dynamics of a full pass in evaluation mode at the end of each epoch (Algorithm 2).
     ``gold``: logits of each instance's pair from an extractor trained on gold labels only.
     ``held_out``: logits from a proxy that was not trained on the instance's document. The last column of both is
-    no-relation. ``representations``: head and tail as encoded before training.
+    no-relation. ``representations``: head and tail as encoded before training. ``text``: documents and mentions.
     A kind that no scorer names in ``required_evidence`` is None; so is a mode of dynamics that was not recorded.
 
     *Shape:* ``gold``, ``held_out`` [N, R]; ``representations`` [N, H]; NaN where an instance was not seen.
@@ -90,6 +114,17 @@ class Evidence:
     gold: Floats | None = None
     held_out: Floats | None = None
     representations: Floats | None = None
+    text: LabelTexts | None = None
+
+    def texts(self) -> LabelTexts:
+        """Returns ``text``.
+
+        Raises:
+            TrainingError: the scorer did not name "text" in ``required_evidence``.
+        """
+        if self.text is None:
+            raise TrainingError("the evidence holds no 'text': the scorer must name it in 'required_evidence'")
+        return self.text
 
     def dynamics(self, mode: DynamicsMode) -> Dynamics:
         """Returns the dynamics of one mode.

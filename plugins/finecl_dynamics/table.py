@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from finecl.errors import SettingsError
-from finecl.types import Evidence, Floats, Instances, NoiseScorer, Uids
+from finecl.types import Evidence, EvidenceKind, Floats, Instances, NoiseScorer, Uids
 from finecl_dynamics import columns
 from finecl_dynamics.ranks import fair_shares
 
@@ -20,12 +20,12 @@ class File(NoiseScorer):
     ``path``: the table; its name ends in .csv, .jsonl or .parquet. A uid is text of 16 hex digits, as in
     ``scores.parquet``; a score is a number, higher = noisier, +inf = never clean (``inf`` in CSV, ``"inf"`` in JSONL).
     Rows of other instances are ignored.
-    ``column``: the column of the scores; "noise" reads those of another run's ``scores.parquet``.
+    ``column``: the column of the scores; by default "score", or "noise" if the table has none, as finecl's own tables.
     ``fair``: replaces noise by its rank share among the instances of the same relation, within (0, 1).
     """
 
     path: str = ""
-    column: str = "score"
+    column: str | None = None
     fair: bool = False
 
     def __post_init__(self) -> None:
@@ -39,6 +39,11 @@ class File(NoiseScorer):
                 f"scorer.path: expected a file, got '{self.path}', which does not exist; check the path"
             )
 
+    @property
+    def required_evidence(self) -> tuple[EvidenceKind, ...]:
+        """Returns none: no proxy is trained."""
+        return ()
+
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
         """Returns the score of each instance ``[N]``; ignores the evidence.
 
@@ -46,8 +51,12 @@ class File(NoiseScorer):
             FormatError: the table cannot be read, lacks a column or an instance, or has a duplicate or malformed uid or
                 a score that is not a number.
         """
-        table = columns.read_table(self.path, ("uid", self.column))
-        uids, scores = columns.read_uids(self.path, table["uid"]), columns.read_scores(self.path, table[self.column])
+        table = columns.read_table(self.path, ("uid", *([self.column] if self.column else [])))
+        column = self.column or ("noise" if "noise" in table.columns and "score" not in table.columns else "score")
+        if column not in table.columns:
+            found = ", ".join(table.columns)
+            raise columns.table_error(self.path, f"a column 'score' or 'noise', got '{found}'")
+        uids, scores = columns.read_uids(self.path, table["uid"]), columns.read_scores(self.path, table[column])
         noise = scores[self._rows(uids, instances.uid)]
         return fair_shares(noise, instances.relation).astype(np.float32) if self.fair else noise
 

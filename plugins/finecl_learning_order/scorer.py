@@ -20,6 +20,8 @@ class LearningOrder(NoiseScorer):
     ``floor``: minimum share of each relation's instances that count as learned (the paper's P). If fewer were learned,
     randomly chosen unlearned instances are assigned random epochs; the paper does not specify the epochs, and its
     release lacks this step.
+    ``ties``: "confidence" orders the instances learned in the same epoch by the mean confidence of all epochs: it adds
+    one minus that confidence, below 1, so that epochs keep their order. The paper has ties ("none").
     ``multi_label``: "any" checks every label of a pair in each epoch; "sample" checks one random label, which must be
     the arg-max over all relations, as in the release.
     """
@@ -28,6 +30,7 @@ class LearningOrder(NoiseScorer):
     epochs: int = 15
     floor: float = 0.5
     multi_label: Literal["any", "sample"] = "any"
+    ties: Literal["none", "confidence"] = "none"
     seed: int = 0
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
@@ -40,7 +43,12 @@ class LearningOrder(NoiseScorer):
         )
         first = first_epoch(correct_EN[: self.epochs])
         order = np.where(first > 0, first, np.inf).astype(np.float32)
-        return self._apply_floor(order, instances.relation, min(self.epochs, len(correct_EN)))
+        order = self._apply_floor(order, instances.relation, min(self.epochs, len(correct_EN)))
+        if self.ties == "none":
+            return order
+        doubt = 1.0 - dynamics.confidence[: self.epochs].mean(axis=0)
+        untied: Floats = (order + np.clip(doubt, 0.0, 0.999)).astype(np.float32)
+        return untied
 
     def _sampled(self, instances: Instances, epochs: int) -> Bools:
         """Samples one instance of each pair in each epoch ``[E, N]``."""

@@ -255,8 +255,15 @@ def test_another_column_may_hold_the_scores_and_uids_may_be_in_capitals(tmp_path
     capitals = [(uid.upper(), score) for uid, score in rows()]
     path = write(tmp_path / "scores.parquet", capitals, ("uid", "noise"))
     assert file_scores(path, column="noise") == SCORES
-    with pytest.raises(FormatError, match=r"expected a column 'score', got 'uid, noise'; correct the table"):
-        file_scores(path)
+    assert file_scores(path) == SCORES  # finecl's own column, where there is no "score"
+    other = write(tmp_path / "other.parquet", capitals, ("uid", "other"))
+    with pytest.raises(FormatError, match=r"expected a column 'score' or 'noise', got 'uid, other'; correct the table"):
+        file_scores(other)
+
+
+def test_no_proxy_is_trained_for_scores_of_a_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "scores.csv", rows())
+    assert File(path=path).required_evidence == ()
 
 
 def refused(tmp_path: Path, table: list[tuple[Any, Any]], sentence: str, kind: str = "csv") -> None:

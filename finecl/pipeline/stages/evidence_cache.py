@@ -16,6 +16,7 @@ from finecl.artifacts.files import cache_directory, replacing
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import find_rows
 from finecl.corpus.entity_table import TypeMatched
+from finecl.corpus.label_texts import CorpusTexts
 from finecl.distributed.process_group import current
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.loop import train_on
@@ -56,7 +57,8 @@ def gather(
         if kind in kinds
     }
     dynamics = proxy.evidence if proxy else Evidence()
-    evidence = Evidence(batch=dynamics.batch, epoch=dynamics.epoch, **arrays)
+    text = CorpusTexts(data.corpora.silver, data.dataset("silver").instances) if "text" in kinds else None
+    evidence = Evidence(batch=dynamics.batch, epoch=dynamics.epoch, text=text, **arrays)
     return GatheredEvidence(evidence=evidence, proxy=proxy, false_negatives=false_negatives)
 
 

@@ -19,6 +19,7 @@
   } catch { /* without storage, verdicts are lost when the page is closed */ }
 
   const columns = {
+    wrong: (row) => (data.wrong ? data.wrong[row] : 0),
     noise: (row) => data.noise[row],
     weight: (row) => data.weight[row],
     learned: (row) => (data.learned ? data.learned[row] || Infinity : 0),
@@ -130,11 +131,11 @@
   function line(row) {
     const tableRow = element("tr");
     tableRow.dataset.uid = data.uid[row];
-    const cells = [percent(data.noise[row]), String(data.weight[row]), data.learned ? String(data.learned[row] || "never") : "–",
+    const cells = [data.wrong ? percent(data.wrong[row]) : "–", percent(data.noise[row]), String(data.weight[row]), data.learned ? String(data.learned[row] || "never") : "–",
       data.relations[data.relation[row]]];
     cells.forEach((text, number) => {
       const cell = element("td", text);
-      cell.dataset.name = ["noise", "weight", "learned", "relation"][number];
+      cell.dataset.name = ["wrong", "noise", "weight", "learned", "relation"][number];
       tableRow.append(cell);
     });
     const cell = element("td", "", "sentence");
