@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from finecl.hookspecs import hookimpl
     from finecl.inference.relation_extractor import RelationExtractor
     from finecl.inference.triples import Triple
+    from finecl.pipeline.api import load_run, score, train
     from finecl.pipeline.run import Run
-    from finecl.pipeline.scored_labels import ScoredLabels, load_run, score
+    from finecl.pipeline.scored_labels import ScoredLabels
     from finecl.types import Document, Entity, Label, Mention
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "load_run",
     "load_settings",
     "score",
+    "train",
 ]
 
 _MODULES = {
@@ -46,9 +48,10 @@ _MODULES = {
     "Settings": "finecl.config.schema",
     "Triple": "finecl.inference.triples",
     "hookimpl": "finecl.hookspecs",
-    "load_run": "finecl.pipeline.scored_labels",
+    "load_run": "finecl.pipeline.api",
     "load_settings": "finecl.config.resolve",
-    "score": "finecl.pipeline.scored_labels",
+    "score": "finecl.pipeline.api",
+    "train": "finecl.pipeline.api",
 }
 
 

@@ -73,7 +73,7 @@ def silver_run(file: Path | None, options: dict[str, Any], **defaults: Any) -> N
     ``defaults`` are settings (dots as double underscores) that the options override. Without a scorer or a method, the
     scorer is the default for silver labels alone.
     """
-    from finecl.pipeline.silver_settings import SCORER, settings_for
+    from finecl.pipeline.api import SCORER, settings_for
 
     settings: dict[str, Any] = {key.replace("__", "."): value for key, value in defaults.items()}
     if file is not None:

@@ -17,7 +17,7 @@ from finecl.extraction.type_constraints import TypeConstraints, TypeTriples
 from finecl.inference.inputs import read_inputs
 from finecl.inference.loading import find_extractor, load
 from finecl.inference.ner import Finder, finder, with_entities
-from finecl.inference.triples import Triple, triples_by_document
+from finecl.inference.triples import Triple, TripleLists, triples_by_document
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.tokens.windows import Row, document_rows, every_pair, labelled_pairs, sentence_rows
 from finecl.types import Document, Ints
@@ -101,7 +101,9 @@ class RelationExtractor:
         type_constraints: bool | Mapping[str, TypeTriples] = False,
         is_split_into_words: bool = False,
     ) -> Any:
-        """Returns the triples of a text, highest score first; a list of such lists for several texts.
+        """Returns the triples of a text, highest score first; for several texts a list of such lists.
+
+        The list has a method ``to_pandas``.
 
         Args:
             inputs: a text, a ``finecl.types.Document``, a mapping with ``text`` or ``tokens`` and ``entities`` (or with
@@ -123,7 +125,7 @@ class RelationExtractor:
         documents, single = read_inputs(inputs, entities, split=is_split_into_words)
         selected = pairs if isinstance(pairs, str) else iter([pairs] if single else pairs)
         triples = list(self.stream(documents, pairs=selected, threshold=threshold, type_constraints=type_constraints))
-        return triples[0] if single else triples
+        return triples[0] if single else TripleLists(triples)
 
     def stream(
         self,

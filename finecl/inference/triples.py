@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from finecl.extraction.decision import Predictions
 from finecl.types import Document
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,17 @@ class Triple:
     def to_dict(self) -> dict[str, Any]:
         """The fields by their names, ready for JSON."""
         return asdict(self)
+
+
+class TripleLists(list[list[Triple]]):
+    """The triples of several texts: one list a text, highest score first."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Returns a table with one row a triple: the number of its text as ``text``, and the fields of ``Triple``."""
+        import pandas as pd
+
+        rows = [{"text": number, **triple.to_dict()} for number, triples in enumerate(self) for triple in triples]
+        return pd.DataFrame(rows, columns=["text", *(field.name for field in fields(Triple))])
 
 
 def triples_by_document(

@@ -1,79 +1,26 @@
-"""Scores silver labels from Python: the table of labels, its summary, cleaned documents and the report."""
+"""The scored labels of a run, from Python: their table and summary, cleaned documents, and the report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finecl import registry as plugins
-from finecl.artifacts.files import cache_directory
-from finecl.artifacts.provenance import digest, fingerprint
 from finecl.artifacts.scores_table import Scores
-from finecl.config.resolve import resolve
 from finecl.data.formats import recognise, writer
 from finecl.errors import SettingsError
 from finecl.labels.cleaning import Change, Cleaned, Rules, plan_changes
 from finecl.labels.summary import Summary
 from finecl.labels.table import label_columns, write_table
-from finecl.pipeline.run import Run
-from finecl.pipeline.silver_settings import SCORER, settings_for
-from finecl.progress import Listener
 from finecl.scoring.false_negatives import FalseNegatives, read_missing
-from finecl.types import Document
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from finecl.pipeline.run import Run
+
 _SHOWN = 5  # suspicious labels, and relations, of a summary
 _FEWEST = 5  # labels of a relation that is listed
-
-
-def score(
-    data: Any,
-    *,
-    scorer: str = SCORER,
-    output_dir: str | Path | None = None,
-    settings: dict[str, Any] | None = None,
-    listener: Listener | None = None,
-) -> ScoredLabels:
-    """Scores how likely each silver label is wrong; no gold documents are needed unless the scorer needs some.
-
-    Takes ``data``: the path of a file in any format, a pandas DataFrame with the columns ``text``, ``head``,
-    ``relation`` and ``tail``, a ``datasets.Dataset``, or documents (``finecl.Document``). ``output_dir`` is the run
-    directory (default: in finecl's cache, by the data and settings, so that the same call reuses its result);
-    ``settings`` override those of the preset "silver", for example ``{"model.name": "bert-base-cased"}``.
-
-    Returns the scored labels.
-
-    Raises:
-        FormatError: the data cannot be read.
-        SettingsError: a setting is unknown, or the scorer needs gold documents and there are none.
-
-    Example:
-        >>> import finecl
-        >>> scored = finecl.score("labelled.jsonl")  # doctest: +SKIP
-        >>> print(scored.summary())  # doctest: +SKIP
-    """
-    registry = plugins.load()
-    path = _file_of(data, registry)
-    chosen = {**settings_for(path, registry), "scorer.name": scorer, **(settings or {})}
-    preset = chosen.pop("preset")
-    resolved = resolve(preset=preset, overrides=chosen)
-    default = cache_directory() / "runs" / fingerprint(digest(path), resolved.to_dict())
-    run = Run(Path(output_dir) if output_dir else default, resolved, registry, listener)
-    run.finish("score")
-    return ScoredLabels(run)
-
-
-def load_run(directory: str | Path) -> ScoredLabels:
-    """Opens the scored labels of a run directory.
-
-    Raises:
-        SettingsError: the directory holds no run with scores.
-    """
-    return ScoredLabels(Run.open(Path(directory)))
 
 
 class ScoredLabels:
@@ -88,6 +35,16 @@ class ScoredLabels:
         if not run.files.scores.exists():
             raise SettingsError(f"{run.directory}: expected scores, found none; run `finecl score` first")
         self.run = run
+
+    @property
+    def directory(self) -> Path:
+        """The run directory, from which ``finecl.RelationExtractor.from_pretrained`` loads a trained extractor."""
+        return self.run.directory
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The numbers of the finished stages, by stage, as in metrics.json."""
+        return self.run.metrics
 
     @cached_property
     def _scores(self) -> Scores:
@@ -204,30 +161,3 @@ class ScoredLabels:
         ]
         text = html.escape(str(self.summary(suspicious=0)))
         return f"<pre>{text}</pre>{self.labels.head(20)[shown].to_html(index=False)}"
-
-
-def _file_of(data: Any, registry: plugins.Registry) -> Path:
-    """Returns the path of a file that holds the data; writes it into the cache if they are in memory."""
-    if isinstance(data, str | Path):
-        return Path(data)
-    directory = cache_directory() / "data"
-    directory.mkdir(parents=True, exist_ok=True)
-    if hasattr(data, "to_csv") and hasattr(data, "columns"):
-        text = data.to_csv(index=False)
-        path = directory / f"{fingerprint(text)}.csv"
-        path.write_text(text, encoding="utf-8")
-        return path
-    if hasattr(data, "save_to_disk"):
-        path = directory / fingerprint(data._fingerprint)
-        if not path.exists():
-            data.save_to_disk(str(path))
-        return path
-    if isinstance(data, Iterable):
-        documents = list(data)
-        if documents and all(isinstance(each, Document) for each in documents):
-            path = directory / f"{fingerprint([repr(each) for each in documents])}.jsonl"
-            registry.create("format", "jsonl", {}).write(documents, path)
-            return path
-    raise SettingsError(
-        f"data: expected a path, a DataFrame, a datasets.Dataset or finecl.Documents, got {type(data).__name__}"
-    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from finecl.metrics.counts import dense_ranks
 from finecl.numerics.mixture import Doubles, probability_right
 from finecl.types import Bools, Floats, Generator, Ints
 
@@ -37,20 +38,25 @@ class WrongLabels:
         return {"wrong_share": self.share, "wrong_share_interval": interval, "wrong_share_source": self.source}
 
 
-def wrong_labels(noise: Floats, wrong: Bools, right: Bools) -> WrongLabels:
-    """Estimates the probability that each label is wrong.
+def wrong_labels(noise: Floats, wrong: Bools, right: Bools, confidence_EN: Floats | None = None) -> WrongLabels:
+    """Estimates the probability that each label is wrong; it never falls with noise.
 
-    Without verdicts: a mixture of two Gaussians of one variance (``finecl.numerics.mixture``). With at least 20
-    verdicts, some of them of either kind: logistic regression of the verdicts on the mixture's log-odds (Platt
-    scaling). Labels with a verdict get 1 or 0.
+    Without verdicts: a mixture of two Gaussians of one variance (``finecl.numerics.mixture``), of the noise, or with
+    the proxy's confidences of one minus their running maximum, averaged over epochs. That number has the shape which
+    the mixture assumes, whatever the scorer's noise is like; its probabilities are then averaged over labels of like
+    noise (isotonic regression), which keeps their mean. With at least 20 verdicts, some of them of either kind:
+    logistic regression of the verdicts on the log-odds of this (Platt scaling). Labels with a verdict get 1 or 0.
 
-    *Shape:* ``noise`` (higher = noisier), ``wrong`` and ``right`` (the verdicts) [N].
+    *Shape:* ``noise`` (higher = noisier), ``wrong`` and ``right`` (the verdicts) [N]; ``confidence_EN`` [E, N].
     """
     if not len(noise) or noise.min() == noise.max():
         return WrongLabels(p_wrong=wrong.astype(np.float32), share=None, low=None, high=None, source="none")
     judged, generator = np.flatnonzero(wrong | right), np.random.default_rng(0)
     from_verdicts = len(judged) >= _ENOUGH and bool(wrong.any()) and bool(right.any())
-    p_wrong = 1.0 - probability_right(noise)
+    mixed = noise if confidence_EN is None else _doubt(confidence_EN)
+    p_wrong = 1.0 - probability_right(mixed)
+    if confidence_EN is not None:
+        p_wrong = _averaged(p_wrong, noise)
     if from_verdicts:
         log_odds = _log_odds(p_wrong)
         p_wrong = _refitted(log_odds, judged, wrong)
@@ -58,7 +64,7 @@ def wrong_labels(noise: Floats, wrong: Bools, right: Bools) -> WrongLabels:
     else:
         size = min(len(noise), _SAMPLED)
         rows_of = (generator.integers(0, len(noise), size) for _ in range(_ROUNDS))
-        shares = [1.0 - float(probability_right(noise[rows]).mean()) for rows in rows_of]
+        shares = [1.0 - float(probability_right(mixed[rows]).mean()) for rows in rows_of]
     share = float(p_wrong.mean())
     low, high = (float(bound) for bound in np.quantile(shares, [0.025, 0.975]))
     return WrongLabels(
@@ -68,6 +74,21 @@ def wrong_labels(noise: Floats, wrong: Bools, right: Bools) -> WrongLabels:
         high=max(share, high),
         source="verdicts" if from_verdicts else "mixture",
     )
+
+
+def _doubt(confidence_EN: Floats) -> Floats:
+    """Returns one minus the highest confidence so far, averaged over epochs ``[N]``."""
+    doubt: Floats = (1.0 - np.maximum.accumulate(confidence_EN, axis=0).mean(axis=0)).astype(np.float32)
+    return doubt
+
+
+def _averaged(p_wrong: Doubles, noise: Floats) -> Doubles:
+    """Returns the probabilities as a function of noise that never falls, by isotonic regression ``[N]``."""
+    from sklearn.isotonic import IsotonicRegression
+
+    ranks = dense_ranks(noise).astype(np.float64)  # infinite noise has the highest rank
+    averaged: Doubles = IsotonicRegression().fit_transform(ranks, p_wrong)
+    return averaged
 
 
 def _log_odds(p_wrong: Doubles) -> Doubles:

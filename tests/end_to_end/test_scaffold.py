@@ -44,7 +44,7 @@ def test_a_new_plugin_passes_its_own_test_and_the_check(kind: str, tmp_path: Pat
     assert done.returncode == 0, done.stdout
     result = check(at, "finecl_my_part")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout == f"ok     {kind} my-part: contract checks passed\n"
+    assert result.stdout == f"ok     {kind.removeprefix('text-')} my-part: contract checks passed\n"
 
 
 @pytest.mark.parametrize("fault", FAULTS)

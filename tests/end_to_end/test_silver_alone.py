@@ -13,6 +13,7 @@ import pytest
 from finecl_formats.jsonl import JSONLines
 
 import finecl as package
+from finecl.data.demo.corpora import DemoSettings, demo_corpora
 from finecl.errors import SettingsError
 from finecl.types import Document
 from tests.end_to_end.conftest import Finecl, Small
@@ -103,7 +104,8 @@ def test_rules_that_change_nothing_or_need_more_are_refused(tmp_path: Path, smal
 def test_training_without_gold_trains_an_extractor_and_evaluates_nothing(
     tmp_path: Path, small: Small, finecl: Finecl
 ) -> None:
-    source, run = small.data / "silver.jsonl", tmp_path / "run"
+    source, run = tmp_path / "silver.jsonl", tmp_path / "run"
+    JSONLines().write(demo_corpora(1, DemoSettings(silver=40, train=1, dev=1, test=1)).silver, source)
     options = ("--model", small.model, "--output-dir", run, "--quiet", "--set=finetune.num_train_epochs=1", *SET)
     result = finecl("train", "--silver", source, "--preset", "silver", *options)
     assert result.code == 0, result.err

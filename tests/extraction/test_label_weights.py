@@ -54,15 +54,19 @@ def test_labels_are_trimmed_or_weighted_by_the_probability_that_they_are_wrong()
     assert label_weights(p_wrong, "weighted").tolist() == pytest.approx([0.1, 0.5, 0.8, 1.0])
 
 
-def test_a_tenth_is_held_out_from_the_cleaner_half_of_the_labelled_documents(tmp_path: Path) -> None:
-    corpus = Corpus.from_documents(tiny.documents(40, labels=3), tmp_path / "a.arrow")
+def test_if_no_label_is_likely_right_half_of_them_count() -> None:
+    assert label_weights(np.array([0.9, 0.8, 0.7, 0.6], dtype=np.float32), "trimmed").tolist() == [0, 0, 1, 1]
+
+
+def test_a_tenth_is_held_out_from_the_cleaner_half_of_the_usable_documents(tmp_path: Path) -> None:
+    corpus = Corpus.from_documents(tiny.documents(60, labels=3), tmp_path / "a.arrow")
     instances = corpus.instances(corpus.relations)
-    p_wrong = (instances.document / 40).astype(np.float32)  # the first documents are the cleanest
-    labelled = np.unique(instances.document)
-    sampled = held_out(instances, p_wrong, 40, seed=3)
-    assert len(sampled) == round(len(labelled) / 10)
-    assert set(sampled.tolist()) <= set(labelled[: -(-len(labelled) // 2)].tolist())
-    assert held_out(instances, p_wrong, 40, seed=3).tolist() == sampled.tolist()
+    p_wrong = (instances.document / 60).astype(np.float32)  # the first documents are the cleanest
+    usable = np.unique(instances.document[p_wrong < 0.5])
+    sampled = held_out(instances, p_wrong, 60, seed=3)
+    assert len(sampled) == round(len(usable) / 10)
+    assert set(sampled.tolist()) <= set(usable[: -(-len(usable) // 2)].tolist())
+    assert held_out(instances, p_wrong, 60, seed=3).tolist() == sampled.tolist()
     few = Corpus.from_documents(tiny.documents(5), tmp_path / "b.arrow")
-    with pytest.raises(TrainingError, match="needs 10 labelled documents, got"):
+    with pytest.raises(TrainingError, match="expected 10 documents with labels that are likely right, got"):
         held_out(few.instances(few.relations), np.zeros(len(few.instances(few.relations)), dtype=np.float32), 5, 0)

@@ -74,3 +74,18 @@ def test_labels_that_were_never_learned_are_the_most_suspicious() -> None:
     noise[:100] = np.inf
     estimated = wrong_labels(noise, none(), none())
     assert estimated.p_wrong[:100].min() >= estimated.p_wrong[100:].max()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.6])
+def test_confidences_give_the_share_for_noise_of_any_shape(share: float) -> None:
+    base, wrong = planted(share, distance=3.0)
+    doubt = np.clip(0.2 + 0.12 * base, 0, 1)
+    confidence_EN = np.stack([1 - doubt] * 3).astype(np.float32)
+    order = np.argsort(np.argsort(base)).astype(np.float32)
+    skewed = np.where(order > 0.99 * COUNT, np.inf, np.exp(order / 300)).astype(np.float32)
+    estimated = wrong_labels(skewed, none(), none(), confidence_EN)
+    assert estimated.share == pytest.approx(share, abs=0.05)
+    assert calibration_error(estimated, wrong) < 0.05
+    assert (np.diff(estimated.p_wrong[np.argsort(skewed)]) >= 0).all()
+    alone = wrong_labels(skewed, none(), none())
+    assert abs(alone.share - share) > 0.05  # type: ignore[operator]

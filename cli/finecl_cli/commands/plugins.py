@@ -38,9 +38,9 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @click.option(
     "--kind",
-    type=click.Choice(("scorer", "weighting", "objective", "extractor", "format")),
+    type=click.Choice(("scorer", "text-scorer", "weighting", "objective", "extractor", "format")),
     required=True,
-    help="Kind of the plugin's part.",
+    help="Kind of the plugin's part; text-scorer: a scorer that reads the text and trains no proxy.",
 )
 @click.option(
     "--directory",

@@ -10,7 +10,7 @@ from string import Template
 
 from finecl.errors import SettingsError
 
-KINDS = ("scorer", "weighting", "objective", "extractor", "format")
+KINDS = ("scorer", "text-scorer", "weighting", "objective", "extractor", "format")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 

@@ -13,6 +13,7 @@ from finecl.artifacts.scores_table import write_scores
 from finecl.corpus.corpus import Corpus
 from finecl.corpus.entity_table import type_only_accuracy
 from finecl.distributed.process_group import current
+from finecl.extraction.calibration import expected_calibration_error
 from finecl.metrics.noise import noise_scores
 from finecl.pipeline.fingerprints import required_evidence
 from finecl.pipeline.run_data import RunData
@@ -24,7 +25,7 @@ from finecl.review.verdicts import apply_verdicts, estimate, judged, read_verdic
 from finecl.scoring.proxy import ProxyRun
 from finecl.scoring.suggestions import Suggestions
 from finecl.scoring.validation import checked_noise, checked_weights
-from finecl.scoring.wrong_labels import wrong_labels
+from finecl.scoring.wrong_labels import WrongLabels, wrong_labels
 from finecl.types import Bools, Dynamics, Evidence, Floats, Instances, NoiseScorer, declared, first_epoch
 
 _TYPES_DECIDE = 0.8  # share of labels: above it, the report says that entity types alone determine the relation
@@ -42,9 +43,11 @@ def score(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener)
         record |= {"scorer_settings": part_settings(spec.scorer)} | _noise_record(noise, truth)
     verdicts = read_verdicts(files.path)
     verdict_N = judged(instances.uid, verdicts)
-    wrong = wrong_labels(noise, verdict_N == "wrong", verdict_N == "right")
+    dynamics = evidence.batch or evidence.epoch
+    confidence_EN = dynamics.confidence if dynamics else None
+    wrong = wrong_labels(noise, verdict_N == "wrong", verdict_N == "right", confidence_EN)
     noise, weights = apply_verdicts(noise, weights, verdict_N)
-    record |= wrong.record()
+    record |= wrong.record() | _p_wrong_record(wrong, truth, verdict_N == None)  # noqa: E711 - an array of objects
     record |= {"review": estimate(verdicts.values()).to_dict()} if verdicts else {}
     record["type_only_accuracy"] = _type_only_accuracy(spec, data, listener)
     record |= {"instances": len(instances), "effective_sample_size": effective_sample_size(weights)}
@@ -108,6 +111,13 @@ def _noise_record(noise: Floats, truth: Bools | None) -> dict[str, Any]:
         "noise_precision_at_10_percent": scores.precision_at_10_percent,
         "silver_accuracy": float(truth.mean()),
     }
+
+
+def _p_wrong_record(wrong: WrongLabels, truth: Bools | None, open_N: Bools) -> dict[str, Any]:
+    """Returns the expected calibration error of p_wrong on labels without a verdict; None without a truth."""
+    if truth is None or wrong.share is None or not open_N.any():
+        return {"p_wrong_ece": None}
+    return {"p_wrong_ece": expected_calibration_error(wrong.p_wrong[open_N, None], ~truth[open_N, None])}
 
 
 def _learning_record(evidence: Evidence, truth: Bools | None, mode: str) -> dict[str, Any]:

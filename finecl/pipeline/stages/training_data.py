@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from finecl.pipeline.run_spec import RunSpec
 
 _DEV = 0.1  # share of the silver documents that is held out to choose the epoch and the threshold
-_WRONG = 0.5  # labels that are at least so probably wrong are not trimmed training labels, and not gold in dev
+_WRONG = 0.5  # labels that are at least so probably wrong are trimmed, and are not gold in dev
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,31 +52,38 @@ def training_data(spec: RunSpec, data: RunData, files: RunDirectory) -> Training
     weight = label_weights(p_wrong, chosen.silver)[find_rows(instances.uid, silver.instances.uid)]
     train = replace(silver, weight_I=weight).part(rest)
     position = find(dev, instances.document)
-    right: Bools = (position >= 0) & (p_wrong < _WRONG)
+    right: Bools = (position >= 0) & likely_right(p_wrong)
     evaluated = data.evaluation_of(corpus.select(dev), instances.part(right, document=position))
     return TrainingData(train=train, dev=evaluated, documents=corpus.select(rest))
 
 
 def label_weights(p_wrong: Floats, how: str) -> Floats:
-    """Returns the weight of each label in training ``[N]``: 1, 1 - p_wrong, or 1 or 0 around a p_wrong of 1/2."""
+    """Returns the weight of each label in training ``[N]``: 1, 1 - p_wrong, or 1 if it is likely right and else 0."""
     if how == "all":
         return np.ones(len(p_wrong), dtype=np.float32)
-    return np.asarray(1.0 - p_wrong if how == "weighted" else p_wrong < _WRONG, dtype=np.float32)
+    return np.asarray(1.0 - p_wrong if how == "weighted" else likely_right(p_wrong), dtype=np.float32)
+
+
+def likely_right(p_wrong: Floats) -> Bools:
+    """Returns which labels are more likely right than wrong ``[N]``; if none is, the half least likely wrong."""
+    right: Bools = p_wrong < _WRONG
+    return right if right.any() else p_wrong <= np.median(p_wrong)
 
 
 def held_out(instances: Instances, p_wrong: Floats, documents: int, seed: int) -> Ints:
-    """Returns a random tenth of the documents, sampled from the half whose labels are on average least likely wrong.
+    """Returns a random tenth of the documents that have a label which is likely right.
 
-    Documents without labels are not sampled.
+    They are sampled from the half of these documents whose labels are on average least likely wrong.
 
     Raises:
-        TrainingError: fewer than 10 documents have labels.
+        TrainingError: there are fewer than 10 such documents.
     """
     count_D = np.bincount(instances.document, minlength=documents)
-    labelled = np.flatnonzero(count_D)
-    if len(labelled) < 1 / _DEV:
-        raise TrainingError(f"fine-tuning on silver labels needs 10 labelled documents, got {len(labelled)}; add some")
+    usable = np.unique(instances.document[likely_right(p_wrong)])
+    if len(usable) < 1 / _DEV:
+        expected = "10 documents with labels that are likely right"
+        raise TrainingError(f"fine-tuning on silver labels: expected {expected}, got {len(usable)}; add documents")
     mean_D = np.bincount(instances.document, weights=p_wrong, minlength=documents) / np.maximum(count_D, 1)
-    cleanest = labelled[np.argsort(mean_D[labelled], kind="stable")][: -(-len(labelled) // 2)]
-    sampled: Ints = np.sort(np.random.default_rng(seed).permutation(cleanest)[: round(_DEV * len(labelled))])
+    cleanest = usable[np.argsort(mean_D[usable], kind="stable")][: -(-len(usable) // 2)]
+    sampled: Ints = np.sort(np.random.default_rng(seed).permutation(cleanest)[: round(_DEV * len(usable))])
     return sampled
