@@ -193,6 +193,8 @@ def _noise(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
         "value": max(scores.values()),
         "metrics": record["on_the_rest"],
         "label_accuracy_by_order": record["label_accuracy_by_order"],
+        "silver_accuracy": record["silver_accuracy"],
+        "p_wrong": record["p_wrong"],
         "outcomes": None,
         "cost": {"seconds": record["proxy_train_seconds"]},
     }

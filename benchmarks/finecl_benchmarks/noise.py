@@ -31,6 +31,7 @@ from finecl.pipeline.stages.evidence_cache import GatheredEvidence
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.types import Bools, Evidence, EvidenceKind, Floats, Instances, NoiseScorer, declared, first_epoch
+from finecl_benchmarks.probabilities import probability_record
 from finecl_benchmarks.task_files import data_file
 
 STACK = "stack on {} gold labels"
@@ -102,14 +103,18 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
         scorers, skipped = _scorers(registry, setting, table)
         rest = np.setdiff1d(np.arange(len(truth)), judged)
         noises = {name: scorer.score(instances, evidence) for name, scorer in scorers.items()}
+    registered = {name: noise for name, noise in noises.items() if name in registry.parts("scorer")}
     return {
         "benchmark": "noise",
         "data": {"name": setting.name, "kind": setting.kind, "rate": setting.rate, "instances": len(truth)},
         "settings": _recorded_settings(settings),
         "seed": setting.seed,
         "silver_accuracy": float(truth.mean()),
-        "scorers": _metrics({name: noises[name] for name in noises if name in registry.parts("scorer")}, ~truth),
+        "scorers": _metrics(registered, ~truth),
         "on_the_rest": _metrics({name: noise[rest] for name, noise in noises.items()}, ~truth[rest]),
+        "p_wrong": probability_record(
+            {n: noises[n] for n in noises if n in registry.parts("scorer")}, ~truth, evidence
+        ),
         "skipped": skipped,
         "label_accuracy_by_order": {mode: _by_order(evidence, mode, truth) for mode in ("batch", "epoch")},
         "proxy_train_seconds": proxy.train_seconds if proxy else None,

@@ -1,0 +1,27 @@
+"""How well the estimated probability that a label is wrong agrees with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from finecl.extraction.calibration import expected_calibration_error
+from finecl.scoring.wrong_labels import wrong_labels
+from finecl.types import Bools, Evidence, Floats
+
+
+def probability_record(noises: Mapping[str, Floats], wrong: Bools, evidence: Evidence) -> dict[str, dict[str, Any]]:
+    """Returns for each scorer the estimated share of wrong labels, its interval, and the calibration error of p_wrong.
+
+    *Shape:* the noise of each scorer and ``wrong`` [N].
+    """
+    dynamics, none = evidence.batch or evidence.epoch, np.zeros(len(wrong), dtype=np.bool_)
+    confidence_EN = dynamics.confidence if dynamics else None
+    estimates = {name: wrong_labels(noise, none, none, confidence_EN) for name, noise in noises.items()}
+    return {
+        name: each.record() | {"ece": expected_calibration_error(each.p_wrong[:, None], wrong[:, None])}
+        for name, each in estimates.items()
+        if each.share is not None
+    }
