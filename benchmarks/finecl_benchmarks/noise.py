@@ -112,9 +112,7 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
         "silver_accuracy": float(truth.mean()),
         "scorers": _metrics(registered, ~truth),
         "on_the_rest": _metrics({name: noise[rest] for name, noise in noises.items()}, ~truth[rest]),
-        "p_wrong": probability_record(
-            {n: noises[n] for n in noises if n in registry.parts("scorer")}, ~truth, evidence
-        ),
+        "p_wrong": probability_record(registered, ~truth, evidence),
         "skipped": skipped,
         "label_accuracy_by_order": {mode: _by_order(evidence, mode, truth) for mode in ("batch", "epoch")},
         "proxy_train_seconds": proxy.train_seconds if proxy else None,

@@ -256,7 +256,7 @@ def test_a_finished_suite_runs_nothing_and_is_shown_in_every_format(
         ("title = 'x'", "expected at least one [[grid]], found none"),
         (
             "[[grid]]\nkind = 'luck'",
-            "grid, kind: expected one of run, task, noise, trimmed, ",
+            "grid, kind: expected one of run, task, probe, noise, trimmed, ",
         ),
         (
             "[[grid]]\nkind = 'run'\nmethods = ['finecll']\nseeds = [0]",
