@@ -1,23 +1,14 @@
-"""Normalises names of entities for comparison: case, accents in Unicode, and punctuation at the ends."""
+"""Names of the entities and labelled pairs of documents, as they are compared."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from finecl.text.names import normalised
+
 if TYPE_CHECKING:
     from finecl.types import Document
-
-_SPACE = re.compile(r"\s+")
-EDGES = " \t\n\"'`.,;:!?()[]{}«»“”‘’"
-
-
-def normalised(name: str) -> str:
-    """Returns a name in NFKC, case-folded, with single spaces and without punctuation at its ends."""
-    plain = unicodedata.normalize("NFKC", name).casefold()
-    return _SPACE.sub(" ", plain).strip(EDGES) or plain.strip()
 
 
 def entity_names(document: Document) -> list[set[str]]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from finecl.corpus.names import entity_names, normalised
+from finecl.corpus.names import entity_names
+from finecl.text.names import normalised
 from finecl.types import Document
 
 By = Literal["fact", "pair"]

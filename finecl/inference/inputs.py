@@ -9,8 +9,8 @@ from typing import Any
 
 from finecl.corpus.schema import from_row
 from finecl.corpus.validation import check_document
-from finecl.corpus.words import split_words
 from finecl.errors import FormatError
+from finecl.text.words import split_words
 from finecl.types import Document, Entity, Mention
 
 _NAMES, _TYPES = ("name", "text"), ("type", "label", "entity_group")

@@ -9,7 +9,7 @@ import numpy as np
 
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError
-from finecl.tokens.alignment import mention_tokens, sentence_starts
+from finecl.tokens.alignment import document_text, mention_tokens, sentence_starts
 from finecl.tokens.mention_masking import mask_mentions
 from finecl.tokens.token_rows import TOKEN_COLUMNS
 from finecl.types import Document, Ints, MentionMasking
@@ -17,7 +17,7 @@ from finecl.types import Document, Ints, MentionMasking
 if TYPE_CHECKING:
     from finecl.tokens.markers import Markers
 
-_LAYOUT = 2  # increase when the columns change, so that cached files of another layout are not read
+_LAYOUT = 3  # increase when the columns change, so that cached files of another layout are not read
 
 
 class DocumentTokenizer:
@@ -67,8 +67,8 @@ class DocumentTokenizer:
         return [mask_mentions(document, self.mentions, self.hf_tokenizer.mask_token) for document in documents]
 
     def encodings(self, documents: Sequence[Document]) -> Sequence[Any]:
-        """Returns the sub-words of each document, its words joined by single spaces, with character offsets."""
-        texts = [" ".join(word for sentence in d.sentences for word in sentence) for d in documents]
+        """Returns the sub-words of each document, its words joined as their scripts do, with character offsets."""
+        texts = [document_text(document)[0] for document in documents]
         encodings: Sequence[Any] = self._backend.encode_batch(texts, add_special_tokens=False)
         return encodings
 

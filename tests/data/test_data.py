@@ -19,7 +19,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finecl import hookimpl
-from finecl.corpus.names import normalised
 from finecl.corpus.validation import check_document
 from finecl.data.convert import DROPS, convert
 from finecl.data.corrupt import KINDS, Kind, Noise
@@ -32,6 +31,7 @@ from finecl.data.stats import load_tokenizer, overlap, stats
 from finecl.data.validate import validate
 from finecl.errors import FormatError, ModelError, SettingsError
 from finecl.registry import load
+from finecl.text.names import normalised
 from finecl.types import Document, Entity, Label, Mention
 
 

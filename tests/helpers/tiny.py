@@ -27,8 +27,9 @@ def save_model(directory: Path, family: str, *, head: bool = True, **settings: A
     import transformers
 
     names = {"bert": "Bert", "roberta": "Roberta", "camembert": "Camembert", "modernbert": "ModernBert"}
-    tokenizer = _word_pieces() if family == "bert" else _bpe(trimmed=family != "modernbert")
-    reach = LONGEST + 2 if family in ("roberta", "camembert") else LONGEST
+    names["xlm-roberta"] = "XLMRoberta"
+    tokenizer = _tokenizer(family)
+    reach = LONGEST + 2 if family in ("roberta", "camembert", "xlm-roberta") else LONGEST
     common = {
         "vocab_size": len(tokenizer),
         "hidden_size": WIDTH,
@@ -51,6 +52,25 @@ def save_model(directory: Path, family: str, *, head: bool = True, **settings: A
     kind(config).eval().save_pretrained(directory)
     tokenizer.save_pretrained(directory)
     return directory
+
+
+def _tokenizer(family: str) -> Any:
+    if family == "xlm-roberta":
+        return _sentence_pieces()
+    return _word_pieces() if family == "bert" else _bpe(trimmed=family != "modernbert")
+
+
+def _sentence_pieces() -> Any:
+    """Pieces of text with bytes for all that is unknown, spaces as a letter, as XLM-R's SentencePiece."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pieces = [*special, "▁", *(f"<0x{byte:02X}>" for byte in range(256))]
+    tokenizer = Tokenizer(models.Unigram([(piece, -1.0) for piece in pieces], unk_id=3, byte_fallback=True))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return _fast(tokenizer, [special[i] for i in (1, 3, 0, 2, 4)])
 
 
 def _word_pieces() -> Any:

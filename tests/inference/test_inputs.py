@@ -9,9 +9,9 @@ import datasets
 import pytest
 from finecl_formats.plain_text import PlainText
 
-from finecl.corpus.words import split_words
 from finecl.errors import FormatError
 from finecl.inference.inputs import from_text, from_tokens, read_inputs
+from finecl.text.words import split_words
 from finecl.types import Document
 from tests.helpers import tiny
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from finecl.artifacts.files import read_json, replacing, write_json
 from finecl.corpus.schema import LabelUids
+from finecl.data.distant.gazetteer import Gazetteer
 from finecl.data.distant.labelling import GraphFact, Labelling
 from finecl.errors import FormatError
 from finecl.types import Document, Format
@@ -22,13 +23,18 @@ _CHUNK = 65536  # facts held in memory
 
 @dataclass
 class LabellingCounts:
-    """Counts of labelled documents; ``skipped`` documents have no entities and are not written."""
+    """Counts of labelled documents; ``skipped`` documents have no entities and are not written.
+
+    ``names_not_found``: names of the graph that no text holds, where names were searched for.
+    """
 
     documents: int = 0
     skipped: int = 0
     entities: int = 0
     labels: int = 0
     candidates: int = 0
+    names: int | None = None
+    names_not_found: int | None = None
     matchers: Counter[str] = field(default_factory=Counter)
     relations: Counter[str] = field(default_factory=Counter)
 
@@ -42,25 +48,37 @@ class LabellingCounts:
 
 
 def label(
-    documents: Iterable[Document], labelling: Labelling, format: Format, path: Path, *, facts: Path | None = None
+    documents: Iterable[Document],
+    labelling: Labelling,
+    format: Format,
+    path: Path,
+    *,
+    facts: Path | None = None,
+    found_by: Gazetteer | str | None = None,
 ) -> LabellingCounts:
     """Writes documents with silver labels to ``path``, and one row per label to the Parquet file ``facts``.
 
     Columns: ``uid`` (of the label in a corpus of these documents), ``document`` (from 0) and its ``title``, ``head``
     and ``tail`` (entities, from 0), ``relation``, ``head_id``, ``tail_id`` and ``matcher`` (null for a no-relation
-    candidate).
+    candidate). ``found_by`` is what recognised the entities, if not the file's own are used.
 
     Raises:
         FormatError: a document is invalid or cannot be labelled or written; no file is written.
     """
     counts = LabellingCounts()
     with _FactsWriter(facts) as rows:
-        format.write(_labelled(documents, labelling, counts, rows), path)
+        format.write(_labelled(documents, labelling, counts, rows, found_by), path)
+    if isinstance(found_by, Gazetteer):
+        counts.names, counts.names_not_found = found_by.names, found_by.not_found
     return counts
 
 
 def _labelled(
-    documents: Iterable[Document], labelling: Labelling, counts: LabellingCounts, rows: _FactsWriter
+    documents: Iterable[Document],
+    labelling: Labelling,
+    counts: LabellingCounts,
+    rows: _FactsWriter,
+    found_by: Gazetteer | str | None,
 ) -> Iterator[Document]:
     uids = LabelUids()
     for document, facts in labelling.label(documents):
@@ -76,10 +94,20 @@ def _labelled(
         counts.relations.update(x.relation for x, fact in zip(document.labels, facts, strict=True) if fact)
         yield document
     if not counts.documents:
-        raise FormatError(
-            f"documents to be labelled: expected entities in them, got none in {counts.skipped} documents; "
-            "provide documents with entities, or find entities with --find"
+        raise _nothing_found(counts.skipped, found_by)
+
+
+def _nothing_found(documents: int, found_by: Gazetteer | str | None) -> FormatError:
+    what = f"documents to be labelled: expected entities in them, got none in {documents} documents"
+    if isinstance(found_by, Gazetteer):
+        cure = (
+            f"none of the graph's {found_by.names} names stands in the texts: check language and case (--ignore-case)"
         )
+    elif found_by:
+        cure = f"the recogniser '{found_by}' finds none: check its language, or choose another"
+    else:
+        cure = "provide documents with entities, or find entities with --find"
+    return FormatError(f"{what}; {cure}")
 
 
 class _FactsWriter:

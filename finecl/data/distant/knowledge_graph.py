@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finecl.corpus.names import EDGES
 from finecl.data.distant.properties import Properties
 from finecl.data.distant.tables import read_table
 from finecl.errors import FormatError
+from finecl.text.names import EDGES, LOOSE_SPACES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,7 +117,8 @@ def normalised_column(name: pl.Expr) -> pl.Expr:
     """Applies ``names.normalised`` to a column (lower case instead of case folding)."""
     import polars as pl
 
-    plain = name.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ")
+    plain = name.str.normalize("NFKC").str.to_lowercase().str.replace_all(LOOSE_SPACES, "${1}${2}")
+    plain = plain.str.replace_all(r"\s+", " ")
     stripped = plain.str.strip_chars(EDGES)
     return pl.when(stripped == "").then(plain.str.strip_chars()).otherwise(stripped)
 

@@ -126,7 +126,12 @@ class Labelling:
             keyed = names.with_columns(key=normalised_column(pl.col("mention"))).join(
                 self.graph.normalised_names, on="key"
             )
-            exact = pl.when(pl.col("mention") == pl.col("name")).then(1).otherwise(2).cast(pl.UInt8)
+            exact = (
+                pl.when(pl.col("mention").str.normalize("NFC") == pl.col("name").str.normalize("NFC"))
+                .then(1)
+                .otherwise(2)
+                .cast(pl.UInt8)
+            )
             parts.append(keyed.with_columns(matcher=exact).select(columns))
         return pl.concat(parts).group_by("document", "entity", "number").agg(pl.col("matcher").min())
 

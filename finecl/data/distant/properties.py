@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finecl.corpus.names import normalised
 from finecl.errors import FormatError
+from finecl.text.names import normalised
 
 
 def read_relations(path: Path) -> list[str]:

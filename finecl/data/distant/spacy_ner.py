@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from finecl.corpus.names import normalised
 from finecl.errors import ModelError
+from finecl.text.names import normalised
+from finecl.text.words import joined_text
 from finecl.types import Document, Entity, Mention
 
 
@@ -44,5 +45,5 @@ class Recogniser:
         from spacy.tokens import Doc
 
         for span in self._pipeline(Doc(self._pipeline.vocab, words=list(words))).ents:
-            name = " ".join(words[span.start : span.end])
+            name = joined_text(words[span.start : span.end])
             yield Mention(sentence=number, start=span.start, end=span.end, name=name, type=span.label_ or None)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from finecl.data.distant.knowledge_graph import Graph
-    from finecl.data.distant.labelling import Matcher
-    from finecl.types import Document
 
 _TABLE = "TSV, CSV, JSONL or Parquet"
 
@@ -40,6 +36,7 @@ _TABLE = "TSV, CSV, JSONL or Parquet"
     metavar="names|PIPELINE",
     help="Recognise entities in raw text: by the names of the graph, or with a spaCy pipeline.",
 )
+@click.option("--ignore-case", is_flag=True, help="With --find names: also find names that are written in other case.")
 @click.option(
     "--no-relation-pairs",
     type=click.IntRange(min=0),
@@ -62,19 +59,17 @@ def command(
     file: Path,
     output: Path,
     triples: Path,
-    names: Path | None,
-    types: Path | None,
     properties: Path | None,
-    match: Matcher,
     find: str | None,
+    ignore_case: bool,
     no_relation_pairs: int,
-    no_relation: str,
-    stated: bool,
-    seed: int,
     format_: str,
     to: str,
     quiet: bool,
     as_json: bool,
+    names: Path | None,
+    types: Path | None,
+    **labelled: Any,
 ) -> None:
     """Label every entity pair of FILE that the knowledge graph links and write the documents to OUTPUT.
 
@@ -90,23 +85,25 @@ def command(
         writer, source = context.writer(output, to), context.source(file)
         known = Properties.read(properties) if properties else None
         graph = Graph.read(triples, names=names, types=types, properties=known)
-        labelling = Labelling(
-            graph=graph, match=match, no_relation=no_relation, candidates=no_relation_pairs, stated=stated, seed=seed
-        )
+        labelling = Labelling(graph=graph, candidates=no_relation_pairs, **labelled)
         facts = output.with_name(f"{output.stem}.facts.parquet")
-        counts = label(_with_entities(source, find, graph), labelling, writer, output, facts=facts)
+        finder = _finder(find, graph, ignore_case)
+        found_by = finder if find == "names" else find
+        counts = label(
+            finder.find(source) if finder else source, labelling, writer, output, facts=facts, found_by=found_by
+        )
         if known:
             add_names(output.with_name("rel_info.json"), known.named(counts.relations))
     print_numbers({"output": str(output), "facts": str(facts), **counts.to_dict()}, as_json=as_json)
 
 
-def _with_entities(source: Iterable[Document], find: str | None, graph: Graph) -> Iterable[Document]:
+def _finder(find: str | None, graph: Graph, ignore_case: bool) -> Any:
     if not find:
-        return source
+        return None
     if find == "names":
         from finecl.data.distant.gazetteer import Gazetteer
 
-        return Gazetteer(graph).find(source)
+        return Gazetteer(graph, ignore_case=ignore_case)
     from finecl.data.distant.spacy_ner import Recogniser
 
-    return Recogniser(find).find(source)
+    return Recogniser(find)
