@@ -30,11 +30,16 @@ _LINES = 65536  # rows of a row group
 
 @dataclass(kw_only=True)
 class Predicted:
-    """Counts of a prediction; ``resumed_from`` is the number of documents that an interrupted start had finished."""
+    """Counts of a prediction; ``resumed_from`` is the number of documents that an interrupted start had finished.
+
+    ``pairs_left_out`` are entity pairs that were not scored: no sentence (of extractors that read marked sentences) or
+    window holds both entities.
+    """
 
     documents: int = 0
     entities: int = 0
     triples: int = 0
+    pairs_left_out: int = 0
     bytes: int = 0
     by_relation: Counter[str] = field(default_factory=Counter)
     resumed_from: int = 0
@@ -113,6 +118,7 @@ class Predicting:
 
     def _lines(self, piece: Sequence[Document], progress: Predicted) -> Iterator[bytes]:
         extractor, begin = self.extractor, progress.documents
+        left_out = extractor.pairs_left_out - progress.pairs_left_out
         piece = extractor.with_entities(piece)
         triples_by_document = extractor.stream(
             piece,
@@ -127,14 +133,15 @@ class Predicting:
             for triple in triples:
                 row = {"document": number, "title": document.title, **triple.to_dict()}
                 yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        progress.pairs_left_out = extractor.pairs_left_out - left_out
 
     def _begin(self) -> Predicted:
         """Returns the progress of an interrupted start with the same inputs; else no progress."""
         record = read_json(self._progress)
-        names = ("documents", "entities", "triples", "bytes")
+        names = ("documents", "entities", "triples", "pairs_left_out", "bytes")
         size = self._partial.stat().st_size if self._partial.is_file() else -1
         if record.get("made_from") == self._made_from and size >= record["bytes"]:
-            counts = {name: record[name] for name in names}
+            counts = {name: record.get(name, 0) for name in names}
             return Predicted(**counts, by_relation=Counter(record["by_relation"]), resumed_from=record["documents"])
         self._partial.write_bytes(b"")
         return Predicted()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from finecl.inference.loading import find_extractor, load
 from finecl.inference.ner import Finder, finder, with_entities
 from finecl.inference.triples import Triple, TripleLists, triples_by_document
 from finecl.tokens.tokenizer import DocumentTokenizer
-from finecl.tokens.windows import Row, document_rows, every_pair, labelled_pairs, sentence_rows
+from finecl.tokens.windows import Row, distinct_pairs, document_rows, every_pair, labelled_pairs, sentence_rows
 from finecl.types import Document, Ints
 
 __all__ = ["RelationExtractor"]
@@ -44,6 +44,12 @@ class RelationExtractor:
     backend: Backend
     marked: bool
     found_by: Finder | None = None
+    _left_out: list[int] = field(default_factory=lambda: [0], init=False, repr=False, compare=False)
+
+    @property
+    def pairs_left_out(self) -> int:
+        """The number of entity pairs so far that no sentence or window held, so that they were not scored."""
+        return self._left_out[0]
 
     @classmethod
     def from_pretrained(
@@ -198,7 +204,9 @@ class RelationExtractor:
         rule: DecisionRule,
         constraints: TypeConstraints | None,
     ) -> Iterator[list[Triple]]:
-        scores = score_pairs(self.backend, self._rows(documents, pairs))
+        rows = self._rows(documents, pairs)
+        self._left_out[0] += sum(map(len, pairs)) - distinct_pairs(rows)
+        scores = score_pairs(self.backend, rows)
         predictions = Predictions.empty()
         if scores:
             allowed = constraints.allowed(documents, scores) if constraints else None

@@ -64,15 +64,16 @@ def sentence_scores(
     )
 
 
-def tacred_scores(predictions: Sequence[str], gold: Sequence[str]) -> Scores:
+def tacred_scores(predictions: Sequence[str], gold: Sequence[str], *, no_relation: str = TACRED_NO_RELATION) -> Scores:
     """Computes micro scores as TACRED's scorer does (``yuhaozhang/tacred-relation``, ``utils/scorer.py``).
 
-    ``no_relation`` is neither a guess nor gold. Without any guess, precision is 1 and F1 is 0, as in the scorer.
+    ``no_relation`` is neither a guess nor gold; the official scorer knows its default only.
+    Without any guess, precision is 1 and F1 is 0, as in the scorer.
 
     Raises:
         FormatError: the numbers of predictions and gold labels differ.
     """
-    micro = sentence_scores(predictions, gold, no_relation=TACRED_NO_RELATION).micro
+    micro = sentence_scores(predictions, gold, no_relation=no_relation).micro
     return micro if micro.predicted else replace(micro, precision=1.0)
 
 

@@ -14,6 +14,7 @@ from finecl.corpus.relation_names import read_relation_names
 from finecl.data.formats import recognise
 from finecl.errors import FormatError, SettingsError
 from finecl.registry import Registry
+from finecl.text.none_names import is_none_name
 
 SPLITS = ("silver", "train", "dev", "test")
 
@@ -86,7 +87,13 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
         split: parts.get(split) or read_corpus(_required(paths[split], split, settings), settings, registry)
         for split in SPLITS
     }
-    return Corpora(**corpora)
+    loaded = Corpora(**corpora)
+    if loaded.relations and all(map(is_none_name, loaded.relations)):
+        names = ", ".join(f"'{name}'" for name in loaded.relations)
+        raise SettingsError(
+            f"data: expected labels of relations, got only {names}, which usually means none; give files with relations"
+        )
+    return loaded
 
 
 def read_corpus(path: Path, settings: DataSettings, registry: Registry) -> Corpus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ from finecl.metrics import (
     sentence_scores,
     tacred_scores,
 )
+from finecl.pipeline.answers import check_labelled, unknown_titles
 from finecl.progress import Listener
 from finecl.registry import Registry
+from finecl.text.none_names import none_note
 from finecl.types import Document
 
 
@@ -39,7 +41,7 @@ class Inputs:
     """The files of one evaluation. ``train``, ``distant`` and ``relations`` are for the metric docred only.
 
     ``no_relation`` None selects the default of the metric: "no_relation" in DocRED and TACRED, "NA" in bags, none in
-    accuracy.
+    accuracy. A label that usually means none but counts as a relation is told to the listener.
     """
 
     predictions: Path
@@ -50,6 +52,16 @@ class Inputs:
     relations: Collection[str] | None = None
     no_relation: str | None = None
     listener: Listener | None = None
+
+    def none(self, default: str) -> str:
+        """Returns the name of the no-relation label."""
+        return default if self.no_relation is None else self.no_relation
+
+    def note_none_names(self, relations: Iterable[str], no_relation: str | None) -> None:
+        """Tells the listener of labels that usually mean "no relation" but count as relations."""
+        note = none_note(relations, no_relation, "--no-relation ")
+        if note and self.listener:
+            self.listener.note(note)
 
     def documents(self, path: Path) -> DocumentFile:
         """Opens a file of documents, of any registered format.
@@ -74,17 +86,21 @@ def evaluate_files(metric: str, inputs: Inputs) -> dict[str, Any]:
 def _check_use(metric: str, inputs: Inputs) -> None:
     options = {"--train": inputs.train, "--distant": inputs.distant, "--relations": inputs.relations}
     unused = [name for name, value in options.items() if value is not None and metric != "docred"]
-    # SemEval's and TACRED's scorers compare with a literal label.
-    if inputs.no_relation is not None and metric in ("semeval", "tacred"):
+    if inputs.no_relation is not None and metric == "semeval":  # its labels are fixed
         unused.append("--no-relation")
     if unused:
         raise SettingsError(f"--metric {metric} does not use {', '.join(unused)}: leave it out")
 
 
 def _docred(inputs: Inputs) -> dict[str, Any]:
-    none = "no_relation" if inputs.no_relation is None else inputs.no_relation
+    none = inputs.none("no_relation")
     evidence = read_docred_results(inputs.predictions)
     gold = list(inputs.documents(inputs.gold))
+    inputs.note_none_names({label.relation for document in gold for label in document.labels}, none)
+    check_labelled(inputs.gold, gold, none)
+    wrong = unknown_titles(inputs.predictions, evidence, inputs.gold, gold)
+    if wrong and inputs.listener:
+        inputs.listener.note(wrong)
     train = list(inputs.documents(inputs.train)) if inputs.train else []
     results: dict[str, Any] = asdict(docred_scores(evidence, gold, docred_facts_in_train(train), no_relation=none))
     if not inputs.train:
@@ -139,11 +155,14 @@ def _semeval(inputs: Inputs) -> dict[str, Any]:
 
 def _tacred(inputs: Inputs) -> dict[str, Any]:
     predictions, gold = _labels(inputs)
-    return asdict(tacred_scores(predictions, gold)) | {"items": len(gold)}
+    none = inputs.none("no_relation")
+    inputs.note_none_names(gold, none)
+    return asdict(tacred_scores(predictions, gold, no_relation=none)) | {"items": len(gold)}
 
 
 def _accuracy(inputs: Inputs) -> dict[str, Any]:
     predictions, gold = _labels(inputs)
+    inputs.note_none_names(gold, inputs.no_relation)
     scores = asdict(sentence_scores(predictions, gold, no_relation=inputs.no_relation))
     return {
         "accuracy": scores["accuracy"],
@@ -155,9 +174,12 @@ def _accuracy(inputs: Inputs) -> dict[str, Any]:
 
 
 def _bag(inputs: Inputs) -> dict[str, Any]:
-    none = "NA" if inputs.no_relation is None else inputs.no_relation
+    none = inputs.none("NA")
     candidates, scores = read_bag_predictions(inputs.predictions)
     gold = bag_facts(inputs.documents(inputs.gold), no_relation=none)
+    inputs.note_none_names({fact[2] for fact in gold}, none)
+    if not gold:
+        raise FormatError(f"{inputs.gold}: expected labels to score against, got none; give the labelled file")
     metrics = asdict(bag_scores(candidates, scores, gold, no_relation=none))
     at = {f"precision_at_{n}": value for n, value in metrics.pop("precision_at").items()}
     return {"auc": metrics.pop("auc"), **at, "precision_at_mean": metrics.pop("precision_at_mean"), **metrics}

@@ -21,6 +21,7 @@ from finecl.models.pretrained import find_model, load_encoder
 from finecl.models.safe_reading import model_files
 from finecl.pipeline.corpora import Corpora, load_corpora
 from finecl.pipeline.run_spec import RunSpec
+from finecl.text.none_names import none_note
 from finecl.tokens.marked_sentences import MarkedSentences
 from finecl.tokens.token_table import TokenizedCorpus, describe_loss, reached
 from finecl.tokens.tokenizer import DocumentTokenizer
@@ -80,8 +81,16 @@ class RunData:
                     self._datasets[key] = ExtractionDataset(tokens=tokens, instances=instances)
                 else:
                     marked = MarkedSentences.of(corpus, tokenizer, cache_directory())
-                    self._datasets[key] = ExtractionDataset(tokens=marked, instances=marked.instances(instances))
+                    in_sentences = marked.instances(instances)
+                    self._datasets[key] = ExtractionDataset(tokens=marked, instances=in_sentences)
+                    self._tell_left_out(split, len(instances) - len(in_sentences), len(instances))
         return self._datasets[key]
+
+    def _tell_left_out(self, split: str, left_out: int, labels: int) -> None:
+        note = f"{split}: {left_out:,} of {labels:,} labels join entities without a common sentence"
+        if left_out and note not in self._notes:
+            self._notes.add(note)
+            self.note(f"{note}; marked sentences leave them out")
 
     def evaluation(self, split: str) -> EvaluationDataset:
         """Returns dev or test as rows to score."""
@@ -114,6 +123,10 @@ class RunData:
         if rare:
             names = ", ".join(rare[:5]) + (", ..." if len(rare) > 5 else "")
             notes.append(f"silver: {len(rare)} relations have a single instance and can have no positive pair: {names}")
+        notes.append(none_note(self.corpora.relations, self.spec.settings.data.no_relation, "data.no_relation="))
+        for split in ("dev", "test"):
+            if not len(getattr(self.corpora, split).instances(self.corpora.relations)):
+                notes.append(f"{split}: none of its documents has a label, so that its scores mean nothing")
         return [note for note in notes if note]
 
     def record(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from finecl.types import Document, Entity, Instances, Ints
 if TYPE_CHECKING:
     from finecl.tokens.tokenizer import DocumentTokenizer
 
-_LAYOUT = 2  # increase when the columns change
+_LAYOUT = 3  # increase when the columns change
 
 
 class MarkedSentences(TokenizedCorpus):

@@ -46,10 +46,14 @@ class Markers:
 
         *Shape:* ``ids`` [T], ``spans`` (half-open) [2, 2]; the results [T + 4] and [2].
         """
-        # Ends come before starts, so that of two adjacent mentions the first is closed before the second is opened.
+        # At one place, ends come before starts, so that of two adjacent mentions the first is closed before the second
+        # is opened; of nested mentions the outer one is opened first and closed last.
         at = np.concatenate([spans[:, 1], spans[:, 0]])
         words = np.array([*self.end, *self.start], dtype=np.int64)
-        order = np.argsort(at, kind="stable")
+        opens = np.array([0, 0, 1, 1])
+        outer = -np.concatenate([spans[:, 0], spans[:, 1]])  # of ends, the later start is closed first
+        side = np.array([1, 0, 0, 1])  # of two equal spans, the head is the outer one
+        order = np.lexsort([side, outer, opens, at])
         marked: Ints = np.insert(ids, at[order], words[order])
         place = np.empty(4, dtype=np.int64)
         place[order] = at[order] + np.arange(4)
@@ -59,7 +63,8 @@ class Markers:
 def marked_pairs(document: Document) -> Iterator[tuple[int, int, Mention, Mention]]:
     """Yields the entity pairs of a document that have a marked sentence, with a mention of head and tail.
 
-    These are the labelled pairs with mentions in one sentence that do not overlap; the first such sentence is used.
+    These are the labelled pairs with mentions in one sentence; the first such sentence is used, and mentions that do
+    not overlap where there are any. Pairs of entities without a common sentence have none.
     In a document of two entities without labels, these two are a pair.
     """
     pairs = dict.fromkeys((label.head, label.tail) for label in document.labels)
@@ -72,15 +77,21 @@ def marked_pairs(document: Document) -> Iterator[tuple[int, int, Mention, Mentio
 
 
 def _same_sentence(heads: tuple[Mention, ...], tails: tuple[Mention, ...]) -> tuple[Mention, Mention] | None:
-    """Returns the first mentions in the same sentence that do not overlap."""
-    apart = [
-        (h, t) for h in heads for t in tails if h.sentence == t.sentence and (h.end <= t.start or t.end <= h.start)
-    ]
-    return min(apart, key=lambda pair: (pair[0].sentence, pair[0].start, pair[1].start)) if apart else None
+    """Returns the first mentions in the same sentence, preferably ones that do not overlap."""
+    together = [(h, t) for h in heads for t in tails if h.sentence == t.sentence]
+    return min(together, key=_position) if together else None
+
+
+def _position(pair: tuple[Mention, Mention]) -> tuple[bool, int, int, int]:
+    head, tail = pair
+    overlap = head.end > tail.start and tail.end > head.start
+    return overlap, head.sentence, head.start, tail.start
 
 
 def blanked(rows: TokenBatch, documents: Ints, share: float, markers: Markers, *, seed: int, step: int) -> TokenBatch:
     """Replaces each mention of marked sentences by the blank with probability ``share``, head and tail independently.
+
+    A mention that holds markers of the other one stays.
 
     Peng et al. sample the blanks once, when they build their data set; here they are sampled anew in every step.
     ``documents`` are the rows' numbers in their corpus, which make the sampling independent of the batch.
@@ -88,8 +99,7 @@ def blanked(rows: TokenBatch, documents: Ints, share: float, markers: Markers, *
     row = np.repeat(np.arange(len(rows.lengths)), rows.mentions)
     selected = keyed_uniform(entity_key(documents[row], rows.entity), seed, "blank", step) < share
     first = offsets(rows.lengths)[row] + rows.end  # of the mention, in all tokens
-    closing = np.sort(np.flatnonzero(np.isin(rows.ids, markers.end)))
-    length = _until_closed(first, closing, rows, row)
+    length = _until_closed(first, markers, rows, row)
     selected &= length > 0
     ids = rows.ids.copy()
     ids[first[selected]] = markers.blank
@@ -110,11 +120,16 @@ def blanked(rows: TokenBatch, documents: Ints, share: float, markers: Markers, *
     )
 
 
-def _until_closed(first: Ints, closing: Ints, rows: TokenBatch, row: Ints) -> Ints:
-    """Returns the number of tokens of each mention, up to the next end marker; 0 if the sentence is truncated there."""
-    if not len(closing):
+def _until_closed(first: Ints, markers: Markers, rows: TokenBatch, row: Ints) -> Ints:
+    """Returns the number of tokens of each mention, up to its end marker.
+
+    It is 0 if the sentence is truncated before it, or if another marker comes first (in nested mentions).
+    """
+    places = np.flatnonzero(np.isin(rows.ids, [*markers.start, *markers.end]))
+    if not len(places):
         return np.zeros(len(first), dtype=np.int64)
-    at = np.searchsorted(closing, first)
-    end = closing[np.minimum(at, len(closing) - 1)]
+    at = np.searchsorted(places, first)
+    end = places[np.minimum(at, len(places) - 1)]
+    own = rows.ids[end] == np.array(markers.end)[rows.entity]
     row_end = (offsets(rows.lengths) + rows.lengths)[row]
-    return np.where((at < len(closing)) & (end < row_end), end - first, 0)
+    return np.where((at < len(places)) & (end < row_end) & own, end - first, 0)

@@ -133,6 +133,16 @@ def sentence_rows(documents: Sequence[Document], pairs: Sequence[Ints], tokenize
             )  # fmt: skip
 
 
+def distinct_pairs(rows: Sequence[Row]) -> int:
+    """Returns the number of different entity pairs of different documents in rows, each counted once."""
+    pairs = {
+        (row.document, int(head), int(tail))
+        for row in rows
+        for head, tail in zip(row.own[row.head], row.own[row.tail], strict=True)
+    }
+    return len(pairs)
+
+
 def token_rows(rows: Sequence[Row]) -> TokenBatch:
     """Concatenates rows into a batch for one encoder pass."""
     columns = {

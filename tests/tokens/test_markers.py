@@ -15,7 +15,7 @@ from finecl.corpus.corpus import Corpus
 from finecl.errors import SettingsError
 from finecl.extraction.examples import ExtractionDataset
 from finecl.pretraining.contrast_groups import SilverData, plain_group
-from finecl.tokens.marked_sentences import MarkedSentences, entity_keys
+from finecl.tokens.marked_sentences import MarkedSentences, entity_keys, read_pairs
 from finecl.tokens.markers import ADDED, UNUSED, Markers, blanked, marked_pairs
 from finecl.tokens.token_rows import TokenBatch
 from finecl.tokens.token_table import reached
@@ -77,14 +77,60 @@ def test_each_direction_is_a_pair_of_its_own_and_two_labels_of_one_are_not() -> 
     assert [(head, tail) for head, tail, *_ in marked_pairs(both)] == [(0, 1), (1, 0)]
 
 
-def test_pairs_that_no_sentence_holds_or_that_overlap_are_left_out() -> None:
+def test_pairs_that_no_sentence_holds_are_left_out() -> None:
     apart = tiny.document("two", ["Ada left .", "Babbage stayed ."], ["Ada", "Babbage"], (0, "met", 1))
     assert not list(marked_pairs(apart))
-    inside = (
-        Entity(mentions=(Mention(sentence=0, start=0, end=2, name="Ada Lovelace"),)),
-        Entity(mentions=(Mention(sentence=0, start=1, end=2, name="Lovelace"),)),
-    )
-    assert not list(marked_pairs(replace(sentence((0, "met", 1)), entities=inside)))
+
+
+def marked_spans(*places: tuple[int, int]) -> tuple[Entity, ...]:
+    return tuple(Entity(mentions=(Mention(sentence=0, start=a, end=b, name="x"),)) for a, b in places)
+
+
+def test_pairs_of_nested_and_overlapping_mentions_have_a_sentence() -> None:
+    nested = replace(sentence((0, "part of", 1)), entities=marked_spans((0, 2), (1, 2)))
+    assert [(head, tail) for head, tail, *_ in marked_pairs(nested)] == [(0, 1)]
+    again = Entity(mentions=(*nested.entities[1].mentions, Mention(sentence=0, start=2, end=3, name="x")))
+    ((_, _, _, tail),) = marked_pairs(replace(nested, entities=(nested.entities[0], again)))
+    assert (tail.start, tail.end) == (2, 3)  # rather the mention that does not overlap
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "expected"),
+    [
+        ((0, 3), (1, 2), "( 0 [ 1 ] 2 ) 3"),
+        ((1, 2), (0, 3), "[ 0 ( 1 ) 2 ] 3"),
+        ((0, 3), (0, 1), "( [ 0 ] 1 2 ) 3"),
+        ((2, 3), (0, 3), "[ 0 1 ( 2 ) ] 3"),
+        ((0, 2), (0, 2), "( [ 0 1 ] ) 2 3"),
+        ((0, 2), (1, 3), "( 0 [ 1 ) 2 ] 3"),
+        ((2, 3), (0, 2), "[ 0 1 ] ( 2 ) 3"),
+    ],
+)
+def test_markers_of_nested_mentions_are_nested(head: tuple[int, int], tail: tuple[int, int], expected: str) -> None:
+    marks = Markers(start=(10, 11), end=(12, 13), blank=14)
+    ids, place = marks.insert(np.arange(4), np.array([head, tail]))
+    shown = {10: "(", 11: "[", 12: ")", 13: "]"}
+    assert " ".join(shown.get(i, str(i)) for i in ids.tolist()) == expected
+    assert ids[place].tolist() == [10, 11]
+
+
+def test_a_blank_never_removes_the_other_mentions_markers(tokenizer: DocumentTokenizer) -> None:
+    assert tokenizer.markers
+    words = ("Ada", "Babbage", "Curie", "met", "Darwin")
+    documents = [Document(title="a", sentences=(words,), entities=marked_spans(*both)) for both in
+                 (((0, 3), (1, 2)), ((0, 2), (0, 2)), ((0, 2), (1, 3)), ((0, 1), (4, 5)))]  # fmt: skip
+    columns = read_pairs(documents, tokenizer, tokenizer.markers)
+    for number, expected in enumerate((1, 1, 0, 2)):
+        rows = TokenBatch(
+            ids=np.array(columns["input_ids"][number]), lengths=np.array([len(columns["input_ids"][number])]),
+            start=columns["mention_start"][number], end=columns["mention_end"][number],
+            entity=columns["mention_entity"][number], mentions=np.array([2]),
+            sentence=np.zeros(len(columns["input_ids"][number]), dtype=np.int64),
+        )  # fmt: skip
+        blank = blanked(rows, np.arange(1), 1.0, tokenizer.markers, seed=1, step=1)
+        assert int((blank.ids == tokenizer.markers.blank).sum()) == expected
+        assert np.isin(blank.ids, [*tokenizer.markers.start, *tokenizer.markers.end]).sum() == 4
+        assert set(blank.ids[blank.start].tolist()) == set(tokenizer.markers.start)
 
 
 def test_two_entities_without_a_label_are_a_pair_and_three_are_not() -> None:

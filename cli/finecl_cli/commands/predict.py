@@ -134,3 +134,6 @@ def _print_counts(counts: Any, output: Path, seconds: float, as_json: bool) -> N
     click.echo(f"{counts.triples:,} triples of {counts.documents:,} documents: {output}")
     for relation, count in counts.by_relation.most_common(10):
         click.echo(f"{count:>8,}  {relation}")
+    if counts.pairs_left_out:
+        what = "no sentence or window that the extractor reads holds both entities"
+        click.echo(f"finecl: {counts.pairs_left_out:,} entity pairs were not scored: {what}", err=True)
