@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from finecl.corpus.validation import check_document
 from finecl.errors import FormatError, SettingsError
@@ -15,16 +15,22 @@ from finecl.types import Document, Format
 from finecl.types.protocols import declared
 
 
-def recognise(path: Path, registry: Registry, name: str = "auto", option: str = "data.format") -> Format:
+def recognise(
+    path: Path,
+    registry: Registry,
+    name: str = "auto",
+    option: str = "data.format",
+    settings: Mapping[str, Any] | None = None,
+) -> Format:
     """Returns the format of a file or folder: the named one, or the first that recognises it.
 
-    ``option`` is the option or setting that the error message suggests.
+    ``option`` is the option or setting that the error message suggests; ``settings`` are those of the format.
 
     Raises:
         FormatError: no format recognises it.
     """
     if name != "auto":
-        named: Format = registry.create("format", name, {})
+        named: Format = registry.create("format", name, settings or {})
         return named
     try:
         is_file, is_directory = path.is_file(), path.is_dir()
@@ -35,7 +41,7 @@ def recognise(path: Path, registry: Registry, name: str = "auto", option: str = 
     for part in registry.parts("format").values():
         format: Format = part.create()
         if format.recognises(path):
-            return format
+            return part.create(**settings) if settings else format
     if not is_file:
         came = "a directory that no format recognises" if is_directory else "nothing"
         raise FormatError(f"{path}: expected a file, got {came}; check the path")
@@ -49,21 +55,32 @@ _PIECE = 256  # documents between two progress reports
 
 @dataclass(frozen=True)
 class DocumentFile:
-    """A file with its format; each iteration reads the file again and validates every document."""
+    """A file with its format; each iteration reads the file again and validates every document.
+
+    ``empty``: documents without words are valid.
+    """
 
     path: Path
     format: Format
     listener: Listener = field(default_factory=Listener)
+    empty: bool = False
 
     @classmethod
-    def open(cls, path: Path, registry: Registry, name: str = "auto", listener: Listener | None = None) -> DocumentFile:
+    def open(
+        cls,
+        path: Path,
+        registry: Registry,
+        name: str = "auto",
+        listener: Listener | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> DocumentFile:
         """Opens a file with the named format, or with the one that recognises it.
 
         Raises:
             FormatError: no format recognises the file.
             PluginError: no format has this name.
         """
-        return cls(path, recognise(path, registry, name, "--format"), listener or Listener())
+        return cls(path, recognise(path, registry, name, "--format", settings), listener or Listener())
 
     def __iter__(self) -> Iterator[Document]:
         """Yields the documents.
@@ -73,7 +90,8 @@ class DocumentFile:
         """
         number = 0
         for number, document in enumerate(watched(self.format.read(self.path), self.listener, "reading"), start=1):
-            check_document(document, f"{self.path}: document {number} ('{document.title}')")
+            if any(document.sentences) or not self.empty:
+                check_document(document, f"{self.path}: document {number} ('{document.title}')")
             yield document
         if not number:
             raise FormatError(f"{self.path}: expected documents, got none; check file and format")

@@ -74,8 +74,8 @@ def validate(
     unknown relations. Does not raise errors for the content of the file.
     """
     report = ValidationReport()
-    scanned = watched(_scan(path, format), listener or Listener(), "checking")
-    for fault in _faults(path, scanned, report, relations):
+    items = watched(scanned(path, format), listener or Listener(), "checking")
+    for fault in _faults(path, items, report, relations):
         report.faults.append(" ".join(str(fault).encode("utf-8", "backslashreplace").decode().split()))
         if len(report.faults) == max_errors:
             report.complete = False
@@ -84,11 +84,11 @@ def validate(
 
 
 def _faults(
-    path: Path, scanned: Iterator[Scanned], report: ValidationReport, relations: Collection[str] | None
+    path: Path, items: Iterator[Scanned], report: ValidationReport, relations: Collection[str] | None
 ) -> Iterator[FormatError]:
     seen: dict[bytes, str] = {}
     known = sorted(relations or ())
-    for where, document in scanned:
+    for where, document in items:
         if isinstance(document, FormatError):
             yield document
             continue
@@ -107,7 +107,8 @@ def _faults(
         yield FormatError(f"{path}: expected documents, got none; check file and format")
 
 
-def _scan(path: Path, format: Format) -> Iterator[Scanned]:
+def scanned(path: Path, format: Format) -> Iterator[Scanned]:
+    """Yields the place of each document with the document or its fault; goes on after a fault if the format can."""
     if isinstance(format, Scans):
         yield from format.scan(path)
         return

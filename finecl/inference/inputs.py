@@ -59,7 +59,8 @@ def _documents(inputs: Iterable[Any], entities: Iterable[Any]) -> Iterator[Docum
                 f"expected entities of every text, got those of {number}; give one list per text"
             ) from None
         document = _document(item, of_item, f"document {number}")
-        check_document(document, f"document {number}")
+        if any(document.sentences) or document.entities:  # an empty text has no triples
+            check_document(document, f"document {number}")
         yield document
     if not isinstance(entities, repeat) and next(entity_lists, None) is not None:
         raise FormatError(f"expected entities of {number + 1} texts, got those of more; give one list per text")

@@ -46,3 +46,21 @@ def with_entities(documents: Sequence[Document], found_by: Finder | None) -> lis
         return list(documents)
     recognised = found_by.find([document for document in documents if not document.entities])
     return [document if document.entities else next(recognised) for document in documents]
+
+
+def refuse_without_entities(documents: Iterable[Document], found_by: Finder | None) -> Iterator[Document]:
+    """Yields the documents; refuses texts of which none has entities if there is no recogniser.
+
+    Raises:
+        SettingsError: there are texts, but neither entities nor a recogniser.
+    """
+    found, texts = found_by is not None, 0
+    for document in documents:
+        found = found or bool(document.entities)
+        texts += any(document.sentences)
+        yield document
+    if texts and not found:
+        raise SettingsError(
+            "expected entities, got none in the text and no recogniser: give entities=[(start, end), ...], or load "
+            "with from_pretrained(..., ner='spacy:PIPELINE' or 'names:TRIPLES')"
+        )

@@ -16,7 +16,7 @@ from finecl.extraction.pair_scores import Backend, score_pairs
 from finecl.extraction.type_constraints import TypeConstraints, TypeTriples
 from finecl.inference.inputs import read_inputs
 from finecl.inference.loading import find_extractor, load
-from finecl.inference.ner import Finder, finder, with_entities
+from finecl.inference.ner import Finder, finder, refuse_without_entities, with_entities
 from finecl.inference.triples import Triple, TripleLists, triples_by_document
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.tokens.windows import Row, distinct_pairs, document_rows, every_pair, labelled_pairs, sentence_rows
@@ -126,10 +126,12 @@ class RelationExtractor:
 
         Raises:
             FormatError: an entity lies outside the text, or its name differs from the text.
-            SettingsError: a pair, the threshold or the constraints are invalid.
+            SettingsError: a pair, the threshold or the constraints are invalid, or there are neither entities nor a
+                recogniser.
         """
         documents, single = read_inputs(inputs, entities, split=is_split_into_words)
         selected = pairs if isinstance(pairs, str) else iter([pairs] if single else pairs)
+        documents = refuse_without_entities(documents, self.found_by) if entities is None else documents
         triples = list(self.stream(documents, pairs=selected, threshold=threshold, type_constraints=type_constraints))
         return triples[0] if single else TripleLists(triples)
 

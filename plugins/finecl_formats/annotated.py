@@ -9,14 +9,20 @@ from finecl.errors import FormatError
 from finecl.types import Document, Entity, Label
 from finecl_formats.characters import document_to_text, text_to_words
 from finecl_formats.json_values import shortened
+from finecl_formats.offsets import Convention, StoredSpan
 
 
 @dataclass(frozen=True, kw_only=True)
 class MarkedSpan:
-    """A marked span: characters ``[start, end)``, its type, and its entity's id in a knowledge graph."""
+    """A marked span: ``start`` and ``end`` as the file has them, its type, and its entity's id in a knowledge graph.
+
+    ``text`` is the text that the file stores beside the span, if any, and ``place`` where.
+    """
 
     start: int
     end: int
+    text: str | None = None
+    place: str = ""
     type: str | None = None
     id: str | None = None
 
@@ -32,6 +38,7 @@ class Annotations:
     marked: Mapping[str, MarkedSpan]
     coreferent: Sequence[tuple[str, str]] = field(default_factory=tuple)
     relations: Sequence[tuple[str, str, str]] = field(default_factory=tuple)
+    convention: Convention = field(default_factory=Convention)
 
     def document(self, title: str, place: str) -> Document:
         """Converts the annotations to a document.
@@ -41,7 +48,8 @@ class Annotations:
         Raises:
             FormatError: a span is outside the text, or a link refers to an unknown span.
         """
-        words = text_to_words(self.text, [(m.start, m.end) for m in self.marked.values()], place)
+        stored = [StoredSpan(m.start, m.end, m.text, m.place or place) for m in self.marked.values()]
+        words = text_to_words(self.text, self.convention.characters(self.text, stored, place), place)
         entity_of = self._entities(place)
         groups: dict[int, list[int]] = {}
         for number, name in enumerate(self.marked):
@@ -91,7 +99,8 @@ def to_annotations(document: Document) -> tuple[Annotations, list[list[str]]]:
         for mention, (start, end) in zip(entity.mentions, places, strict=True):
             name = str(len(marked) + 1)
             names[-1].append(name)
-            marked[name] = MarkedSpan(start=start, end=end, type=mention.type, id=entity.id)
+            covered = text[start:end]
+            marked[name] = MarkedSpan(start=start, end=end, type=mention.type, id=entity.id, text=covered)
     coreferent = [(group[0], name) for group in names for name in group[1:]]
     relations = [(names[label.head][0], names[label.tail][0], label.relation) for label in document.labels]
     return Annotations(text=text, marked=marked, coreferent=coreferent, relations=relations), names

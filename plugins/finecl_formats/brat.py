@@ -26,6 +26,7 @@ from finecl_formats.files import replacing_folder
 from finecl_formats.folders import checked_titles, has_file, read_text, text_files
 from finecl_formats.json_values import Value, shortened
 from finecl_formats.lossless import check_lossless, document_place, refusal
+from finecl_formats.offsets import Convention, Ends, Offsets
 from finecl_formats.records import Records
 from finecl_formats.text_lines import read_text_lines
 
@@ -38,9 +39,14 @@ _SYNTAX["N"] = "N1<tab>Reference T1 Wikidata:Q1<tab>name"
 
 @dataclass(frozen=True, kw_only=True)
 class Brat(Records):
-    """A folder of texts with spans, relations, equivalences and references. ``untyped``: the type that means none."""
+    """A folder of texts with spans, relations, equivalences and references. ``untyped``: the type that means none.
+
+    ``offsets`` and ``ends``: see ``finecl_formats.offsets``.
+    """
 
     untyped: str = "Entity"
+    offsets: Offsets = "auto"
+    ends: Ends = "auto"
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the path is a folder with annotation files."""
@@ -80,7 +86,7 @@ class Brat(Records):
         relations: list[tuple[str, str, str]] = []
         for at, line in lines:
             if line[0] == "T":
-                self._mark(line, text, marked, at)
+                self._mark(line, marked, at)
             elif line[0] == "R":
                 _, relation, head, tail = _parsed(_RELATION, line, at)
                 relations.append((head, tail, relation))
@@ -94,9 +100,13 @@ class Brat(Records):
             elif line.startswith("*\tEquiv "):
                 first, *others = line.split()[2:] or [""]
                 coreferent.extend((first, other) for other in others)
-        return Annotations(text=text, marked=marked, coreferent=coreferent, relations=relations).document(title, place)
+        annotations = Annotations(
+            text=text, marked=marked, coreferent=coreferent, relations=relations,
+            convention=Convention(self.offsets, self.ends),
+        )  # fmt: skip
+        return annotations.document(title, place)
 
-    def _mark(self, line: str, text: str, marked: dict[str, MarkedSpan], place: str) -> None:
+    def _mark(self, line: str, marked: dict[str, MarkedSpan], place: str) -> None:
         name, kind, span, covered = _parsed(_SPAN, line, place)
         if name in marked:
             raise FormatError(f"{place}: expected a unique name, got '{name}' again; rename the span")
@@ -104,11 +114,9 @@ class Brat(Records):
         if any(len(number) > 9 for number in numbers):
             raise FormatError(f"{place}: expected characters of the text, got '{shortened(span)}'; correct the line")
         start, end = int(numbers[0]), int(numbers[-1])
-        in_text = text[start:end].replace("\r", " ").replace("\n", " ")
-        if len(numbers) == 2 and start < end <= len(text) and covered.strip() != in_text.strip():
-            expected = f"'{shortened(in_text)}', the characters [{start}, {end})"
-            raise FormatError(f"{place}: expected {expected}, got '{shortened(covered)}'; was the text changed?")
-        marked[name] = MarkedSpan(start=start, end=end, type=None if kind == self.untyped else kind)
+        told = covered if len(numbers) == 2 and covered.strip() else None
+        kind_or_none = None if kind == self.untyped else kind
+        marked[name] = MarkedSpan(start=start, end=end, type=kind_or_none, text=told, place=place)
 
     def _to_lines(self, document: Document) -> tuple[str, list[str]]:
         annotations, names = to_annotations(document)

@@ -1,8 +1,9 @@
 """doccano's JSONL export of named entities and relations.
 
 One object a line: ``id``, ``text``, ``entities`` (``id``, ``label``, ``start_offset``, ``end_offset``; characters,
-the end exclusive) and ``relations`` (``id``, ``from_id``, ``to_id``, ``type``). A relation of the type
-"coreference" joins two spans of one entity. The title is ``title``, finecl's extension, else ``id``.
+the end exclusive; ids are numbers or texts; ``text`` is finecl's extension) and ``relations`` (``id``, ``from_id``,
+``to_id``, ``type``). A relation of the type "coreference" joins two spans of one entity. The title is ``title``,
+finecl's extension, else ``id``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from finecl_formats.annotated import Annotations, MarkedSpan, to_annotations
 from finecl_formats.files import first_bytes, replacing_lines
 from finecl_formats.json_values import Value
 from finecl_formats.lossless import check_lossless, document_place
+from finecl_formats.offsets import Convention, Ends, Offsets
 from finecl_formats.records import Records
 from finecl_formats.text_lines import read_json_lines
 
@@ -29,6 +31,8 @@ class Doccano(Records):
     """One text a line, with entities by character offsets and relations between them."""
 
     coreference: str = "coreference"
+    offsets: Offsets = "auto"
+    ends: Ends = "auto"
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with an object that has a text, entities and relations."""
@@ -63,17 +67,27 @@ class Doccano(Records):
         marked: dict[str, MarkedSpan] = {}
         for item in record.field("entities").items("entity"):
             identity, kind = item.field("id"), item.optional("label")
-            if str(identity.number()) in marked:
+            if _name(identity) in marked:
                 raise identity.error("a unique id")
-            start, end = item.field("start_offset").number(), item.field("end_offset").number()
-            marked[str(identity.number())] = MarkedSpan(start=start, end=end, type=kind.text() if kind else None)
+            start, end, told = (
+                item.field("start_offset").number(),
+                item.field("end_offset").number(),
+                item.optional("text"),
+            )
+            marked[_name(identity)] = MarkedSpan(
+                start=start, end=end, type=kind.text() if kind else None, text=told.text() if told else None,
+                place=item.place,
+            )  # fmt: skip
         links = [
-            (str(item.field("from_id").number()), str(item.field("to_id").number()), item.field("type").text())
+            (_name(item.field("from_id")), _name(item.field("to_id")), item.field("type").text())
             for item in record.field("relations").items("relation")
         ]
         coreferent = [(head, tail) for head, tail, kind in links if kind == self.coreference]
         relations = [link for link in links if link[2] != self.coreference]
-        return Annotations(text=record.field("text").text(), marked=marked, coreferent=coreferent, relations=relations)
+        return Annotations(
+            text=record.field("text").text(), marked=marked, coreferent=coreferent, relations=relations,
+            convention=Convention(self.offsets, self.ends),
+        )  # fmt: skip
 
     def _to_row(self, document: Document, number: int) -> dict[str, Any]:
         annotations, _ = to_annotations(document)
@@ -83,7 +97,7 @@ class Doccano(Records):
             "title": document.title,
             "text": annotations.text,
             "entities": [
-                {"id": int(name), "label": m.type, "start_offset": m.start, "end_offset": m.end}
+                {"id": int(name), "label": m.type, "start_offset": m.start, "end_offset": m.end, "text": m.text}
                 for name, m in annotations.marked.items()
             ],
             "relations": [
@@ -91,3 +105,8 @@ class Doccano(Records):
                 for n, (head, tail, relation) in enumerate([*links, *annotations.relations])
             ],
         }
+
+
+def _name(identity: Value) -> str:
+    """Returns an id, a number or a text; it only links."""
+    return identity.text() if isinstance(identity.content, str) else str(identity.number())

@@ -1,16 +1,16 @@
 """Label Studio's JSON export of named entities and relations.
 
 A list of tasks. A task has ``data`` with the text and ``annotations``; only the first one that was not cancelled is
-read. Its ``result`` lists regions (``id``, ``type`` "labels", ``value`` with ``start``, ``end`` and ``labels``;
-characters, the end exclusive) and relations (``type`` "relation", ``from_id``, ``to_id``, ``direction``,
-``labels``). A relation labelled "coreference" joins two regions of one entity. The title is ``data.title``, else the
-task's ``id``.
+read, or else the first of its ``predictions``. Its ``result`` lists regions (``id``, ``type`` "labels", ``value`` with
+``start``, ``end`` and ``labels``, the end exclusive; HyperText regions count in the rendered text, ``globalOffsets``)
+and relations (``type`` "relation", ``from_id``, ``to_id``, ``direction``, ``labels``). A relation labelled
+"coreference" joins two regions of one entity. The title is ``data.title``, else the task's ``id``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,11 @@ from finecl.errors import FormatError
 from finecl.types import Document
 from finecl_formats.annotated import Annotations, MarkedSpan, to_annotations
 from finecl_formats.files import first_bytes, replacing_array
+from finecl_formats.hypertext import rendered
 from finecl_formats.json_array import read_array
 from finecl_formats.json_values import Value
 from finecl_formats.lossless import check_lossless, document_place
+from finecl_formats.offsets import Convention, Ends, Offsets
 from finecl_formats.records import Records
 
 _REGIONS = ("labels", "hypertextlabels")
@@ -31,16 +33,26 @@ _FROM = {"from_name": "label", "to_name": "text"}  # the names of the two tags i
 
 @dataclass(frozen=True, kw_only=True)
 class LabelStudio(Records):
-    """A list of tasks with regions and relations. ``text``: the field of a task's data that contains the text."""
+    """A list of tasks with regions and relations. ``text``: the field of a task's data that contains the text.
 
-    text: str = "text"
+    Without the setting it is "text", or the only other field that holds the texts of all regions.
+    """
+
+    text: str | None = None
     coreference: str = "coreference"
+    offsets: Offsets = "auto"
+    ends: Ends = "auto"
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with a list of tasks."""
         start = first_bytes(path)
         is_list = start[:1] == b"[" and start[1:].lstrip()[:1] == b"{"
-        return is_list and b'"data"' in start and b'"annotations"' in start and b'"sents"' not in start
+        return (
+            is_list
+            and b'"data"' in start
+            and any(name in start for name in (b'"annotations"', b'"predictions"'))
+            and b'"sents"' not in start
+        )
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
         """Yields the tasks."""
@@ -50,9 +62,13 @@ class LabelStudio(Records):
         """Converts a task and its first annotation to a document."""
         data = record.field("data")
         title, number = data.optional("title"), record.optional("id")
-        text = data.field(self.text).text()
         name = title.text() if title else str(number.content if number else "")
-        return self._annotations(text, record.field("annotations")).document(name, record.place)
+        results = _results(record)
+        regions = [item for item in results if item.field("type").text() in _REGIONS]
+        text = self._text(data, regions)
+        if any(item.content_of("type") == "hypertextlabels" and _global(item.field("value")) for item in regions):
+            text = rendered(text)
+        return self._annotations(text, results).document(name, record.place)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes the tasks, numbered from 1.
@@ -67,25 +83,38 @@ class LabelStudio(Records):
                 check_lossless(document, partial(self.document, Value(row, place)), place, "Label Studio")
                 add(json.dumps(row, ensure_ascii=False).encode())
 
-    def _annotations(self, text: str, annotations: Value) -> Annotations:
+    def _text(self, data: Value, regions: Sequence[Value]) -> str:
+        if self.text or data.optional("text"):
+            return data.field(self.text or "text").text()
+        fields = {name: value for name, value in data.content.items() if isinstance(value, str)}
+        told = [value.text() for value in (item.field("value").optional("text") for item in regions) if value]
+        holding = [name for name, value in fields.items() if all(text in value for text in told)]
+        if len(holding) != 1:
+            cure = "name the field of the text: --format-option text=NAME"
+            raise FormatError(f"{data.place}: expected the field 'text', got {', '.join(data.content)}; {cure}")
+        return fields[holding[0]]
+
+    def _annotations(self, text: str, results: Sequence[Value]) -> Annotations:
         marked: dict[str, MarkedSpan] = {}
         coreferent: list[tuple[str, str]] = []
         relations: list[tuple[str, str, str]] = []
-        valid = [item for item in annotations.items("annotation") if not item.content_of("was_cancelled")]
-        for item in valid[0].field("result").items("result") if valid else ():
+        for item in results:
             kind = item.field("type").text()
             if kind in _REGIONS:
                 identity = item.field("id")
                 if identity.text() in marked:
                     raise identity.error("a unique id")
-                marked[identity.text()] = _region(item.field("value"), text)
+                marked[identity.text()] = _region(item.field("value"))
             elif kind == "relation":
                 for head, tail, relation in _links(item):
                     if relation == self.coreference:
                         coreferent.append((head, tail))
                     else:
                         relations.append((head, tail, relation))
-        return Annotations(text=text, marked=marked, coreferent=coreferent, relations=relations)
+        return Annotations(
+            text=text, marked=marked, coreferent=coreferent, relations=relations,
+            convention=Convention(self.offsets, self.ends),
+        )  # fmt: skip
 
     def _to_row(self, document: Document, number: int) -> dict[str, Any]:
         annotations, _ = to_annotations(document)
@@ -97,17 +126,33 @@ class LabelStudio(Records):
         for head, tail, relation in [*links, *annotations.relations]:
             ends = {"from_id": head, "to_id": tail, "direction": "right"}
             result.append({"type": "relation", **ends, "labels": [relation]})
-        data = {self.text: annotations.text, "title": document.title}
+        data = {self.text or "text": annotations.text, "title": document.title}
         return {"id": number, "data": data, "annotations": [{"result": result}]}
 
 
-def _region(value: Value, text: str) -> MarkedSpan:
-    start, end = value.field("start").number(), value.field("end").number()
+def _results(record: Value) -> list[Value]:
+    """Returns the regions and relations of the first annotation that was not cancelled, or of the first prediction."""
+    for name in ("annotations", "predictions"):
+        listed = record.optional(name)
+        valid = [item for item in listed.items(name[:-1]) if not item.content_of("was_cancelled")] if listed else []
+        if valid:
+            return list(valid[0].field("result").items("result"))
+    if "annotations" not in record.content and "predictions" not in record.content:
+        record.field("annotations")
+    return []
+
+
+def _global(value: Value) -> Value | None:
+    return value.optional("globalOffsets")
+
+
+def _region(value: Value) -> MarkedSpan:
+    at = _global(value) or value
+    start, end = at.field("start").number(), at.field("end").number()
     labels, named = value.optional("labels") or value.optional("hypertextlabels"), value.optional("text")
-    if named and 0 <= start < end <= len(text) and text[start:end] != named.text():
-        raise named.error(f"the characters [{start}, {end}) of the text, '{text[start:end][:40]}'")
     kinds = labels.texts() if labels else ()
-    return MarkedSpan(start=start, end=end, type=kinds[0] if kinds else None)
+    told = named.text() if named else None
+    return MarkedSpan(start=start, end=end, type=kinds[0] if kinds else None, text=told, place=value.place)
 
 
 def _links(item: Value) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,8 @@
 """The JSONL of OpenNRE (Han et al. 2019) and CP (Peng et al. 2020): Wiki80, and the sentence-level sets of CP.
 
 One object a line: ``token`` (words) or ``text``; ``h`` and ``t`` with ``name``, ``pos`` and optional ``id`` and
-``type``; and ``relation``. ``pos`` is half-open and counts words of ``token``, or characters of ``text``. The ``id``
+``type``; and ``relation``, optional for prediction. ``pos`` is half-open and counts words of ``token``, or
+characters of ``text``. The ``id``
 of the object is finecl's extension; without it the title is a hash of the content.
 """
 
@@ -20,6 +21,7 @@ from finecl_formats.characters import text_to_words
 from finecl_formats.files import first_bytes, replacing_lines
 from finecl_formats.json_values import Value
 from finecl_formats.lossless import check_lossless, document_place
+from finecl_formats.offsets import Convention, Ends, Offsets, StoredSpan
 from finecl_formats.records import Records
 from finecl_formats.sentences import check_sentence, check_words, id_field, sentence_document, words_mention
 from finecl_formats.text_lines import read_json_lines
@@ -33,10 +35,13 @@ class OpenNRE(Records):
 
     one_label: ClassVar[bool] = True
 
+    offsets: Offsets = "auto"
+    ends: Ends = "auto"
+
     def recognises(self, path: Path) -> bool:
-        """Returns whether the file begins with an object that has head, tail, relation and a text."""
+        """Returns whether the file begins with an object that has head, tail, their positions and a text."""
         start = first_bytes(path).partition(b"\n")[0]
-        required = (b'"h"', b'"t"', b'"relation"')
+        required = (b'"h"', b'"t"', b'"pos"')
         return start.startswith(b"{") and all(name in start for name in required) and _has_text(start)
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
@@ -46,9 +51,13 @@ class OpenNRE(Records):
     def document(self, record: Value) -> Document:
         """Converts a line to a document of one sentence."""
         identity = record.optional("id")
-        relation = record.field("relation").text()
-        sentences, head, tail = _from_text(record) if record.optional("token") is None else _from_words(record)
-        return sentence_document(identity.text() if identity else "", sentences, head, tail, relation)
+        relation = record.optional("relation")
+        if record.optional("token") is None:
+            sentences, head, tail = _from_text(record, Convention(self.offsets, self.ends))
+        else:
+            sentences, head, tail = _from_words(record)
+        title, name = identity.text() if identity else "", relation.text() if relation else None
+        return sentence_document(title, sentences, head, tail, name)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes the sentences, as words.
@@ -81,9 +90,13 @@ def _from_words(record: Value) -> tuple[tuple[tuple[str, ...], ...], Entity, Ent
     return (words,), head, tail
 
 
-def _from_text(record: Value) -> tuple[tuple[tuple[str, ...], ...], Entity, Entity]:
+def _from_text(record: Value, convention: Convention) -> tuple[tuple[tuple[str, ...], ...], Entity, Entity]:
     spans = [record.field(side).field("pos").span() for side in _SIDES]
-    words = text_to_words(record.field("text").text(), spans, f"{record.place}, pos of h and t")
+    names = [record.field(side).optional("name") for side in _SIDES]
+    place = f"{record.place}, pos of h and t"
+    text = record.field("text").text()
+    stored = [StoredSpan(*span, name.text() if name else None, place) for span, name in zip(spans, names, strict=True)]
+    words = text_to_words(text, convention.characters(text, stored, place), place)
     head, tail = (_entity(record.field(side), words.mention(n)) for n, side in enumerate(_SIDES))
     return words.sentences, head, tail
 

@@ -12,10 +12,12 @@ from finecl_formats.lossless import refusal
 
 
 def sentence_document(
-    title: str, sentences: Sequence[Sequence[str]], head: Entity, tail: Entity, relation: str
+    title: str, sentences: Sequence[Sequence[str]], head: Entity, tail: Entity, relation: str | None
 ) -> Document:
-    """Builds the document; an empty title becomes a hash of the content, which does not depend on the file's order."""
-    labels = (Label(head=0, tail=1, relation=relation),)
+    """Builds the document, without a label if there is no relation; an empty title becomes a hash of the content,
+    which does not depend on the file's order.
+    """
+    labels = () if relation is None else (Label(head=0, tail=1, relation=relation),)
     return Document(
         title=title or content_title(sentences, [head, tail], labels),
         sentences=tuple(map(tuple, sentences)),

@@ -1,6 +1,7 @@
 """TACRED's JSON (Zhang et al. 2017; also TACREV and Re-TACRED): a list of sentences with subject and object.
 
-One object per sentence: ``id``, ``relation`` ("no_relation" for none), ``token``, ``subj_start``, ``subj_end``,
+One object per sentence: ``id``, ``relation`` ("no_relation" for none; optional for prediction), ``token``,
+``subj_start``, ``subj_end``,
 ``obj_start``, ``obj_end`` (word indices from 0, the end *inclusive*), ``subj_type``, ``obj_type``. Other fields, such
 as ``docid`` and ``stanford_pos``, are ignored.
 """
@@ -46,7 +47,8 @@ class TACRED(Records):
         """Converts a member to a document of one sentence."""
         title, words = record.field("id").text(), record.field("token").texts()
         head, tail = (_entity(record, side, words) for side in _SIDES)
-        return sentence_document(title, [words], head, tail, record.field("relation").text())
+        relation = record.optional("relation")
+        return sentence_document(title, [words], head, tail, relation.text() if relation else None)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes the sentences.

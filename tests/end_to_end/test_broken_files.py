@@ -112,7 +112,7 @@ KINDS: list[tuple[str, str, Spoil, str]] = [
     ("characters out of range", "doccano", text('"end_offset": 11', '"end_offset": 99'), "expected 0 <= start < end <= 13"),
     ("characters of white space", "doccano", text('"start_offset": 0, "end_offset": 3', '"start_offset": 3, "end_offset": 4'),
      "expected a span with words, got white space only"),
-    ("other characters", "label-studio", text('"text": "Ada"', '"text": "Adam"'), "expected the characters [0, 3) of the text, 'Ada'"),
+    ("other characters", "label-studio", text('"text": "Ada"', '"text": "Adam"'), "expected 'Ada', the characters [0, 3)"),
     ("no such sentence", "docred", text('"sent_id": 0', '"sent_id": 7'), "sentence: expected a sentence from 0 to 0, got 7"),
     # labels and links
     ("no such entity", "docred", text('"h": 0', '"h": 5'), "label 0, head: expected one of the 2 entities"),

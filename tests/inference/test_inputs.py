@@ -140,7 +140,6 @@ def test_docreds_columns_are_read() -> None:
         (3, None, "expected a text, tokens, a document or a list of them, got int"),
         ([3], None, "document 0: expected a text, tokens, a Document or a row"),
         ([{"words": []}], None, "document 0: expected a column 'text', 'tokens' or 'sents', got: words"),
-        ("", None, "document 0, sentences: expected at least one with words"),
     ],
 )
 def test_other_invalid_inputs_are_refused(texts: Any, entities: Any, message: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from finecl_cli.options import output_options
+from finecl_cli.reading import open_documents, tolerance_options
 
 if TYPE_CHECKING:
     from finecl.data.formats import DocumentFile
@@ -70,6 +72,7 @@ def _prediction_options(command: Command) -> Command:
 @click.argument("file", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @_prediction_options
+@tolerance_options
 @output_options
 def command(
     model: str,
@@ -111,9 +114,8 @@ def command(
 
 def _source(file: Path, format_: str, screen: Any) -> DocumentFile:
     from finecl import registry as plugins
-    from finecl.data.formats import DocumentFile
 
-    return DocumentFile.open(file, plugins.load(), format_, screen)
+    return replace(open_documents(file, plugins.load(), format_, screen), empty=True)
 
 
 def _input_fingerprint(source: DocumentFile, ner: str | None, loading: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from finecl import registry as plugins
+from finecl_cli.reading import open_documents, tolerance_options
 
 if TYPE_CHECKING:
     from finecl.data.formats import DocumentFile
@@ -22,9 +23,10 @@ FILE = click.Path(path_type=Path)
 
 
 def reading_options(command: Command) -> Command:
-    """Adds the options ``--format``, ``--json`` and ``--quiet``."""
+    """Adds the options ``--format``, ``--format-option``, ``--skip-faulty``, ``--json`` and ``--quiet``."""
     command = click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")(command)
     command = click.option("--quiet", is_flag=True, help="Hide progress on stderr.")(command)
+    command = tolerance_options(command)
     what = "Format of the input files.  [default: recognised automatically]"
     return click.option("--format", "format_", metavar="NAME", default="auto", help=what)(command)
 
@@ -45,9 +47,7 @@ class DataContext:
 
     def source(self, path: Path) -> DocumentFile:
         """Opens a file of documents; reading it updates the progress display."""
-        from finecl.data.formats import DocumentFile
-
-        return DocumentFile.open(path, self.registry, self.format, self.screen)
+        return open_documents(path, self.registry, self.format, self.screen)
 
     def writer(self, path: Path, to: str) -> Any:
         """Returns the format that writes ``path``: ``to``, or by the path's suffix if ``to`` is "auto"."""
