@@ -29,7 +29,7 @@ def formats() -> Formats:
     from finecl_formats.spacy_docs import SpacyDocs
     from finecl_formats.tacred import TACRED
 
-    return {
+    read_and_written: Formats = {
         "brat": Brat,
         "csv": Delimited,
         "doccano": Doccano,
@@ -45,4 +45,20 @@ def formats() -> Formats:
         "spacy": SpacyDocs,
         "tacred": TACRED,
         "text": PlainText,
+    }
+    return dict(sorted({**read_and_written, **_read_only()}.items()))
+
+
+def _read_only() -> Formats:
+    """Returns formats that public relation sets come in, which are read and not written."""
+    from finecl_formats.pubtator import PubTator
+    from finecl_formats.span_lists import CrossRE, DyGIE, Prodigy, SpanLists, SpERT
+
+    return {
+        "crossre": CrossRE,
+        "declared": SpanLists,
+        "dygie": DyGIE,
+        "prodigy": Prodigy,
+        "pubtator": PubTator,
+        "spert": SpERT,
     }

@@ -33,8 +33,12 @@ class JSONLines(Records):
         return read_json_lines(path)
 
     def document(self, record: Value) -> Document:
-        """Converts a line to a document; ignores unknown fields."""
-        return read_document(record, LabelKeys())
+        """Converts a line to a document, also with DocRED's keys of labels (h, t, r); ignores unknown fields."""
+        labels = record.content_of("labels") or [{}]
+        docred = (
+            isinstance(labels, list) and isinstance(labels[0], dict) and "h" in labels[0] and "head" not in labels[0]
+        )
+        return read_document(record, LabelKeys(head="h", tail="t", relation="r") if docred else LabelKeys())
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes every field of every document.

@@ -315,8 +315,8 @@ def test_a_long_value_is_shown_in_part(tmp_path: Path) -> None:
 
 
 def test_labels_under_other_names_are_named(tmp_path: Path) -> None:
-    path = write(tmp_path / "d.jsonl", json.dumps(DOCRED))
-    assert "label 0: expected the field 'head', got h, t, r, evidence; add it or name another format" in read_error(
+    path = write(tmp_path / "d.jsonl", json.dumps(DOCRED).replace('"h":', '"from":'))
+    assert "label 0: expected the field 'head', got from, t, r, evidence; add it or name another format" in read_error(
         JSONLines(), path
     )
 
