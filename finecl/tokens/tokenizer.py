@@ -36,14 +36,28 @@ class DocumentTokenizer:
         self.max_length = max_length
         self.markers = markers
         self.mentions = mentions
-        self.first: int = tokenizer.cls_token_id
-        self.last: int = tokenizer.sep_token_id
-        self.mask: int = tokenizer.mask_token_id
+        self.first = _special(tokenizer, "cls_token_id", "bos_token_id")
+        self.last = _special(tokenizer, "sep_token_id", "eos_token_id")
         self.special: Ints = np.array(sorted(tokenizer.all_special_ids), dtype=np.int64)
         self.vocabulary: int = len(tokenizer)
         self._backend = tokenizer.backend_tokenizer
         self._backend.no_truncation()
         self._backend.no_padding()
+
+    @property
+    def mask(self) -> int:
+        """Returns the mask token.
+
+        Raises:
+            ModelError: the vocabulary has none.
+        """
+        mask: int | None = self.hf_tokenizer.mask_token_id
+        if mask is None:
+            raise ModelError(
+                "masking needs a mask token, and the tokenizer has none; choose a method without masked language "
+                "modelling (--set pretrain.mlm_coefficient=0) and proxy.mentions = text or type, or add a mask_token"
+            )
+        return mask
 
     @property
     def fingerprint(self) -> str:
@@ -64,7 +78,8 @@ class DocumentTokenizer:
         """Returns the documents with their mentions masked, if this tokenizer masks them."""
         if self.mentions == "text":
             return documents
-        return [mask_mentions(document, self.mentions, self.hf_tokenizer.mask_token) for document in documents]
+        blank = self.hf_tokenizer.convert_ids_to_tokens(self.mask) if self.mentions == "blank" else ""
+        return [mask_mentions(document, self.mentions, blank) for document in documents]
 
     def encodings(self, documents: Sequence[Document]) -> Sequence[Any]:
         """Returns the sub-words of each document, its words joined as their scripts do, with character offsets."""
@@ -90,3 +105,16 @@ class DocumentTokenizer:
             rows["mention_end"].append(end[within] + 1)
             rows["mention_entity"].append(entity[within])
         return rows
+
+
+def _special(tokenizer: Any, *names: str) -> int:
+    """Returns the first of these special tokens that a tokenizer has.
+
+    Raises:
+        ModelError: it has none of them.
+    """
+    found: list[int] = [number for name in names if (number := getattr(tokenizer, name, None)) is not None]
+    if not found:
+        named = " or ".join(name.removesuffix("_id") for name in names)
+        raise ModelError(f"the tokenizer needs a {named}, and has neither; set one in its tokenizer_config.json")
+    return found[0]
