@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from finecl.data.answers import check_labelled, unknown_titles
 from finecl.data.formats import DocumentFile
 from finecl.errors import FormatError, SettingsError
 from finecl.metrics import (
@@ -29,7 +30,6 @@ from finecl.metrics import (
     sentence_scores,
     tacred_scores,
 )
-from finecl.pipeline.answers import check_labelled, unknown_titles
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.text.none_names import none_note
