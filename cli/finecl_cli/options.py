@@ -24,6 +24,7 @@ _SETTINGS = {
     "gold_train": "data.train",
     "gold_dev": "data.dev",
     "gold_test": "data.test",
+    "skip_faulty": "data.skip_faulty",
     "model": "model.name",
     "method": "method",
     "scorer": "scorer.name",
@@ -87,6 +88,7 @@ def _data_options() -> list[Decorator]:
         click.option("--gold-train", metavar="FILE", help="Gold documents for fine-tuning."),
         click.option("--gold-dev", metavar="FILE", help="Gold documents to choose the epoch and the threshold on."),
         click.option("--gold-test", metavar="FILE", help="Gold documents to evaluate on."),
+        click.option("--skip-faulty", is_flag=True, default=None, help="Leave out faulty documents and labels."),
         click.option(
             "--model",
             metavar="NAME|DIR",

@@ -48,7 +48,7 @@ class TolerantFormat(Format):
             document = None if isinstance(result, FormatError) else _without_faulty_labels(result) if faults else result
             if document is not None:
                 valid += 1
-                labels += len(faults)
+                labels += 0 if isinstance(result, FormatError) else len(result.labels) - len(document.labels)
                 yield document
             else:
                 documents += 1
@@ -58,8 +58,9 @@ class TolerantFormat(Format):
         if not valid:
             cure = f"--skip-faulty leaves out all {documents}"
             raise FormatError(f"{path}: expected a valid document, got none ({cure}); the first: {skipped[0]['fault']}")
+        self.report.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.report, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in skipped))
-        told = f"left out {documents:,} faulty documents and {labels:,} faults of labels, kept {valid:,} documents"
+        told = f"left out {documents:,} faulty documents and {labels:,} faulty labels, kept {valid:,} documents"
         self.note(f"{path}: {told}; all faults: {self.report}")
 
 

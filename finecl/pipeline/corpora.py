@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from finecl.config.schema import DataSettings, DemoSizes
 from finecl.corpus.corpus import Corpus, split_documents
 from finecl.corpus.relation_names import read_relation_names
 from finecl.data.formats import recognise
+from finecl.data.tolerant import TolerantFormat
 from finecl.errors import FormatError, SettingsError
 from finecl.registry import Registry
 from finecl.text.none_names import is_none_name
@@ -61,7 +62,9 @@ class Corpora:
         return {relation: self.silver.names.get(relation, relation) for relation in self.relations}
 
 
-def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpora:
+def load_corpora(
+    settings: DataSettings, registry: Registry, seed: int, note: Callable[[str], None] | None = None
+) -> Corpora:
     """Reads the corpora that the settings name: silver documents, and either three gold splits or none.
 
     Raises:
@@ -76,15 +79,15 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
         raise SettingsError(f"data.gold is split into train, dev and test: leave out it or data.{conflicts[0]}")
     paths = {split: Path(p) if p else _in_directory(settings, split) for split, p in named.items()}
     if settings.gold:
-        gold = split_documents(read_corpus(Path(settings.gold), settings, registry), settings.gold_split, seed)
+        gold = split_documents(read_corpus(Path(settings.gold), settings, registry, note), settings.gold_split, seed)
         parts = dict(zip(SPLITS[1:], gold, strict=True))
     elif paths["silver"] and not any(paths[split] for split in SPLITS[1:]):
-        silver = read_corpus(paths["silver"], settings, registry)
+        silver = read_corpus(paths["silver"], settings, registry, note)
         return Corpora(silver=silver, **dict.fromkeys(SPLITS[1:], silver.select([])))
     else:
         parts = {}
     corpora = {
-        split: parts.get(split) or read_corpus(_required(paths[split], split, settings), settings, registry)
+        split: parts.get(split) or read_corpus(_required(paths[split], split, settings), settings, registry, note)
         for split in SPLITS
     }
     loaded = Corpora(**corpora)
@@ -96,11 +99,18 @@ def load_corpora(settings: DataSettings, registry: Registry, seed: int) -> Corpo
     return loaded
 
 
-def read_corpus(path: Path, settings: DataSettings, registry: Registry) -> Corpus:
-    """Reads a corpus from a file; the converted file is cached."""
+def read_corpus(
+    path: Path, settings: DataSettings, registry: Registry, note: Callable[[str], None] | None = None
+) -> Corpus:
+    """Reads a corpus from a file; the converted file is cached. ``note`` is told what ``skip_faulty`` leaves out."""
+    pairs = [option.partition("=") for option in settings.format_options]
+    format = recognise(path, registry, settings.format, settings={key: value for key, _, value in pairs})
+    if settings.skip_faulty:
+        report = cache_directory() / "skipped" / f"{path.name}.skipped.jsonl"
+        format = TolerantFormat(format, report, note or (lambda _: None))
     return Corpus.read(
         path,
-        recognise(path, registry, settings.format),
+        format,
         cache_directory(),
         no_relation=settings.no_relation,
         names=_relation_names(path, settings),

@@ -48,7 +48,7 @@ class RunData:
         """Returns the four splits."""
         settings = self.spec.settings
         with current().local_main_first():
-            return load_corpora(settings.data, self.spec.registry, settings.seed)
+            return load_corpora(settings.data, self.spec.registry, settings.seed, self.note)
 
     @cached_property
     def tokenizer(self) -> DocumentTokenizer:

@@ -10,7 +10,7 @@ import pytest
 from finecl_formats.jsonl import JSONLines
 
 from finecl.types import Document
-from tests.end_to_end.conftest import Finecl
+from tests.end_to_end.conftest import Finecl, Small
 from tests.helpers.cases import case
 
 TEXT = "Привет 🙂🙂 Anna met Bob Ross"
@@ -139,7 +139,7 @@ def test_faulty_documents_are_left_out_and_listed(tmp_path: Path, finecl: Finecl
     assert finecl(*files, "--quiet").code == 2
     result = finecl(*files, "--skip-faulty")
     assert result.code == 0, result.err
-    assert "left out 2 faulty documents and 1 faults of labels, kept 3" in result.err
+    assert "left out 2 faulty documents and 1 faulty labels, kept 3" in result.err
     assert [d.title for d in JSONLines().read(tmp_path / "out.jsonl")] == ["a", "b", "d"]
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl.skipped.jsonl").read_text().splitlines()]
     assert [set(row) for row in rows] == [{"place", "fault"}] * 3
@@ -147,6 +147,23 @@ def test_faulty_documents_are_left_out_and_listed(tmp_path: Path, finecl: Finecl
     (tmp_path / "b.jsonl").write_text(lines[2])
     result = finecl("data", "convert", tmp_path / "b.jsonl", tmp_path / "out2.jsonl", "--skip-faulty", "--quiet")
     assert "expected a valid document, got none (--skip-faulty leaves out all 1)" in result.error_line()
+
+
+def test_training_leaves_out_faulty_documents_and_reads_options_of_formats(
+    tmp_path: Path, small: Small, finecl: Finecl
+) -> None:
+    copy = small.copy(tmp_path / "data")
+    silver = copy.data / "silver.jsonl"
+    silver.write_text(silver.read_text() + "{broken\n")
+    arguments = copy.arguments(tmp_path / "run", proxy__num_train_epochs=1)
+    assert "silver.jsonl: line 15" in finecl(*arguments, "--stop-after", "score").error_line()
+    told = [argument for argument in arguments if argument != "--quiet"]
+    result = finecl(*told, "--stop-after", "score", "--skip-faulty")
+    assert result.code == 0, result.err
+    assert "silver.jsonl: left out 1 faulty documents and 0 faulty labels, kept 14 documents" in result.err
+    arguments = copy.arguments(tmp_path / "other")
+    line = finecl(*arguments, "--set", "data.format_options=unit=x").error_line()
+    assert "has no setting 'unit'" in line
 
 
 def test_an_empty_text_has_no_triples_and_the_others_are_predicted(
