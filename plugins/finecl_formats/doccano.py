@@ -36,9 +36,14 @@ class Doccano(Records):
 
     def recognises(self, path: Path) -> bool:
         """Returns whether the file begins with an object that has a text, entities and relations."""
-        start = first_bytes(path)
-        required = (b'"text"', b'"entities"', b'"relations"')
-        return start.startswith(b"{") and all(name in start for name in required) and b'"sents"' not in start
+        if not first_bytes(path).startswith(b"{"):
+            return False
+        try:
+            first = next(iter(read_json_lines(path)), None)
+        except FormatError:
+            return False
+        fields = first.content if isinstance(first, Value) and isinstance(first.content, dict) else {}
+        return all(name in fields for name in ("text", "entities", "relations")) and "sents" not in fields
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
         """Yields the lines; skips empty ones."""

@@ -28,7 +28,8 @@ from finecl_formats.records import Records
 from finecl_formats.text_lines import read_text_lines
 
 _TEXT = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
-_IDS = re.compile(r"[,|;]")
+_IDS = re.compile(r"[,;]")
+_COMPOSITE = re.compile(r"[A-Z]\d+(\|[A-Z]\d+)+")  # of MeSH ids; a variant's id, "c|SUB|G|308|C", is one id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,8 @@ class _Block:
 
     def _mark(self, fields: list[str], place: str) -> None:
         name, concept = str(len(self.marked)), fields[5] if len(fields) > 5 else ""
-        concepts = [] if concept in ("-", "-1", "") else _IDS.split(concept)
+        listed = [] if concept in ("-", "-1", "") else _IDS.split(concept)
+        concepts = [one for ids in listed for one in (ids.split("|") if _COMPOSITE.fullmatch(ids) else [ids])]
         identity = concepts[0] if concepts else None
         self.marked[name] = MarkedSpan(
             start=int(fields[1]), end=int(fields[2]), text=fields[3], place=place, type=fields[4], id=identity

@@ -43,10 +43,15 @@ class SpanLists(Records):
         """Returns whether the file begins with a record that has the fields of a built-in declaration."""
         if self.built_in is None:
             return False
-        declared, start = self.declaration(path), first_bytes(path)
-        if not start.startswith(b"{" if declared.lines else b"["):
+        declared = self.declaration(path)
+        if not first_bytes(path).startswith(b"{" if declared.lines else b"["):
             return False
-        return all(f'"{name}"'.encode() in start for name in (declared.words, declared.spans, declared.relations))
+        try:
+            first = next(iter(read_json_lines(path) if declared.lines else read_array(path)), None)
+        except FormatError:
+            return False
+        fields = first.content if isinstance(first, Value) and isinstance(first.content, dict) else {}
+        return all(name in fields for name in (declared.words, declared.spans, declared.relations))
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
         """Yields the records, without those that were not accepted."""

@@ -70,6 +70,14 @@ def test_built_in_declarations_are_recognised_and_read(tmp_path: Path, name: str
         format.write([document], tmp_path / "out")
 
 
+def test_a_words_text_is_no_field(tmp_path: Path) -> None:
+    row = records("dygie")
+    row["sentences"][1] = ["sentence", "entities"]
+    row["predicted"] = "text"
+    (tmp_path / "file").write_text(json.dumps(row))
+    assert type(recognise(tmp_path / "file", load())) is formats()["dygie"]
+
+
 def test_rejected_records_of_prodigy_are_left_out(tmp_path: Path) -> None:
     rows = [records("prodigy") | {"answer": answer} for answer in ("accept", "reject", "ignore")]
     (tmp_path / "file").write_text("\n".join(map(json.dumps, rows)))
@@ -142,6 +150,13 @@ def test_pubtator_joins_spans_of_a_concept(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text(PUBTATOR.replace("Treats\tC9", "Treats\tC1"))
     with pytest.raises(FormatError, match=r"line 7: expected concepts of spans above, got 'C1'"):
         list(PubTator().read(tmp_path / "b.txt"))
+
+
+def test_the_id_of_a_variant_is_one_concept(tmp_path: Path) -> None:
+    variant = PUBTATOR.replace("\t-\n", "\tc|SUB|G|308|C\n").replace("D4\tNovel", "c|SUB|G|308|C")
+    (tmp_path / "a.txt").write_text(variant)
+    (document,) = PubTator().read(tmp_path / "a.txt")
+    assert facts(document) == {("Zinc", "Treats", "zinc")}
 
 
 def test_docreds_documents_one_a_line_are_read(tmp_path: Path) -> None:
