@@ -4,6 +4,9 @@ The columns ``text`` (or ``sentence``), ``head``, ``relation`` and ``tail`` are 
 ``tail_start`` and ``tail_end`` are character offsets [start, end) of ``text``; without them every occurrence of the
 name, as whole words, is a mention. ``head_type``, ``tail_type``, ``head_id``, ``tail_id``, ``id`` (the title) and
 ``truth`` (the true relation) are optional. Other columns are ignored.
+
+A file with the columns ``text`` and ``label`` only is text classification: head and tail are both the whole text, so
+that the markers of the extractor ``markers`` stand around it.
 """
 
 from __future__ import annotations
@@ -11,14 +14,14 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from finecl.errors import FormatError
-from finecl.types import Document, Entity, Label
+from finecl.types import Document, Entity, Label, Mention
 from finecl_formats.characters import document_to_text, text_to_words
 from finecl_formats.files import first_bytes, open_binary, replacing
 from finecl_formats.json_values import Value, shortened
@@ -30,6 +33,7 @@ from finecl_formats.text_lines import decode_utf8
 _TEXTS, _REQUIRED = ("text", "sentence"), ("head", "relation", "tail")
 _SIDES = ("head", "tail")
 _OFFSETS = tuple(f"{side}_{end}" for side in _SIDES for end in ("start", "end"))
+_CLASSIFICATION = ("id", "text", "label", "truth")
 _COLUMNS = ("id", "text", "head", "relation", "tail", *_OFFSETS)
 _OPTIONAL = ("head_type", "tail_type", "head_id", "tail_id", "truth")
 
@@ -45,7 +49,7 @@ class Delimited(Records):
         """Returns whether the first line names the required columns."""
         header = first_bytes(path).partition(b"\n")[0].decode("utf-8", "replace")
         names = {name.strip().strip('"').lower() for name in header.split(_delimiter(header))}
-        return names.issuperset(_REQUIRED) and bool(names & set(_TEXTS))
+        return bool(names & set(_TEXTS)) and (names.issuperset(_REQUIRED) or _is_classification(names))
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
         """Yields the rows as objects of texts by column; an error in the place of a row with too many fields."""
@@ -69,6 +73,8 @@ class Delimited(Records):
     def document(self, record: Value) -> Document:
         """Converts a row to a document with two entities and one label."""
         row: Mapping[str, str] = record.content
+        if _is_classification(row):
+            return _classified(record)
         if not row.get("text"):
             record = replace(
                 record, content={**row, "text": record.field("sentence").text() if "sentence" in row else ""}
@@ -97,10 +103,17 @@ class Delimited(Records):
         """
         delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
         with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, [*_COLUMNS, *_OPTIONAL], delimiter=delimiter, lineterminator="\n")
-            writer.writeheader()
+            writer = None
             for number, document in enumerate(documents, start=1):
-                writer.writerow(self._row(document, document_place(path, number, document)))
+                row = self._row(document, document_place(path, number, document))
+                if writer is None:
+                    names = _CLASSIFICATION if "label" in row else (*_COLUMNS, *_OPTIONAL)
+                    writer = csv.DictWriter(stream, names, delimiter=delimiter, lineterminator="\n")
+                    writer.writeheader()
+                if ("label" in row) != ("label" in writer.fieldnames):
+                    place = document_place(path, number, document)
+                    raise refusal(place, "CSV", "whole texts and texts with entities in one file")
+                writer.writerow(row)
 
     def _row(self, document: Document, place: str) -> dict[str, Any]:
         """Returns a row that reads back as the document: with offsets only if names alone would not do.
@@ -111,10 +124,14 @@ class Delimited(Records):
         if len(document.entities) != 2 or [(each.head, each.tail) for each in document.labels] != [(0, 1)]:
             raise refusal(place, "CSV", "anything but two entities with one label from the first to the second")
         text, spans = document_to_text(document)
-        row: dict[str, Any] = {"text": text, "relation": document.labels[0].relation}
-        row |= {"truth": document.labels[0].truth or ""}
         default = content_title(document.sentences, document.entities, document.labels)
+        row: dict[str, Any] = {"text": text, "truth": document.labels[0].truth or ""}
         row |= {"id": "" if document.title == default else document.title}
+        if len(document.sentences) == 1 and all(each == [(0, len(text))] for each in spans):
+            row |= {"label": document.labels[0].relation}
+            check_lossless(document, partial(self.document, Value(row, place)), place, "CSV")
+            return row
+        row |= {"relation": document.labels[0].relation}
         for side, entity in zip(_SIDES, document.entities, strict=True):
             row |= {side: entity.mentions[0].name, f"{side}_type": entity.type or "", f"{side}_id": entity.id or ""}
         try:
@@ -126,6 +143,30 @@ class Delimited(Records):
             row |= {f"{side}_start": str(first[0]), f"{side}_end": str(first[1])}
         check_lossless(document, partial(self.document, Value(row, place)), place, "CSV")
         return row
+
+
+def _is_classification(names: Collection[str]) -> bool:
+    """Returns whether a row labels a whole text."""
+    return "label" in names and not {"head", "tail"} & set(names)
+
+
+def _classified(record: Value) -> Document:
+    """Converts a row with a text and a label to a document whose head and tail are the whole text."""
+    row = record.content
+    field = record.field("text" if "text" in row else "sentence")
+    words = tuple(field.text().split())
+    for name, found in ((field, words), (record.field("label"), row["label"].strip())):
+        if not found:
+            raise name.error("a text that is not empty")
+    mention = Mention(sentence=0, start=0, end=len(words), name=" ".join(words))
+    entities = (Entity(mentions=(mention,)), Entity(mentions=(mention,)))
+    labels = (Label(head=0, tail=1, relation=row["label"], truth=row.get("truth") or None),)
+    return Document(
+        title=row.get("id") or content_title([words], entities, labels),
+        sentences=(words,),
+        entities=entities,
+        labels=labels,
+    )
 
 
 def _delimiter(header: str) -> str:

@@ -174,3 +174,16 @@ def test_jsonl_documents_keep_their_place_when_all_their_labels_go(
     before, after = (list(JSONLines().read(path)) for path in (small.data / "silver.jsonl", tmp_path / "out.jsonl"))
     assert [document.title for document in after] == [document.title for document in before]
     assert not any(document.labels for document in after)
+
+
+def test_labels_of_whole_texts_are_scored_and_cleaned(tmp_path: Path, small: Small, finecl: Finecl) -> None:
+    rows = [(f"The {'goal' if n % 2 else 'soup'} was number {n}.", "sport" if n % 2 else "food") for n in range(24)]
+    pd.DataFrame(rows, columns=["text", "label"]).to_csv(tmp_path / "texts.csv", index=False)
+    run = tmp_path / "run"
+    result = finecl("score", tmp_path / "texts.csv", "--model", small.model, "--output-dir", run, "--quiet", *SET)
+    assert result.code == 0, result.err
+    assert result.out.startswith("24 labels of 2 relations in 24 documents\n")
+    assert finecl("clean", run, tmp_path / "cleaned.csv", "--drop-share", "0.25", "--quiet").code == 0
+    kept = pd.read_csv(tmp_path / "cleaned.csv")
+    assert len(kept) == 18
+    assert set(map(tuple, kept[["text", "label"]].to_numpy().tolist())) < set(rows)

@@ -25,7 +25,7 @@ from finecl.types import Document, Entity, Format, Label, Mention
 from tests.plugins.test_formats import documents as any_documents
 
 FORMATS = finecl_formats.formats()
-SENTENCE_LEVEL = ("tacred", "semeval", "opennre", "fewrel")
+SENTENCE_LEVEL = ("csv", "tacred", "semeval", "opennre", "fewrel")
 FOLDERS = ("brat", "text", "hugging-face")
 
 
@@ -46,6 +46,7 @@ CODE = st.from_regex(r"[A-Za-z][A-Za-z_-]{0,7}", fullmatch=True)
 TITLE = st.from_regex(r"[1-9][0-9]{0,5}", fullmatch=True)
 FIELDS_OF: dict[str, set[str]] = {
     "brat": {"types", "ids", "several", "code"},
+    "csv": {"types", "ids", "truth", "code"},
     "doccano": {"types", "several"},
     "docred": {"types", "several", "names", "evidence"},
     "fewrel": {"ids", "names"},
