@@ -41,7 +41,7 @@ KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A named part, its plugin and its factory; ``code`` changes with the plugin's version or Python files."""
+    """A named part, its plugin and its factory; ``code`` changes with the plugin's version or files."""
 
     kind: str
     name: str
@@ -221,11 +221,15 @@ class Registry:
 
 
 def _digest(plugin: object) -> str:
-    """Returns a hash of the Python files of the plugin's package, or of its only module."""
+    """Returns a hash of all files of the plugin's package, also those of data, or of its only module."""
     module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
     path = Path(getattr(module, "__file__", None) or "")
-    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-    return hashlib.blake2b(b"".join(file.read_bytes() for file in files if file.is_file()), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(path.parent.rglob("*")) if path.name == "__init__.py" else [path]:
+        if file.is_file() and file.suffix != ".pyc":
+            content = file.read_bytes()
+            digest.update(f"{file.name} {len(content)} ".encode() + content)
+    return digest.hexdigest()
 
 
 def _check_submodules(module: object, name: str) -> None:

@@ -330,7 +330,10 @@ def test_the_code_of_a_part_changes_with_the_files_of_its_plugin(
     first = code()
     assert first == code()
     (package / "inner.py").write_text("A = 2\n")
-    assert first != code()
+    second = code()
+    assert second != first
+    (package / "table.csv").write_text("1,2\n")  # a file that the plugin may read
+    assert code() != second
     loaded = Registry()
     loaded.register(brought, name="mine", version="1.3")
     assert loaded.part("format", "x").code != code()  # another version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -15,6 +16,8 @@ from finecl.errors import FormatError
 
 CACHE = "FINECL_CACHE"
 """Environment variable with the path of the cache directory."""
+CHECKSUM = "checksum"
+"""Key of the checksum in the JSON records that finecl reads again."""
 
 
 def cache_directory() -> Path:
@@ -93,21 +96,39 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def write_sealed_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Writes a record as JSON, atomically, with a checksum of its values, which ``read_json`` checks."""
+    plain = _plain(record)
+    write_json(path, plain | {CHECKSUM: _checksum(plain)})
+
+
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads the JSON record at ``path``; returns an empty one if the file does not exist.
+    """Reads the JSON record at ``path``, without its checksum; returns an empty one if the file does not exist.
 
     Raises:
-        FormatError: the file is unreadable or not a JSON object.
+        FormatError: the file is unreadable, not a JSON object, or was changed since its checksum was written.
     """
     if not path.exists():
         return {}
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise FormatError(f"{path}: expected JSON, got brackets nested too deeply; restore or remove it") from None
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: expected a JSON record: {error}; restore it or remove it") from None
     if not isinstance(record, dict):
         raise FormatError(f"{path}: expected a JSON object, got {type(record).__name__}; restore it or remove it")
+    checksum = record.pop(CHECKSUM, None)
+    if checksum is not None and checksum != _checksum(record):
+        raise FormatError(
+            f"{path}: was changed since finecl wrote it; restore it, or remove its '{CHECKSUM}' if the change is yours"
+        )
     return record
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,13 @@ STAGES = tuple(OUTPUTS)
 PRETRAINED, EQUAL_WEIGHTS, PLAIN = "pretrained", "equal-weights", "plain"
 """Extractors of a run: on the pre-trained encoder, on the one pre-trained with equal weights, on the plain encoder."""
 
+FILES: Mapping[str, tuple[str, ...]] = {
+    **{stage: (output,) for stage, output in OUTPUTS.items()},
+    "score": (OUTPUTS["score"], "scorers.parquet", "neighbours.parquet", "false_negatives.parquet"),
+    "pretrain": (OUTPUTS["pretrain"], f"encoder-{EQUAL_WEIGHTS}"),
+}
+"""All files and directories that each stage may leave."""
+
 
 @dataclass(frozen=True)
 class RunDirectory:

@@ -9,11 +9,12 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from finecl.artifacts.files import read_json, replacing_directory, write_json
+from finecl.artifacts.files import read_json, replacing_directory, write_sealed_json
 from finecl.config.schema import ModelSettings
 from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import ModelError
 from finecl.models.pretrained import load_encoder, save_encoder
+from finecl.models.verification import VECTOR, check_finite, check_hashes, file_hashes, read_verification
 from finecl.registry import Registry
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Extractor, declared
@@ -45,7 +46,19 @@ def save_extractor(
     with replacing_directory(directory) as unfinished:
         save_encoder(extractor.encoder, tokenizer, unfinished / ENCODER)
         save_file(head, unfinished / HEAD)
-        write_json(unfinished / EXTRACTOR_CONFIG, config)
+        files = (unfinished / HEAD, unfinished / ENCODER / VECTOR)
+        write_sealed_json(unfinished / EXTRACTOR_CONFIG, {**config, "files": file_hashes(unfinished, files)})
+
+
+def saved_config(directory: Path, made_from: str) -> dict[str, Any]:
+    """Returns the configuration of an extractor if it has this fingerprint and no file was changed; else nothing."""
+    try:
+        config = read_extractor_config(directory)
+        check_hashes(directory, config.get("files", {}))
+        read_verification(directory / ENCODER)
+    except ModelError:
+        return {}
+    return config if config.get("fingerprint") == made_from else {}
 
 
 def load_extractor(directory: Path, registry: Registry, model: ModelSettings) -> SavedExtractor:
@@ -55,6 +68,7 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
         ModelError: a part is missing or does not match the extractor.
     """
     config = read_extractor_config(directory)
+    check_hashes(directory, config.get("files", {}))
     encoder, tokenizer, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
     initial = declared(registry.part("extractor", config["extractor"]).factory, Extractor, "initial_settings")
     settings = {name: value for name, value in config["settings"].items() if name not in initial}
@@ -65,6 +79,7 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
         raise ModelError(
             f"{directory / HEAD}: does not fit the extractor '{config['extractor']}': {', '.join(mismatched)}"
         )
+    check_finite(extractor, str(directory))
     return SavedExtractor(extractor=extractor, tokenizer=tokenizer, config=config)
 
 

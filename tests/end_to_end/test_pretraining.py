@@ -105,6 +105,7 @@ def test_the_records_of_a_stage_and_of_later_ones_go_before_its_work(small: Smal
     names = ["score", "pretrain", "finetune", "evaluate", "report"]
     run.directory.mkdir()
     run.files.write_record({"stages": {name: {"fingerprint": name} for name in names}})
+    run.files.write_metrics({name: {"number": 1} for name in names} | {"of a plugin": 1})
     seen: list[list[str]] = []
 
     def stopped(*arguments: Any) -> dict[str, Any]:
@@ -116,3 +117,4 @@ def test_the_records_of_a_stage_and_of_later_ones_go_before_its_work(small: Smal
         run._run(stage, "new")
     assert seen == [["score", "pretrain"]]
     assert list(run.files.record()["stages"]) == ["score", "pretrain"]
+    assert list(run.metrics) == ["score", "pretrain", "of a plugin"]

@@ -91,6 +91,32 @@ def test_removed_results_are_recomputed(copy: Path, finished_run: Path, small: S
     assert new_weights.read_bytes() == old_weights.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [
+        ("score", "scores.parquet"),
+        ("pretrain", "encoder/config.json"),
+        ("finetune", "extractor/plain/head.safetensors"),
+        ("evaluate", "predictions/plain.json"),
+        ("report", "report.html"),
+    ],
+)
+def test_a_stage_whose_output_was_changed_is_not_finished(
+    stage: str, name: str, copy: Path, finished_run: Path, small: Small, finecl: Finecl
+) -> None:
+    (copy / "extractor" / "plain" / "model.onnx").write_bytes(b"added, and no fault")
+    (copy / "encoder" / "README.md").write_text("a card that the user edited")
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[:-20] + b" " * 20)
+    result = finecl(*[argument for argument in small.arguments(copy) if argument != "--quiet"])
+    assert result.code == 0, result.err
+    assert f"{stage}: {name} is missing or was changed since" in " ".join(result.err.split())
+    for earlier in STAGES[: STAGES.index(stage)]:
+        assert f"{earlier}: finished before" in result.err
+    if stage != "report":  # it holds the seconds of the stages
+        assert (copy / name).read_bytes() == content
+
+
 def test_other_settings_are_refused_and_named(copy: Path, small: Small, finecl: Finecl) -> None:
     run = (copy / "run.json").read_bytes()
     complaint = finecl(*small.arguments(copy, pretrain__max_steps=3)).error_line()

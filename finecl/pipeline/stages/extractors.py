@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from finecl.artifacts.files import read_json
 from finecl.artifacts.run_directory import PLAIN, RunDirectory
 from finecl.distributed.process_group import current
 from finecl.errors import SettingsError
@@ -15,11 +14,11 @@ from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.finetune import Finetuned, finetune
 from finecl.extraction.type_constraints import type_triples
 from finecl.models.extractor import (
-    EXTRACTOR_CONFIG,
     build_extractor,
     extractor_settings,
     load_extractor,
     save_extractor,
+    saved_config,
 )
 from finecl.pipeline.fingerprints import extractor_fingerprint
 from finecl.pipeline.stages.training_data import training_data
@@ -60,8 +59,8 @@ def extractor_config(
     listener: Listener,
 ) -> dict[str, Any]:
     """Returns the configuration of a variant; trains it first, on ``encoder``, if it is not of this fingerprint."""
-    config = read_json(files.extractor(variant) / EXTRACTOR_CONFIG)
-    if config.get("fingerprint") == made_from:
+    config = saved_config(files.extractor(variant), made_from)
+    if current().broadcast(bool(config)):
         return config
     return _train(variant, made_from, encoder, spec, data, files, listener)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from finecl.artifacts.files import read_json, write_json
 from finecl.artifacts.run_directory import EQUAL_WEIGHTS, RunDirectory
 from finecl.artifacts.scores_table import read_suggestions, read_weights
 from finecl.distributed.process_group import current
+from finecl.errors import FineCLError
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import save_encoder
+from finecl.models.verification import read_verification
 from finecl.pipeline.fingerprints import pretrain_fingerprint
 from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
@@ -81,7 +84,7 @@ def _baseline(
 ) -> None:
     """Pre-trains the encoder with equal weights, unless it is finished, and writes ``encoder-equal-weights/``."""
     finished = files.baseline / _FINGERPRINT
-    if current().broadcast(read_json(finished).get("fingerprint") == made_from):
+    if current().broadcast(_is_finished(files.baseline, made_from)):
         return
     stage = f"pretrain {EQUAL_WEIGHTS}"
     checkpoints = spec.checkpoints(files, stage, made_from, listener.note)
@@ -91,6 +94,15 @@ def _baseline(
     if current().main:
         write_json(finished, {"fingerprint": made_from})
     checkpoints.clear()
+
+
+def _is_finished(directory: Path, made_from: str) -> bool:
+    """Returns whether a saved encoder has this fingerprint, and no file of it was changed."""
+    try:
+        read_verification(directory)
+        return bool(read_json(directory / _FINGERPRINT).get("fingerprint") == made_from)
+    except FineCLError:
+        return False
 
 
 def _with_equal_weights(task: PretrainingTask) -> PretrainingTask:
