@@ -227,8 +227,7 @@ def _digest(plugin: object) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for file in sorted(path.parent.rglob("*")) if path.name == "__init__.py" else [path]:
         if file.is_file() and file.suffix != ".pyc":
-            content = file.read_bytes()
-            digest.update(f"{file.name} {len(content)} ".encode() + content)
+            digest.update(f"{file.name} {file.stat().st_size} ".encode() + file.read_bytes())
     return digest.hexdigest()
 
 

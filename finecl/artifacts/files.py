@@ -1,4 +1,4 @@
-"""Atomic writes of JSON, text, Arrow files and directories."""
+"""Atomic writes of JSON, text, Parquet files and directories."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -141,22 +141,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value
-
-
-def write_arrow(path: Path, chunks: Callable[[], Iterable[Mapping[str, Any]]], features: Mapping[str, Any]) -> Any:
-    """Returns the memory-mapped ``datasets.Dataset`` at ``path``; writes it from ``chunks()`` if it does not exist.
-
-    ``features`` are as in ``datasets.Features``; a chunk holds one list for each feature.
-    """
-    import datasets
-    from datasets.arrow_writer import ArrowWriter
-
-    if not path.exists():
-        with (
-            replacing(path) as temporary,
-            ArrowWriter(features=datasets.Features(features), path=str(temporary)) as writer,
-        ):
-            for chunk in chunks():
-                writer.write_batch(dict(chunk))
-            writer.finalize()
-    return datasets.Dataset.from_file(str(path))

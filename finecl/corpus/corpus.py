@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from finecl.artifacts.files import replacing, write_arrow, write_text
+from finecl.artifacts.cache import open_arrow, read_cached, write_arrow, write_cached
+from finecl.artifacts.files import read_json, write_text
 from finecl.artifacts.provenance import digest, fingerprint
 from finecl.corpus.entity_table import Entities
 from finecl.corpus.relation_names import read_relation_names
 from finecl.corpus.schema import DocumentRows, LabelColumns, OnEmpty, columns, from_row
 from finecl.corpus.validation import check_document
-from finecl.errors import SettingsError
+from finecl.errors import FormatError, SettingsError
 from finecl.types import Bools, Document, Format, Instances
 
 __all__ = ["Corpus", "check_document", "rare_relations", "read_relation_names", "split_documents"]
@@ -53,11 +54,15 @@ class Corpus:
         """
         rows = DocumentRows(documents, source, on_empty)
         note = _note(path)
-        with replacing(path) as temporary:
-            write_arrow(temporary, rows.chunks, columns())
+
+        def write(temporary: Path) -> None:
+            write_arrow(temporary, rows.chunks(), columns())
             note.unlink(missing_ok=True)  # so that new documents never get the old fingerprint
-        write_text(note, json.dumps({"content": rows.content.hexdigest()}))
-        return cls._open(path, rows.content.hexdigest(), no_relation, names)
+
+        write_cached(path, write)
+        content = rows.content.hexdigest()
+        write_text(note, json.dumps({"content": content}))
+        return cls(open_arrow(path), content, no_relation=no_relation, names=names)
 
     @classmethod
     def read(
@@ -79,17 +84,12 @@ class Corpus:
         format_key = f"{type(format).__module__}.{format!r}"
         path = cache / "corpus" / f"{fingerprint(digest(file), format_key, on_empty, _SCHEMA)}.arrow"
         content = _read_note(path)
-        if content and path.exists():
-            return cls._open(path, content, no_relation, names)
+        dataset = read_cached(path, open_arrow) if content else None
+        if content and dataset is not None:
+            return cls(dataset, content, no_relation=no_relation, names=names)
         return cls.from_documents(
             format.read(file), path, source=str(file), no_relation=no_relation, names=names, on_empty=on_empty
         )
-
-    @classmethod
-    def _open(cls, path: Path, content: str, no_relation: str, names: Mapping[str, str] | None) -> Corpus:
-        import datasets
-
-        return cls(datasets.Dataset.from_file(str(path)), content, no_relation=no_relation, names=names)
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -183,12 +183,12 @@ def _note(path: Path) -> Path:
 
 
 def _read_note(path: Path) -> str | None:
-    """Returns the hash of an Arrow file's content; None while another process is writing it."""
+    """Returns the hash of an Arrow file's content; None while another process is writing it, or if it is damaged."""
     try:
-        content: str = json.loads(_note(path).read_text(encoding="utf-8"))["content"]
-    except FileNotFoundError:
+        content = read_json(_note(path)).get("content")
+    except FormatError:
         return None
-    return content
+    return content if isinstance(content, str) else None
 
 
 def split_documents(corpus: Corpus, shares: Sequence[float], seed: int) -> list[Corpus]:

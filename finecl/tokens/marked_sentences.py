@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finecl.artifacts.files import write_arrow
+from finecl.artifacts.cache import cached_arrow
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import ModelError, SettingsError
 from finecl.numerics.ragged import find, pair_key
@@ -49,7 +49,7 @@ class MarkedSentences(TokenizedCorpus):
         key = fingerprint(corpus.fingerprint, tokenizer.fingerprint, repr(markers), _LAYOUT)
         path = cache / "tokens" / f"{key}-marked.arrow"
         features = token_features() | {name: _number() for name in ("document", "head", "tail")}
-        sentences = cls(write_arrow(path, lambda: _chunks(corpus, tokenizer, markers), features))
+        sentences = cls(cached_arrow(path, lambda: _chunks(corpus, tokenizer, markers), features))
         if not len(sentences):
             raise SettingsError(
                 "marked sentences: expected labelled entity pairs with mentions in one sentence, found none; "

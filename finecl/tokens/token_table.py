@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from finecl.artifacts.files import write_arrow
+from finecl.artifacts.cache import cached_arrow
 from finecl.artifacts.provenance import fingerprint
 from finecl.numerics.ragged import entity_key
 from finecl.tokens.token_rows import TOKEN_COLUMNS, TokenBatch
@@ -67,7 +67,7 @@ class TokenizedCorpus:
     def of(cls, corpus: Documents, tokenizer: DocumentTokenizer, cache: Path) -> TokenizedCorpus:
         """Tokenizes a corpus, or reads its tokens from the cache."""
         path = cache / "tokens" / f"{fingerprint(corpus.fingerprint, tokenizer.fingerprint)}.arrow"
-        return cls(write_arrow(path, lambda: _chunks(corpus, tokenizer), token_features()))
+        return cls(cached_arrow(path, lambda: _chunks(corpus, tokenizer), token_features()))
 
     def rows(self, documents: Ints) -> TokenBatch:
         """Returns the documents with these numbers, in this order."""

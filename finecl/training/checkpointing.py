@@ -7,7 +7,6 @@ random state. It is saved *before* a step and written atomically.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -20,11 +19,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from typing_extensions import TypedDict
 
-from finecl.artifacts.files import replacing_directory, write_json
+from finecl.artifacts.files import read_json, replacing_directory, write_sealed_json
+from finecl.artifacts.outside import Length, Text, check_record
+from finecl.artifacts.provenance import digest
 from finecl.distributed.gathered_state import copy_into, gathered_tensor, put_tensors, tensors_of
 from finecl.distributed.process_group import Ranks
-from finecl.errors import StoppedError
+from finecl.errors import FormatError, StoppedError
 from finecl.numerics.keyed_random import keyed_generator
 from finecl.training.optimizer import Optimization
 from finecl.training.signals import SignalGuard
@@ -69,15 +71,18 @@ class CheckpointManager:
         """Loads the newest readable checkpoint into module and optimizer; returns its other state."""
         for path in reversed(self._paths()):
             try:
-                state = json.loads((path / _STATE).read_text(encoding="utf-8"))
+                state = _read_state(path)
                 if state["made_from"] != self.made_from:
                     continue
+                if digest(path / _TENSORS) != state["sha256"]:
+                    raise FormatError(f"{_TENSORS} is not as it was written")
                 tensors = load_file(path / _TENSORS)
-            except (OSError, ValueError, KeyError, SafetensorError) as error:
+                _check_tensors(tensors, module)
+            except (OSError, ValueError, FormatError, SafetensorError) as error:
                 self.note(f"{path} cannot be read ({error}); trying the next older checkpoint")
                 continue
             _load_state_tensors(tensors, module, optimization)
-            self._first_step = int(state["step"])
+            self._first_step = state["step"]
             self.note(f"resuming at step {state['step']} from {path}")
             arrays = {k.removeprefix("array."): v.numpy() for k, v in tensors.items() if k.startswith("array.")}
             return Saved(step=self._first_step, arrays=arrays, record=state["record"])
@@ -130,10 +135,41 @@ class CheckpointManager:
             array_tensors = {f"array.{k}": torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()}
             with replacing_directory(self.directory / f"step-{step:09d}") as unfinished:
                 save_file(tensors | array_tensors, unfinished / _TENSORS)
-                write_json(unfinished / _STATE, {"step": step, "made_from": self.made_from, "record": dict(record)})
+                state = {"step": step, "made_from": self.made_from, "record": dict(record)}
+                write_sealed_json(unfinished / _STATE, state | {"sha256": digest(unfinished / _TENSORS)})
             for old in self._paths()[: -self.keep]:
                 shutil.rmtree(old, ignore_errors=True)
         self.ranks.barrier()
+
+
+class _State(TypedDict):
+    step: Length
+    made_from: Text
+    record: dict[Text, Any]
+    sha256: Text
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    state = read_json(path / _STATE)
+    check_record(state, _State, _STATE)
+    return state
+
+
+def _check_tensors(tensors: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Raises FormatError if a tensor of the module, or of its optimizer, is missing or has another shape."""
+    for name, expected in tensors_of(module).items():
+        saved = tensors.get(f"module.{name}")
+        if saved is None or saved.shape != expected.shape:
+            raise FormatError(f"{name}: expected the shape {list(expected.shape)}, got {_shape(saved)}")
+    for name, parameter in module.named_parameters():
+        for key in ("exp_avg", "exp_avg_sq"):
+            saved = tensors.get(f"adam.{key}.{name}")
+            if saved is not None and saved.numel() != parameter.numel():
+                raise FormatError(f"{key} of {name}: expected {parameter.numel()} values, got {saved.numel()}")
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "nothing" if tensor is None else str(list(tensor.shape))
 
 
 def _state_tensors(module: nn.Module, optimization: Optimization) -> dict[str, Tensor]:

@@ -90,7 +90,8 @@ def test_a_failed_corpus_leaves_the_old_one(tmp_path: Path) -> None:
     corpus_of(tmp_path, DOCUMENT)
     with pytest.raises(FormatError):
         corpus_of(tmp_path, replace(DOCUMENT, sentences=()))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["corpus.arrow", "corpus.json"]
+    files = {p.name for p in tmp_path.iterdir()}
+    assert files == {"corpus.arrow", "corpus.arrow.sha256", "corpus.json", "lock"}
 
 
 # ---------------------------------------------------------------- instances

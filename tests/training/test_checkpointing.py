@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from finecl.artifacts.files import CHECKSUM, read_json, write_sealed_json
+from finecl.artifacts.provenance import digest
 from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import StoppedError
 from finecl.extraction.finetune import finetune
@@ -51,6 +53,7 @@ class Breaks(Listener):
         self.told.append(text)
 
 
+Damage = Callable[[Path], None]
 Train = Callable[[Listener, CheckpointManager], tuple[Any, dict[str, torch.Tensor]]]
 
 
@@ -138,11 +141,71 @@ def test_only_the_newest_checkpoints_are_kept_and_none_after_the_stage(pretraini
     assert not (tmp_path / "at").exists()
 
 
-def test_a_damaged_checkpoint_is_skipped_for_an_older_one(pretraining: Train, tmp_path: Path) -> None:
+def _cut(path: Path) -> None:
+    (path / "state.safetensors").write_bytes(b"cut off")
+
+
+def _flip(path: Path) -> None:
+    """Flips two bits of the last tensor."""
+    content = bytearray((path / "state.safetensors").read_bytes())
+    content[-3] ^= 4
+    content[-9] ^= 1
+    (path / "state.safetensors").write_bytes(content)
+
+
+def _of_others(change: Callable[[dict[str, torch.Tensor]], None]) -> Damage:
+    """Returns damage of the tensors whose hash is right."""
+
+    def damage(path: Path) -> None:
+        tensors = load_file(path / "state.safetensors")
+        change(tensors)
+        save_file(tensors, path / "state.safetensors")
+        state = read_json(path / "state.json") | {"sha256": digest(path / "state.safetensors")}
+        write_sealed_json(path / "state.json", state)
+
+    return damage
+
+
+def _missing(tensors: dict[str, torch.Tensor]) -> None:
+    del tensors[next(name for name in tensors if name.startswith("module."))]
+
+
+def _misshapen(tensors: dict[str, torch.Tensor]) -> None:
+    name = next(name for name in tensors if name.startswith("module."))
+    tensors[name] = tensors[name].flatten()[:-1].clone()
+
+
+def _misshapen_moment(tensors: dict[str, torch.Tensor]) -> None:
+    name = next(name for name in tensors if name.startswith("adam.exp_avg."))
+    tensors[name] = tensors[name].flatten()[:-1].clone()
+
+
+def _state(content: str) -> Damage:
+    def damage(path: Path) -> None:
+        (path / "state.json").write_text(content, encoding="utf-8")
+
+    return damage
+
+
+DAMAGES: dict[str, Damage] = {
+    "cut off": _cut,
+    "two flipped bits": _flip,
+    "a missing tensor": _of_others(_missing),
+    "another shape": _of_others(_misshapen),
+    "another shape of a moment": _of_others(_misshapen_moment),
+    "no state": _state(""),
+    "a list": _state("[1, 2]"),
+    "mistyped": _state('{"step": "4", "made_from": 3, "record": [], "sha256": null}'),
+    "deep": _state("[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_checkpoint_is_skipped_for_an_older_one(damage: Damage, pretraining: Train, tmp_path: Path) -> None:
     uninterrupted, _ = pretraining(Listener(), CheckpointManager())
     with pytest.raises(BrokenError):
         pretraining(Breaks(5), kept(tmp_path / "at"))
-    (tmp_path / "at" / "step-000000004" / "state.safetensors").write_bytes(b"cut off")
+    damage(tmp_path / "at" / "step-000000004")
     notes: list[str] = []
     again, _ = pretraining(Listener(), kept(tmp_path / "at", note=notes.append))
     assert again == uninterrupted
@@ -185,4 +248,4 @@ def test_a_checkpoint_holds_no_pickle(pretraining: Train, tmp_path: Path) -> Non
     for path in (tmp_path / "at").glob("*/*"):
         assert path.suffix in (".json", ".safetensors")
     state = json.loads(next((tmp_path / "at").glob("*/state.json")).read_text())
-    assert state.keys() == {"step", "made_from", "record"}
+    assert state.keys() == {"step", "made_from", "record", "sha256", CHECKSUM}

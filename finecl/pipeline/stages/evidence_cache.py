@@ -12,7 +12,8 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from finecl.artifacts.files import cache_directory, replacing
+from finecl.artifacts.cache import read_cached, write_cached
+from finecl.artifacts.files import cache_directory
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import find_rows
 from finecl.corpus.entity_table import TypeMatched
@@ -76,9 +77,10 @@ def _proxy(spec: RunSpec, data: RunData) -> tuple[Any, ExtractionDataset]:
 def _dynamics(spec: RunSpec, data: RunData, files: RunDirectory, listener: Listener) -> tuple[ProxyRun, FalseNegatives]:
     """Returns the training dynamics of a proxy trained on all silver labels, and the false negatives it finds."""
     path = _path("dynamics", ".safetensors", spec, data)
-    if current().broadcast(path.exists()):
+    stored = read_cached(path, _load)
+    if not current().all_max(stored is None) and stored is not None:
         listener.note(f"evidence found in {path}: the proxy is not trained again")
-        return _load(path)
+        return stored
     extractor, silver = _proxy(spec, data)
     checkpoints = spec.checkpoints(files, "proxy", path.stem, listener.note)
     settings, seed = spec.settings.proxy, spec.settings.seed
@@ -135,14 +137,24 @@ def _logits(extractor: Any, silver: ExtractionDataset, documents: Ints, data: Ru
 
 def _cached(path: Path, make: Callable[[], Floats]) -> Floats:
     """Returns an array of the cache, mapped into memory; computes and stores it first if it is missing."""
-    if not current().broadcast(path.exists()):
-        array = make()
-        if current().main:
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                np.save(file, array)
-        current().barrier()
-    mapped: Floats = np.load(path, mmap_mode="r")
-    return mapped
+    stored = read_cached(path, _mapped)
+    if not current().all_max(stored is None) and stored is not None:
+        return stored
+    array = make()
+    if current().main:
+        write_cached(path, lambda temporary: _write_array(temporary, array))
+    current().barrier()
+    return _mapped(path)
+
+
+def _mapped(path: Path) -> Floats:
+    array: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _write_array(path: Path, array: Floats) -> None:
+    with path.open("wb") as file:
+        np.save(file, array)
 
 
 def _path(kind: EvidenceKind, suffix: str, spec: RunSpec, data: RunData) -> Path:
@@ -154,8 +166,8 @@ def _save(run: ProxyRun, false_negatives: FalseNegatives, path: Path) -> None:
     arrays = {f"{m}.{name}": column for m, d in modes.items() if d for name, column in d.columns().items()}
     arrays |= {f"false_negatives.{name}": column for name, column in false_negatives.columns().items()}
     seconds = {k: getattr(run, k) for k in ("train_seconds", "record_seconds", "epoch_pass_seconds")}
-    with replacing(path) as temporary:
-        save_file(arrays, temporary, metadata={"seconds": json.dumps(seconds)})
+    metadata = {"seconds": json.dumps(seconds)}
+    write_cached(path, lambda temporary: save_file(arrays, temporary, metadata=metadata))
 
 
 def _load(path: Path) -> tuple[ProxyRun, FalseNegatives]:

@@ -60,7 +60,7 @@ def extractor_config(
 ) -> dict[str, Any]:
     """Returns the configuration of a variant; trains it first, on ``encoder``, if it is not of this fingerprint."""
     config = saved_config(files.extractor(variant), made_from)
-    if current().broadcast(bool(config)):
+    if not current().all_max(not config):
         return config
     return _train(variant, made_from, encoder, spec, data, files, listener)
 
