@@ -224,11 +224,9 @@ def _digest(plugin: object) -> str:
     """Returns a hash of all files of the plugin's package, also those of data, or of its only module."""
     module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
     path = Path(getattr(module, "__file__", None) or "")
-    digest = hashlib.blake2b(digest_size=8)
-    for file in sorted(path.parent.rglob("*")) if path.name == "__init__.py" else [path]:
-        if file.is_file() and file.suffix != ".pyc":
-            digest.update(f"{file.name} {file.stat().st_size} ".encode() + file.read_bytes())
-    return digest.hexdigest()
+    files = sorted(path.parent.rglob("*")) if path.name == "__init__.py" else [path]
+    content = [f"{f.name} ".encode() + f.read_bytes() for f in files if f.is_file() and f.suffix != ".pyc"]
+    return hashlib.blake2b(b"\0".join(content), digest_size=8).hexdigest()
 
 
 def _check_submodules(module: object, name: str) -> None:

@@ -1,5 +1,5 @@
 """Entry point of ``python -m finecl_cli`` and ``torchrun -m finecl_cli``."""
 
-from finecl_cli.main import main
+from finecl_cli.start import main
 
 main()

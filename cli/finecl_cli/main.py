@@ -18,6 +18,8 @@ import click
 
 import finecl
 from finecl.errors import FineCLError
+from finecl_cli.signals import install
+from finecl_cli.terminal import visible_output
 
 COMMANDS = {
     "train": "Score and weight silver labels, pre-train, fine-tune, evaluate and write the report.",
@@ -82,7 +84,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits the process with its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    install()
     code = run(arguments)
     if "torch.distributed" in sys.modules:
         from finecl.distributed.process_group import shutdown
@@ -91,16 +93,13 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _terminate(number: int, _frame: Any) -> None:
-    """Handles SIGTERM outside training loops; those install a handler that writes a checkpoint first."""
-    from finecl.errors import StoppedError
-
-    raise StoppedError(number, "between checkpoints; finished stages are kept")
-
-
 def run(arguments: list[str] | None = None) -> int:
-    """Runs the command line and returns the exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Runs the command line and returns the exit code; all that is printed is visible text."""
+    with visible_output():
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments or ["--help"], prog_name="finecl", standalone_mode=False)
     except click.ClickException as error:

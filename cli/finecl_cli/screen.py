@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from finecl.progress import Listener
+from finecl_cli.terminal import console
 
 _ALIVE = 30.0  # seconds between two lines of a stage that is running
 
@@ -28,14 +28,14 @@ class Screen(Listener):
     """Shows progress bars on a terminal; otherwise prints a line when a stage begins and when it ends."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, quiet=quiet)
+        self._console = console(stderr=True, quiet=quiet)
         columns = (
-            TextColumn("{task.description:<20}"),
+            TextColumn("{task.description:<20}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             _Rate(),
             TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("[dim]{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", style="dim", markup=False),
         )
         self._progress = Progress(*columns, console=self._console, disable=quiet or not self._console.is_terminal)
         self._task: Any = None
@@ -97,11 +97,11 @@ class Screen(Listener):
 
 def show_settings(settings: Mapping[str, Any], precision: str) -> None:
     """Prints the settings that determine the running time, and whether they are a preset's or the paper's."""
-    console = Console(stderr=True)
+    terminal = console(stderr=True)
     preset = settings["preset"]
     proxy, pretrain, finetune = settings["proxy"], settings["pretrain"], settings["finetune"]
     origin = f"preset '{preset}' (smaller than the paper's)" if preset else "the paper's, unless set otherwise"
-    console.print(
+    terminal.print(
         f"settings: {origin}; proxy {proxy['num_train_epochs']} epochs at {proxy['learning_rate']:g}; "
         f"pre-training {pretrain['max_steps']} steps of {pretrain['batch_size']} documents at "
         f"{pretrain['learning_rate']:g}; fine-tuning {finetune['num_train_epochs']} epochs; {precision}; "
@@ -115,7 +115,7 @@ def show_settings(settings: Mapping[str, Any], precision: str) -> None:
 
 def show_planned(planned: Mapping[str, Any]) -> None:
     """Prints the estimated cost of a run as a table on stdout."""
-    console = Console()
+    terminal = console()
     title = f"{planned['precision']}, {planned['ranks']} process{'es' if planned['ranks'] > 1 else ''}"
     table = Table("stage", title=title, title_justify="left")
     for name in ("steps", "tokens", "minutes"):
@@ -123,24 +123,24 @@ def show_planned(planned: Mapping[str, Any]) -> None:
     for stage in planned["stages"]:
         table.add_row(stage["stage"], f"{stage['steps']:,}", f"{stage['tokens']:,}", f"{stage['seconds'] / 60:,.1f}")
     table.add_row("total", "", "", f"{planned['seconds'] / 60:,.1f}", style="bold")
-    console.print(table)
-    console.print(f"peak memory per process: {planned['memory_gb']:.1f} GB", highlight=False)
+    terminal.print(table)
+    terminal.print(f"peak memory per process: {planned['memory_gb']:.1f} GB", highlight=False)
 
 
 def show_metrics(metrics: Mapping[str, Any], report: str | None) -> None:
     """Prints the results of a run as tables on stdout."""
-    console = Console()
+    terminal = console()
     if "score" in metrics:
-        _show_score(console, metrics["score"])
+        _show_score(terminal, metrics["score"])
     if "evaluate" in metrics:
-        console.print(_result_table(metrics["evaluate"]))
+        terminal.print(_result_table(metrics["evaluate"]))
     if report:
-        console.print(f"report: {report}", soft_wrap=True, highlight=False, markup=False)
+        terminal.print(f"report: {report}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _show_score(console: Console, score: Mapping[str, Any]) -> None:
+def _show_score(terminal: Any, score: Mapping[str, Any]) -> None:
     if score.get("noise_auroc") is not None:
-        console.print(
+        terminal.print(
             f"noise AUROC of '{score['scorer']}' against the truth: {score['noise_auroc']:.3f} "
             f"({score['silver_accuracy']:.0%} of {score['instances']} silver labels are correct)",
             highlight=False,
@@ -154,7 +154,7 @@ def _show_score(console: Console, score: Mapping[str, Any]) -> None:
             table.add_column("never" if row["order"] is None else str(row["order"]), justify="right")
         table.add_row(*[f"{row['accuracy']:.2f}" for row in by_order])
         table.add_row(*[str(row["instances"]) for row in by_order], style="dim")
-        console.print(table)
+        terminal.print(table)
 
 
 def _result_table(results: Mapping[str, Mapping[str, Any]]) -> Table:

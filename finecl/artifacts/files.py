@@ -102,6 +102,18 @@ def write_sealed_json(path: Path, record: Mapping[str, Any]) -> None:
     write_json(path, plain | {CHECKSUM: _checksum(plain)})
 
 
+def parse_json(text: str) -> Any:
+    """Returns the value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets nested too deeply") from None
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Reads the JSON record at ``path``, without its checksum; returns an empty one if the file does not exist.
 
@@ -111,9 +123,7 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError:
-        raise FormatError(f"{path}: expected JSON, got brackets nested too deeply; restore or remove it") from None
+        record = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: expected a JSON record: {error}; restore it or remove it") from None
     if not isinstance(record, dict):

@@ -33,7 +33,8 @@ def check_record(
         field = ".".join(map(str, first["loc"]))
         missing = first["type"] == "missing"
         came = "nothing" if missing else _shown(first["input"])
-        expected = "a value" if missing else first["msg"].removeprefix("Input should be ")
+        message = first["msg"].removeprefix("Input should be ").replace("a valid dictionary", "an object")
+        expected = "a value" if missing else message
         raise error(f"{where}: {field + ': ' if field else ''}expected {expected}, got {came}; {fix}") from None
 
 

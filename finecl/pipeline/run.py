@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from finecl import registry as plugins
 from finecl.artifacts.files import write_json
+from finecl.artifacts.locks import only_writer
 from finecl.artifacts.provenance import environment
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import format_uids
@@ -104,15 +105,16 @@ class Run:
         With ``only``, earlier stages are not run; a report covers the finished ones.
 
         Raises:
-            SettingsError: with ``only``, an earlier stage is not finished.
+            SettingsError: with ``only``, an earlier stage is not finished; or another process works in the directory.
         """
         self._join()
-        self._track()
-        try:
-            return self._finish(last, only=only)
-        finally:
-            if isinstance(self.listener, Tracked):
-                self.listener = self.listener.close()
+        with only_writer(self.directory) if current().main else contextlib.nullcontext():
+            self._track()
+            try:
+                return self._finish(last, only=only)
+            finally:
+                if isinstance(self.listener, Tracked):
+                    self.listener = self.listener.close()
 
     def _finish(self, last: str, *, only: bool) -> dict[str, Any]:
         self._describe()

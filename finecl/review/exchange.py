@@ -8,9 +8,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
-from finecl.artifacts.files import numbered_lines, write_json, write_text
+from typing_extensions import TypedDict
+
+from finecl.artifacts.files import numbered_lines, parse_json, write_json, write_text
+from finecl.artifacts.outside import Text, check_record
 from finecl.corpus.excerpts import Excerpt
 from finecl.errors import FormatError
 from finecl.review.verdicts import Verdict
@@ -114,6 +117,37 @@ def read_answers(path: Path, relations: Mapping[str, str]) -> tuple[list[Verdict
     return verdicts, missing
 
 
+class _Row(TypedDict):
+    """A label with its verdict; other keys are not read."""
+
+    uid: Any
+    verdict: NotRequired[Any]
+    truth: NotRequired[Text | None]
+    drawn: NotRequired[Text | None]
+
+
+class _Value(TypedDict):
+    choices: NotRequired[list[Text]]
+    text: NotRequired[Text | list[Text]]
+
+
+class _Item(TypedDict):
+    from_name: NotRequired[Text | None]
+    value: NotRequired[_Value | None]
+
+
+class _Annotation(TypedDict):
+    was_cancelled: NotRequired[bool | None]
+    result: NotRequired[list[_Item] | None]
+
+
+class _LabelStudioTask(TypedDict):
+    """A task of Label Studio's JSON export; other keys are not read."""
+
+    data: _Row
+    annotations: NotRequired[list[_Annotation] | None]
+
+
 _Answer = tuple[str, int, Any, str | None, str]
 """Place in the file, uid, verdict, truth, and why the label was selected."""
 
@@ -122,10 +156,11 @@ def _lines(path: Path, text: str) -> Iterator[_Answer]:
     for number, line in numbered_lines(text):
         place = f"{path}: line {number}"
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             raise FormatError(f"{place}: expected a JSON object, got: {error}; correct the line") from None
-        yield place, _uid(row, place), row.get("verdict"), row.get("truth") or None, str(row.get("drawn") or "")
+        check_record(row, _Row, place, fix="correct the line")
+        yield place, _uid(row, place), row.get("verdict"), row.get("truth") or None, row.get("drawn") or ""
 
 
 def _table(path: Path, text: str) -> Iterator[_Answer]:
@@ -140,23 +175,23 @@ def _table(path: Path, text: str) -> Iterator[_Answer]:
 
 def _label_studio(path: Path, text: str) -> Iterator[_Answer]:
     try:
-        tasks = json.loads(text)
+        tasks = parse_json(text)
     except ValueError as error:
         raise FormatError(f"{path}: expected Label Studio's JSON export: {error}") from None
     for number, task in enumerate(tasks):
         place = f"{path}: task {number}"
-        data = task.get("data") if isinstance(task, dict) else None
-        if not isinstance(data, dict):
-            raise FormatError(f"{place}: expected a task with data, got {task!r:.60}; export as JSON")
+        check_record(task, _LabelStudioTask, place, fix="export as JSON")
+        data = task["data"]
         finished = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
-        values = {item.get("from_name"): item.get("value", {}) for a in finished[:1] for item in a.get("result") or []}
+        items = [item for annotation in finished[:1] for item in annotation.get("result") or []]
+        values = {item.get("from_name"): item.get("value") or {} for item in items}
         choices, texts = values.get("verdict", {}).get("choices"), values.get("truth", {}).get("text")
         truth = (texts[0] if isinstance(texts, list) else texts) if texts else None
-        yield place, _uid(data, place), choices[0] if choices else None, truth or None, str(data.get("drawn") or "")
+        yield place, _uid(data, place), choices[0] if choices else None, truth or None, data.get("drawn") or ""
 
 
-def _uid(row: Any, place: str) -> int:
-    uid = row.get("uid") if isinstance(row, dict) else None
+def _uid(row: Mapping[str, Any], place: str) -> int:
+    uid = row["uid"]
     try:
         return int(str(uid), 16)
     except ValueError:

@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Len
+from typing_extensions import TypedDict
 
-from finecl.artifacts.files import numbered_lines, write_text
+from finecl.artifacts.files import numbered_lines, parse_json, write_text
+from finecl.artifacts.outside import Text, check_record
 from finecl.errors import FormatError
 from finecl.types import Floats, Uids
 
@@ -28,6 +31,13 @@ class Verdict:
     drawn: str = ""
 
 
+class _Row(TypedDict):
+    uid: Annotated[Text, Len(1, 16)]
+    verdict: Literal["right", "wrong"]
+    truth: NotRequired[Text | None]
+    drawn: NotRequired[Text]
+
+
 def read_verdicts(run: Path) -> dict[int, Verdict]:
     """Reads the verdicts imported into a run, by uid; returns none if the file does not exist.
 
@@ -38,7 +48,8 @@ def read_verdicts(run: Path) -> dict[int, Verdict]:
     verdicts: dict[int, Verdict] = {}
     try:
         for _, line in numbered_lines(path.read_text(encoding="utf-8")) if path.exists() else ():
-            row = json.loads(line)
+            row = parse_json(line)
+            check_record(row, _Row, str(path), fix="restore the file, or remove it and import the verdicts again")
             verdict = Verdict(**row | {"uid": int(row["uid"], 16)})
             verdicts[verdict.uid] = verdict
     except (ValueError, TypeError, KeyError) as error:

@@ -90,7 +90,7 @@ def test_other_states_and_other_ids_are_refused(saved: Path) -> None:
         ('{"files": {}}', "short: expected a value, got nothing"),
         ('{"files": {"../x": "0"}, "short": {"input_ids": [], "states": []}, "long": {"input_ids": [], "states": []}}',
          "is missing or was changed"),
-        ('{"files": 3, "short": {}, "long": {}}', "files: expected a valid dictionary, got 3"),
+        ('{"files": 3, "short": {}, "long": {}}', "files: expected an object, got 3"),
         ('{"files": {}, "short": {"input_ids": [0.5], "states": []}, "long": {}}',
          "short.input_ids.0: expected a valid integer, got 0.5"),
     ],

@@ -70,7 +70,7 @@ def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Pa
     assert read_verdicts(tmp_path) == merged
     assert [v.uid for v in read_verdicts(tmp_path).values()] == [0xA, 0xB, 0xC]
     (tmp_path / "verdicts.jsonl").write_text('{"uid": "a"}\n')
-    with pytest.raises(FormatError, match="expected the verdicts that `finecl review import` writes"):
+    with pytest.raises(FormatError, match="verdict: expected a value, got nothing"):
         read_verdicts(tmp_path)
 
 
@@ -161,9 +161,9 @@ def test_label_studio_goes_out_and_comes_back_with_verdicts(tmp_path: Path) -> N
     [
         ('{"uid": "a", "verdict": "yes"}', "line 1: verdict: expected right, wrong or null, got 'yes'"),
         ('\n{"uid": "a", "verdict": "wrong", "truth": "P99"}', "line 2: truth: expected a relation of the run or null"),
-        ('{"verdict": "wrong"}', "line 1: uid: expected the uid of a label (hexadecimal), got None"),
+        ('{"verdict": "wrong"}', "line 1: uid: expected a value, got nothing"),
         ("{", "line 1: expected a JSON object"),
-        ("[1]", "task 0: expected a task with data, got 1"),
+        ("[1]", "task 0: expected an object, got 1"),
         ("[", "expected Label Studio's JSON export"),
     ],
 )

@@ -33,12 +33,13 @@ def command(one: Path, other: Path, mode: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(similarity)))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from finecl_cli.terminal import console
 
     table = Table("epoch", "learned", "epochs", title=f"{similarity.instances:,} instances, {mode}-based")
     for epoch, (learned, epochs) in enumerate(zip(similarity.of_learned, similarity.of_epochs, strict=True), start=1):
         table.add_row(str(epoch), f"{learned:.3f}", f"{epochs:.3f}")
-    Console().print(table)
+    console().print(table)
     if similarity.only_in_one:
         click.echo(f"skipped {similarity.only_in_one:,} instances that only one of the runs has scored", err=True)

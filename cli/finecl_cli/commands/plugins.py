@@ -92,11 +92,13 @@ def _row(part: plugins.Part) -> dict[str, Any]:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from finecl_cli.terminal import console, visible
 
     table = Table("plugin", "version", "kind", "name", "settings")
     for row in rows:
         settings = "\n".join(f"{name} = {value}" for name, value in row["settings"].items()) or row["about"]
-        table.add_row(row["plugin"], row["version"], row["kind"], row["name"], settings)
-    Console().print(table)
+        cells = row["plugin"], row["version"], row["kind"], row["name"], settings
+        table.add_row(*map(visible, cells))  # before their width is measured
+    console().print(table)

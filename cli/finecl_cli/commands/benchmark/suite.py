@@ -119,13 +119,14 @@ def _show(records: list[dict[str, Any]], form: str, baselines: Sequence[str]) ->
     if form != "terminal":
         click.echo("\n\n".join(FORMATS[form](table) for table in tables))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from finecl_cli.terminal import console
 
     for table in tables:
         terminal_table = Table(*table.columns, title=table.title)
         for row in table.rows:
             terminal_table.add_row(*row)
-        Console().print(terminal_table)
+        console().print(terminal_table)
         for note in table.notes:
             click.echo(note)
