@@ -14,7 +14,6 @@ import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +22,7 @@ import pluggy
 
 from finecl import hookspecs
 from finecl.config.coerce import coerce, parameters
+from finecl.config.installed import installed_points
 from finecl.errors import PluginError, SettingsError
 
 GROUP = "finecl"
@@ -118,13 +118,14 @@ class Registry:
         Raises:
             PluginError: ``only`` names a plugin that is not installed.
         """
-        installed = {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
+        installed, damaged = installed_points(GROUP)
+        for place, error in damaged.items():
+            self._leave_out(place, "", error)
         names = [name.strip() for name in only.split(",") if name.strip()] if only else list(installed)
         for name in names:
             if name not in installed:
                 raise PluginError(f"{ONLY} names the plugin '{name}'; installed are: {', '.join(installed)}")
-            point = installed[name]
-            version = point.dist.version if point.dist else ""
+            point, version = installed[name], str(getattr(installed[name].dist, "version", None) or "")
             try:
                 self.register(point.load(), name=name, version=version)
             except Exception as error:  # a plugin's module may raise anything

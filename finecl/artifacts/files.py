@@ -44,7 +44,7 @@ def write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     with replacing(path) as temporary:
-        pq.write_table(pa.table(dict(columns)), temporary)
+        pq.write_table(pa.table(dict(columns)), temporary, write_page_checksum=True)
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:

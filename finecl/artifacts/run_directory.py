@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
-from finecl.artifacts.files import read_json, write_json
+from typing_extensions import TypedDict
+
+from finecl.artifacts.files import read_json, write_json, write_sealed_json
+from finecl.artifacts.outside import Names, Number, Text, check_record
 
 OUTPUTS: Mapping[str, str] = {
     "score": "scores.parquet",
@@ -28,6 +31,30 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "pretrain": (OUTPUTS["pretrain"], f"encoder-{EQUAL_WEIGHTS}"),
 }
 """All files and directories that each stage may leave."""
+
+
+class StageRecord(TypedDict):
+    """Of a finished stage: what it was made from, and the hashes of its outputs and numbers."""
+
+    fingerprint: Text
+    seconds: NotRequired[Number]
+    finished: NotRequired[Text]
+    outputs: NotRequired[dict[Text, Text]]
+    numbers: NotRequired[Text]
+
+
+class RunRecord(TypedDict):
+    """Content of ``run.json``; other keys are only shown."""
+
+    name: NotRequired[Text]
+    settings: NotRequired[dict[Text, Any]]
+    method: NotRequired[dict[Text, Text | None]]
+    data: NotRequired[dict[Text, dict[Text, Any]]]
+    relations: NotRequired[Names]
+    notes: NotRequired[list[Text]]
+    versions: NotRequired[dict[Text, Text]]
+    machine: NotRequired[dict[Text, Any]]
+    stages: NotRequired[dict[Text, StageRecord]]
 
 
 @dataclass(frozen=True)
@@ -89,15 +116,20 @@ class RunDirectory:
 
     def record(self) -> dict[str, Any]:
         """Returns run.json: settings, versions, data, and the fingerprints of finished stages; empty before a run."""
-        return read_json(self.path / "run.json")
+        return self._checked("run.json", RunRecord)
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Writes run.json."""
-        write_json(self.path / "run.json", record)
+        write_sealed_json(self.path / "run.json", record)
 
     def metrics(self) -> dict[str, Any]:
         """Returns metrics.json: the results of finished stages; empty before the first."""
-        return read_json(self.path / "metrics.json")
+        return self._checked("metrics.json", dict[Text, dict[Text, Any]])
+
+    def _checked(self, name: str, schema: Any) -> dict[str, Any]:
+        record = read_json(self.path / name)
+        check_record(record, schema, str(self.path / name), fix="restore it, or choose another directory")
+        return record
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Writes metrics.json."""

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finecl.artifacts.files import write_parquet
+from finecl.artifacts.provenance import digest
+from finecl.artifacts.run_directory import RunDirectory
 from finecl.errors import FineCLError
 from finecl.types import Bools, Floats, Ints, Uids
 
@@ -214,12 +216,22 @@ def read_others(path: Path, uids: Uids) -> Mapping[str, Floats]:
 
 
 def _table(path: Path, columns: tuple[str, ...] | None) -> Any:
-    """Reads those of ``columns`` that the file has, or all columns if None."""
+    """Reads those of ``columns`` that the file has, or all columns if None.
+
+    Raises:
+        FineCLError: the file cannot be read, or is not as its run recorded it.
+    """
+    stages = RunDirectory(path.parent).record().get("stages", {})
+    recorded = stages.get("score", {}).get("outputs", {}).get(path.name)
+    if recorded and path.is_file() and digest(path) != recorded:
+        raise FineCLError(f"{path}: was changed since it was written; run `finecl score` again")
     try:
         present = pq.read_schema(path).names
-        return pq.read_table(path, columns=[name for name in present if columns is None or name in columns])
-    except pa.ArrowInvalid as error:
-        raise FineCLError(f"{path}: expected a Parquet file: {error}; run `finecl score` again") from None
+        names = [name for name in present if columns is None or name in columns]
+        return pq.read_table(path, columns=names, page_checksum_verification=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise FineCLError(f"{path}: expected a Parquet file: {reason:.200}; run `finecl score` again") from None
 
 
 def _objects(column: Any) -> Objects:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from finecl.artifacts.provenance import digest
+from finecl.artifacts.provenance import digest, fingerprint
 from finecl.artifacts.run_directory import FILES, STAGES, RunDirectory
+from finecl.errors import SettingsError
 
 CARD = "README.md"  # in the directories of models; stage "report" writes it
 
@@ -19,6 +20,7 @@ def record_stage(files: RunDirectory, stage: str, made_from: str, seconds: float
         "fingerprint": made_from,
         "seconds": round(seconds, 2),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "numbers": fingerprint(files.metrics().get(stage)),
         "outputs": {str(path.relative_to(files.path)): digest(path) for path in _outputs(files, stage)},
     }
     files.write_record(record | {"stages": record.get("stages", {}) | {stage: done}})
@@ -48,14 +50,25 @@ def changed_output(files: RunDirectory, stage: str) -> str | None:
 
     Files that were added beside the outputs do not count.
     """
-    outputs = files.record()["stages"][stage].get("outputs")
-    if not isinstance(outputs, Mapping) or not outputs:
+    done = files.record()["stages"][stage]
+    if not done.get("outputs"):
         return files.output(stage).name
-    for name, expected in outputs.items():
+    for name, expected in done["outputs"].items():
         path = files.path / name
         if not path.is_file() or digest(path) != expected:
             return str(name)
-    return None
+    return None if done.get("numbers") == fingerprint(files.metrics().get(stage)) else "metrics.json"
+
+
+def check_numbers(files: RunDirectory) -> None:
+    """Raises SettingsError if metrics.json holds other numbers of a finished stage than the stage wrote."""
+    metrics = files.metrics()
+    for stage, done in files.record().get("stages", {}).items():
+        if done.get("numbers") and done["numbers"] != fingerprint(metrics.get(stage)):
+            raise SettingsError(
+                f"{files.path / 'metrics.json'}: the numbers of '{stage}' were changed since; "
+                "run `finecl train --resume` to make them again"
+            )
 
 
 def _outputs(files: RunDirectory, stage: str) -> Iterator[Path]:

@@ -103,12 +103,16 @@ def _within(number: Any, ranges: Iterable[Any], place: str) -> Any:
     """Returns a number if it is finite and within the ranges, which are those of the library annotated-types."""
     bounds = [bound for item in ranges for bound in (item if isinstance(item, GroupedMetadata) else [item])]
     limits = [(getattr(bound, _COMPARISONS[type(bound)][0]), *_COMPARISONS[type(bound)][1:]) for bound in bounds]
-    if math.isfinite(number) and all(holds(number, limit) for limit, _, holds in limits):
+    if _finite(number) and all(holds(number, limit) for limit, _, holds in limits):
         return number
     expected = " and ".join(f"{words} {limit:g}" for limit, words, _ in limits)
     if [words for _, words, _ in limits] == ["at least", "at most"]:
         expected = f"a number from {limits[0][0]:g} to {limits[1][0]:g}"
     raise OutOfRangeError(f"{place}: expected {expected}, got {number}")
+
+
+def _finite(number: Any) -> bool:
+    return isinstance(number, int) or math.isfinite(number)
 
 
 def _any_of(value: Any, choices: tuple[Any, ...], place: str) -> Any:
@@ -159,7 +163,7 @@ def _scalar(value: Any, wanted: Any, place: str) -> Any:
         except ValueError:
             raise SettingsError(f"{place}: expected {wanted.__name__}, got {value!r}") from None
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value)
     if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
         return value
     raise SettingsError(f"{place}: expected {_name((wanted,))}, got {value!r}")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from finecl.distributed.process_group import Ranks
+from finecl.errors import ModelError
 from finecl.numerics.partition import balance, pack_to_budget
 from finecl.numerics.ragged import find, pair_key
 from finecl.tokens.packing import pack
@@ -78,6 +79,9 @@ def score_pairs(backend: Backend, rows: Sequence[Row], ranks: Ranks | None = Non
     """Scores all pairs of all rows, rows of similar length together; None if there are no pairs.
 
     With several ranks each scores its share, all make the same number of encoder passes, and all return all scores.
+
+    Raises:
+        ModelError: a score is NaN.
     """
     ranks = ranks or Ranks()
     lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
@@ -93,7 +97,10 @@ def score_pairs(backend: Backend, rows: Sequence[Row], ranks: Ranks | None = Non
     parts = [part for of_rank in ranks.all_gather_object(parts) for part in of_rank]
     if not parts:
         return None
-    return _merge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    scores = _merge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    if np.isnan(scores.scores_PR).any():
+        raise ModelError("the extractor gives scores that are not numbers (NaN): its weights are damaged")
+    return scores
 
 
 def _score_rows(backend: Backend, rows: Sequence[Row]) -> tuple[Ints, Ints, Ints, Floats]:

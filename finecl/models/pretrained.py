@@ -89,6 +89,7 @@ def _load_encoder(settings: ModelSettings, seed: int, markers: bool) -> tuple[En
     model, hf_tokenizer, notes = _read_model(path, settings, IMPLEMENTATIONS[packing])
     if markers:
         add_markers(model, hf_tokenizer)
+    _check_vocabulary(model, hf_tokenizer, settings.name)
     if settings.gradient_checkpointing:
         # renamed in a release of transformers 5
         name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
@@ -142,6 +143,12 @@ def add_markers(model: Any, hf_tokenizer: Any) -> None:
         hf_tokenizer.add_tokens(list(ADDED), special_tokens=True)
         if len(hf_tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(hf_tokenizer), mean_resizing=False)
+
+
+def _check_vocabulary(model: Any, hf_tokenizer: Any, name: str) -> None:
+    largest, known = max(hf_tokenizer.get_vocab().values(), default=-1), model.get_input_embeddings().num_embeddings
+    if not 0 <= largest < known:
+        raise ModelError(f"'{name}': expected a tokenizer with ids below {known}, as the weights have, got {largest}")
 
 
 def _check_family(config: Any, name: str) -> None:

@@ -17,7 +17,7 @@ from finecl.artifacts.locks import only_writer
 from finecl.artifacts.provenance import environment
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import format_uids
-from finecl.artifacts.stage_records import changed_output, forget_stage, is_recorded, record_stage
+from finecl.artifacts.stage_records import changed_output, check_numbers, forget_stage, is_recorded, record_stage
 from finecl.config.resolve import from_dict
 from finecl.config.schema import Settings
 from finecl.distributed import process_group
@@ -122,6 +122,8 @@ class Run:
             self.files.offending.unlink(missing_ok=True)
         names = [stage.name for stage in PIPELINE]
         report_only = only and last == "report"
+        if report_only:
+            check_numbers(self.files)
         for stage in PIPELINE[-1:] if report_only else PIPELINE[: names.index(last) + 1]:
             made_from = stage.fingerprint(self.spec, self.data, self.files)
             if current().broadcast(self._finished(stage, made_from)) and not report_only:

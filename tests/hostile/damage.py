@@ -13,9 +13,14 @@ Damage = tuple[str, bytes]
 """What was done, and the damaged content."""
 
 _WRONG: tuple[Any, ...] = (
-    None, True, -1, 0, 0.5, 10**30, -(10**30), 1e308, "", "x", "\ud800", "a\x1b[2Jb\u202e\u2028", [], {}, [[]], [None], {"a": {}},
+    None, True, -1, 0, 0.5, 10**30, -(10**30), 1e308, "", "x", "\ud800", "a\x1b[2Jb\u202e\u2028",
+    [], {}, [[]], [None], {"a": {}},
 )  # fmt: skip
-_TOML_WRONG = ("-1", "1e400", "nan", "9" * 400, '"x"', "[]", "{a = 1}", "true", "[" * 2000 + "]" * 2000, '"\\u0000"', "")
+_TOML_WRONG = (
+    "-1", "1e400", "nan", "9" * 400, '"x"', "[]", "{a = 1}", "true", "[" * 2000 + "]" * 2000, '"\\u0000"', "",
+)  # fmt: skip
+_TOML_LINES = ("[a", "= 1", "a = ", "[[model]]", "seed.x = 1", '"" = 3', "a.b.c.d = 1")
+_OTHERS = (b"PK\x03\x04", b"\x80\x04\x95", b"{}", b"[]", b"null", b"\xef\xbb\xbf{}", b"\xff\xfe")
 
 
 def damages(path: Path, rng: random.Random, count: int) -> Iterator[Damage]:
@@ -57,7 +62,7 @@ def _noise(content: bytes, rng: random.Random) -> bytes:
 
 def _replaced(content: bytes, rng: random.Random) -> bytes:
     """Returns a file of something else."""
-    return rng.choice((b"PK\x03\x04", b"\x80\x04\x95", b"{}", b"[]", b"null", b"\xef\xbb\xbf{}", b"\xff\xfe")) + rng.randbytes(4)
+    return rng.choice(_OTHERS) + rng.randbytes(4)
 
 
 _KINDS: tuple[Callable[[bytes, random.Random], bytes], ...] = (_empty, _cut, _flip, _flip, _noise, _replaced)
@@ -134,5 +139,5 @@ def _toml_value(content: bytes, rng: random.Random) -> bytes:
 
 def _toml_line(content: bytes, rng: random.Random) -> bytes:
     lines = content.decode().splitlines()
-    lines.insert(rng.randrange(len(lines) + 1), rng.choice(("[a", "= 1", "a = ", "[[model]]", "seed.x = 1", '"" = 3', "a.b.c.d = 1")))
+    lines.insert(rng.randrange(len(lines) + 1), rng.choice(_TOML_LINES))
     return "\n".join(lines).encode()

@@ -79,8 +79,9 @@ def library(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except FineCLError as error:
-        assert len(str(error).splitlines()) == 1
-        return LINE, str(error)
+        message = str(error)
+    assert "\n" not in message
+    return LINE, message
 
 
 def inside(directory: Path, *patterns: str) -> tuple[Path, ...]:
@@ -178,7 +179,9 @@ def run_record_without_checksum(small: Small, finished: Path, tmp: Path) -> Targ
     return target
 
 
-def replace_files(target: Target, names: tuple[str, ...], *, quick: int, whole: int, may_differ: bool = False) -> Target:
+def replace_files(
+    target: Target, names: tuple[str, ...], *, quick: int, whole: int, may_differ: bool = False
+) -> Target:
     return Target(target.base, tuple(map(Path, names)), target.use, may_differ, quick, whole)
 
 
@@ -254,7 +257,8 @@ def verdicts(small: Small, finished: Path, tmp: Path) -> Target:
     (base / "labels.jsonl").write_text("\n".join(judged))
     stored = [{"uid": row["uid"], "verdict": "wrong", "truth": None, "drawn": "random"} for row in rows]
     (base / "verdicts.jsonl").write_text("\n".join(map(json.dumps, stored)))
-    result = [{"from_name": "verdict", "value": {"choices": ["right"]}}, {"from_name": "truth", "value": {"text": ["x"]}}]
+    answers = {"verdict": {"choices": ["right"]}, "truth": {"text": ["x"]}}
+    result = [{"from_name": name, "value": value} for name, value in answers.items()]
     tasks = json.loads((base / "tasks.json").read_text())
     annotated = [task | {"annotations": [{"was_cancelled": False, "result": result}]} for task in tasks]
     (base / "tasks.json").write_text(json.dumps(annotated))
@@ -357,7 +361,7 @@ def test_damaged_files_give_the_same_result_or_one_line(
     counts: dict[str, Counter[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    logging.getLogger("finecl").setLevel(logging.CRITICAL)
+    monkeypatch.setattr(logging.getLogger("finecl"), "disabled", True)
     monkeypatch.setenv("FINECL_CACHE", str(finished_run.parent / "cache"))
     (tmp_path / "made").mkdir()
     target = of(small, finished_run, tmp_path / "made")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from finecl.artifacts.provenance import digest
 from finecl.errors import ModelError
 from finecl.models.precision import Precision
 from finecl.models.safe_reading import read_tokenizer as read_hf_tokenizer
@@ -21,6 +22,11 @@ from finecl.types import Floats, Ints
 
 FILE = "model.onnx"
 FINGERPRINT, PAD = "finecl_fingerprint", "finecl_pad"  # metadata of the file
+
+
+def seal_of(path: Path) -> Path:
+    """Returns the path of the file with the SHA-256 of an exported file."""
+    return path.with_name(f"{path.name}.sha256")
 
 
 class OnnxBackend:
@@ -41,6 +47,9 @@ class OnnxBackend:
         path = directory / FILE if file is None else Path(file)
         if not path.is_file():
             raise ModelError(f"{path}: expected an exported extractor, found none; write it with `finecl export`")
+        seal = seal_of(path)
+        if seal.is_file() and seal.read_bytes().strip() != digest(path).encode():
+            raise ModelError(f"{path}: was changed since it was exported; export it again")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
@@ -49,7 +58,7 @@ class OnnxBackend:
         except Exception as error:  # onnxruntime's own, all of them bare
             raise ModelError(f"{path}: onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
         metadata = self._session.get_modelmeta().custom_metadata_map
-        if metadata.get(FINGERPRINT) != str(config["fingerprint"]):
+        if metadata.get(FINGERPRINT) != str(config.get("fingerprint")) or not metadata.get(PAD, "").isdecimal():
             raise ModelError(f"{path}: expected the export of {directory}, got another's; export it again")
         self._pad = int(metadata[PAD])
         self.max_tokens = Precision().pass_tokens(max_tokens)

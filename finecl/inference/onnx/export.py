@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from finecl import registry as plugins
-from finecl.artifacts.files import replacing
+from finecl.artifacts.files import replacing, write_text
+from finecl.artifacts.provenance import digest
 from finecl.errors import ModelError, SettingsError
 from finecl.inference.loading import find_extractor, model_settings
-from finecl.inference.onnx.backend import FINGERPRINT, PAD
+from finecl.inference.onnx.backend import FINGERPRINT, PAD, seal_of
 from finecl.models.extractor import load_extractor, read_extractor_config
 from finecl.types import Batch
 
@@ -95,10 +96,13 @@ def export(name: str | Path, output: Path, *, variant: str = "pretrained") -> di
     settings = model_settings(config, device="cpu", precision="float32", packing="off")
     extractor = load_extractor(directory, plugins.load(), settings).extractor
     program = _exported(PaddedExtractor(extractor), config["extractor"])
-    program.model.metadata_props[FINGERPRINT] = str(config["fingerprint"])
+    program.model.metadata_props[FINGERPRINT] = str(config.get("fingerprint"))
     program.model.metadata_props[PAD] = str(extractor.encoder.config.pad_token_id)
     with replacing(output) as temporary:
         program.save(temporary, external_data=False)
+        content = digest(temporary)
+        seal_of(output).unlink(missing_ok=True)
+    write_text(seal_of(output), content)
     opset = program.model.opset_imports[""]
     return {"output": str(output), "megabytes": output.stat().st_size / 1e6, "opset": opset}
 

@@ -1,0 +1,75 @@
+"""Damages every file that finecl reads, and kills every command that writes; counts the outcomes.
+
+    python -m finecl_benchmarks.hostile --keep
+
+Runs ``tests/hostile`` as a whole (FINECL_HOSTILE=all) from a checkout; the damage depends on the seed in the tests.
+"Same result" is that of the undisturbed files, "one line" an error of one line with exit code 2. Where a file is the
+user's own, or a stranger's without hashes, another valid result counts, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from finecl.artifacts.files import read_json, write_json
+from finecl.artifacts.provenance import environment
+from finecl.errors import FineCLError
+from finecl_benchmarks.record import RESULTS
+
+_ROOT = RESULTS.parents[1]
+
+
+def main() -> None:
+    """Parses the command line, runs the tests, prints the record and with ``--keep`` writes it."""
+    parser = argparse.ArgumentParser(description="Damage every file that finecl reads, and count the outcomes.")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/hostile.json")
+    arguments = parser.parse_args()
+    record = measure()
+    if arguments.keep:
+        write_json(RESULTS / "hostile.json", record)
+    json.dump(record, sys.stdout, indent=1)
+    print()
+
+
+def measure() -> dict[str, Any]:
+    """Runs the tests and returns the record.
+
+    Raises:
+        FineCLError: there is no checkout with the tests, or they did not run to their end.
+    """
+    if not (_ROOT / "tests" / "hostile").is_dir():
+        raise FineCLError(f"{_ROOT}: expected a checkout with tests/hostile; run this from a clone")
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "counts.json"
+        variables = {"FINECL_HOSTILE": "all", "FINECL_HOSTILE_COUNTS": str(path), "OMP_NUM_THREADS": "1"}
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "pytest", "-q", "tests/hostile", "-p", "no:cacheprovider"]
+        done = subprocess.run(command, cwd=_ROOT, env=os.environ | variables, stdout=sys.stderr, check=False)
+        seconds = time.perf_counter() - began
+        counts = read_json(path)
+    if not counts:
+        raise FineCLError("expected the counts of tests/hostile, got none; see the messages of pytest")
+    total: Counter[str] = Counter()
+    for outcomes in counts.values():
+        total.update(outcomes)
+    return {
+        "benchmark": "hostile",
+        "passed": done.returncode == 0,
+        "seconds": round(seconds, 1),
+        "total": dict(total),
+        "outcomes": counts,
+        **environment(),
+    }
+
+
+if __name__ == "__main__":
+    main()
