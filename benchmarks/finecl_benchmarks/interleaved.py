@@ -7,7 +7,6 @@ numbers from stdin and answers each with the measurements of that step, as one l
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import IO, Any
 
 def main() -> None:
     """Creates the engine named on the command line and runs steps until stdin ends."""
+    from finecl.artifacts.provenance import peak_memory
     from finecl_benchmarks.engines import engine
 
     step = engine(sys.argv[1])
@@ -25,7 +25,7 @@ def main() -> None:
     for line in sys.stdin:
         timing = step(int(line))
         measured = timing if isinstance(timing, dict) else asdict(timing)
-        measured["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        measured["peak_bytes"] = peak_memory()
         print(json.dumps(measured), flush=True)
 
 

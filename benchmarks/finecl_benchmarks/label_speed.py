@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -66,6 +65,7 @@ def measure(documents: int, triples: int, threads: int) -> dict[str, Any]:
 
 def _label(directory: Path) -> dict[str, Any]:
     from finecl import registry as plugins
+    from finecl.artifacts.provenance import peak_memory
     from finecl.data.distant.files import label
     from finecl.data.distant.knowledge_graph import Graph
     from finecl.data.distant.labelling import Labelling
@@ -87,7 +87,7 @@ def _label(directory: Path) -> dict[str, Any]:
     ended = time.perf_counter()
     return {
         "seconds": {"all": ended - began, "graph": read - began, "documents": ended - read},
-        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+        "peak_memory_gb": peak_memory() / 1e9,
         "found": {key: value for key, value in counts.to_dict().items() if isinstance(value, int)},
     }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 
 import torch
+
+from finecl.artifacts.provenance import peak_memory
 
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
@@ -28,5 +29,5 @@ def peak_gigabytes() -> float:
         lines = _STATUS.read_text(encoding="ascii").splitlines()
         (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
     except (OSError, ValueError):
-        kilobytes = str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        return peak_memory() / 1e9
     return int(kilobytes) * 1024 / 1e9

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,16 @@ def _machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpus": gpus,
     }
+
+
+def peak_memory() -> int:
+    """Returns the largest memory of this process so far, in bytes; 0 where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kibibytes elsewhere
 
 
 def digest(path: Path) -> str:

@@ -163,7 +163,7 @@ def _scalar(value: Any, wanted: Any, place: str) -> Any:
         except ValueError:
             raise SettingsError(f"{place}: expected {wanted.__name__}, got {value!r}") from None
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value)
+        return float(value) if abs(value) < 2**1023 else math.inf if value > 0 else -math.inf
     if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
         return value
     raise SettingsError(f"{place}: expected {_name((wanted,))}, got {value!r}")

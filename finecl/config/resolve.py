@@ -104,6 +104,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such settings file") from None
+    except RecursionError:
+        raise SettingsError(f"{path}: expected TOML settings, got brackets nested too deeply") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
         raise SettingsError(f"{path}: expected TOML settings: {error}") from None
 

@@ -180,7 +180,7 @@ class Settings:
     ``objective`` holds settings by the name of the objective, ``extractor`` those of the extractors.
     """
 
-    seed: Count = 42
+    seed: Annotated[int, Interval(ge=0, lt=2**63)] = 42
     preset: str | None = None
     compat: Literal["release"] | None = None  # release: what the released code does, finecl/config/presets/release.toml
     method: str = "finecl"

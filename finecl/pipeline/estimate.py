@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from finecl.artifacts.provenance import peak_memory
 from finecl.artifacts.run_directory import PLAIN
 from finecl.distributed.parallel import Parallel
 from finecl.distributed.process_group import Ranks, current
@@ -109,7 +109,7 @@ class _Rates:
         encoder, _ = data.encoder()
         self.train, self.predict = self._extraction(spec, data, encoder)
         gpu = encoder.precision.device.startswith("cuda")
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        own = peak_memory()
         self.memory_bytes = torch.cuda.max_memory_allocated() if gpu else own
 
     def _pretraining(self, encoder: Encoder, task: PretrainingTask) -> tuple[int, float]:

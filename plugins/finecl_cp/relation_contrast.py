@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Gt
 
 from finecl.types import (
     NO_RELATION,
@@ -39,7 +40,7 @@ class RelationContrast(Objective):
 
     sampling: ClassVar[BatchSampling] = "relation-pairs"
 
-    temperature: float = 0.05
+    temperature: Annotated[float, Gt(0)] = 0.05
     negatives: int | None = None
     weight_negatives: bool = True
 

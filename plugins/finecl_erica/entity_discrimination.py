@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Gt
 
 from finecl.types import Generator, LossSum, Objective, Pairs, RowColumns, Unit
 
@@ -26,7 +27,7 @@ class EntityDiscrimination(Objective):
     anchors: ClassVar[Unit] = "query"
     candidates: ClassVar[Unit] = "entity"
 
-    temperature: float = 0.05
+    temperature: Annotated[float, Gt(0)] = 0.05
     other_tails: Literal["ignore", "negative"] = "ignore"
     count_tail_twice: bool = False
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from annotated_types import Gt
 
 from finecl.types import (
     NO_RELATION,
@@ -43,7 +44,7 @@ class RelationDiscrimination(Objective):
     anchor and positive ("product"). Use one of the two: both together count the positive's weight twice.
     """
 
-    temperature: float = 0.05
+    temperature: Annotated[float, Gt(0)] = 0.05
     negatives: int | None = 64
     mate: Literal["uniform", "weighted"] = "uniform"
     positive_weight: Literal["anchor", "product"] = "anchor"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Ge
 
 from finecl.types import Floats
 
@@ -24,7 +25,7 @@ class Exponential:
     uses 0.5.
     """
 
-    alpha: float = math.e
+    alpha: Annotated[float, Ge(1)] = math.e
     clamp: float | None = None
     unlearned: Literal["last", "drop"] = "last"
     no_relation: float = 0.0

@@ -89,7 +89,7 @@ def test_built_in_plugins_pass_the_check(finecl: Finecl) -> None:
 def test_invalid_names_and_directories_are_refused(tmp_path: Path, finecl: Finecl) -> None:
     for name in ("Bad", "two words", "-x", "a--b", "9lives"):
         result = finecl("plugins", "new", "--kind", "scorer", "--directory", tmp_path, "--", name)
-        assert "expected a name of lower-case letters" in result.error_line()
+        assert "expected a name of at most 50 lower-case letters" in result.error_line()
     scaffolded(finecl, tmp_path, "mine", "scorer")
     again = finecl("plugins", "new", "mine", "--kind", "scorer", "--directory", tmp_path)
     assert "expected a new folder, got an existing path" in again.error_line()

@@ -11,6 +11,7 @@ from string import Template
 from finecl.errors import SettingsError
 
 KINDS = ("scorer", "text-scorer", "weighting", "objective", "extractor", "format")
+_LONGEST = 50  # with what is put around it, less than file systems allow
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -20,9 +21,10 @@ def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
     Raises:
         SettingsError: the name is not valid for a part and a package, or the folder exists.
     """
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST or keyword.iskeyword(name):
         raise SettingsError(
-            f"expected a name of lower-case letters, digits and single hyphens, such as pair-rarity, got '{name}'"
+            f"expected a name of at most {_LONGEST} lower-case letters, digits and single hyphens, such as "
+            f"pair-rarity, got '{name:.60}'"
         )
     root = directory / f"finecl-{name}"
     if root.exists():
