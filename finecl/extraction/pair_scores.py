@@ -97,10 +97,10 @@ def score_pairs(backend: Backend, rows: Sequence[Row], ranks: Ranks | None = Non
     parts = [part for of_rank in ranks.all_gather_object(parts) for part in of_rank]
     if not parts:
         return None
-    scores = _merge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    if np.isnan(scores.scores_PR).any():
+    merged = _merge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    if np.isnan(merged.scores_PR).any():
         raise ModelError("the extractor gives scores that are not numbers (NaN): its weights are damaged")
-    return scores
+    return merged
 
 
 def _score_rows(backend: Backend, rows: Sequence[Row]) -> tuple[Ints, Ints, Ints, Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import subprocess
@@ -23,11 +24,13 @@ def test_peak_memory_is_zero_where_the_system_does_not_say(monkeypatch: pytest.M
 
 
 def test_no_module_imports_resource_when_it_is_loaded() -> None:
-    code = (
-        "import sys; sys.modules['resource'] = None; import finecl.pipeline.estimate, finecl_benchmarks.label_speed, "
-        "finecl_benchmarks.interleaved, finecl_benchmarks.peak_memory"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    """It does not exist on Windows."""
+    root = Path(__file__).parents[2]
+    folders = ("finecl", "plugins", "cli", "benchmarks")
+    for path in (path for folder in folders for path in (root / folder).rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not {"resource", "fcntl", "pwd"} & set(names), path
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_writer(tmp_path: Path) -> None:
