@@ -234,7 +234,7 @@ def test_a_loss_that_is_not_finite_names_its_instances(
         (["--set", "pretrain.mlm_probability=2"], "pretrain.mlm_probability: expected a number from 0 to 1, got 2.0"),
         (["--set", "proxy.learning_rate=nan"], "proxy.learning_rate: expected at least 0, got nan"),
         (["--set", "model.max_length=1"], "model.max_length: expected at least 3, got 1"),
-        (["--seed", "-1"], "seed: expected at least 0, got -1"),
+        (["--seed", "-1"], "seed: expected at least 0 and below 9.22337e+18, got -1"),
         (["--seed", "x"], "'x' is not a valid integer"),
         (["--set", "model.device=cuda:99"], "model.device: expected auto or one of "),
         (["--set", "model.device=abacus"], "model.device: expected auto or one of "),
@@ -275,6 +275,6 @@ def test_damaged_records_and_weights_of_a_run(small: Small, tmp_path: Path, fine
     run = tmp_path / "run"
     assert finecl(*small.arguments(run), "--stop-after", "finetune").code == 0
     (run / "extractor" / "plain" / "head.safetensors").write_bytes(b"damaged")
-    assert "evaluate: a safetensors file could not be read" in finecl("evaluate", run, "--quiet").error_line()
+    assert "'finetune' is not finished; run `finecl finetune`" in finecl("evaluate", run, "--quiet").error_line()
     (run / "run.json").write_text("{")
     assert "run.json: expected a JSON record" in finecl("evaluate", run).error_line()

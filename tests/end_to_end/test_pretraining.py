@@ -105,7 +105,7 @@ def test_the_records_of_a_stage_and_of_later_ones_go_before_its_work(small: Smal
     names = ["score", "pretrain", "finetune", "evaluate", "report"]
     run.directory.mkdir()
     run.files.write_record({"stages": {name: {"fingerprint": name} for name in names}})
-    run.files.write_metrics({name: {"number": 1} for name in names} | {"of a plugin": 1})
+    run.files.write_metrics({name: {"number": 1} for name in names} | {"of a plugin": {"number": 1}})
     seen: list[list[str]] = []
 
     def stopped(*arguments: Any) -> dict[str, Any]:
