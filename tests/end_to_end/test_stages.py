@@ -61,7 +61,7 @@ def test_a_run_resumes_after_any_stage(stage: str, small: Small, tmp_path: Path,
 
 
 def test_score_runs_only_the_first_stage(small: Small, finished_run: Path, tmp_path: Path, finecl: Finecl) -> None:
-    assert finecl("score", *small.arguments(tmp_path / "run")[1:]).code == 0
+    assert finecl("score", *small.arguments(tmp_path / "run")[1:], "--scorer", "learning-order").code == 0
     assert (tmp_path / "run" / "scores.parquet").read_bytes() == (finished_run / "scores.parquet").read_bytes()
     assert not (tmp_path / "run" / "encoder").exists()
 
