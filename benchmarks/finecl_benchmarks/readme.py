@@ -17,7 +17,7 @@ from finecl_benchmarks import readme_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/report.md", "docs/scale.md", "docs/use.md", "benchmarks/README.md")
+PAGES = ("README.md", "docs/report.md", "docs/scale.md", "docs/use.md", "docs/pretraining.md", "benchmarks/README.md")
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -188,6 +188,7 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "summary-cpu": lambda: readme_blocks.summary_block("cpu"),
     "summary-fewrel": lambda: readme_blocks.summary_block("fewrel"),
     "suite-fewrel": lambda: readme_blocks.suite_block("fewrel"),
+    "suite-demo": lambda: readme_blocks.suite_block("demo"),
     "summary-documents": lambda: readme_blocks.summary_block("documents"),
     "suite-documents": lambda: readme_blocks.suite_block("documents"),
 }

@@ -47,16 +47,21 @@ def compare(
     ``ones`` and ``others`` hold one mapping per seed: labels, answers and gold as label numbers, or counts of documents
     (``finecl.metrics.counts_by_document``).
 
-    Returns None if the test items differ, or if the metric is not a function of counts over items.
+    The test items of all seeds may be the same, or each seed may have its own, as many as the others; then the items of
+    each seed are resampled on their own. Returns None if the two systems have other items, or if the metric is not a
+    function of counts over items.
     """
     outcomes = [*ones, *others]
     if not ones or len(ones) != len(others) or not all(outcomes) or len({"counts" in each for each in outcomes}) > 1:
         return None
     items, value = (_documents if "counts" in outcomes[0] else _sentences)(outcomes, headline)
-    if value is None or not all(_same_items(each, items[0]) for each in items):
+    pairs = list(zip(items[: len(ones)], items[len(ones) :], strict=True))
+    if value is None or not all(_same_items(*pair) for pair in pairs) or len({len(one) for one, _ in pairs}) > 1:
         return None
-    first_SNK, second_SNK = np.stack(items[: len(ones)]), np.stack(items[len(ones) :])
+    shared = all(_same_items(each, items[0]) for each in items)
+    first_SNK, second_SNK = (np.stack(side) for side in zip(*pairs, strict=True))
     generator, (seeds, count, _) = np.random.default_rng(seed), first_SNK.shape
+    drawn, seed_S1 = 1 if shared else seeds, np.arange(seeds)[:, None]
 
     def differences(first_SNK: Ints, second_SNK: Ints) -> Doubles:
         return np.array([value(one) - value(other) for one, other in zip(first_SNK, second_SNK, strict=True)])
@@ -64,11 +69,11 @@ def compare(
     observed = float(differences(first_SNK, second_SNK).mean())
     resampled, swapped = np.empty(rounds), np.empty(rounds)
     for number in range(rounds):
-        rows = generator.integers(0, count, count)
+        rows_SN = generator.integers(0, count, (drawn, count))
         chosen_seeds = generator.integers(0, seeds, seeds)
-        resampled[number] = differences(first_SNK[:, rows], second_SNK[:, rows])[chosen_seeds].mean()
-        swap_N1 = generator.random((count, 1)) < 0.5
-        mixed, rest = np.where(swap_N1, second_SNK, first_SNK), np.where(swap_N1, first_SNK, second_SNK)
+        resampled[number] = differences(first_SNK[seed_S1, rows_SN], second_SNK[seed_S1, rows_SN])[chosen_seeds].mean()
+        swap_SN1 = generator.random((drawn, count, 1)) < 0.5
+        mixed, rest = np.where(swap_SN1, second_SNK, first_SNK), np.where(swap_SN1, first_SNK, second_SNK)
         swapped[number] = differences(mixed, rest).mean()
     low, high = np.quantile(resampled, [0.025, 0.975])
     beyond = int((np.abs(swapped) >= abs(observed) - 1e-12).sum())

@@ -43,8 +43,9 @@ def build_tables(records: Sequence[Record], baselines: Sequence[str] = ()) -> li
     tables = []
     for title in dict.fromkeys(map(title_of, done)):
         group = [record for record in done if title_of(record) == title]
-        is_noise = group[0]["kind"] == "noise"
-        tables.append(_noise_table(title, group) if is_noise else _method_table(title, group, baselines))
+        kind = group[0]["kind"]
+        builder = {"probe": _probe_table, "noise": _noise_table}.get(kind)
+        tables.append(builder(title, group) if builder else _method_table(title, group, baselines))
     failed = [record for record in records if record.get("failed")]
     if failed:
         tables.append(failed_table(failed))
@@ -136,6 +137,21 @@ def _noise_table(title: str, records: Sequence[Record]) -> Table:
         rows.append((name, *(_spread([score[key] for score in scores]) for key in keys), str(len(scores))))
     rows.sort(key=lambda row: row[1], reverse=True)
     columns = ("scorer", "AUROC", "average precision", "precision at 10 %", "seeds")
+    return Table(title=title, columns=columns, rows=tuple(rows))
+
+
+def _probe_table(title: str, records: Sequence[Record]) -> Table:
+    """Builds the table of what frozen encoders' pair vectors tell; accuracies in per cent, the rest as measured."""
+    names = ("nearest", "ridge", "alignment", "uniformity", "effective_rank")
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(row_of(record), []).append(record)
+    rows = []
+    for method, group in sorted(groups.items(), key=lambda item: -_mean(item[1])):
+        values = {key: [record["metrics"][key] for record in group] for key in names}
+        others = (f"{statistics.fmean(values[key]):.2f}" for key in names[2:])
+        rows.append((method, _spread(values["nearest"]), _spread(values["ridge"]), *others, str(len(group))))
+    columns = ("method", "1-NN", "ridge", "alignment", "uniformity", "effective rank", "seeds")
     return Table(title=title, columns=columns, rows=tuple(rows))
 
 

@@ -108,3 +108,16 @@ def test_the_interval_includes_the_variance_over_seeds() -> None:
     assert comparison is not None
     assert comparison.difference > 0.05
     assert comparison.low < 0 < comparison.high
+
+
+def test_each_seed_may_have_its_own_documents() -> None:
+    def of_seed(better: int, seed: int) -> dict[str, Any]:
+        found = counts(better, seed)["counts"]
+        return {"counts": [[c, p, 20 + seed + n % 2] for n, (c, p, _) in enumerate(found)]}
+
+    good, bad = ([of_seed(better, seed) for seed in (1, 2, 3)] for better in (2, 0))
+    comparison = compare(good, bad, "f1")
+    assert comparison is not None
+    assert 0 < comparison.low < comparison.difference < comparison.high
+    assert comparison.p < 0.01
+    assert compare(good, [bad[1], bad[0], bad[2]], "f1") is None, "the systems have other documents"

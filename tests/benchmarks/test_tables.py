@@ -41,3 +41,18 @@ def test_experiments_that_failed_for_one_reason_share_a_row() -> None:
         ("mtb, 2 experiments", "no pairs"),
         ("run cp 0", "no sentences"),
     )
+
+
+def test_probes_have_a_table_of_their_own() -> None:
+    names = ("nearest", "ridge", "alignment", "uniformity", "effective_rank")
+    probes = [
+        {"kind": "probe", "varied": {"method": m, "seed": s}, "headline": "1-NN accuracy", "value": v,
+         "metrics": dict.fromkeys(names, v)}
+        for m, v in (("none", 0.25), ("ours", 0.75))
+        for s in (0, 1)
+    ]  # fmt: skip
+    (table,) = build_tables(probes, ("none",))
+    assert table.rows == (
+        ("ours", "75.00 ± 0.00", "75.00 ± 0.00", "0.75", "0.75", "0.75", "2"),
+        ("none", "25.00 ± 0.00", "25.00 ± 0.00", "0.25", "0.25", "0.25", "2"),
+    )
