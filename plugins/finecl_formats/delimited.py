@@ -52,21 +52,13 @@ class Delimited(Records):
         return bool(names & set(_TEXTS)) and (names.issuperset(_REQUIRED) or _is_classification(names))
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
-        """Yields the rows as objects of texts by column; an error in the place of a row with too many fields."""
+        """Yields the rows as objects of texts by column; an error in the place of a row with other fields."""
         csv.field_size_limit(sys.maxsize)
         with open_binary(path) as stream:
             lines = (decode_utf8(line, f"{path}: line {number}") for number, line in enumerate(stream, start=1))
             first = next(lines, "")
-            names = [name.strip().lower() for name in next(csv.reader([first], delimiter=_delimiter(first)), [])]
-            rows = csv.reader(lines, delimiter=_delimiter(first), strict=True)
             try:
-                for number, row in enumerate(rows, start=1):
-                    place = f"{path}: row {number}"
-                    if len(row) == len(names):
-                        yield Value(dict(zip(names, row, strict=True)), place)
-                    elif row:
-                        advice = "put texts that hold the separator into double quotes"
-                        yield FormatError(f"{place}: expected {len(names)} fields, got {len(row)}; {advice}")
+                yield from _rows(path, first, lines)
             except csv.Error as error:
                 raise FormatError(f"{path}: expected separated values, got '{error}'; correct the quotes") from None
 
@@ -169,6 +161,19 @@ def _classified(record: Value) -> Document:
     )
 
 
+def _rows(path: Path, first: str, lines: Iterator[str]) -> Iterator[Value | FormatError]:
+    """Yields the rows after the header ``first`` as objects of texts by column."""
+    delimiter = _delimiter(first)
+    names = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    for number, row in enumerate(csv.reader(lines, delimiter=delimiter, strict=True), start=1):
+        place = f"{path}: row {number}"
+        if len(row) == len(names):
+            yield Value(dict(zip(names, row, strict=True)), place)
+        elif row:
+            advice = "put texts that hold the separator into double quotes"
+            yield FormatError(f"{place}: expected {len(names)} fields, got {len(row)}; {advice}")
+
+
 def _delimiter(header: str) -> str:
     """Returns the separator of the header's names: tab, semicolon or comma."""
     return max("\t;,", key=header.count)
@@ -183,7 +188,7 @@ def _spans(record: Value, side: str) -> list[tuple[int, int]]:
     row: Mapping[str, str] = record.content
     start, end = row.get(f"{side}_start"), row.get(f"{side}_end")
     if start and end:
-        if not (start.isdecimal() and end.isdecimal()):
+        if not all(number.isdecimal() and len(number) < 19 for number in (start, end)):
             raise FormatError(
                 f"{record.place}, {side}_start and {side}_end: expected whole numbers, got {start}, {end}"
             )

@@ -7,7 +7,7 @@ file stores beside a span decides. Without one, spans must begin and end at word
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -83,13 +83,21 @@ def _converted(text: str, spans: Sequence[StoredSpan], units: str) -> list[tuple
     """Returns spans in characters; those outside the text or within a character as they are."""
     if units == "characters" or text.isascii():
         return [(span.start, span.end) for span in spans]
-    length: Callable[[str], int] = (lambda c: 1 + (c > "\uffff")) if units == "utf-16" else (lambda c: len(c.encode()))
+    length = _utf_16_units if units == "utf-16" else _bytes
     at, place = {0: 0}, 0
     for number, character in enumerate(text, start=1):
         place += length(character)
         at[place] = number
     outside = len(text) + 1
     return [(at.get(span.start, outside), at.get(span.end, outside)) for span in spans]
+
+
+def _utf_16_units(character: str) -> int:
+    return 1 + (character > "\uffff")
+
+
+def _bytes(character: str) -> int:
+    return len(character.encode("utf-8", "surrogatepass"))  # half a surrogate pair has a length, too
 
 
 def _shifted(reading: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -242,7 +242,7 @@ def test_a_broken_folder_of_brat_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["convert", "d.jsonl", "o.xyz"], "o.xyz: expected a name that ends with .jsonl or .parquet or .spacy, or --to"),
+        (["convert", "d.jsonl", "o.xyz"], "o.xyz: expected a name that ends with .csv or .tsv or .jsonl or .parquet or .spacy, or --to"),
         (["convert", "d.jsonl", "o", "--to", "jsnl"], "no format is called 'jsnl'; did you mean 'jsonl'?"),
         (["convert", "d.jsonl", "none/o.jsonl"], "o.jsonl: expected to write here, got 'No such file"),
         (["convert", "d.jsonl", "o.jsonl", "--drop", "id"], "--drop: expected one of ids, types"),

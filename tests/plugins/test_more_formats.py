@@ -487,3 +487,28 @@ def test_the_test_set_of_semeval_has_its_direction(data_dir: Path) -> None:
     assert counts["Other"] == 454
     assert (counts["Cause-Effect(e1,e2)"], counts["Cause-Effect(e2,e1)"]) == (134, 194)
     assert (counts["Entity-Destination(e1,e2)"], counts["Entity-Destination(e2,e1)"]) == (291, 1)
+
+
+def test_half_a_surrogate_pair_has_a_length(tmp_path: Path) -> None:
+    row = {"id": 1, "text": "Ada met Zo\ud800 .", "entities": [], "relations": []}
+    row["entities"] = [{"id": 1, "label": "PER", "start_offset": 0, "end_offset": 3, "text": "Bob"}]
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    with pytest.raises(FormatError, match="got 'Bob'"):
+        list(finecl_formats.formats()["doccano"]().read(tmp_path / "a.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"text,head,re\rlation,tail\nA,A,r,A\n", "expected separated values, got 'new-line character"),
+        (b"text,head,relation,tail\nAda met Zoe.,Ada,met\n", "row 1: expected 4 fields, got 3"),
+        (b"text,head,relation,tail\nAda met Zoe.,Ada,,Zoe\n", "row 1, relation: expected a text that is not empty"),
+        (b"text,head,relation,tail,tail_start,tail_end\nAda met Zoe.,Ada,met,Zoe,8,x\n", "got 8, x"),
+        (b"text,label\n,food\n", "row 1, text: expected a text that is not empty"),
+    ],
+)
+def test_faults_of_a_csv_file_are_named(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(FormatError) as caught:
+        list(finecl_formats.formats()["csv"]().read(tmp_path / "a.csv"))
+    assert message in str(caught.value)
