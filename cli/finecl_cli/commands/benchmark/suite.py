@@ -34,9 +34,9 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
 
     Interrupted suites resume when the same command is run again. The exit code is 2 if an experiment failed.
 
-    Built-in suites: smoke (minutes); demo, demo-all, probabilities, noise, cpu, fewrel and documents (hours on two
-    cores); paper, table2, table3, table5, table6, table7 and figures (the paper's, for GPUs and with your copy of the
-    data).
+    Built-in suites: smoke and probabilities (minutes); demo, demo-all, probabilities-wiki80, noise, cpu, fewrel and
+    documents (hours on two cores); paper, table2, table3, table5, table6, table7 and figures (the paper's, for GPUs
+    and with your copy of the data).
     """
     from finecl_benchmarks import suite as bench
     from finecl_benchmarks.suite_files import read_suite
