@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,3 +25,21 @@ def probability_record(noises: Mapping[str, Floats], wrong: Bools, evidence: Evi
         for name, each in estimates.items()
         if each.share is not None
     }
+
+
+def probability_table(record: Mapping[str, Any], scorers: Sequence[str]) -> str:
+    """Returns a recorded suite as a Markdown table: a row for each scorer and seed."""
+    rows = [
+        "| scorer | seed | labels wrong | estimated | 95 % interval | calibration error |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in scorers:
+        for cell in record["cells"]:
+            found = cell["p_wrong"][name]
+            low, high = found["wrong_share_interval"]
+            true = 1 - cell["silver_accuracy"]
+            rows.append(
+                f"| `{name}` | {cell['varied']['seed']} | {true:.0%} | {found['wrong_share']:.0%} "
+                f"| {low:.0%} to {high:.0%} | {found['ece']:.3f} |"
+            )
+    return "\n".join(rows)

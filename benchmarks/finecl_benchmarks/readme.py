@@ -14,10 +14,19 @@ from typing import Any
 from finecl import registry as plugins
 from finecl.artifacts.files import read_json
 from finecl_benchmarks import readme_blocks
+from finecl_benchmarks.probabilities import probability_table
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/report.md", "docs/scale.md", "docs/use.md", "docs/pretraining.md", "benchmarks/README.md")
+PAGES = (
+    "README.md",
+    "docs/report.md",
+    "docs/scale.md",
+    "docs/use.md",
+    "docs/pretraining.md",
+    "docs/silver.md",
+    "benchmarks/README.md",
+)
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -188,6 +197,9 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "summary-cpu": lambda: readme_blocks.summary_block("cpu"),
     "summary-fewrel": lambda: readme_blocks.summary_block("fewrel"),
     "suite-fewrel": lambda: readme_blocks.suite_block("fewrel"),
+    "probabilities": lambda: probability_table(
+        read_json(RESULTS / "suite-probabilities.json"), ("area-under-margin", "learning-order")
+    ),
     "suite-demo": lambda: readme_blocks.suite_block("demo"),
     "summary-documents": lambda: readme_blocks.summary_block("documents"),
     "suite-documents": lambda: readme_blocks.suite_block("documents"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,7 @@ def compare(
     """Compares two systems by the metric ``headline``.
 
     ``ones`` and ``others`` hold one mapping per seed: labels, answers and gold as label numbers, or counts of documents
-    (``finecl.metrics.counts_by_document``).
-
-    The test items of all seeds may be the same, or each seed may have its own, as many as the others; then the items of
+    (``finecl.metrics.counts_by_document``). The test items of all seeds may be the same, or each seed may have its own, as many as the others; then the items of
     each seed are resampled on their own. Returns None if the two systems have other items, or if the metric is not a
     function of counts over items.
     """
@@ -56,25 +55,22 @@ def compare(
         return None
     items, value = (_documents if "counts" in outcomes[0] else _sentences)(outcomes, headline)
     pairs = list(zip(items[: len(ones)], items[len(ones) :], strict=True))
-    if value is None or not all(_same_items(*pair) for pair in pairs) or len({len(one) for one, _ in pairs}) > 1:
+    if value is None or not _comparable(pairs):
         return None
     shared = all(_same_items(each, items[0]) for each in items)
     first_SNK, second_SNK = (np.stack(side) for side in zip(*pairs, strict=True))
     generator, (seeds, count, _) = np.random.default_rng(seed), first_SNK.shape
     drawn, seed_S1 = 1 if shared else seeds, np.arange(seeds)[:, None]
-
-    def differences(first_SNK: Ints, second_SNK: Ints) -> Doubles:
-        return np.array([value(one) - value(other) for one, other in zip(first_SNK, second_SNK, strict=True)])
-
+    differences = partial(_differences, value)
     observed = float(differences(first_SNK, second_SNK).mean())
     resampled, swapped = np.empty(rounds), np.empty(rounds)
     for number in range(rounds):
         rows_SN = generator.integers(0, count, (drawn, count))
         chosen_seeds = generator.integers(0, seeds, seeds)
         resampled[number] = differences(first_SNK[seed_S1, rows_SN], second_SNK[seed_S1, rows_SN])[chosen_seeds].mean()
-        swap_SN1 = generator.random((drawn, count, 1)) < 0.5
-        mixed, rest = np.where(swap_SN1, second_SNK, first_SNK), np.where(swap_SN1, first_SNK, second_SNK)
-        swapped[number] = differences(mixed, rest).mean()
+        swap = generator.random((drawn, count, 1)) < 0.5
+        mixed = np.where(swap, second_SNK, first_SNK), np.where(swap, first_SNK, second_SNK)
+        swapped[number] = differences(*mixed).mean()
     low, high = np.quantile(resampled, [0.025, 0.975])
     beyond = int((np.abs(swapped) >= abs(observed) - 1e-12).sum())
     return Comparison(difference=observed, low=float(low), high=float(high), p=(beyond + 1) / (rounds + 1))
@@ -82,6 +78,16 @@ def compare(
 
 _Value = Callable[[Ints], float]
 """Metric of items ``[N, K]``."""
+
+
+def _differences(value: _Value, first_SNK: Ints, second_SNK: Ints) -> Doubles:
+    """Returns the difference of the metric for each seed ``[S]``."""
+    return np.array([value(one) - value(other) for one, other in zip(first_SNK, second_SNK, strict=True)])
+
+
+def _comparable(pairs: Sequence[tuple[Ints, Ints]]) -> bool:
+    """Returns whether both systems of each seed have the same items, and all seeds as many."""
+    return all(_same_items(*pair) for pair in pairs) and len({len(one) for one, _ in pairs}) == 1
 
 
 def _same_items(one_NK: Ints, other_NK: Ints) -> bool:
