@@ -46,9 +46,10 @@ def compare(
     """Compares two systems by the metric ``headline``.
 
     ``ones`` and ``others`` hold one mapping per seed: labels, answers and gold as label numbers, or counts of documents
-    (``finecl.metrics.counts_by_document``). The test items of all seeds may be the same, or each seed may have its own, as many as the others; then the items of
-    each seed are resampled on their own. Returns None if the two systems have other items, or if the metric is not a
-    function of counts over items.
+    (``finecl.metrics.counts_by_document``). All seeds have the same test items, or each seed has its own, as many as
+    the others; then the items of each seed are resampled on their own.
+
+    Returns None if the two systems have other items, or if the metric is not a function of counts over items.
     """
     outcomes = [*ones, *others]
     if not ones or len(ones) != len(others) or not all(outcomes) or len({"counts" in each for each in outcomes}) > 1:
