@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+_FEW = 100  # labels, below which a mixture model is little more than a guess
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
@@ -38,6 +40,8 @@ class Summary:
                 f"about {100 * self.wrong_share:.0f} % of the labels are wrong "
                 f"(95 % interval {100 * low:.0f} to {100 * high:.0f}, by {from_what})"
             )
+            if self.labels < _FEW and self.source == "mixture":
+                lines.append(f"fewer than {_FEW} labels: do not rely on this share; judge some labels instead")
             if self.relations_by_share:
                 worst = ", ".join(f"{name} {100 * share:.0f} %" for name, share in self.relations_by_share.items())
                 lines.append(f"most in: {worst}")
