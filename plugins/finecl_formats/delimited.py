@@ -2,8 +2,8 @@
 
 The columns ``text`` (or ``sentence``), ``head``, ``relation`` and ``tail`` are required. ``head_start``, ``head_end``,
 ``tail_start`` and ``tail_end`` are character offsets [start, end) of ``text``; without them every occurrence of the
-name, as whole words, is a mention. ``head_type``, ``tail_type``, ``head_id``, ``tail_id``, ``id`` (the title) and
-``truth`` (the true relation) are optional. Other columns are ignored.
+name, as whole words by Unicode's rules, is a mention. ``head_type``, ``tail_type``, ``head_id``, ``tail_id``, ``id``
+(the title) and ``truth`` (the true relation) are optional. Other columns are ignored.
 
 A file with the columns ``text`` and ``label`` only is text classification: head and tail are both the whole text, so
 that the markers of the extractor ``markers`` stand around it.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finecl.errors import FormatError
+from finecl.text.words import split_words
 from finecl.types import Document, Entity, Label, Mention
 from finecl_formats.characters import document_to_text, text_to_words
 from finecl_formats.files import first_bytes, open_binary, replacing
@@ -193,9 +195,20 @@ def _spans(record: Value, side: str) -> list[tuple[int, int]]:
                 f"{record.place}, {side}_start and {side}_end: expected whole numbers, got {start}, {end}"
             )
         return [(int(start), int(end))]
-    name = row[side].strip()
-    found = [match.span() for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", row["text"])]
+    name, text = row[side].strip(), row["text"]
+    words = split_words(text)
+    edges = {*words.start, *words.end}
+    places = (match.start() for match in re.finditer(f"(?={re.escape(name)})", text))
+    spans = [(at, at + len(name)) for at in places]
+    found = [span for span in spans if all(at in edges or _between_words(text, at) for at in span)]
     if not found:
         advice = f"correct it, or give the columns {side}_start and {side}_end"
         raise FormatError(f"{record.place}, {side}: expected a name in the text, got '{shortened(name)}'; {advice}")
     return found
+
+
+def _between_words(text: str, at: int) -> bool:
+    """Returns whether a word ends or begins before character ``at``, as before the apostrophe of "Curie's"."""
+    return not all(
+        character.isalnum() or unicodedata.category(character)[0] == "M" for character in text[at - 1 : at + 1]
+    )

@@ -512,3 +512,27 @@ def test_faults_of_a_csv_file_are_named(content: bytes, message: str, tmp_path: 
     with pytest.raises(FormatError) as caught:
         list(finecl_formats.formats()["csv"]().read(tmp_path / "a.csv"))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "head", "tail", "mentions"),
+    [
+        ("鲁迅出生于绍兴。", "鲁迅", "绍兴", ["鲁迅", "绍兴"]),
+        ("महात्मा गांधी का जन्म पोरबंदर में हुआ।", "महात्मा गांधी", "पोरबंदर", ["महात्मा गांधी", "पोरबंदर"]),
+        ("Curie's Paris, not Parisian; Curie left Paris.", "Curie", "Paris", ["Curie", "Curie", "Paris", "Paris"]),
+    ],
+)
+def test_names_in_csv_are_whole_words_of_any_script(
+    text: str, head: str, tail: str, mentions: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(f'text,head,relation,tail\n"{text}",{head},r,{tail}\n', encoding="utf-8")
+    (document,) = finecl_formats.formats()["csv"]().read(tmp_path / "a.csv")
+    assert [mention.name.replace(" ", "") for entity in document.entities for mention in entity.mentions] == [
+        name.replace(" ", "") for name in mentions
+    ]
+
+
+def test_part_of_a_word_is_no_mention_in_csv(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,head,relation,tail\nकाल आया Ada.,का,r,Ada\n", encoding="utf-8")
+    with pytest.raises(FormatError, match="row 1, head: expected a name in the text, got 'का'"):
+        list(finecl_formats.formats()["csv"]().read(tmp_path / "a.csv"))
