@@ -73,13 +73,14 @@ def silver_run(file: Path | None, options: dict[str, Any], **defaults: Any) -> N
     ``defaults`` are settings (dots as double underscores) that the options override. Without a scorer or a method, the
     scorer is the default for silver labels alone.
     """
-    from finecl.pipeline.api import SCORER, settings_for
+    from finecl.pipeline.api import PRESET, SCORER, settings_for
 
     settings: dict[str, Any] = {key.replace("__", "."): value for key, value in defaults.items()}
     if file is not None:
         if options.get("silver") or options.get("data"):
             raise click.UsageError("expected one of FILE, --silver and --data, got more.")
-        settings = {**settings_for(file, plugins.load()), **settings}
+        settings |= {"preset": PRESET, "data.silver": str(file)}
+        settings |= settings_for(settings_of(options, settings).data, plugins.load())
     if not any(options.get(name) for name in ("scorer", "method", "config")):
         settings["scorer.name"] = SCORER
     resolved = settings_of(options, settings)

@@ -93,7 +93,7 @@ def _check(scores: Scores, missing: FalseNegatives | None, rules: Rules) -> None
     if rules.drop_never_learned and scores.learned() is None:
         raise SettingsError("--drop-never-learned needs a learning order, found none; use a scorer that trains a proxy")
     if rules.add_missing is not None and missing is None:
-        raise SettingsError("--add-missing needs a proxy that reads documents, found none; see docs/clean.md")
+        raise SettingsError("--add-missing needs a proxy that reads documents, found none; see docs/silver.md")
 
 
 def _drop_reasons(scores: Scores, rules: Rules) -> dict[int, str]:
@@ -139,7 +139,6 @@ class Cleaned:
 
     documents: Iterable[Document]
     changes: Sequence[Change]
-    no_relation: str
     empty_documents: Literal["keep", "drop"] = "keep"
 
     def __post_init__(self) -> None:

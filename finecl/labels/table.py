@@ -88,6 +88,8 @@ def entity_name(document: Document, entity: int) -> str:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Writes a table as CSV, JSON Lines or Parquet, by the ending of the file's name.
 
+    JSON has no infinity: infinite noise is the text "inf" there, as in exports for review.
+
     Raises:
         FormatError: the name has another ending.
     """
@@ -98,6 +100,6 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         if path.suffix.lower() == ".csv":
             table.to_csv(temporary, index=False)
         elif path.suffix.lower() == ".jsonl":
-            table.to_json(temporary, orient="records", lines=True, force_ascii=False)
+            table.replace(np.inf, "inf").to_json(temporary, orient="records", lines=True, force_ascii=False)
         else:
             table.to_parquet(temporary, index=False)

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from finecl import registry as plugins
-from finecl.artifacts.files import cache_directory
+from finecl.artifacts.files import cache_directory, replacing_directory, write_text
 from finecl.artifacts.provenance import digest, fingerprint
 from finecl.config.resolve import resolve
-from finecl.data.formats import recognise
+from finecl.config.schema import DataSettings
+from finecl.data.validate import scanned
 from finecl.errors import SettingsError
+from finecl.pipeline.corpora import format_of
 from finecl.pipeline.run import Run
 from finecl.pipeline.scored_labels import ScoredLabels
 from finecl.progress import Listener
 from finecl.types import Document
 
+PRESET = "silver"
 SCORER = "area-under-margin"
 """Scorer without gold documents, if none is named: of those that need silver labels only, the best on Wiki80."""
 _LOOKED_AT = 200  # documents
@@ -87,18 +90,18 @@ def load_run(directory: str | Path) -> ScoredLabels:
     return ScoredLabels(Run.open(Path(directory)))
 
 
-def settings_for(path: Path, registry: plugins.Registry, format: str = "auto") -> dict[str, Any]:
-    """Returns settings for a file of silver documents, which the user's override: a preset and fitting parts.
+def settings_for(data: DataSettings, registry: plugins.Registry) -> dict[str, Any]:
+    """Returns settings of parts that fit the silver documents, which the user's override.
 
     If each of the first documents is one sentence with one labelled pair, marked sentences are read; else documents.
 
     Raises:
-        FormatError: no format recognises the file, or it cannot be read.
+        FormatError: no format recognises the file.
     """
-    documents = list(islice(recognise(path, registry, format).read(path), _LOOKED_AT))
-    settings: dict[str, Any] = {"preset": "silver", "data.silver": str(path)}
-    parts = _SENTENCES if documents and all(map(_is_sentence, documents)) else _DOCUMENTS
-    return {**settings, **parts}
+    path = Path(str(data.silver))
+    first = islice(scanned(path, format_of(path, data, registry)), _LOOKED_AT)
+    documents = [each for _, each in first if isinstance(each, Document)]  # faults are named when all is read
+    return dict(_SENTENCES if documents and all(map(_is_sentence, documents)) else _DOCUMENTS)
 
 
 _SENTENCES: Mapping[str, Any] = {
@@ -119,11 +122,9 @@ def _run(
 ) -> Run:
     registry = plugins.load()
     files = [_file_of(data, registry) for data in (silver, gold) if data is not None]
-    chosen = {**settings_for(files[0], registry), **settings}
-    if gold is not None:
-        chosen["data.gold"] = str(files[1])
-    preset = chosen.pop("preset")
-    resolved = resolve(preset=preset, overrides=chosen)
+    chosen = {"data.silver": str(files[0]), **({"data.gold": str(files[1])} if gold is not None else {}), **settings}
+    fitting = settings_for(resolve(preset=PRESET, overrides=chosen).data, registry)
+    resolved = resolve(preset=PRESET, overrides={**fitting, **chosen})
     default = cache_directory() / "runs" / fingerprint([digest(file) for file in files], resolved.to_dict())
     return Run(Path(output_dir) if output_dir else default, resolved, registry, listener)
 
@@ -137,12 +138,13 @@ def _file_of(data: Any, registry: plugins.Registry) -> Path:
     if hasattr(data, "to_csv") and hasattr(data, "columns"):
         text = data.to_csv(index=False)
         path = directory / f"{fingerprint(text)}.csv"
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         return path
     if hasattr(data, "save_to_disk"):
         path = directory / fingerprint(data._fingerprint)
         if not path.exists():
-            data.save_to_disk(str(path))
+            with replacing_directory(path) as unfinished:
+                data.save_to_disk(str(unfinished))
         return path
     if isinstance(data, Iterable):
         documents = list(data)

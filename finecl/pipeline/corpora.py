@@ -16,6 +16,7 @@ from finecl.data.tolerant import TolerantFormat
 from finecl.errors import FormatError, SettingsError
 from finecl.registry import Registry
 from finecl.text.none_names import is_none_name
+from finecl.types import Format
 
 SPLITS = ("silver", "train", "dev", "test")
 
@@ -83,11 +84,13 @@ def load_corpora(
         parts = dict(zip(SPLITS[1:], gold, strict=True))
     elif paths["silver"] and not any(paths[split] for split in SPLITS[1:]):
         silver = read_corpus(paths["silver"], settings, registry, note)
-        return Corpora(silver=silver, **dict.fromkeys(SPLITS[1:], silver.select([])))
+        parts = {"silver": silver, **dict.fromkeys(SPLITS[1:], silver.select([]))}
     else:
         parts = {}
     corpora = {
-        split: parts.get(split) or read_corpus(_required(paths[split], split, settings), settings, registry, note)
+        split: parts[split]
+        if split in parts
+        else read_corpus(_required(paths[split], split, settings), settings, registry, note)
         for split in SPLITS
     }
     loaded = Corpora(**corpora)
@@ -99,12 +102,21 @@ def load_corpora(
     return loaded
 
 
+def format_of(path: Path, settings: DataSettings, registry: Registry) -> Format:
+    """Returns the format of a file by the settings, with its options.
+
+    Raises:
+        FormatError: no format recognises the file.
+    """
+    pairs = [option.partition("=") for option in settings.format_options]
+    return recognise(path, registry, settings.format, settings={key: value for key, _, value in pairs})
+
+
 def read_corpus(
     path: Path, settings: DataSettings, registry: Registry, note: Callable[[str], None] | None = None
 ) -> Corpus:
     """Reads a corpus from a file; the converted file is cached. ``note`` is told what ``skip_faulty`` leaves out."""
-    pairs = [option.partition("=") for option in settings.format_options]
-    format = recognise(path, registry, settings.format, settings={key: value for key, _, value in pairs})
+    format = format_of(path, settings, registry)
     if settings.skip_faulty:
         report = cache_directory() / "skipped" / f"{path.name}.skipped.jsonl"
         format = TolerantFormat(format, report, note or (lambda _: None))

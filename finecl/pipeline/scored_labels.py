@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finecl.artifacts.scores_table import Scores
-from finecl.data.formats import recognise, writer
+from finecl.data.formats import writer
 from finecl.errors import SettingsError
 from finecl.labels.cleaning import Change, Cleaned, Rules, plan_changes
 from finecl.labels.summary import Summary
 from finecl.labels.table import label_columns, write_table
+from finecl.pipeline.corpora import format_of
 from finecl.scoring.false_negatives import FalseNegatives, read_missing
+from finecl.types import Format, declared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,17 +119,19 @@ class ScoredLabels:
         table of the changes beside it, as ``<name>.changes.csv``. Returns the cleaned documents, to iterate over once.
 
         Raises:
-            SettingsError: there is no rule, or the scores hold nothing that a rule needs.
+            SettingsError: there is no rule, the scores hold nothing that a rule needs, or ``out`` is the scored file.
             FormatError: the format cannot represent a document; no file is written.
         """
         corpus, settings = self.run.data.corpora.silver, self.run.spec.settings.data
-        cleaned = Cleaned(documents=corpus.documents(), changes=self.changes(**rules), no_relation=corpus.no_relation)
+        cleaned = Cleaned(documents=corpus.documents(), changes=self.changes(**rules))
         if out is None:
             return cleaned
-        path, source = Path(out), settings.silver
-        same = recognise(Path(source), self.run.registry, settings.format) if source else None
-        format = same if to == "auto" and same is not None else writer(path, self.run.registry, to)
-        cleaned.empty_documents = "drop" if getattr(format, "one_label", False) else "keep"
+        path, source = Path(out), Path(settings.silver) if settings.silver else None
+        if source and path.resolve() == source.resolve():
+            raise SettingsError(f"{path}: expected another file than the scored one; name a new file")
+        registry = self.run.registry
+        format = format_of(source, settings, registry) if source and to == "auto" else writer(path, registry, to)
+        cleaned.empty_documents = "drop" if declared(format, Format, "one_label") else "keep"
         format.write(iter(cleaned), path)
         self._write_changes(cleaned, path)
         return cleaned

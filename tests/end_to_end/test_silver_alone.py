@@ -15,6 +15,7 @@ from finecl_formats.jsonl import JSONLines
 import finecl as package
 from finecl.data.demo.corpora import DemoSettings, demo_corpora
 from finecl.errors import SettingsError
+from finecl.labels.table import write_table
 from finecl.types import Document
 from tests.end_to_end.conftest import Finecl, Small
 from tests.end_to_end.test_data_commands import TRAINED, sentences
@@ -187,3 +188,40 @@ def test_labels_of_whole_texts_are_scored_and_cleaned(tmp_path: Path, small: Sma
     kept = pd.read_csv(tmp_path / "cleaned.csv")
     assert len(kept) == 18
     assert set(map(tuple, kept[["text", "label"]].to_numpy().tolist())) < set(rows)
+
+
+def test_the_scored_file_is_never_overwritten(tmp_path: Path, small: Small, finecl: Finecl) -> None:
+    source, run = tmp_path / "a.jsonl", tmp_path / "run"
+    written("jsonl", source)
+    before = source.read_bytes()
+    options = ("--model", small.model, "--output-dir", run, "--no-suggestions", "--quiet", *SET)
+    assert finecl("score", source, *options, "--out", tmp_path / "labels.jsonl", "--scorer", "learning-order").code == 0
+    line = finecl("clean", run, source, "--drop", "0.5", "--quiet").error_line()
+    assert "expected another file than the scored one" in line
+    assert source.read_bytes() == before
+    rows = [json.loads(row) for row in (tmp_path / "labels.jsonl").read_text().splitlines()]
+    assert all(row["noise"] == "inf" or row["noise"] >= 1 for row in rows)
+
+
+def test_infinite_noise_is_kept_in_json_lines(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"noise": [1.5, float("inf")]}), tmp_path / "a.jsonl")
+    rows = [json.loads(row) for row in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert rows == [{"noise": 1.5}, {"noise": "inf"}]
+
+
+def test_labels_that_all_mean_none_are_refused(tmp_path: Path, finecl: Finecl) -> None:
+    (tmp_path / "a.csv").write_text("text,head,relation,tail\nAda met Bob.,Ada,NA,Bob\n")
+    line = finecl("score", tmp_path / "a.csv", "--output-dir", tmp_path / "run", "--quiet").error_line()
+    assert "expected labels of relations, got only 'NA'" in line
+
+
+def test_format_and_its_options_are_those_of_the_settings(tmp_path: Path, small: Small, finecl: Finecl) -> None:
+    source = tmp_path / "a.txt"
+    written("opennre", source)
+    with source.open("a") as file:
+        file.write("{}\n")
+    options = ("--model", small.model, "--output-dir", tmp_path / "run", "--no-suggestions", "--quiet", *SET)
+    assert finecl("score", source, *options, "--set=data.format=opennre").code == 2
+    result = finecl("score", source, *options, "--set=data.format=opennre", "--set=data.skip_faulty=true")
+    assert result.code == 0, result.err
+    assert result.out.startswith("24 labels")

@@ -102,7 +102,7 @@ def test_missing_labels_are_added_above_the_probability() -> None:
     )  # fmt: skip
     changes = plan_changes(scores(), found, RELATIONS, Rules(add_missing=0.8))
     assert counts(changes) == {"drop": 0, "relabel": 0, "add": 1}
-    cleaned = Cleaned(documents=[document([]), document([])], changes=changes, no_relation="no_relation")
+    cleaned = Cleaned(documents=[document([]), document([])], changes=changes)
     assert [each.labels for each in cleaned] == [(Label(head=2, tail=0, relation="lives"),), ()]
     assert cleaned.records == [
         {"action": "add", "document": "d", "head": "Cid", "tail": "Ada", "relation": None, "new": "lives",
@@ -128,6 +128,6 @@ def test_rules_that_cannot_be_applied_are_refused(rules: Any, columns: Any, mess
 def test_records_whose_only_label_was_dropped_are_left_out_of_formats_that_need_one() -> None:
     changes = [Change(action="drop", document=0, head=0, tail=1, relation="met", new=None, reason="x")]
     documents = [document([(0, 1, "met")]), document([])]
-    cleaned = Cleaned(documents=documents, changes=changes, no_relation="no_relation", empty_documents="drop")
+    cleaned = Cleaned(documents=documents, changes=changes, empty_documents="drop")
     assert list(cleaned) == [documents[1]]
     assert cleaned.dropped_documents == 1
