@@ -182,7 +182,8 @@ def _score_metrics(experiment: Experiment, run: Run) -> dict[str, Any]:
 def _noise(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
     varied = experiment.varied
     demo = varied["data"] == "demo"
-    setting = noise.demo(varied["seed"]) if demo else noise.wiki80(varied["noise"], varied["rate"], varied["seed"])
+    seed, rate = varied["seed"], varied.get("rate", 0.5)
+    setting = noise.demo(seed, rate) if demo else noise.wiki80(varied["noise"], rate, seed)
     overrides = {**setting.overrides, **experiment.settings}
     evidence = tuple(experiment.silver.get("evidence", setting.evidence))
     gold = context.directory / "gold" / f"{varied['data']}-seed{varied['seed']}"

@@ -12,9 +12,9 @@ from finecl_benchmarks.task_files import known_fields, read_task
 from finecl_benchmarks.trimmed import PARTS
 
 KINDS = {
-    "run": {"methods", "variants", "seeds"},
-    "task": {"methods", "variants", "tasks", "extractors", "fractions", "seeds"},
-    "probe": {"methods", "variants", "seeds"},
+    "run": {"methods", "variants", "rates", "seeds"},
+    "task": {"methods", "variants", "rates", "tasks", "extractors", "fractions", "seeds"},
+    "probe": {"methods", "variants", "rates", "seeds"},
     "noise": {"data", "noise", "rates", "seeds", "evidence"},
     "trimmed": {"rates", "seeds"},
     "score": {"methods", "variants", "seeds"},
@@ -59,14 +59,13 @@ def axes_of(place: str, grid: Mapping[str, Any], registry: Registry) -> dict[str
 
 
 def _check_noise(place: str, grid: Mapping[str, Any]) -> None:
-    """Checks that noise and rates are set for Wiki80 and not for the built-in corpus, which has its own noise."""
-    has_own_noise = grid["data"] == ["demo"]
-    for name in ("noise", "rates"):
-        if (name in grid) == has_own_noise:
-            raise SettingsError(
-                f"{place}, {name}: expected noise and rates for 'wiki80', and neither for 'demo', which has its own "
-                "noise; use one grid for each"
-            )
+    """Checks that Wiki80 has noise and rates, and that the built-in corpus, whose noise is of one kind, has no kind."""
+    demo = grid["data"] == ["demo"]
+    if ("noise" in grid) == demo or not (demo or "rates" in grid):
+        raise SettingsError(
+            f"{place}: expected noise and rates for 'wiki80', and no noise for 'demo', which has its own; use one grid "
+            "for each"
+        )
 
 
 def _values(place: str, name: str, values: Any, registry: Registry) -> list[Any]:

@@ -216,10 +216,10 @@ def wiki80(kind: Kind, rate: float, seed: int) -> Setting:
     )
 
 
-def demo(seed: int) -> Setting:
+def demo(seed: int, rate: float = 0.5) -> Setting:
     """Returns the setting of the built-in corpus, whose wrong labels are not stated by their sentences."""
-    overrides = {"proxy.folds": 3, "proxy.fold_epochs": 3}
-    return Setting(name="demo", file=None, gold=None, kind=None, rate=0.5, seed=seed, overrides=overrides)
+    overrides = {"proxy.folds": 3, "proxy.fold_epochs": 3, "data.demo.noise": rate}
+    return Setting(name="demo", file=None, gold=None, kind=None, rate=rate, seed=seed, overrides=overrides)
 
 
 def format_record(record: Mapping[str, Any]) -> list[str]:

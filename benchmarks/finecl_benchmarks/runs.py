@@ -91,7 +91,10 @@ def _copy(source: Path, directory: Path) -> None:
 
 
 def settings_of(experiment: Experiment, context: SuiteContext) -> Settings:
-    """Returns the settings of an experiment's run; writes its silver and gold files if they do not exist."""
+    """Returns the settings of an experiment's run; writes its silver and gold files if they do not exist.
+
+    A varied noise rate is the suite's silver file's, or the built-in corpus's.
+    """
     overrides = dict(experiment.settings)
     preset = overrides.pop("preset", None)
     for key in ("data.silver", "data.gold", "data.train", "data.dev", "data.test"):
@@ -102,6 +105,8 @@ def settings_of(experiment: Experiment, context: SuiteContext) -> Settings:
             "data.silver": str(_silver_file(experiment, context)),
             "data.gold": str(_gold_file(experiment, context)),
         }
+    elif "rate" in experiment.varied:
+        overrides |= {"data.demo.noise": experiment.varied["rate"]}
     varied = {"method": experiment.varied["method"], "seed": experiment.varied["seed"]}
     return resolve(preset=preset, overrides={**overrides, **varied})
 
@@ -110,7 +115,7 @@ def _silver_file(experiment: Experiment, context: SuiteContext) -> Path:
     """Returns the file of silver documents, corrupted at the rate that the suite sets."""
     source = _without_held_out(experiment, context)
     rate, kind, seed = (
-        experiment.silver.get("rate"),
+        experiment.varied.get("rate", experiment.silver.get("rate")),
         experiment.silver.get("noise", "uniform"),
         experiment.varied["seed"],
     )

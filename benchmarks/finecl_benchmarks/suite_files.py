@@ -101,6 +101,9 @@ def read_suite(name: str, registry: Registry) -> Suite:
             raise SettingsError(f"{name}, choices, {setting}: expected a list of values, got {options!r}")
     if not values.get("grid") or not isinstance(values["grid"], list):
         raise SettingsError(f"{name}: expected at least one [[grid]], found none")
+    own_data = {"data.name", "data.silver"} & set(values.get("settings", {}))
+    if own_data and any("rates" in grid for grid in values["grid"]):
+        raise SettingsError(f"{name}, grid, rates: expected silver.file or the built-in corpus, got {own_data.pop()}")
     experiments = [each for grid in values["grid"] for each in _expand(name, grid, values, registry)]
     _check_settings(name, experiments)
     return Suite(name=path.stem, title=values.get("title", path.stem), experiments=tuple(experiments))

@@ -79,7 +79,7 @@ def title_of(record: Record) -> str:
     if "extractor" in varied:
         parts.append(str(varied["extractor"]))
     if "rate" in varied:
-        parts.append(f"{varied.get('noise', 'type-consistent')} noise at {100 * varied['rate']:g} %")
+        parts.append(f"{varied.get('noise', 'silver')} noise at {100 * varied['rate']:g} %")
     elif "data" in varied:
         parts.append("its own noise")
     return ", ".join(parts)

@@ -19,12 +19,13 @@ Positive: TypeAlias = Annotated[int, Ge(1)]
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSizes:
-    """Numbers of documents of the built-in corpus; up to 33,000 in total."""
+    """Numbers of documents of the built-in corpus, up to 33,000 in total, and its share of wrong silver labels."""
 
     silver: Positive = 800
     train: Positive = 50  # the papers' low-resource case
     dev: Positive = 60
     test: Positive = 300
+    noise: Share = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,6 +127,15 @@ def test_about_half_of_the_silver_labels_are_wrong(demo: DemoDocuments) -> None:
     assert all(0.25 <= np.mean(of_relation) <= 0.75 for of_relation in by_relation.values())
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.2, 0.8])
+def test_the_share_of_wrong_silver_labels_is_a_setting_and_gold_stays_as_it_is(noise: float) -> None:
+    sizes = DemoSettings(silver=200, train=2, dev=2, test=2)
+    noisy, usual = demo_corpora(7, replace(sizes, noise=noise)), demo_corpora(7, sizes)
+    assert np.mean([wrong(label) for _, label in labels(noisy.silver)]) == pytest.approx(noise, abs=0.05)
+    assert (noisy.train, noisy.dev, noisy.test) == (usual.train, usual.dev, usual.test)
+    assert noisy.triples == usual.triples
+
+
 def test_wrong_labels_have_both_reasons(demo: DemoDocuments) -> None:
     truths = [label.truth for _, label in labels(demo.silver) if wrong(label)]
     assert None not in truths
@@ -223,10 +232,8 @@ def test_most_people_of_gold_are_unknown_to_silver(demo: DemoDocuments) -> None:
 # ---------------------------------------------------------------- settings and language
 
 
-def test_style_sets_the_share_of_wrong_labels() -> None:
-    truthful = replace(SMALL, style=replace(SMALL.style, stated=1.0))
-    assert not any(wrong(label) for _, label in labels(demo_corpora(0, truthful).silver))
-    silent = replace(SMALL, style=replace(SMALL.style, stated=0.0, contradicted=0.0))
+def test_style_sets_what_texts_state() -> None:
+    silent = replace(SMALL, noise=1.0, style=replace(SMALL.style, stated=0.0, contradicted=0.0))
     assert {label.truth for _, label in labels(demo_corpora(0, silent).silver)} == {"no_relation"}
     assert not labels(demo_corpora(0, silent).test)
 

@@ -273,7 +273,7 @@ def test_a_finished_suite_runs_nothing_and_is_shown_in_every_format(
             "[[grid]]\nkind = 'noise'\ndata = ['fewrel']\nnoise = ['uniform']\nrates = [0.2]",
             "data: expected demo or wiki80",
         ),
-        ("[[grid]]\nkind = 'noise'\ndata = ['wiki80']", "grid, noise: expected noise and rates for 'wiki80'"),
+        ("[[grid]]\nkind = 'noise'\ndata = ['wiki80']", "grid: expected noise and rates for 'wiki80'"),
         ("[[grid]]\nkind = 'orders'\npairs = ['a']", "grid, pairs: expected pairs of variants' names, got 'a'"),
         ("settings = 3\n[[grid]]\nkind = 'run'", "settings: expected a table, got 3"),
         (
@@ -284,6 +284,11 @@ def test_a_finished_suite_runs_nothing_and_is_shown_in_every_format(
             "[[grid]]\nkind = 'run'\n[silver]\npath = 'x'",
             "silver: unknown field 'path'; known: file, gold_share, held_out,",
         ),
+        (
+            "[[grid]]\nkind = 'run'\nrates = [0.2]\n[settings]\n'data.silver' = 'x'",
+            "grid, rates: expected silver.file or the built-in corpus, got data.silver",
+        ),
+        ("[[grid]]\nkind = 'noise'\ndata = ['demo']\nnoise = ['uniform']", "no noise for 'demo', which has its own"),
         ("[[grid", "expected a suite as TOML"),
     ],
 )
@@ -309,7 +314,10 @@ def test_the_suites_of_the_paper_can_be_planned_without_their_data(
     assert {
         "smoke",
         "demo",
+        "demo-200",
         "demo-all",
+        "noise-curve",
+        "noise-curve-wiki80",
         "probabilities",
         "probabilities-wiki80",
         "cpu",
@@ -348,6 +356,25 @@ def test_every_built_in_suite_is_valid() -> None:
     for name in suite_names():
         experiments = read_suite(name, registry.load()).experiments
         assert len({each.fingerprint for each in experiments}) == len(experiments) > 0, name
+
+
+def test_a_noise_rate_is_an_axis_of_runs_and_tasks(tmp_path: Path) -> None:
+    from finecl_benchmarks.runs import SuiteContext, settings_of
+    from finecl_benchmarks.suite_files import read_suite
+    from finecl_benchmarks.tables import title_of
+
+    from finecl import registry as plugins
+    from finecl.progress import Listener
+
+    grid = "[[grid]]\nkind = 'task'\ntasks = ['demo']\nmethods = ['none']\nrates = [0.2, 0.8]\nseeds = [1]"
+    (tmp_path / "s.toml").write_text(grid)
+    registry = plugins.load()
+    suite = read_suite(str(tmp_path / "s.toml"), registry)
+    context = SuiteContext(tmp_path, registry, Listener())
+    assert [settings_of(each, context).data.demo.noise for each in suite.experiments] == [0.2, 0.8]
+    titles = [title_of({"kind": "task", "varied": each.varied}) for each in suite.experiments]
+    assert titles[0] == "demo, 100 % of the training data, silver noise at 20 %"
+    assert len(set(titles)) == 2  # one table a rate
 
 
 def test_held_out_sentences_are_neither_in_silver_nor_in_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

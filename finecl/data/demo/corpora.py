@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -19,13 +19,16 @@ from finecl.types import Document, Generator
 class DemoSettings:
     """Numbers of documents, and the style of their texts.
 
-    ``shared``: the share of gold documents about entities that the silver and the other gold documents mention too.
+    ``noise``: the share of silver labels that are wrong, since their texts do not state the relation; for silver texts
+    it replaces ``style.stated``. ``shared``: the share of gold documents about entities that the silver and the other
+    gold documents mention too.
     """
 
     silver: int = 800
     train: int = 50
     dev: int = 60
     test: int = 300
+    noise: float = 0.5
     shared: float = 0.2
     style: Style = field(default_factory=Style)
 
@@ -54,12 +57,14 @@ def demo_corpora(seed: int, settings: DemoSettings | None = None) -> DemoDocumen
     generators = iter(map(np.random.default_rng, np.random.SeedSequence(seed).spawn(9)))
     world = World(Language.read(), next(generators))
     circles = list(islice(world.circles(next(generators)), settings.silver))
-    silver = _write("silver", circles, settings, next(generators))
+    style = replace(settings.style, stated=1 - settings.noise)
+    silver = _write("silver", circles, style, next(generators))
     triples = tuple((link.head.id, link.relation, link.tail.id) for circle in circles for link in circle.links)
     gold = {}
     for name, number in (("test", settings.test), ("dev", settings.dev), ("train", settings.train)):
         fresh = world.circles(next(generators), from_end=True)
-        gold[name] = _write(name, _gold_circles(number, circles, fresh, settings.shared), settings, next(generators))
+        chosen = _gold_circles(number, circles, fresh, settings.shared)
+        gold[name] = _write(name, chosen, settings.style, next(generators))
     return DemoDocuments(silver=tuple(label_silver(silver, triples)), triples=triples, **gold)
 
 
@@ -71,6 +76,6 @@ def _gold_circles(number: int, known: Sequence[Circle], fresh: Iterator[Circle],
         yield known[at] if is_shared else next(fresh)
 
 
-def _write(part: str, circles: Iterable[Circle], settings: DemoSettings, generator: Generator) -> tuple[Document, ...]:
-    written = (write_document(f"{part} {n}", c, settings.style, generator) for n, c in enumerate(circles, start=1))
+def _write(part: str, circles: Iterable[Circle], style: Style, generator: Generator) -> tuple[Document, ...]:
+    written = (write_document(f"{part} {n}", c, style, generator) for n, c in enumerate(circles, start=1))
     return tuple(written)

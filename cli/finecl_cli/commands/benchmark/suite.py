@@ -30,13 +30,17 @@ DIRECTORY = click.option(
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or the records, as JSON.")
 @click.option("--quiet", is_flag=True, help="Hide progress on stderr.")
 def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: bool) -> int:
-    """Run all unfinished experiments of SUITE: a built-in name, or the path of your own TOML file.
+    r"""Run all unfinished experiments of SUITE: a built-in name, or the path of your own TOML file.
 
     Interrupted suites resume when the same command is run again. The exit code is 2 if an experiment failed.
 
-    Built-in suites: smoke and probabilities (minutes); demo, demo-all, probabilities-wiki80, noise, cpu, fewrel and
-    documents (hours on two cores); paper, table2, table3, table5, table6, table7 and figures (the paper's, for GPUs
-    and with your copy of the data).
+    \b
+    Built-in suites:
+      minutes: smoke, probabilities
+      hours on two cores: demo, demo-200, demo-all, noise-curve,
+        noise-curve-wiki80, probabilities-wiki80, noise, cpu, fewrel, documents
+      the paper's, for GPUs and with your copy of the data: paper, table2,
+        table3, table5, table6, table7, figures
     """
     from finecl_benchmarks import suite as bench
     from finecl_benchmarks.suite_files import read_suite
