@@ -147,6 +147,10 @@ class Cleaned:
 
     def __iter__(self) -> Iterator[Document]:
         """Yields the documents in their order; with "drop", none whose last label was dropped."""
+        return (document for document in self.by_source() if document is not None)
+
+    def by_source(self) -> Iterator[Document | None]:
+        """Yields what becomes of each document; None for one that is left out."""
         by_document: dict[int, list[Change]] = {}
         for change in self.changes:
             by_document.setdefault(change.document, []).append(change)
@@ -157,10 +161,9 @@ class Cleaned:
                 continue
             self.records += [_record(change, document) for change in changes]
             changed = apply_changes(document, changes)
-            if self.empty_documents == "drop" and not changed.labels:
-                self.dropped_documents += 1
-                continue
-            yield changed
+            left_out = self.empty_documents == "drop" and not changed.labels
+            self.dropped_documents += left_out
+            yield None if left_out else changed
 
 
 def apply_changes(document: Document, changes: Sequence[Change]) -> Document:

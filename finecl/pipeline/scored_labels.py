@@ -115,8 +115,9 @@ class ScoredLabels:
     def clean(self, out: str | Path | None = None, *, to: str = "auto", **rules: Any) -> Cleaned:
         """Drops, relabels and adds labels by rules, such as ``drop=0.5``; see ``finecl.labels.cleaning.Rules``.
 
-        Writes the documents to ``out`` if it is given, in the format ``to``, by default that of the silver file, and a
-        table of the changes beside it, as ``<name>.changes.csv``. Returns the cleaned documents, to iterate over once.
+        Writes the documents to ``out`` if it is given, in the format ``to``, and a table of the changes beside it, as
+        ``<name>.changes.csv``. By default the format is that of the silver file, or that of the ending of ``out`` if
+        this is another one. Returns the cleaned documents, to iterate over once.
 
         Raises:
             SettingsError: there is no rule, the scores hold nothing that a rule needs, or ``out`` is the scored file.
@@ -130,9 +131,14 @@ class ScoredLabels:
         if source and path.resolve() == source.resolve():
             raise SettingsError(f"{path}: expected another file than the scored one; name a new file")
         registry = self.run.registry
-        format = format_of(source, settings, registry) if source and to == "auto" else writer(path, registry, to)
+        same = source is not None and to == "auto" and path.suffix.lower() in ("", source.suffix.lower())
+        format = format_of(source, settings, registry) if source and same else writer(path, registry, to)
         cleaned.empty_documents = "drop" if declared(format, Format, "one_label") else "keep"
-        format.write(iter(cleaned), path)
+        has_all_documents = not settings.skip_faulty and settings.without_entities == "error"
+        if source and same and has_all_documents and hasattr(format, "rewrite"):
+            format.rewrite(source, cleaned.by_source(), path)
+        else:
+            format.write(iter(cleaned), path)
         self._write_changes(cleaned, path)
         return cleaned
 

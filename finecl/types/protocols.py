@@ -176,6 +176,18 @@ class Format(Protocol):
         """
         ...
 
+    def rewrite(self, source: Path, documents: Iterable[Document | None], path: Path) -> None:
+        """Writes ``source``, a file of this format, with other labels.
+
+        ``documents`` are those of ``source`` in their order, with the labels to write; None leaves a document out. A
+        format may keep what it reads past, such as additional columns. By default the documents are written as by
+        ``write``.
+
+        Raises:
+            FormatError: the format cannot represent a document without loss.
+        """
+        self.write((document for document in documents if document is not None), path)
+
 
 Scorers: TypeAlias = Mapping[str, Callable[..., NoiseScorer]]
 Weightings: TypeAlias = Mapping[str, Callable[..., Weighting]]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,18 +24,19 @@ from finecl.errors import FormatError
 from finecl.text.words import split_words
 from finecl.types import Document, Entity, Label, Mention
 from finecl_formats.characters import document_to_text, text_to_words
-from finecl_formats.files import first_bytes, open_binary, replacing
+from finecl_formats.csv_rows import copy_rows, delimiter_of, read_rows
+from finecl_formats.files import first_bytes, replacing
 from finecl_formats.json_values import Value, shortened
 from finecl_formats.lossless import check_lossless, document_place, refusal
 from finecl_formats.records import Records
 from finecl_formats.sentences import content_title
-from finecl_formats.text_lines import decode_utf8
 
 _TEXTS, _REQUIRED = ("text", "sentence"), ("head", "relation", "tail")
 _SIDES = ("head", "tail")
 _OFFSETS = tuple(f"{side}_{end}" for side in _SIDES for end in ("start", "end"))
 _CLASSIFICATION = ("id", "text", "label", "truth")
 _COLUMNS = ("id", "text", "head", "relation", "tail", *_OFFSETS)
+_MORE = "anything but two entities with one label from the first to the second"
 _OPTIONAL = ("head_type", "tail_type", "head_id", "tail_id", "truth")
 
 
@@ -50,19 +50,12 @@ class Delimited(Records):
     def recognises(self, path: Path) -> bool:
         """Returns whether the first line names the required columns."""
         header = first_bytes(path).partition(b"\n")[0].decode("utf-8", "replace")
-        names = {name.strip().strip('"').lower() for name in header.split(_delimiter(header))}
+        names = {name.strip().strip('"').lower() for name in header.split(delimiter_of(header))}
         return bool(names & set(_TEXTS)) and (names.issuperset(_REQUIRED) or _is_classification(names))
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:
         """Yields the rows as objects of texts by column; an error in the place of a row with other fields."""
-        csv.field_size_limit(sys.maxsize)
-        with open_binary(path) as stream:
-            lines = (decode_utf8(line, f"{path}: line {number}") for number, line in enumerate(stream, start=1))
-            first = next(lines, "")
-            try:
-                yield from _rows(path, first, lines)
-            except csv.Error as error:
-                raise FormatError(f"{path}: expected separated values, got '{error}'; correct the quotes") from None
+        yield from read_rows(path)
 
     def document(self, record: Value) -> Document:
         """Converts a row to a document with two entities and one label."""
@@ -109,6 +102,21 @@ class Delimited(Records):
                     raise refusal(place, "CSV", "whole texts and texts with entities in one file")
                 writer.writerow(row)
 
+    def rewrite(self, source: Path, documents: Iterable[Document | None], path: Path) -> None:
+        """Copies the rows of ``source`` with other labels; other columns, and rows whose label stays, are not changed.
+
+        Raises:
+            FormatError: a document has not one label from the first entity to the second.
+        """
+
+        def relations() -> Iterator[str | None]:
+            for number, document in enumerate(documents, start=1):
+                if document and [(each.head, each.tail) for each in document.labels] != [(0, 1)]:
+                    raise refusal(document_place(path, number, document), "CSV", _MORE)
+                yield document.labels[0].relation if document else None
+
+        copy_rows(source, path, lambda names: "label" if _is_classification(names) else "relation", relations())
+
     def _row(self, document: Document, place: str) -> dict[str, Any]:
         """Returns a row that reads back as the document: with offsets only if names alone would not do.
 
@@ -116,7 +124,7 @@ class Delimited(Records):
             FormatError: no row does.
         """
         if len(document.entities) != 2 or [(each.head, each.tail) for each in document.labels] != [(0, 1)]:
-            raise refusal(place, "CSV", "anything but two entities with one label from the first to the second")
+            raise refusal(place, "CSV", _MORE)
         text, spans = document_to_text(document)
         default = content_title(document.sentences, document.entities, document.labels)
         row: dict[str, Any] = {"text": text, "truth": document.labels[0].truth or ""}
@@ -161,24 +169,6 @@ def _classified(record: Value) -> Document:
         entities=entities,
         labels=labels,
     )
-
-
-def _rows(path: Path, first: str, lines: Iterator[str]) -> Iterator[Value | FormatError]:
-    """Yields the rows after the header ``first`` as objects of texts by column."""
-    delimiter = _delimiter(first)
-    names = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
-    for number, row in enumerate(csv.reader(lines, delimiter=delimiter, strict=True), start=1):
-        place = f"{path}: row {number}"
-        if len(row) == len(names):
-            yield Value(dict(zip(names, row, strict=True)), place)
-        elif row:
-            advice = "put texts that hold the separator into double quotes"
-            yield FormatError(f"{place}: expected {len(names)} fields, got {len(row)}; {advice}")
-
-
-def _delimiter(header: str) -> str:
-    """Returns the separator of the header's names: tab, semicolon or comma."""
-    return max("\t;,", key=header.count)
 
 
 def _spans(record: Value, side: str) -> list[tuple[int, int]]:

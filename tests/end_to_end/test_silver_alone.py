@@ -178,8 +178,8 @@ def test_jsonl_documents_keep_their_place_when_all_their_labels_go(
 
 
 def test_labels_of_whole_texts_are_scored_and_cleaned(tmp_path: Path, small: Small, finecl: Finecl) -> None:
-    rows = [(f"The {'goal' if n % 2 else 'soup'} was number {n}.", "sport" if n % 2 else "food") for n in range(24)]
-    pd.DataFrame(rows, columns=["text", "label"]).to_csv(tmp_path / "texts.csv", index=False)
+    rows = [(f"The {'goal' if n % 2 else 'soup'} was number {n}.", "sport" if n % 2 else "food", n) for n in range(24)]
+    pd.DataFrame(rows, columns=["text", "label", "note"]).to_csv(tmp_path / "texts.csv", index=False)
     run = tmp_path / "run"
     result = finecl("score", tmp_path / "texts.csv", "--model", small.model, "--output-dir", run, "--quiet", *SET)
     assert result.code == 0, result.err
@@ -187,7 +187,10 @@ def test_labels_of_whole_texts_are_scored_and_cleaned(tmp_path: Path, small: Sma
     assert finecl("clean", run, tmp_path / "cleaned.csv", "--drop-share", "0.25", "--quiet").code == 0
     kept = pd.read_csv(tmp_path / "cleaned.csv")
     assert len(kept) == 18
-    assert set(map(tuple, kept[["text", "label"]].to_numpy().tolist())) < set(rows)
+    assert list(kept.columns) == ["text", "label", "note"]
+    assert set(map(tuple, kept.to_numpy().tolist())) < set(rows)
+    assert finecl("clean", run, tmp_path / "cleaned.jsonl", "--drop-share", "0.25", "--quiet").code == 0
+    assert len(list(JSONLines().read(tmp_path / "cleaned.jsonl"))) == 24  # this format keeps documents without labels
 
 
 def test_the_scored_file_is_never_overwritten(tmp_path: Path, small: Small, finecl: Finecl) -> None:

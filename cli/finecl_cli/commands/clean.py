@@ -36,13 +36,16 @@ _SHARE = click.FloatRange(0, 1)
     metavar="P",
     help="Label pairs without a label whose most likely relation has at least this probability.",
 )
-@click.option("--to", metavar="NAME", default="auto", help="Format of OUT.  [default: that of FILE]")
+@click.option(
+    "--to", metavar="NAME", default="auto", help="Format of OUT.  [default: that of FILE, or of the ending of OUT]"
+)
 @output_options
 def command(file: Path, out: Path, directory: Path | None, to: str, quiet: bool, as_json: bool, **rules: Any) -> None:
     """Write the documents of FILE to OUT without, or with other, labels where the labels are likely wrong.
 
     FILE is a file of silver documents, or the directory of a run. A file that was not scored yet is scored first, as
-    `finecl score FILE` does. OUT has the same format, documents and order; OUT.changes.csv lists every change.
+    `finecl score FILE` does. OUT has the same format, documents and order, unless its name ends differently;
+    OUT.changes.csv lists every change.
     """
     from finecl.labels.cleaning import counts
     from finecl.pipeline.scored_labels import ScoredLabels
