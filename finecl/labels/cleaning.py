@@ -14,7 +14,7 @@ from finecl.labels.table import entity_name, suspicious_first
 from finecl.types import Document, Label
 
 if TYPE_CHECKING:
-    from finecl.scoring.false_negatives import FalseNegatives
+    from finecl.artifacts.false_negatives import FalseNegatives
 
 Action = Literal["drop", "relabel", "add"]
 

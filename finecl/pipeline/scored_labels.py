@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finecl.artifacts.false_negatives import FalseNegatives, read_missing
 from finecl.artifacts.scores_table import Scores
 from finecl.data.formats import writer
 from finecl.errors import SettingsError
@@ -13,7 +14,6 @@ from finecl.labels.cleaning import Change, Cleaned, Rules, plan_changes
 from finecl.labels.summary import Summary
 from finecl.labels.table import label_columns, write_table
 from finecl.pipeline.corpora import format_of
-from finecl.scoring.false_negatives import FalseNegatives, read_missing
 from finecl.types import Format, declared
 
 if TYPE_CHECKING:
@@ -71,20 +71,18 @@ class ScoredLabels:
         from finecl.labels.table import entity_name
 
         columns, corpus = ["document", "head", "relation", "tail", "probability"], self.run.data.corpora.silver
-        found, rows = self._missing, []
-        for d, h, t, r, p in zip(*(each.tolist() for each in found.columns().values()), strict=True) if found else ():
-            document = corpus.document(d)
-            rows.append([document.title, entity_name(document, h), self._relations[r], entity_name(document, t), p])
+        rows = []
+        if self._missing:
+            found, names = self._missing
+            for d, h, t, r, p in zip(*(each.tolist() for each in found.columns().values()), strict=True):
+                document = corpus.document(d)
+                rows.append([document.title, entity_name(document, h), names[r], entity_name(document, t), p])
         table = pd.DataFrame(rows, columns=columns)
         return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
 
-    @property
-    def _relations(self) -> tuple[str, ...]:
-        return self.run.data.corpora.relations
-
     @cached_property
-    def _missing(self) -> FalseNegatives | None:
-        return read_missing(self.run.directory, self._relations)
+    def _missing(self) -> tuple[FalseNegatives, tuple[str, ...]] | None:
+        return read_missing(self.run.directory)
 
     def summary(self, suspicious: int = _SHOWN) -> Summary:
         """Returns counts, the estimated share of wrong labels, and so many of the most suspicious labels."""
@@ -99,7 +97,7 @@ class ScoredLabels:
             wrong_share=metrics.get("wrong_share"),
             wrong_share_interval=metrics.get("wrong_share_interval"),
             source=metrics.get("wrong_share_source", "none"),
-            missing=len(self._missing.document) if self._missing else 0,
+            missing=len(self._missing[0].document) if self._missing else 0,
             relations_by_share={str(name): float(share) for name, share in worst.items()},
             suspicious=labels.head(suspicious).to_dict("records") if scores.ranked else (),
         )
@@ -110,7 +108,8 @@ class ScoredLabels:
         Raises:
             SettingsError: there is no rule, or the scores hold nothing that a rule needs.
         """
-        return plan_changes(self._scores, self._missing, self._relations, Rules(**rules))
+        missing, names = self._missing or (None, ())
+        return plan_changes(self._scores, missing, names, Rules(**rules))
 
     def clean(self, out: str | Path | None = None, *, to: str = "auto", **rules: Any) -> Cleaned:
         """Drops, relabels and adds labels by rules, such as ``drop=0.5``; see ``finecl.labels.cleaning.Rules``.

@@ -56,6 +56,7 @@ def label_table(
         "weight": [round(weight, 4) for weight in scores.weight[rows].tolist()],
         "learned": None if learned is None else learned[rows].tolist(),
         "truth": [_truth(truths[row], number) for row in rows.tolist()],
+        **_suggestions(scores, rows, number),
         "verdict": [scores.verdict[row] or "" for row in rows.tolist()],
         "drawn": [DRAWN[code] for code in drawn_N[rows].tolist()],
         "title": [title for title, _ in excerpts],
@@ -92,6 +93,14 @@ def _thousandths(shares: Floats) -> list[int]:
 
 def _truth(truth: str | None, number: Mapping[str, int]) -> int:
     return _UNKNOWN if truth is None else number.get(truth, _NONE)
+
+
+def _suggestions(scores: Scores, rows: Ints, number: Mapping[str, int]) -> dict[str, Any]:
+    """Returns the suggested relations as codes, and their confidences; None if no proxy suggested any."""
+    if scores.suggested is None or scores.suggested_confidence is None:
+        return {"suggested": None, "sure": None}
+    codes = [number.get(scores.suggested[row], _NONE) for row in rows.tolist()]
+    return {"suggested": codes, "sure": _thousandths(scores.suggested_confidence[rows])}
 
 
 def _excerpts(scores: Scores, rows: Ints, corpus: Corpus) -> list[tuple[str, Excerpt]]:

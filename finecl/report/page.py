@@ -17,6 +17,7 @@ from finecl.report import numbers, tables
 from finecl.report.captions import Drawing, drawings
 from finecl.report.figures import COLOURS
 from finecl.report.label_table import as_script, label_table
+from finecl.report.missing_labels import missing_labels
 from finecl.types import Floats
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def write_report(run: Path, silver: Corpus | None) -> Path:
         scorers=tables.scorers(scores, parts.others, str((parts.metrics.get("score") or {}).get("scorer"))),
         drawings=parts.drawings(names),
         by_relation=tables.by_relation(scores, names, parts.mode),
+        missing=missing_labels(run, silver) if silver is not None else None,
         details=numbers.details(parts.record, parts.metrics),
         **_labels(parts, silver, name),
     )
@@ -109,7 +111,7 @@ def _labels(parts: _Parts, silver: Corpus | None, name: str) -> dict[str, Any]:
     """Returns the template's variables for the table of labels; empty without a corpus or without scores."""
     scores = parts.scores
     if silver is None or scores is None or not scores.ranked:
-        return {"labels": "", "script": "", "labels_left": False, "truth_known": False}
+        return {"labels": "", "script": "", "labels_left": False, "truth_known": False, "suggestions_known": False}
     data = label_table(scores, silver, parts.others, parts.near, run=name, mode=parts.mode)
     listed = len(data["uid"])
     return {
@@ -118,6 +120,7 @@ def _labels(parts: _Parts, silver: Corpus | None, name: str) -> dict[str, Any]:
         "labels_listed": listed,
         "labels_total": data["total"],
         "labels_left": listed < data["total"],
+        "suggestions_known": scores.suggested is not None,
         "truth_known": any(truth != -2 for truth in data["truth"]),
     }
 

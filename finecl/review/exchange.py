@@ -34,7 +34,11 @@ CONFIG = """<View>
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A label to judge. ``name`` is a readable name of ``relation``; ``verdict`` is an earlier verdict, if any."""
+    """A label to judge.
+
+    ``name`` is a readable name of ``relation``; ``verdict`` is an earlier verdict, if any. ``suggested`` is what a
+    proxy predicts that has not seen the document ("": no relation); None without such a proxy.
+    """
 
     uid: int
     drawn: str
@@ -46,6 +50,8 @@ class Task:
     noise: float
     weight: float
     excerpt: Excerpt
+    suggested: str | None = None
+    suggested_confidence: float | None = None
     verdict: str | None = None
     truth: str | None = None
 

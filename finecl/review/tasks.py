@@ -55,6 +55,8 @@ def _task(scores: Scores, corpus: Corpus, row: int, drawn: str, verdict: Verdict
         noise=float(scores.noise[row]),
         weight=float(scores.weight[row]),
         excerpt=excerpt(document, head, tail),
+        suggested=None if scores.suggested is None else scores.suggested[row],
+        suggested_confidence=None if scores.suggested_confidence is None else float(scores.suggested_confidence[row]),
         verdict=verdict.verdict if verdict else None,
         truth=verdict.truth if verdict else None,
     )

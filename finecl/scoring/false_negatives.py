@@ -2,56 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from finecl.artifacts.files import write_parquet
+from finecl.artifacts.false_negatives import FALSE_NEGATIVES, FalseNegatives
 from finecl.distributed.process_group import current
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import predict_logits
 from finecl.numerics.ragged import find, pair_key
-from finecl.types import Bools, Floats, Ints
+from finecl.types import Bools, Ints
 
-FALSE_NEGATIVES = "false_negatives.parquet"
 _MIN_PROBABILITY = 0.5  # below it no-relation is more likely
-
-
-@dataclass(frozen=True, kw_only=True)
-class FalseNegatives:
-    """Unlabelled pairs for which a relation is more likely than no-relation, sorted by document.
-
-    ``relation`` is the most likely relation. ``probability`` is its probability against no-relation only: the sigmoid
-    of the difference of their logits, at least 1/2. All columns have length S.
-    """
-
-    document: Ints
-    head: Ints
-    tail: Ints
-    relation: Ints
-    probability: Floats
-
-    @classmethod
-    def of(cls, columns: Any) -> FalseNegatives:
-        """Builds an instance from columns by name."""
-        return cls(**{field.name: columns[field.name] for field in fields(cls)})
-
-    def columns(self) -> dict[str, Any]:
-        """Returns the columns by name."""
-        return dict(vars(self))
-
-    def write(self, directory: Path, relations: Sequence[str], titles: Sequence[str]) -> None:
-        """Writes ``false_negatives.parquet`` into a run directory."""
-        names = np.array([*relations, ""], dtype=object)
-        table = self.columns() | {
-            "relation": names[self.relation].tolist(),
-            "title": [titles[d] for d in self.document.tolist()],
-        }
-        write_parquet(directory / FALSE_NEGATIVES, table)
 
 
 @dataclass(frozen=True)
@@ -74,17 +39,6 @@ class NotFalseNegative:
         """Returns which of these pairs may be negatives."""
         allowed: Bools = find(self.keys, pair_key(document, head, tail)) < 0
         return allowed
-
-
-def read_missing(directory: Path, relations: Sequence[str]) -> FalseNegatives | None:
-    """Returns the false negatives of a run directory, relations as indices into ``relations``; None without a file."""
-    if not (directory / FALSE_NEGATIVES).is_file():
-        return None
-    table = pq.read_table(directory / FALSE_NEGATIVES)
-    index = {name: number for number, name in enumerate(relations)}
-    relation = np.array([index[name] for name in table["relation"].to_pylist()], dtype=np.int64)
-    numbers = {name: table[name].to_numpy() for name in ("document", "head", "tail", "probability")}
-    return FalseNegatives(**numbers, relation=relation)
 
 
 def read_false_negatives(directory: Path, threshold: float | None) -> NotFalseNegative | None:

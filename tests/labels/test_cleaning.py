@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finecl.artifacts.false_negatives import FalseNegatives
 from finecl.artifacts.scores_table import Scores
 from finecl.errors import SettingsError
 from finecl.labels.cleaning import Change, Cleaned, Rules, apply_changes, counts, plan_changes
-from finecl.scoring.false_negatives import FalseNegatives
 from finecl.types import Document, Label
 from tests.helpers import tiny
 

@@ -238,6 +238,36 @@ def test_the_labels_stand_from_noisy_to_clean_with_their_text_and_truth(make: Ma
     assert sorted(corpus.read) == list(range(16))
 
 
+def test_suggestions_stand_beside_the_labels(make: MakeReport) -> None:
+    table = scores_table()
+    suggested = ["P20", "", "P19", "P19"] * 4
+    table = table.append_column("suggested", [suggested])
+    table = table.append_column("suggested_confidence", [np.linspace(0.5, 1, 16).astype(np.float32)])
+    _, page, _ = make(metrics(), table)
+    labels, at = page.labels, {uid: place for place, uid in enumerate(page.labels["uid"])}
+    for number in range(16):
+        place, name = at[f"{number:016x}"], suggested[number]
+        assert labels["suggested"][place] == (labels["ids"].index(name) if name else -1)
+        assert labels["sure"][place] == round(1000 * (0.5 + number / 30))
+    assert "another relation suggested" in page.text
+    _, without, _ = make(metrics(), scores_table())
+    assert without.labels["suggested"] is None
+    assert "another relation suggested" not in without.text
+
+
+def test_pairs_that_may_need_a_label_are_listed_the_most_probable_first(make: MakeReport, tmp_path: Path) -> None:
+    found = {"document": [0, 1, 2], "head": [0, 1, 0], "tail": [1, 0, 1], "relation": ["P19", "P<20>", "P19"]}
+    pq.write_table(pa.table({**found, "probability": [0.6, 0.95, 0.7]}), tmp_path / "false_negatives.parquet")
+    _, page, _ = make(metrics(), scores_table())
+    section = page.text[page.text.index("Pairs without a label that may need one") :]
+    assert "For 3 pairs without a label" in section
+    places = [section.index(text) for text in ("P<20> 95", "place of birth 70", "place of birth 60")]
+    assert places == sorted(places)
+    assert section.count("Ada Lovelace") >= 3
+    (tmp_path / "false_negatives.parquet").unlink()
+    assert "may need one" not in make(metrics(), scores_table())[1].text
+
+
 def test_of_many_labels_the_noisiest_are_listed_and_those_to_be_judged(
     make: MakeReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,7 +110,7 @@ def test_lines_go_out_and_come_back_with_verdicts(tmp_path: Path) -> None:
     assert rows[0] == {
         "uid": "0" * 16, "drawn": "random", "title": "T", "head": "Ada", "relation": "P19", "name": "place of birth",
         "tail": "Rom", "noise": 0.5, "weight": 1.5, "text": "Ada saw Rom .", "head_spans": [[0, 3]],
-        "tail_spans": [[8, 11]], "verdict": None, "truth": None,
+        "tail_spans": [[8, 11]], "suggested": None, "suggested_confidence": None, "verdict": None, "truth": None,
     }  # fmt: skip
     assert rows[1]["noise"] == "inf"
     assert read_answers(path, RELATIONS) == ([], 3)

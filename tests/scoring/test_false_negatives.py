@@ -9,9 +9,10 @@ import pytest
 import torch
 from finecl_extractors.bilinear import Bilinear
 
+from finecl.artifacts.false_negatives import FALSE_NEGATIVES, FalseNegatives
 from finecl.extraction.examples import ExtractionDataset
 from finecl.extraction.prediction import predict_logits
-from finecl.scoring.false_negatives import FALSE_NEGATIVES, FalseNegatives, NotFalseNegative, find_false_negatives
+from finecl.scoring.false_negatives import NotFalseNegative, find_false_negatives
 from finecl.tokens.candidate_pairs import select_pairs
 from finecl.tokens.packing import pack
 from tests.conftest import LoadTiny

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from finecl.artifacts.cache import read_cached, write_cached
+from finecl.artifacts.false_negatives import FalseNegatives
 from finecl.artifacts.files import cache_directory
 from finecl.artifacts.run_directory import RunDirectory
 from finecl.artifacts.scores_table import find_rows
@@ -28,7 +29,7 @@ from finecl.pipeline.run_data import RunData
 from finecl.pipeline.run_spec import RunSpec
 from finecl.pipeline.stages.extractors import plain_extractor
 from finecl.progress import Listener
-from finecl.scoring.false_negatives import FalseNegatives, find_false_negatives
+from finecl.scoring.false_negatives import find_false_negatives
 from finecl.scoring.proxy import ProxyRun, train_proxy
 from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Ints
 

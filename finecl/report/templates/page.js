@@ -39,6 +39,7 @@
     random: (row) => data.drawn[row] === "random",
     noisiest: (row) => data.drawn[row] === "noisiest",
     judged: (row) => Boolean(verdict(row)),
+    suggested: (row) => data.suggested && data.suggested[row] !== data.relation[row],
   };
 
   function sort() {
@@ -144,6 +145,10 @@
     const stated = truth(row);
     if (stated) about.append(data.truth[row] === data.relation[row] ? element("span", "✓ right", "right")
       : element("span", `✗ true relation: ${stated}`, "wrong"));
+    if (data.suggested && data.suggested[row] !== data.relation[row]) {
+      const name = data.suggested[row] === -1 ? "no relation" : data.relations[data.suggested[row]];
+      about.append(" ", element("span", `suggested: ${name} (${percent(data.sure[row])})`, "suggested"));
+    }
     const button = element("button", open.has(row) ? "hide" : "why?", "link");
     button.type = "button";
     button.setAttribute("aria-expanded", String(open.has(row)));
