@@ -1,8 +1,10 @@
-"""Interface through which the engine reports progress; the command line implements it for terminals."""
+"""Interface through which the engine reports progress, and progress bars for Python scripts and notebooks."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from typing import Any
 
 
 class Listener:
@@ -22,3 +24,33 @@ class Listener:
 
     def measured(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
         """Reports the losses of a step, or the results of a stage."""
+
+
+class ProgressBars(Listener):
+    """Shows a bar for each stage on stderr, or in a notebook, and notes as lines."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def begin(self, stage: str, total: int | None, unit: str) -> None:
+        """Opens a bar; without a total it only counts."""
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(desc=stage, total=total, unit=f" {unit}")
+
+    def advance(self, amount: int, figures: str = "") -> None:
+        """Advances the bar, with ``figures`` beside it; closes it when its total is reached."""
+        self._bar.set_postfix_str(figures, refresh=False)
+        self._bar.update(amount)
+        if self._bar.total is not None and self._bar.n >= self._bar.total:
+            self._bar.close()
+
+    def end(self) -> None:
+        """Closes a bar without a total."""
+        self._bar.close()
+
+    def note(self, text: str) -> None:
+        """Prints a line between the bars."""
+        from tqdm.auto import tqdm
+
+        tqdm.write(text, file=sys.stderr)

@@ -17,7 +17,7 @@ from finecl.errors import SettingsError
 from finecl.pipeline.corpora import format_of
 from finecl.pipeline.run import Run
 from finecl.pipeline.scored_labels import ScoredLabels
-from finecl.progress import Listener
+from finecl.progress import Listener, ProgressBars
 from finecl.types import Document
 
 PRESET = "silver"
@@ -39,7 +39,8 @@ def score(
     Takes ``data``: the path of a file in any format, a pandas DataFrame with the columns ``text``, ``head``,
     ``relation`` and ``tail``, a ``datasets.Dataset``, or documents (``finecl.Document``). ``output_dir`` is the run
     directory (default: in finecl's cache, by the data and settings, so that the same call reuses its result).
-    ``settings`` override those of the preset "silver", for example ``{"model.name": "bert-base-cased"}``.
+    ``settings`` override those of the preset "silver", for example ``{"model.name": "bert-base-cased"}``. ``listener``
+    receives the progress (default: progress bars; ``finecl.progress.Listener()`` is silent).
 
     Returns the scored labels.
 
@@ -126,7 +127,7 @@ def _run(
     fitting = settings_for(resolve(preset=PRESET, overrides=chosen).data, registry)
     resolved = resolve(preset=PRESET, overrides={**fitting, **chosen})
     default = cache_directory() / "runs" / fingerprint([digest(file) for file in files], resolved.to_dict())
-    return Run(Path(output_dir) if output_dir else default, resolved, registry, listener)
+    return Run(Path(output_dir) if output_dir else default, resolved, registry, listener or ProgressBars())
 
 
 def _file_of(data: Any, registry: plugins.Registry) -> Path:

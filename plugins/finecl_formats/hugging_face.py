@@ -1,7 +1,8 @@
 """Data sets of the library ``datasets``: a folder written by ``save_to_disk``, or a name on the Hugging Face hub.
 
 The columns decide how rows are read: ``sents`` and ``vertexSet`` as DocRED's or finecl's own; ``subj_start`` as
-TACRED's; ``h`` and ``t`` as OpenNRE's; ``tokenized_text`` as GLiREL's; ``sentence`` with <e1> and <e2> as SemEval's.
+TACRED's; ``h`` and ``t`` as OpenNRE's; ``tokenized_text`` as GLiREL's; ``text`` (or ``sentence``) with ``head``,
+``relation`` and ``tail``, or with ``label``, as in CSV files; ``sentence`` with <e1> and <e2> as SemEval's.
 Labels stored as numbers (``ClassLabel``) are converted to their names. To read one of several splits, name it after
 a colon: ``owner/name:train``, ``folder:train``. Writes finecl's own columns.
 """
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from finecl.errors import FormatError
-from finecl.types import Document
+from finecl.types import Document, Format, declared
+from finecl_formats.delimited import Delimited
 from finecl_formats.docred import DocRED
 from finecl_formats.files import replacing_folder
 from finecl_formats.glirel import GLiREL
@@ -34,7 +36,11 @@ _READERS: tuple[tuple[tuple[str, ...], Records], ...] = (
     (("token", "subj_start"), TACRED()),
     (("relation", "h", "t"), OpenNRE()),
     (("tokenized_text", "ner"), GLiREL()),
+    (("text", "head", "relation", "tail"), Delimited()),
+    (("sentence", "head", "relation", "tail"), Delimited()),
     (("sentence", "relation"), SemEval()),
+    (("text", "label"), Delimited()),
+    (("sentence", "label"), Delimited()),
 )
 
 
@@ -57,11 +63,7 @@ class HuggingFace(Records):
             FormatError: the data set does not exist, has several splits, or has unknown columns.
         """
         dataset = _one_split(_loaded(path), path)
-        kind = next((n for n, (names, _) in enumerate(_READERS) if set(names) <= set(dataset.column_names)), None)
-        if kind is None:
-            known = " | ".join(" and ".join(names) for names, _ in _READERS)
-            actual = shortened(", ".join(dataset.column_names), 200)
-            raise FormatError(f"{path}: expected the columns {known}, got {actual}; rename the columns")
+        kind = _kind(dataset, path)
         names = {name: f.names for name, f in dataset.features.items() if type(f).__name__ == "ClassLabel"}
         for number, row in enumerate(dataset, start=1):
             named = {name: texts[row[name]] for name, texts in names.items() if (row[name] or 0) >= 0}
@@ -77,6 +79,8 @@ class HuggingFace(Records):
                 "text": str(row["sentence"]).strip().strip('"'),
                 "relation": row["relation"],
             }
+        if isinstance(reader, Delimited):
+            row = {name: "" if value is None else str(value) for name, value in row.items()}
         if isinstance(reader, JSONLines):
             row["labels"] = _as_list(row.get("labels"))
             if any("h" in label or "relation_id" in label for label in row["labels"]):
@@ -95,11 +99,55 @@ class HuggingFace(Records):
         with replacing_folder(path) as folder, _quiet():
             Parquet().write(documents, folder / "rows.parquet")
             rows = datasets.Dataset.from_parquet(str(folder / "rows.parquet"), cache_dir=str(folder / "cache"))
-            rows.save_to_disk(str(folder / "saved"))
-            for file in (folder / "saved").iterdir():
-                file.rename(folder / file.name)
+            _save(rows, folder)
             (folder / "rows.parquet").unlink()
-            _remove(folder / "saved", folder / "cache")
+            _remove(folder / "cache")
+
+    def rewrite(self, source: Path, documents: Iterable[Document | None], path: Path) -> None:
+        """Copies a data set with other labels; of one with a label a row, all other columns, without unlabelled rows.
+
+        Raises:
+            FormatError: the folder is not empty or cannot be written, or a label is none of the column's classes.
+        """
+        dataset = _one_split(_loaded(source), source)
+        names, reader = _READERS[_kind(dataset, source)]
+        if not declared(reader, Format, "one_label"):
+            super().rewrite(source, documents, path)
+            return
+        column = "label" if "label" in names else "relation"
+        kept = {number: d.labels[0].relation for number, d in enumerate(documents) if d and d.labels}
+        classes = dataset.features[column]
+        values: list[Any] = list(kept.values())
+        if type(classes).__name__ == "ClassLabel":
+            unknown = sorted(set(values) - set(classes.names))
+            if unknown:
+                known = shortened(", ".join(classes.names), 120)
+                raise FormatError(f"{path}, {column}: expected one of {known}, got '{shortened(unknown[0])}'")
+            values = [classes.names.index(value) for value in values]
+        rows = dataset.select(list(kept)).remove_columns(column).add_column(column, values, feature=classes)
+        with replacing_folder(path) as folder, _quiet():
+            _save(rows.select_columns(dataset.column_names), folder)
+
+
+def _kind(dataset: Any, path: Path) -> int:
+    """Returns the number of the reader that reads these columns.
+
+    Raises:
+        FormatError: none does.
+    """
+    for number, (names, _) in enumerate(_READERS):
+        if set(names) <= set(dataset.column_names):
+            return number
+    known = " | ".join(" and ".join(names) for names, _ in _READERS)
+    actual = shortened(", ".join(dataset.column_names), 200)
+    raise FormatError(f"{path}: expected the columns {known}, got {actual}; rename the columns")
+
+
+def _save(rows: Any, folder: Path) -> None:
+    rows.save_to_disk(str(folder / "saved"))
+    for file in (folder / "saved").iterdir():
+        file.rename(folder / file.name)
+    _remove(folder / "saved")
 
 
 def _remove(*folders: Path) -> None:

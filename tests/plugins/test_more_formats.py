@@ -387,6 +387,35 @@ def test_hugging_face_data_sets_are_read_by_their_columns(tmp_path: Path) -> Non
         list(read_from.read(saved([{"text": "a"}], tmp_path / "other")))
 
 
+def test_hugging_face_data_sets_of_text_and_label_keep_their_columns_when_they_are_cleaned(tmp_path: Path) -> None:
+    import datasets
+
+    format = new_format("hugging-face")
+    rows = [
+        {"idx": n, "text": f"It was {what} .", "label": n % 2} for n, what in enumerate(("soup", "a goal", "bread"))
+    ]
+    path = saved(rows, tmp_path / "texts", label=["food", "sport"])
+    first, second, third = format.read(path)
+    assert [each.labels[0].relation for each in (first, second, third)] == ["food", "sport", "food"]
+    changed = replace(first, labels=(replace(first.labels[0], relation="sport"),))
+    format.rewrite(path, [changed, None, third], tmp_path / "cleaned")
+    cleaned = datasets.load_from_disk(str(tmp_path / "cleaned"))
+    assert cleaned.features == datasets.load_from_disk(str(path)).features
+    assert cleaned.to_list() == [{**rows[0], "label": 1}, rows[2]]
+    unknown = replace(first, labels=(replace(first.labels[0], relation="art"),))
+    with pytest.raises(FormatError, match="label: expected one of food, sport, got 'art'"):
+        format.rewrite(path, [unknown, second, third], tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_hugging_face_data_sets_of_text_head_relation_and_tail_are_read_as_csv(tmp_path: Path) -> None:
+    row = {"text": "Marie Curie was born in Warsaw.", "head": "Marie Curie", "relation": "born", "tail": "Warsaw"}
+    (document,) = new_format("hugging-face").read(saved([{**row, "source": None}], tmp_path / "d"))
+    (label,) = document.labels
+    names = [document.entities[at].mentions[0].name for at in (label.head, label.tail)]
+    assert (label.relation, *names) == ("born", "Marie Curie", "Warsaw")
+
+
 def test_a_split_of_a_hugging_face_data_set_is_named_after_a_colon(tmp_path: Path) -> None:
     import datasets
 
