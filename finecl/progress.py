@@ -26,6 +26,9 @@ class Listener:
         """Reports the losses of a step, or the results of a stage."""
 
 
+_SELDOM = 10.0  # seconds
+
+
 class ProgressBars(Listener):
     """Shows a bar for each stage on stderr, or in a notebook, and notes as lines."""
 
@@ -36,7 +39,8 @@ class ProgressBars(Listener):
         """Opens a bar; without a total it only counts."""
         from tqdm.auto import tqdm
 
-        self._bar = tqdm(desc=stage, total=total, unit=f" {unit}")
+        redrawn = sys.stderr.isatty() or "ipykernel" in sys.modules  # else each state of a bar is a line of a log
+        self._bar = tqdm(desc=stage, total=total, unit=f" {unit}", mininterval=0.1 if redrawn else _SELDOM)
 
     def advance(self, amount: int, figures: str = "") -> None:
         """Advances the bar, with ``figures`` beside it; closes it when its total is reached."""

@@ -125,4 +125,14 @@ def run_stage(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool,
     show_metrics(metrics, str(report) if report.exists() else None)
     if last == "report" and not opened.data.corpora.has_gold:
         click.echo("no gold documents: not evaluated")
-        print_next(f"finecl review export {opened.directory} judge.jsonl")
+    print_next(*(command.format(opened.directory) for command in _NEXT[last]))
+
+
+_NEXT = {
+    "score": ("finecl pretrain {}", "finecl review export {} judge.jsonl"),
+    "pretrain": ("finecl finetune {}",),
+    "finetune": ("finecl evaluate {}",),
+    "evaluate": ("finecl report {}",),
+    "report": ("finecl review export {} judge.jsonl", "finecl predict {} FILE triples.jsonl"),
+}
+"""Commands that may follow a stage."""

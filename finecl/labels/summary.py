@@ -63,4 +63,6 @@ def describe(row: Mapping[str, Any]) -> str:
         other = f" (suggested: {suggested or 'no relation'})"
     text = str(row["sentence"])
     cut = text if len(text) <= 160 else f"{text[:159]}…"
-    return f"  {100 * row['p_wrong']:.0f} %  {row['head']} | {row['relation']} | {row['tail']}{other}  {cut}"
+    of_whole_text = row["head"] == row["tail"] == row["sentence"]
+    label = row["relation"] if of_whole_text else f"{row['head']} | {row['relation']} | {row['tail']}"
+    return f"  {100 * row['p_wrong']:.0f} %  {label}{other}  {cut}"

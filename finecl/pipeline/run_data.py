@@ -123,7 +123,7 @@ class RunData:
             names = ", ".join(rare[:5]) + (", ..." if len(rare) > 5 else "")
             notes.append(f"silver: {len(rare)} relations have a single instance and can have no positive pair: {names}")
         notes.append(none_note(self.corpora.relations, self.spec.settings.data.no_relation, "data.no_relation="))
-        for split in ("dev", "test"):
+        for split in ("dev", "test") if self.corpora.has_gold else ():
             if not len(getattr(self.corpora, split).instances(self.corpora.relations)):
                 notes.append(f"{split}: none of its documents has a label, so that its scores mean nothing")
         return [note for note in notes if note]

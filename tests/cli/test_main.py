@@ -12,9 +12,11 @@ import pytest
 from finecl_cli import main as cli_main
 from finecl_cli.main import COMMANDS, run
 from finecl_cli.options import default_directory, settings_of
+from finecl_cli.running import _NEXT
 from finecl_cli.screen import Screen, show_metrics
 
 import finecl
+from finecl.artifacts.run_directory import STAGES
 from finecl.config.resolve import resolve
 from finecl.config.schema import Settings
 from finecl.errors import FineCLError
@@ -159,3 +161,11 @@ def test_only_available_results_are_shown(capsys: pytest.CaptureFixture[str]) ->
     assert "50.00" in out
     assert "gain over" not in out
     assert out.endswith("report: runs/[x]/report.html\n")
+
+
+def test_every_stage_is_followed_by_commands_that_exist() -> None:
+    assert set(_NEXT) == set(STAGES)
+    for line in (command for commands in _NEXT.values() for command in commands):
+        program, name, *_ = line.split()
+        assert program == "finecl"
+        assert name in COMMANDS, line

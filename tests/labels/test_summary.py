@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from finecl.labels.summary import Summary
+from finecl.labels.summary import Summary, describe
 
 
 def summary(**changed: Any) -> str:
@@ -26,3 +26,10 @@ def test_a_share_of_few_labels_is_not_to_be_relied_on() -> None:
     assert "fewer than 100 labels: do not rely on this share" in summary(labels=99)
     assert "fewer than 100 labels" not in summary(labels=100)
     assert "fewer than 100 labels" not in summary(labels=99, source="verdicts")
+
+
+def test_a_label_of_a_whole_text_is_shown_once() -> None:
+    row = {"p_wrong": 0.9, "head": "A goal .", "relation": "food", "tail": "A goal .", "sentence": "A goal ."}
+    assert describe(row) == "  90 %  food  A goal ."
+    pair = {**row, "head": "A", "tail": "goal", "suggested": "scored"}
+    assert describe(pair) == "  90 %  A | food | goal (suggested: scored)  A goal ."

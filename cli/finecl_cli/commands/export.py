@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from finecl_cli.next_steps import print_next
 from finecl_cli.options import output_options
 
 
@@ -31,3 +32,4 @@ def command(model: str, output: Path, variant: str, quiet: bool, as_json: bool) 
         click.echo(json.dumps(summary))
     elif not quiet:
         click.echo(f"{summary['megabytes']:.1f} MB: {output}")
+        print_next(f"finecl predict {model} FILE triples.jsonl --backend onnx")

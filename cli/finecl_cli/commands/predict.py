@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from finecl_cli.next_steps import print_next
 from finecl_cli.options import output_options
 from finecl_cli.reading import open_documents, tolerance_options
 
@@ -139,3 +140,4 @@ def _print_counts(counts: Any, output: Path, seconds: float, as_json: bool) -> N
     if counts.pairs_left_out:
         what = "no sentence or window that the extractor reads holds both entities"
         click.echo(f"finecl: {counts.pairs_left_out:,} entity pairs were not scored: {what}", err=True)
+    print_next(f"finecl evaluate {output} GOLD --metric docred")

@@ -72,6 +72,7 @@ def export(
     else:
         hint = f"labelling interface: {write_label_studio(exported, out)}"
     click.echo(f"{out}: {len(exported)} labels, {sampled} of them sampled at random; {hint}")
+    print_next(f"finecl review import {run} {out}")
 
 
 @command.command("import", short_help="Import verdicts into scores and weights.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from finecl import registry as plugins
+from finecl_cli.next_steps import print_next
 from finecl_cli.reading import open_documents, tolerance_options
 
 if TYPE_CHECKING:
@@ -68,13 +69,17 @@ def data_context(format_: str, quiet: bool) -> Iterator[DataContext]:
         yield DataContext(registry, screen, format_)
 
 
-def print_numbers(numbers: Mapping[str, Any], *, as_json: bool) -> None:
-    """Prints numbers as JSON, or one per line; nested mappings are indented and cut after twenty entries."""
+def print_numbers(numbers: Mapping[str, Any], *, as_json: bool, then: Sequence[str] = ()) -> None:
+    """Prints numbers as JSON, or one per line; nested mappings are indented and cut after twenty entries.
+
+    ``then``: commands that may follow, printed below the lines.
+    """
     if as_json:
         click.echo(json.dumps(numbers))
         return
     for line in _lines(numbers, ""):
         click.echo(line)
+    print_next(*then)
 
 
 def _lines(numbers: Mapping[str, Any], indent: str) -> Iterator[str]:

@@ -29,4 +29,4 @@ def command(file: Path, output: Path, format_: str, to: str, drop: tuple[str, ..
 
     with data_context(format_, quiet) as context:
         written = convert(context.source(file), context.writer(output, to), output, drop=drop)
-    print_numbers({"output": str(output), **vars(written)}, as_json=as_json)
+    print_numbers({"output": str(output), **vars(written)}, as_json=as_json, then=[f"finecl data validate {output}"])

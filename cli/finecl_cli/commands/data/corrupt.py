@@ -54,4 +54,8 @@ def command(
         convert(noise.apply(source), context.writer(output, to), output)
     changed = len(noise.changed)
     share = changed / noise.labels if noise.labels else 0.0
-    print_numbers({"output": str(output), "labels": noise.labels, "changed": changed, "rate": share}, as_json=as_json)
+    print_numbers(
+        {"output": str(output), "labels": noise.labels, "changed": changed, "rate": share},
+        as_json=as_json,
+        then=[f"finecl score {output}"],
+    )

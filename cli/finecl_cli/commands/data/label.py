@@ -89,12 +89,12 @@ def command(
         facts = output.with_name(f"{output.stem}.facts.parquet")
         finder = _finder(find, graph, ignore_case)
         found_by = finder if find == "names" else find
-        counts = label(
-            finder.find(source) if finder else source, labelling, writer, output, facts=facts, found_by=found_by
-        )
+        documents = finder.find(source) if finder else source
+        counts = label(documents, labelling, writer, output, facts=facts, found_by=found_by)
         if known:
             add_names(output.with_name("rel_info.json"), known.named(counts.relations))
-    print_numbers({"output": str(output), "facts": str(facts), **counts.to_dict()}, as_json=as_json)
+    numbers = {"output": str(output), "facts": str(facts), **counts.to_dict()}
+    print_numbers(numbers, as_json=as_json, then=[f"finecl score {output}"])
 
 
 def _finder(find: str | None, graph: Graph, ignore_case: bool) -> Any:
