@@ -14,6 +14,7 @@ from typing import Any
 from finecl import registry as plugins
 from finecl.artifacts.files import read_json
 from finecl_benchmarks import readme_blocks
+from finecl_benchmarks.curve_blocks import curve_block
 from finecl_benchmarks.probabilities import probability_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -201,6 +202,8 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
         read_json(RESULTS / "suite-probabilities.json"), ("area-under-margin", "learning-order")
     ),
     "suite-demo": lambda: readme_blocks.suite_block("demo"),
+    "suite-demo-200": lambda: readme_blocks.suite_block("demo-200"),
+    "curve-wiki80": lambda: curve_block("noise-curve-wiki80"),
     "summary-documents": lambda: readme_blocks.summary_block("documents"),
     "suite-documents": lambda: readme_blocks.suite_block("documents"),
 }

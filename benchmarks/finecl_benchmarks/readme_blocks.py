@@ -23,7 +23,7 @@ def noise_block(rate: float | None = None) -> str:
     """
     records = [r for r in _noise_records() if rate is None or not r["data"]["kind"] or r["data"]["rate"] == rate]
     if not records:
-        return _no_record("finecl benchmark noise --keep")
+        return no_record("finecl benchmark noise --keep")
     records_by_column: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         data = record["data"]
@@ -63,7 +63,7 @@ def suite_block(name: str) -> str:
     """Returns the tables of a recorded suite."""
     record = read_json(RESULTS / f"suite-{name}.json")
     if not record:
-        return _no_record(f"finecl benchmark run {name}` and `finecl benchmark show {name} --keep")
+        return no_record(f"finecl benchmark run {name}` and `finecl benchmark show {name} --keep")
     tables = [Table(**{**table, "rows": tuple(map(tuple, table["rows"]))}) for table in record["tables"]]
     failed = [{**each, "failed": stopped_in(each)} for each in record["cells"] if each.get("failed")]
     if failed:  # the last table, written again so that its wording follows the code
@@ -121,7 +121,7 @@ def inference_block() -> str:
     """Returns the documents per second from text to triples."""
     record = read_json(RESULTS / "inference.json")
     if not record:
-        return _no_record("python -m finecl_benchmarks.inference --keep")
+        return no_record("python -m finecl_benchmarks.inference --keep")
     settings, machine = record["settings"], record["machine"]
     return (
         f"{settings['documents']:,} documents of Re-DocRED with {record['pairs']:,} entity pairs, {settings['model']} "
@@ -135,7 +135,7 @@ def report_block() -> str:
     """Returns the seconds to write and to open a large report."""
     record = read_json(RESULTS / "report.json")
     if not record:
-        return _no_record("python -m finecl_benchmarks.report_speed --keep")
+        return no_record("python -m finecl_benchmarks.report_speed --keep")
     return (
         f"A page of {record['labels']:,} labels is {record['megabytes']:.0f} MB, takes {record['write_seconds']:.0f} s "
         f"to write, and opens in {record['open_seconds_median']:.1f} s in headless Chromium (median of "
@@ -148,7 +148,7 @@ def order_block() -> str:
     data = {"name": "wiki80", "kind": "type-consistent", "rate": 0.4}
     records = [record for record in _noise_records() if data.items() <= record["data"].items()]
     if not records:
-        return _no_record("finecl benchmark noise --keep")
+        return no_record("finecl benchmark noise --keep")
     return by_order([record["label_accuracy_by_order"]["batch"] for record in records])
 
 
@@ -174,7 +174,7 @@ def trimmed_block() -> str:
     """Returns the accuracy of extractors trained on parts of a corrupted corpus."""
     records = _read_records("trimmed-*.json")
     if not records:
-        return _no_record("finecl benchmark trimmed --keep")
+        return no_record("finecl benchmark trimmed --keep")
     rows = [
         f"| trained on | sentences | label accuracy | accuracy ({_count(records, 'seed')}) |",
         "|---|---|---|---|",
@@ -191,7 +191,7 @@ def shortcuts_block() -> str:
     """Returns the AUROC of scorers by the proxy's no-relation pairs and by how mentions are shown to it."""
     record = read_json(RESULTS / "shortcuts-demo.json")
     if not record:
-        return _no_record("finecl benchmark shortcuts --keep")
+        return no_record("finecl benchmark shortcuts --keep")
     names = ("learning-order", "area-under-margin", "small-loss")
     rows = [f"| no-relation pairs | mentions | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
     for variant in record["variants"]:
@@ -214,7 +214,7 @@ def tasks_block() -> str:
             value = f"{_spread([record['value'] for record in records])} ({_count(records, 'seed')})"
             rows.append(f"| {title} | {model} | {fraction:g} % | {metric} | {value} | {seconds:,.0f} |")
     if len(rows) == 2:
-        return _no_record("finecl benchmark task NAME --keep")
+        return no_record("finecl benchmark task NAME --keep")
     return "\n".join([*rows, *_reruns()])
 
 
@@ -234,7 +234,8 @@ def _read_records(pattern: str) -> list[dict[str, Any]]:
     return [read_json(path) for path in sorted(RESULTS.glob(pattern))]
 
 
-def _no_record(command: str) -> str:
+def no_record(command: str) -> str:
+    """Returns the text in place of a table without a record: the command that makes one."""
     return f"Not measured: no record. Create one with `{command}`."
 
 
