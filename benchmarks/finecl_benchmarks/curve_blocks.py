@@ -1,4 +1,4 @@
-"""Generated blocks of the pages for suites over noise rates: what weighting gains at each rate."""
+"""Generated blocks of the pages on what weighting gains: at each noise rate, and with few gold documents."""
 
 from __future__ import annotations
 
@@ -24,6 +24,38 @@ def curve_block(name: str, baseline: str = "erica") -> str:
         cells = [by_method[baseline][1]]
         for other in others:
             row = by_method.get(other)
-            cells += [row[1], row[against].partition(", p")[0].replace(" .. ", " to ")] if row else ["-", "-"]
+            cells += [row[1], _gain(row[against])] if row else ["-", "-"]
         rows.append(f"| {data} | {rate} | {' | '.join(cells)} | {by_method[baseline][2]} |")
     return "\n".join(rows)
+
+
+_TITLES = {
+    "none": "none: the plain encoder",
+    "erica": "equal weights (`erica`)",
+    "finecl, release": "FineCL's weights (`finecl`)",
+    "finecl-strict": "stricter weights (`finecl-strict`, finecl's own)",
+}
+
+
+def gains_block(baseline: str = "erica") -> str:
+    """Returns what pre-training gains on the built-in corpus with 50 and 200 gold documents, a row for each method."""
+    tables = []
+    for name in ("demo", "demo-200"):
+        record = read_json(RESULTS / f"suite-{name}.json")
+        if not record:
+            return no_record(f"finecl benchmark run {name}` and `finecl benchmark show {name} --baseline erica --keep")
+        tables.append(record["tables"][0])
+    head = "pre-training | 50 gold documents | gain | 200 gold documents | gain"
+    rows = [f"| {head} |", "|---" * 5 + "|"]
+    for method, title in _TITLES.items():
+        cells = []
+        for table in tables:
+            (row,) = [row for row in table["rows"] if row[0] == method]
+            cells += [row[1], _gain(row[table["columns"].index(f"against {baseline}")])]
+        rows.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _gain(text: str) -> str:
+    """Returns a difference with its interval, without the p-value."""
+    return text.partition(", p")[0].replace(" .. ", " to ")

@@ -14,13 +14,15 @@ from typing import Any
 from finecl import registry as plugins
 from finecl.artifacts.files import read_json
 from finecl_benchmarks import readme_blocks
-from finecl_benchmarks.curve_blocks import curve_block
+from finecl_benchmarks.curve_blocks import curve_block, gains_block
 from finecl_benchmarks.probabilities import probability_table
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = (
     "README.md",
+    "docs/results.md",
+    "docs/methods.md",
     "docs/report.md",
     "docs/scale.md",
     "docs/use.md",
@@ -201,6 +203,7 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "probabilities": lambda: probability_table(
         read_json(RESULTS / "suite-probabilities.json"), ("area-under-margin", "learning-order")
     ),
+    "gains": gains_block,
     "suite-demo": lambda: readme_blocks.suite_block("demo"),
     "suite-demo-200": lambda: readme_blocks.suite_block("demo-200"),
     "curve-wiki80": lambda: curve_block("noise-curve-wiki80"),
