@@ -77,11 +77,19 @@ def coerce(value: Any, annotation: Any, place: str) -> Any:
     Raises:
         SettingsError: the value has another type; ``place`` is the name of the setting in the message.
     """
+    if typing.get_origin(annotation) is typing.Annotated:
+        kind, *ranges = typing.get_args(annotation)
+        return _within(_converted(value, kind, place), ranges, place)
+    converted = _converted(value, annotation, place)
+    if isinstance(converted, float) and not _finite(converted):
+        raise OutOfRangeError(f"{place}: expected a finite number, got {converted}")
+    return converted
+
+
+def _converted(value: Any, annotation: Any, place: str) -> Any:
     if annotation is Any or str(annotation) == "<class 'inspect._empty'>":
         return value
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return _within(coerce(value, arguments[0], place), arguments[1:], place)
     if origin in (typing.Union, types.UnionType):
         return _any_of(value, arguments, place)
     if origin is typing.Literal:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from finecl.types import (
     NO_RELATION,
@@ -41,7 +41,7 @@ class RelationContrast(Objective):
     sampling: ClassVar[BatchSampling] = "relation-pairs"
 
     temperature: Annotated[float, Gt(0)] = 0.05
-    negatives: int | None = None
+    negatives: Annotated[int, Ge(1)] | None = None
     weight_negatives: bool = True
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:

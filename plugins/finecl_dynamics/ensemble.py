@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 
 from finecl.errors import SettingsError
 from finecl.types import DynamicsMode, Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer, first_epoch
@@ -45,7 +47,7 @@ class Ensemble(NoiseScorer):
 
     of: tuple[str, ...] = ("learning-order", "small-loss", "area-under-margin", "confidence", "knn")
     mode: DynamicsMode = "batch"
-    k: int = 20
+    k: Annotated[int, Ge(1)] = 20
     gold: str | None = None
 
     def __post_init__(self) -> None:

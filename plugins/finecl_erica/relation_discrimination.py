@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from finecl.types import (
     NO_RELATION,
@@ -45,7 +45,7 @@ class RelationDiscrimination(Objective):
     """
 
     temperature: Annotated[float, Gt(0)] = 0.05
-    negatives: int | None = 64
+    negatives: Annotated[int, Ge(1)] | None = 64
     mate: Literal["uniform", "weighted"] = "uniform"
     positive_weight: Literal["anchor", "product"] = "anchor"
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from finecl.errors import SettingsError
 from finecl.types import Batch, Extractor, LossSum, TextEncoder
-from finecl_extractors.heads import member_entities
+from finecl_extractors.heads import Width, member_entities
 
 _MASKED = -1e30
 _CHUNK = 2048  # pairs whose block products are in memory at a time
@@ -26,7 +26,7 @@ class Adaptive(nn.Module, Extractor):
     *Shape:* logits [P, R]; the last of the R relations is no-relation.
     """
 
-    def __init__(self, encoder: TextEncoder, relations: int, *, width: int = 256, block: int = 64) -> None:
+    def __init__(self, encoder: TextEncoder, relations: int, *, width: Width = 256, block: Width = 64) -> None:
         super().__init__()
         self.encoder = encoder
         if block < 1 or width < block or width % block:

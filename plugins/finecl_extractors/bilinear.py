@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
 from finecl.types import Batch, Extractor, LossSum, TextEncoder
-from finecl_extractors.heads import PairBilinear
+from finecl_extractors.heads import PairBilinear, Width
 
 
 class Bilinear(nn.Module, Extractor):
@@ -28,8 +28,8 @@ class Bilinear(nn.Module, Extractor):
         encoder: TextEncoder,
         relations: int,
         *,
-        projection: int = 128,
-        distance: int = 20,
+        projection: Width = 128,
+        distance: Width = 20,
         loss: Literal["ce", "bce"] = "bce",
     ) -> None:
         super().__init__()

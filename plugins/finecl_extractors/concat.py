@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
 from finecl.types import Batch, Extractor, LossSum, TextEncoder
-from finecl_extractors.heads import DISTANCES, NEAREST, distance_buckets
+from finecl_extractors.heads import DISTANCES, NEAREST, Dropout, Width, distance_buckets
 
 
 class Concat(nn.Module, Extractor):
@@ -28,9 +28,9 @@ class Concat(nn.Module, Extractor):
         encoder: TextEncoder,
         relations: int,
         *,
-        hidden: int = 256,
-        distance: int = 20,
-        dropout: float = 0.1,
+        hidden: Width = 256,
+        distance: Width = 20,
+        dropout: Dropout = 0.1,
         loss: Literal["ce", "bce"] = "ce",
     ) -> None:
         super().__init__()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge, Interval
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.types import Batch
+
+Width = Annotated[int, Ge(1)]
+"""Width of a layer."""
+Dropout = Annotated[float, Interval(ge=0, lt=1)]
+"""Share of the values that dropout sets to zero."""
 
 _BUCKET_EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # |distance| in sub-words: 0; 1; 2-3; 4-7; ...; >= 256
 NEAREST = 10  # bucket of distance 0; its embedding is fixed at zero, as in the release of ERICA

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
 from finecl.types import Batch, Extractor, InputFormat, LossSum, TextEncoder
+from finecl_extractors.heads import Dropout
 
 
 class Markers(nn.Module, Extractor):
@@ -26,7 +27,7 @@ class Markers(nn.Module, Extractor):
     input_format: ClassVar[InputFormat] = "marked-sentences"
 
     def __init__(
-        self, encoder: TextEncoder, relations: int, *, dropout: float = 0.1, loss: Literal["ce", "bce"] = "ce"
+        self, encoder: TextEncoder, relations: int, *, dropout: Dropout = 0.1, loss: Literal["ce", "bce"] = "ce"
     ) -> None:
         super().__init__()
         self.encoder = encoder

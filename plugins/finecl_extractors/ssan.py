@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
 from finecl.types import Batch, Extractor, LossSum, TextEncoder
-from finecl_extractors.heads import PairBilinear, member_entities
+from finecl_extractors.heads import Dropout, PairBilinear, Width, member_entities
 
 NONE = -1
 STRUCTURES = ("intra+coref", "intra+relate", "intraNE", "inter+coref", "inter+relate")
@@ -31,7 +31,7 @@ class SSAN(nn.Module, Extractor):
 
     def __init__(
         self, encoder: TextEncoder, relations: int, *, structure: Literal["biaffine", "decomposed"] = "biaffine",
-        projection: int = 128, distance: int = 20, dropout: float = 0.1, loss: Literal["ce", "bce"] = "bce",
+        projection: Width = 128, distance: Width = 20, dropout: Dropout = 0.1, loss: Literal["ce", "bce"] = "bce",
     ) -> None:  # fmt: skip
         super().__init__()
         self.encoder = encoder

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from finecl.errors import ModelError
 from finecl.losses import label_binary_cross_entropy, label_cross_entropy
 from finecl.types import Batch, Extractor, LossSum, TextEncoder
-from finecl_extractors.heads import PairBilinear, mean_entities
+from finecl_extractors.heads import Dropout, PairBilinear, Width, mean_entities
 
 
 class Words(nn.Module, Extractor):
@@ -67,8 +67,8 @@ class CNN(Words):
     """
 
     def __init__(
-        self, encoder: TextEncoder, relations: int, *, width: int = 100, hidden: int = 200, window: int = 3,
-        dropout: float = 0.2, distance: int = 20, embeddings: str | None = None, loss: Literal["ce", "bce"] = "bce",
+        self, encoder: TextEncoder, relations: int, *, width: Width = 100, hidden: Width = 200, window: Width = 3,
+        dropout: Dropout = 0.2, distance: Width = 20, embeddings: str | None = None, loss: Literal["ce", "bce"] = "bce",
     ) -> None:  # fmt: skip
         super().__init__(
             encoder, relations, Convolution(width, hidden, window), width=width, hidden=hidden, dropout=dropout,
@@ -84,8 +84,8 @@ class BiLSTM(Words):
     """
 
     def __init__(
-        self, encoder: TextEncoder, relations: int, *, width: int = 100, hidden: int = 128, dropout: float = 0.2,
-        distance: int = 20, embeddings: str | None = None, loss: Literal["ce", "bce"] = "bce",
+        self, encoder: TextEncoder, relations: int, *, width: Width = 100, hidden: Width = 128, dropout: Dropout = 0.2,
+        distance: Width = 20, embeddings: str | None = None, loss: Literal["ce", "bce"] = "bce",
     ) -> None:  # fmt: skip
         super().__init__(
             encoder, relations, Recurrence(width, hidden), width=width, hidden=hidden, dropout=dropout,

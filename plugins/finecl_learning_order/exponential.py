@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Ge
+from annotated_types import Ge, Interval
 
 from finecl.types import Floats
 
@@ -28,7 +28,7 @@ class Exponential:
     alpha: Annotated[float, Ge(1)] = math.e
     clamp: float | None = None
     unlearned: Literal["last", "drop"] = "last"
-    no_relation: float = 0.0
+    no_relation: Annotated[float, Interval(ge=0, le=1)] = 0.0
 
     @property
     def unscored(self) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from annotated_types import Ge, Interval
 
 from finecl.types import Bools, DynamicsMode, Evidence, Floats, Instances, Ints, NoiseScorer, first_epoch
 
@@ -27,11 +28,11 @@ class LearningOrder(NoiseScorer):
     """
 
     mode: DynamicsMode = "batch"
-    epochs: int = 15
-    floor: float = 0.5
+    epochs: Annotated[int, Ge(1)] = 15
+    floor: Annotated[float, Interval(ge=0, le=1)] = 0.5
     multi_label: Literal["any", "sample"] = "any"
     ties: Literal["none", "confidence"] = "none"
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
         """Returns the epoch in which each instance was learned ``[N]``."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Ge
 
 from finecl.types import (
     BatchSampling,
@@ -41,7 +42,7 @@ class Matching(Objective):
     sampling: ClassVar[BatchSampling] = "entity-pairs"
 
     negatives: Literal["hard", "uniform"] = "hard"
-    ratio: float = 1.0
+    ratio: Annotated[float, Ge(0)] = 1.0
 
     def pairs(self, anchors: RowColumns, candidates: RowColumns, generator: Generator) -> Pairs:
         """Selects each unordered pair of rows once; the row with the smaller number is the anchor."""

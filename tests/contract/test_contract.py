@@ -19,7 +19,7 @@ from finecl_learning_order.scorer import LearningOrder
 from torch import Tensor, nn
 
 from finecl import registry, testing
-from finecl.errors import FormatError
+from finecl.errors import FormatError, SettingsError
 from finecl.registry import Part
 from finecl.testing import (
     check_extractor,
@@ -75,6 +75,26 @@ def test_every_choice_of_a_registered_part_keeps_it_too(part: Part, tmp_path: Pa
         choices = getattr(parameter.annotation, "__args__", ()) if "Literal" in str(parameter.annotation) else ()
         for value in (True, False) if parameter.annotation is bool else choices:
             CHECKS[part.kind](part.factory, **required_settings(part, tmp_path), **{name: value})
+
+
+@pytest.mark.parametrize("part", [p for kind in CHECKS if kind not in ("method", "format") for p in parts(kind)])
+def test_every_number_of_a_registered_part_has_a_range(part: Part, tmp_path: Path) -> None:
+    """``clamp`` of the weighting exp is a noise, which may be any number."""
+    for name, parameter in part.settings.items():
+        kind = str(parameter.annotation)
+        wrong = [] if name == "clamp" or "str" in kind else ["-1000000000"]
+        wrong += ["nan", "inf"] if "float" in kind else []
+        for value in wrong if "float" in kind or "int" in kind else ():
+            with pytest.raises(SettingsError, match=f"{name}.*: expected .*, got {value}"):
+                _made(part, required_settings(part, tmp_path) | {name: value})
+
+
+def _made(part: Part, settings: dict[str, Any]) -> None:
+    """Checks settings as a run does before it begins; an extractor is built later, on its encoder."""
+    if part.kind == "extractor":
+        part.values(settings)
+    else:
+        part.create(**settings)
 
 
 def test_methods_name_parts_that_exist_and_settings_that_these_have() -> None:

@@ -442,10 +442,10 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("scorer", "file", {"path": "nowhere.csv"}, "scorer.path: expected a file, got 'nowhere.csv', which does"),
     ("weighting", "linear", {"least": 1.5}, "weighting.least: expected a finite number >= 0 and <= 1, got 1.5"),
     ("weighting", "hard", {"share": 0}, "weighting.share: expected a finite number > 0 and <= 1, got 0"),
-    ("weighting", "hard", {"share": "nan"}, "weighting.share: expected a finite number > 0 and <= 1, got nan"),
+    ("weighting", "hard", {"share": "nan"}, "weighting.share of 'hard': expected a finite number, got nan"),
     ("weighting", "step-decay", {"decay": 1.01}, "weighting.decay: expected a finite number > 0 and <= 1, got 1.01"),
     ("weighting", "rank", {"no_relation": -1}, "weighting.no_relation: expected a finite number >= 0, got -1"),
-    ("weighting", "confidence", {"no_relation": "inf"}, "expected a finite number >= 0, got inf"),
+    ("weighting", "confidence", {"no_relation": "inf"}, "expected a finite number, got inf"),
 ]
 
 
