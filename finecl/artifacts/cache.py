@@ -26,9 +26,7 @@ def read_cached(path: Path, read: Callable[[Path], T]) -> T | None:
         return None
     seal = _seal(path)
     try:
-        if not path.stat().st_size:
-            raise ValueError("it is empty")
-        if seal.exists() and seal.read_text(encoding="ascii").strip() != digest(path):
+        if not seal.exists() or seal.read_text(encoding="ascii").strip() != digest(path):
             raise ValueError("it was changed since it was written")
         return read(path)
     except Exception as error:  # of any reader, on any damage
@@ -37,13 +35,14 @@ def read_cached(path: Path, read: Callable[[Path], T]) -> T | None:
 
 
 def write_cached(path: Path, write: Callable[[Path], None]) -> None:
-    """Writes a file atomically by ``write(temporary path)``, and its hash beside it."""
-    with ExitStack() as locked:
-        with replacing(path) as temporary:
-            write(temporary)
-            content = digest(temporary)
-            locked.enter_context(FileLock(path.parent / "lock"))  # several processes may make the same file
-            _seal(path).unlink(missing_ok=True)
+    """Writes a file atomically by ``write(temporary path)``, and its hash beside it.
+
+    The hash comes first: a process that is killed between the two leaves no file that would be read without its hash.
+    """
+    with ExitStack() as locked, replacing(path) as temporary:
+        write(temporary)
+        content = digest(temporary)
+        locked.enter_context(FileLock(path.parent / "lock"))  # several processes may make the same file
         write_text(_seal(path), content)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from finecl.artifacts.cache import read_cached, write_cached
-from tests.end_to_end.conftest import Finecl, Small, finecl, small
+from tests.end_to_end.conftest import Finecl, Small, environment, finecl, small
 
 __all__ = ["finecl", "small"]
 
@@ -50,10 +52,35 @@ def test_a_changed_file_is_not_read(
     assert sorted(p.name for p in path.parent.iterdir() if p.name != "lock") == ["file", "file.sha256"]
 
 
-def test_a_file_without_a_hash_is_read(tmp_path: Path) -> None:
-    """A process may be killed after it wrote the file and before it wrote the hash."""
-    (tmp_path / "file").write_bytes(b"content")
-    assert read_cached(tmp_path / "file", _read) == b"content"
+def test_a_file_without_a_hash_is_not_read(tmp_path: Path) -> None:
+    write_cached(tmp_path / "file", _write)
+    (tmp_path / "file.sha256").unlink()
+    assert read_cached(tmp_path / "file", _read) is None
+
+
+def test_a_file_whose_writer_was_killed_is_complete_and_has_its_hash_or_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from finecl.artifacts.cache import write_cached\n"
+        "path, at = Path(sys.argv[1]), int(sys.argv[2])\n"
+        "seen = 0\n"
+        "def hook(event, arguments):\n"
+        "    global seen\n"
+        "    seen += event == 'os.rename'\n"
+        "    if event == 'os.rename' and seen == at:\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "sys.addaudithook(hook)\n"
+        "write_cached(path, lambda temporary: temporary.write_bytes(b'content'))\n"
+    )
+    for at in (1, 2):
+        subprocess.run([sys.executable, "-c", program, str(path), str(at)], env=environment(), check=False)
+        assert read_cached(path, _read) is None, at
+        assert len(list(tmp_path.glob(".*"))) > 0, at
+    write_cached(path, _write)
+    assert read_cached(path, _read) == bytes(range(256))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "file.sha256", "lock"]
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
