@@ -50,19 +50,12 @@ class DocumentRows:
             where = f"{self._source}: document {number} ('{document.title}')"
             check_document(document, where)
             if document.entities:
-                yield self._hashed(document, uids, where)
+                row = to_row(document, uids.of(document))
+                self.content.update(_json(row))
+                yield row
             elif self._on_empty == "error":
                 cure = "remove the document, or set data.without_entities = 'skip'"
                 raise FormatError(f"{where}, entities: expected at least one, got none; {cure}")
-
-    def _hashed(self, document: Document, uids: LabelUids, where: str) -> dict[str, Any]:
-        try:
-            row = to_row(document, uids.of(document))
-            self.content.update(_json(row))
-        except UnicodeEncodeError as error:  # JSON can hold half a surrogate pair, Arrow cannot
-            came = ascii(error.object[error.start])
-            raise FormatError(f"{where}: expected Unicode text, got {came}; remove that character") from None
-        return row
 
 
 def _chunk(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Any]]:

@@ -13,8 +13,8 @@ def check_document(document: Document, where: str) -> None:
     """Checks that a document is valid; ``where`` names file and document in the message.
 
     Raises:
-        FormatError: there are no words, a mention or evidence is outside the text, or a label has an unknown entity or
-            is repeated.
+        FormatError: there are no words, a text is not Unicode, a mention or evidence is outside the text, or a label
+            has an unknown entity or is repeated.
     """
     for fault in document_faults(document, where):
         raise fault
@@ -24,6 +24,7 @@ def document_faults(document: Document, where: str) -> Iterator[FormatError]:
     """Yields all faults of a document; see ``check_document``."""
     if not any(document.sentences):
         yield _fault(where, "sentences", "at least one with words", "none", "remove the document")
+    yield from _unicode_faults(document, where)
     for number, entity in enumerate(document.entities):
         yield from _entity_faults(document, entity, f"{where}, entity {number}")
     counts = Counter((label.head, label.tail, label.relation) for label in document.labels)
@@ -33,6 +34,24 @@ def document_faults(document: Document, where: str) -> Iterator[FormatError]:
         if counts[label.head, label.tail, label.relation] > 1:
             came = f"it again for entities {label.head} and {label.tail}"
             yield _fault(place, "relation", f"'{label.relation}' once a pair", came, "remove the repeated label")
+
+
+def _unicode_faults(document: Document, where: str) -> Iterator[FormatError]:
+    """Yields a fault for half a surrogate pair, which JSON can hold but files and tokenizers cannot."""
+    texts: list[str | None] = [document.title]
+    for sentence in document.sentences:
+        texts += sentence
+    for entity in document.entities:
+        texts.append(entity.id)
+        for mention in entity.mentions:
+            texts += (mention.name, mention.type)
+    for label in document.labels:
+        texts += (label.relation, label.truth)
+    try:
+        "\n".join(filter(None, texts)).encode()
+    except UnicodeEncodeError as error:
+        came = ascii(error.object[error.start])
+        yield FormatError(f"{_short(where)}: expected Unicode text, got {came}; remove that character")
 
 
 def _entity_faults(document: Document, entity: Entity, place: str) -> Iterator[FormatError]:

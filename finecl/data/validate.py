@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from finecl.corpus.schema import to_row
 from finecl.corpus.validation import document_faults
 from finecl.data.formats import watched
 from finecl.errors import FormatError
@@ -99,7 +97,6 @@ def _faults(
         report.labels += len(document.labels)
         report.relations.update(label.relation for label in document.labels)
         yield from document_faults(document, where)
-        yield from _unicode(document, where)
         yield from _repeated(document, where, seen)
         if relations is not None:
             yield from _unknown(document, where, known)
@@ -118,15 +115,6 @@ def scanned(path: Path, format: Format) -> Iterator[Scanned]:
             yield f"{path}: document {number} ('{document.title}')", document
     except FormatError as error:
         yield str(path), error
-
-
-def _unicode(document: Document, where: str) -> Iterator[FormatError]:
-    """Yields a fault for half a surrogate pair, which JSON can hold but other formats cannot."""
-    try:
-        json.dumps(to_row(document, [""] * len(document.labels)), ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        came = ascii(error.object[error.start])
-        yield FormatError(f"{where}: expected Unicode text, got {came}; remove that character")
 
 
 def _repeated(document: Document, where: str, seen: dict[bytes, str]) -> Iterator[FormatError]:

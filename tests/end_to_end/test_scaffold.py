@@ -87,9 +87,12 @@ def test_built_in_plugins_pass_the_check(finecl: Finecl) -> None:
 
 
 def test_invalid_names_and_directories_are_refused(tmp_path: Path, finecl: Finecl) -> None:
-    for name in ("Bad", "two words", "-x", "a--b", "9lives"):
+    for name in ("Bad", "two words", "-x", "a--b", "9lives", "a" * 51, "a" * 300, "class", "a\x1b[2J"):
         result = finecl("plugins", "new", "--kind", "scorer", "--directory", tmp_path, "--", name)
         assert "expected a name of at most 50 lower-case letters" in result.error_line()
+        assert len(result.err) < 300
+    assert list(tmp_path.iterdir()) == []
+    scaffolded(finecl, tmp_path, "a" * 50, "scorer")
     scaffolded(finecl, tmp_path, "mine", "scorer")
     again = finecl("plugins", "new", "mine", "--kind", "scorer", "--directory", tmp_path)
     assert "expected a new folder, got an existing path" in again.error_line()

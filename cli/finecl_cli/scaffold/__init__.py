@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from finecl.artifacts.files import replacing_directory
 from finecl.errors import SettingsError
 
 KINDS = ("scorer", "text-scorer", "weighting", "objective", "extractor", "format")
@@ -37,17 +38,18 @@ def new_plugin(name: str, kind: str, directory: Path) -> list[Path]:
         "part": "".join(word.capitalize() for word in name.split("-")),
     }
     contents = {
-        root / "pyproject.toml": _rendered("pyproject.toml", variables),
-        root / "README.md": _rendered("README.md", variables),
-        root / package / "__init__.py": _rendered(f"{kind}.py", variables),
-        root / "tests" / f"test_{package}.py": _rendered(f"test_{kind}.py", variables),
+        "pyproject.toml": _rendered("pyproject.toml", variables),
+        "README.md": _rendered("README.md", variables),
+        f"{package}/__init__.py": _rendered(f"{kind}.py", variables),
+        f"tests/test_{package}.py": _rendered(f"test_{kind}.py", variables),
     }
     if kind == "extractor":
-        contents[root / package / "model.py"] = _rendered("extractor_model.py", variables)
-    for path, text in contents.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return list(contents)
+        contents[f"{package}/model.py"] = _rendered("extractor_model.py", variables)
+    with replacing_directory(root) as unfinished:
+        for name, text in contents.items():
+            (unfinished / name).parent.mkdir(exist_ok=True)
+            (unfinished / name).write_text(text, encoding="utf-8")
+    return [root / name for name in contents]
 
 
 def _rendered(template: str, variables: dict[str, str]) -> str:
