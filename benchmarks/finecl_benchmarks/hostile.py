@@ -1,10 +1,12 @@
-"""Damages every file that finecl reads, and kills every command that writes; counts the outcomes.
+"""Damages every file that finecl reads, kills every command that writes, and asks an extractor thousands of times.
 
     python -m finecl_benchmarks.hostile --keep
+    python -m finecl_benchmarks.hostile kills --keep
 
-Runs ``tests/hostile`` as a whole (FINECL_HOSTILE=all) from a checkout; the damage depends on the seed in the tests.
-"Same result" is that of the undisturbed files, "one line" an error of one line with exit code 2. Where a file is the
-user's own, or a stranger's without hashes, another valid result counts, too.
+Runs ``tests/hostile`` as a whole (FINECL_HOSTILE=all) from a checkout, and counts the outcomes; damage and moments of
+kills depend on the seed in the tests. "Same result" is that of undisturbed files or commands, "one line" an error of
+one line with exit code 2. Where a file is the user's own, or a stranger's without hashes, another valid result counts,
+too. "Nothing written", "part written" and "all written": the outputs of a command after a kill, none half-written.
 """
 
 from __future__ import annotations
@@ -26,22 +28,28 @@ from finecl.errors import FineCLError
 from finecl_benchmarks.record import RESULTS
 
 _ROOT = RESULTS.parents[1]
+PARTS = {"hostile": "test_damaged_files.py", "kills": "test_kills.py", "soak": "test_soak.py"}
+"""Records, and the tests that they count."""
 
 
 def main() -> None:
     """Parses the command line, runs the tests, prints the record and with ``--keep`` writes it."""
     parser = argparse.ArgumentParser(description="Damage every file that finecl reads, and count the outcomes.")
-    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/hostile.json")
+    parser.add_argument("part", nargs="*", help=f"parts to run: {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/PART.json")
     arguments = parser.parse_args()
-    record = measure()
-    if arguments.keep:
-        write_json(RESULTS / "hostile.json", record)
-    json.dump(record, sys.stdout, indent=1)
-    print()
+    if unknown := [part for part in arguments.part if part not in PARTS]:
+        parser.error(f"expected {', '.join(PARTS)}, got '{unknown[0]}'")
+    for part in arguments.part or PARTS:
+        record = measure(part)
+        if arguments.keep:
+            write_json(RESULTS / f"{part}.json", record)
+        json.dump(record, sys.stdout, indent=1)
+        print()
 
 
-def measure() -> dict[str, Any]:
-    """Runs the tests and returns the record.
+def measure(part: str) -> dict[str, Any]:
+    """Runs the tests of a part and returns its record.
 
     Raises:
         FineCLError: there is no checkout with the tests, or they did not run to their end.
@@ -52,7 +60,7 @@ def measure() -> dict[str, Any]:
         path = Path(directory) / "counts.json"
         variables = {"FINECL_HOSTILE": "all", "FINECL_HOSTILE_COUNTS": str(path), "OMP_NUM_THREADS": "1"}
         began = time.perf_counter()
-        command = [sys.executable, "-m", "pytest", "-q", "tests/hostile", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-q", f"tests/hostile/{PARTS[part]}", "-p", "no:cacheprovider"]
         done = subprocess.run(command, cwd=_ROOT, env=os.environ | variables, stdout=sys.stderr, check=False)
         seconds = time.perf_counter() - began
         counts = read_json(path)
@@ -60,9 +68,9 @@ def measure() -> dict[str, Any]:
         raise FineCLError("expected the counts of tests/hostile, got none; see the messages of pytest")
     total: Counter[str] = Counter()
     for outcomes in counts.values():
-        total.update(outcomes)
+        total.update({name: number for name, number in outcomes.items() if isinstance(number, int)})
     return {
-        "benchmark": "hostile",
+        "benchmark": part,
         "passed": done.returncode == 0,
         "seconds": round(seconds, 1),
         "total": dict(total),

@@ -44,8 +44,11 @@ class BrokenError(Exception):
 class Breaking(TrainerCallback):  # type: ignore[misc]
     """Interrupts training after the first step."""
 
+    def __init__(self, error: type[BaseException] = BrokenError) -> None:
+        self._error = error
+
     def on_step_end(self, *arguments: Any, **kwargs: Any) -> None:
-        raise BrokenError
+        raise self._error
 
 
 def data(count: int = 30) -> tuple[Dataset, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -123,11 +126,12 @@ def test_examples_repeated_in_the_last_batch_are_recorded_once(tmp_path: Path) -
         np.testing.assert_array_equal(second[name], values)
 
 
-def test_hooks_are_removed_when_training_fails(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt])
+def test_hooks_are_removed_when_training_is_interrupted(error: type[BaseException], tmp_path: Path) -> None:
     dataset, _, _ = data()
     model = Linear()
-    with pytest.raises(BrokenError), DynamicsCallback(len(dataset)) as callback:
-        Trainer(model, arguments(tmp_path), train_dataset=dataset, callbacks=[callback, Breaking()]).train()
+    with pytest.raises(error), DynamicsCallback(len(dataset)) as callback:
+        Trainer(model, arguments(tmp_path), train_dataset=dataset, callbacks=[callback, Breaking(error)]).train()
     assert not model._forward_hooks
     assert not model._forward_pre_hooks
 
