@@ -1,7 +1,7 @@
 """The wheel in a fresh environment without extras: every command answers with a result or one line.
 
-It downloads some hundred megabytes, so it runs only with FINECL_WHEEL=1; FINECL_WHEEL=PYTHON names the interpreter of an
-environment in which the wheel is already installed.
+It downloads some hundred megabytes, so it runs only with FINECL_WHEEL=1; FINECL_WHEEL=PYTHON names the interpreter of
+an environment in which the wheel is already installed.
 """
 
 from __future__ import annotations

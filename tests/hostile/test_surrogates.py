@@ -71,5 +71,9 @@ def test_half_a_surrogate_pair_in_a_text_or_an_argument_gives_one_line(
     with pytest.raises(FineCLError, match="expected Unicode text"):
         extractor(f"Ada {HALF} met Zoe .", entities=[(0, 3), (10, 13)])
     byte = "\udcff"  # what Python makes of a byte of an argument that is not UTF-8
-    for arguments in (("data", "stats", f"{tmp_path}/{byte}", "--quiet"), ("train", "--data", byte), ("train", "--set", byte)):
+    for arguments in (
+        ("data", "stats", f"{tmp_path}/{byte}", "--quiet"),
+        ("train", "--data", byte),
+        ("train", "--set", byte),
+    ):
         assert finecl(*arguments).error_line().isprintable()
