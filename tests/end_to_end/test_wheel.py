@@ -87,7 +87,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = at.glob("*.whl")
     venv.create(at / "venv", with_pip=True)
     interpreter = at / "venv" / "bin" / "python"
-    install = [interpreter, "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt"), str(wheel)]
+    install = [str(interpreter), "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt"), str(wheel)]
     subprocess.run(install, check=True)
     return interpreter
 
