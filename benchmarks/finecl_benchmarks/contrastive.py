@@ -101,7 +101,7 @@ def sentence_transformers(precision: Precision) -> Engine:
 
 def _pack(tokenizer: DocumentTokenizer, texts: list[str]) -> Packed:
     """Packs sentences as documents with one entity that spans all tokens, so that its vector is their mean."""
-    ids = [[tokenizer.first, *tokenizer.encode(text)[: tokenizer.max_length - 2], tokenizer.last] for text in texts]
+    ids = [tokenizer.framed(tokenizer.encode(text)[: tokenizer.room]) for text in texts]
     lengths: Ints = np.array([len(row) for row in ids], dtype=np.int64)
     zeros = np.zeros(len(ids), dtype=np.int64)
     return pack(

@@ -62,12 +62,13 @@ def ours(precision: Precision, *, packing: str = "auto", **settings: Any) -> Eng
 
 def naive() -> Engine:
     """Returns the same step as published: the checkpoint's own dropout, also in attention, and untuned malloc."""
-    from finecl.models.safe_reading import read_config, read_masked_lm, read_tokenizer
+    from finecl.models.families import FAMILIES
+    from finecl.models.safe_reading import read_config, read_model, read_tokenizer
     from finecl_benchmarks.naive import NaiveEngine
 
     model_path = find_model("minilm")
     run = pretraining(DocumentTokenizer(read_tokenizer(model_path), 512))
-    model, _ = read_masked_lm(model_path, read_config(model_path))
+    model, _ = read_model(model_path, read_config(model_path), FAMILIES["bert"])
     engine = NaiveEngine(model.train())
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5, fused=True)
 

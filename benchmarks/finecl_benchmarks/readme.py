@@ -15,6 +15,7 @@ from finecl import registry as plugins
 from finecl.artifacts.files import read_json
 from finecl_benchmarks import readme_blocks
 from finecl_benchmarks.curve_blocks import curve_block, gains_block
+from finecl_benchmarks.encoders import encoders_block
 from finecl_benchmarks.probabilities import probability_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ PAGES = (
     "docs/report.md",
     "docs/scale.md",
     "docs/use.md",
+    "docs/encoders.md",
     "docs/pretraining.md",
     "docs/silver.md",
     "benchmarks/README.md",
@@ -194,6 +196,7 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "trimmed": readme_blocks.trimmed_block,
     "shortcuts": readme_blocks.shortcuts_block,
     "tasks": readme_blocks.tasks_block,
+    "encoders": encoders_block,
     "inference": readme_blocks.inference_block,
     "report": readme_blocks.report_block,
     "suite-cpu": lambda: readme_blocks.suite_block("cpu"),

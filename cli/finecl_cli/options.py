@@ -12,6 +12,7 @@ from finecl import registry as plugins
 from finecl.config.resolve import presets, resolve
 from finecl.config.schema import Settings
 from finecl.errors import SettingsError
+from finecl.models.families import FAMILIES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
@@ -92,7 +93,7 @@ def _data_options() -> list[Decorator]:
         click.option(
             "--model",
             metavar="NAME|DIR",
-            help="Encoder: 'minilm', a hub name or a local directory (BERT, RoBERTa, ModernBERT).",
+            help=f"Encoder: 'minilm', a hub name or a local directory. Families: {', '.join(FAMILIES)}.",
         ),
     ]
 

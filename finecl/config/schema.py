@@ -64,6 +64,9 @@ class ModelSettings:
     # The release keeps 0.1; 0 lets attention run on its fast kernels and is usual since (MosaicBERT, ModernBERT).
     attention_dropout: Share = 0.0
     hidden_dropout: Share | None = None  # None: what the checkpoint says
+    # of decoders (Llama, Qwen, ...); causal: a state knows only the text before it; None: as saved, else bidirectional
+    decoder_attention: Literal["bidirectional", "causal"] | None = None
+    lora_rank: Count = 0  # above 0: only low-rank adapters of the encoder are trained (extra "lora")
     allow_pickle: bool = False  # without safetensors, read .bin files by torch's weights-only loader
     precision: Literal["auto", "float32", "bf16"] = "auto"
     device: str = "auto"

@@ -64,9 +64,10 @@ def packed_attention(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Computes bidirectional attention within each document of a packed row.
+    """Computes attention within each document of a packed row: bidirectional, or causal in decoders read as such.
 
-    *Shape:* ``query``, ``key``, ``value`` [1, heads, T, head width]; the result [1, T, heads, head width].
+    *Shape:* ``query`` [1, heads, T, head width]; ``key``, ``value`` the same, or with fewer heads, each for a group of
+    query heads; the result [1, T, heads, head width].
 
     Raises:
         ValueError: the batch is padded, or the lengths do not sum to T.
@@ -74,8 +75,10 @@ def packed_attention(
     _check_packed(query, attention_mask, sum(lengths))
     # The backward pass of the fused kernel is slow in bfloat16 on CPUs; two matrix products are twice as fast.
     attend = _plain if query.device.type == "cpu" and query.dtype == torch.bfloat16 else _fused
+    key, value = _every_head(query, key), _every_head(query, value)
+    reach = _reach(module, sliding_window)
     documents = zip(*(torch.split(x[0], list(lengths), dim=1) for x in (query, key, value)), strict=True)
-    out = [attend(q, k, v, scaling, dropout, _window(q, sliding_window)) for q, k, v in documents]
+    out = [attend(q, k, v, scaling, dropout, _window(q, *reach)) for q, k, v in documents]
     return torch.cat(out, dim=1).transpose(0, 1)[None], None
 
 
@@ -137,13 +140,13 @@ def varlen_attention(
     from torch.nn.attention.varlen import varlen_attn
 
     _check_packed(query, attention_mask, query.shape[2])
+    key, value = _every_head(query, key), _every_head(query, value)
     q, k, v = (x[0].transpose(0, 1).to(torch.bfloat16) for x in (query, key, value))
     kernel_scaling = float(q.shape[-1]) ** -0.5
     if abs(scaling - kernel_scaling) > 1e-6 * kernel_scaling:
         q = q * (scaling / kernel_scaling)
-    # in transformers, a window of w means distances below w
-    window = (-1, -1) if sliding_window is None else (sliding_window - 1, sliding_window - 1)
-    out = varlen_attn(q, k, v, ends, ends, longest, longest, window_size=window)
+    before, after = (-1 if distance is None else distance for distance in _reach(module, sliding_window))
+    out = varlen_attn(q, k, v, ends, ends, longest, longest, window_size=(before, after))
     assert isinstance(out, Tensor)
     return out.unsqueeze(0).to(query.dtype), None
 
@@ -165,12 +168,36 @@ def _has_varlen() -> bool:
     return hasattr(varlen, "varlen_attn")
 
 
-def _window(query: Tensor, sliding_window: int | None) -> Tensor | None:
+def _every_head(query: Tensor, key: Tensor) -> Tensor:
+    """Repeats keys or values whose heads serve a group of query heads each."""
+    groups = query.shape[1] // key.shape[1]
+    return key if groups == 1 else key.repeat_interleave(groups, dim=1)
+
+
+def _reach(module: nn.Module, sliding_window: int | None) -> tuple[int | None, int | None]:
+    """Returns how many tokens before and after itself a token attends to; None: all.
+
+    In transformers, a window of w means distances below w; in decoders read bidirectionally, up to w.
+    """
+    decoder = bool(getattr(module, "is_causal", False))
+    causal = decoder and bool(getattr(module.config, "is_causal", True))
+    distance = None if sliding_window is None else sliding_window - 1 + (decoder and not causal)
+    return distance, 0 if causal else distance
+
+
+def _window(query: Tensor, before: int | None, after: int | None) -> Tensor | None:
+    """Returns which keys each query attends to ``[L, L]``; None: all."""
     length = query.shape[1]
-    if sliding_window is None or length <= sliding_window:
+    if all(distance is None or distance >= length - 1 for distance in (before, after)):
         return None
     position = torch.arange(length, device=query.device)
-    return (position[:, None] - position[None, :]).abs() < sliding_window
+    distance = position[None, :] - position[:, None]
+    mask = torch.ones_like(distance, dtype=torch.bool)
+    if before is not None:
+        mask &= distance >= -before
+    if after is not None:
+        mask &= distance <= after
+    return mask
 
 
 def _fused(q: Tensor, k: Tensor, v: Tensor, scaling: float, dropout: float, mask: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ It also computes the masked-language-modelling loss, on masked positions only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,19 +14,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finecl.errors import ModelError
-from finecl.models.attention import BIASED, Packing, with_lengths
+from finecl.models.adapters import add_adapters, is_adapter
+from finecl.models.attention import BIASED, IMPLEMENTATIONS, Packing, with_lengths
+from finecl.models.families import FAMILIES, Family, vocabulary_head
 from finecl.models.precision import Precision
 from finecl.types import AttentionBias, Batch, LossSum
 
-# In the RoBERTa family, position ids start after the padding index.
-_ROBERTA = ("roberta", "xlm-roberta", "camembert")
 _ROW_MULTIPLE = 64  # the number of tokens is rounded up to a multiple of this for bfloat16 on CPUs
 
 
 class Encoder(nn.Module):
-    """A masked language model of the BERT, RoBERTa or ModernBERT family that takes packed documents.
+    """A model of one of ``finecl.models.families`` that takes packed documents.
 
     ``packing`` chooses the attention implementation, see ``finecl.models.attention``; all give the same states.
+    Families whose documents cannot be packed are always "padded".
 
     *Shape:* ``encoder(batch)`` returns token states [T, H]; ``entities`` returns [V, H], float32.
     """
@@ -34,14 +36,16 @@ class Encoder(nn.Module):
     """Sub-words by token id."""
     recomputes = False
     """Whether layers are recomputed in the backward pass (gradient checkpointing)."""
+    adapted = False
+    """Whether low-rank adapters are trained in place of the weights."""
     new_head = False
-    """Whether the checkpoint lacked a language-modelling head, so that its weights are random."""
+    """Whether the checkpoint lacked a language-modelling head: its weights are random, or there is none."""
 
     def __init__(self, model: nn.Module, precision: Precision, packing: Packing = "loop") -> None:
         super().__init__()
         self.model = model
-        self.precision = precision
-        self.packing = packing
+        self.precision = precision if self.family.bf16 else replace(precision, bf16=False)
+        self.packing: Packing = packing if self.family.packed else "padded"
         self.to(precision.device)
 
     @property
@@ -54,20 +58,54 @@ class Encoder(nn.Module):
         """Configuration of the transformers model."""
         return self.model.config
 
+    @property
+    def family(self) -> Family:
+        """The family of the transformers model."""
+        return FAMILIES[self.config.model_type]
+
+    @property
+    def padding(self) -> int:
+        """Token id that fills padded rows, where attention ignores it."""
+        return int(self.config.pad_token_id or 0)
+
+    @property
+    def longest(self) -> int | None:
+        """Number of tokens for which there are position embeddings; None: there is no limit."""
+        limit = getattr(self.config, "max_position_embeddings", None) if self.family.positions != "none" else None
+        return None if limit is None else int(limit) - self.first_position
+
+    def attend_as_saved(self, name: str | None = None) -> None:
+        """Switches to transformers' own attention, ``name`` or its choice; without effect on padded-only families."""
+        if self.family.packed:
+            self.model.set_attn_implementation(name or IMPLEMENTATIONS[self.packing])  # type: ignore[operator]
+
+    @property
+    def has_own_head(self) -> bool:
+        """Whether there is a language-modelling head, and not only the product with the embeddings."""
+        return self.family.kind == "masked"
+
     def freeze_head(self) -> None:
         """Freezes the language-modelling head, which an extractor does not use."""
-        used = self._base_parameters()
-        for parameter in self.model.parameters():
-            parameter.requires_grad_(id(parameter) in used)
+        self._train(base=True, head=False)
 
     def freeze_base(self, frozen: bool = True) -> None:
         """Freezes all but the language-modelling head; its output weights are tied to the embeddings: frozen too."""
-        used = self._base_parameters()
-        for parameter in self.model.parameters():
-            parameter.requires_grad_(not (frozen and id(parameter) in used))
+        self._train(base=not frozen, head=True)
 
-    def _base_parameters(self) -> set[int]:
-        return {id(p) for p in self.model.base_model.parameters()}  # type: ignore[union-attr]
+    def add_adapters(self, rank: int) -> None:
+        """Adds low-rank adapters, and freezes all other weights but the language-modelling head."""
+        add_adapters(self.model.base_model, rank)
+        self.adapted = True
+        self.to(self.precision.device)
+        self._train(base=True, head=True)
+
+    def _train(self, *, base: bool, head: bool) -> None:
+        of_base = {id(p) for p in self.model.base_model.parameters()}  # type: ignore[union-attr]
+        for name, parameter in self.model.named_parameters():
+            if id(parameter) in of_base:
+                parameter.requires_grad_(base and (not self.adapted or is_adapter(name)))
+            else:
+                parameter.requires_grad_(head)
 
     def compile_layers(self) -> None:
         """Compiles each layer for tensors of any length, with the random numbers of the uncompiled layers."""
@@ -81,7 +119,7 @@ class Encoder(nn.Module):
     @property
     def first_position(self) -> int:
         """Position id of a document's first token."""
-        return int(self.config.pad_token_id) + 1 if self.config.model_type in _ROBERTA else 0
+        return self.padding + 1 if self.family.positions == "after-padding" else 0
 
     def forward(self, batch: Batch) -> Tensor:
         """Returns the token states of a packed batch ``[T, H]``."""
@@ -104,7 +142,7 @@ class Encoder(nn.Module):
         padding = -sum(lengths) % _ROW_MULTIPLE
         if not padding or not self.precision.bf16 or ids.device.type != "cpu":
             return ids, positions, lengths
-        ids = F.pad(ids, (0, padding), value=int(self.config.pad_token_id))
+        ids = F.pad(ids, (0, padding), value=self.padding)
         return ids, F.pad(positions, (0, padding), value=self.first_position), (*lengths, padding)
 
     def with_attention_bias(self, batch: Batch, bias: AttentionBias) -> Tensor:
@@ -115,14 +153,16 @@ class Encoder(nn.Module):
         Raises:
             ModelError: the encoder is not of the BERT or RoBERTa family, or uses gradient checkpointing.
         """
-        if self.config.model_type == "modernbert":
+        base: Any = self.model.base_model
+        blocks = getattr(getattr(base, "encoder", None), "layer", None)
+        if not self.family.packed or blocks is None or not hasattr(blocks[0], "attention"):
             raise ModelError(
-                "this extractor adds an attention bias, which finecl supports in BERT and RoBERTa models only"
+                f"this extractor adds an attention bias, which finecl supports in models of the BERT and RoBERTa "
+                f"families only, not of {self.config.model_type}"
             )
         if self.recomputes:  # the recomputation would run without the bias
             raise ModelError("this extractor adds an attention bias: leave out model.gradient_checkpointing")
-        base: Any = self.model.base_model
-        layers = {id(layer.attention.self): number for number, layer in enumerate(base.encoder.layer)}
+        layers = {id(layer.attention.self): number for number, layer in enumerate(blocks)}
         keywords = {"lengths": batch.lengths, "bias": bias, "layers": layers}
         implementation = self.config._attn_implementation
         self.config._attn_implementation = BIASED
@@ -145,10 +185,11 @@ class Encoder(nn.Module):
         device = batch.input_ids.device
         lengths = torch.tensor(batch.lengths, device=device)
         is_token_DL = torch.arange(int(lengths.max()), device=device)[None, :] < lengths[:, None]
-        ids_DL = torch.full(is_token_DL.shape, int(self.config.pad_token_id), device=device)
+        ids_DL = torch.full(is_token_DL.shape, self.padding, device=device)
         positions_DL = torch.full(is_token_DL.shape, self.first_position, device=device)
         ids_DL[is_token_DL], positions_DL[is_token_DL] = batch.input_ids[0], batch.position_ids[0]
-        out = base(input_ids=ids_DL, attention_mask=is_token_DL.long(), position_ids=positions_DL)
+        positions = {} if self.family.positions == "none" else {"position_ids": positions_DL}
+        out = base(input_ids=ids_DL, attention_mask=is_token_DL.long(), **positions)
         states: Tensor = out.last_hidden_state[is_token_DL]
         return states
 
@@ -167,17 +208,6 @@ class Encoder(nn.Module):
         """Returns the summed cross-entropy of the masked tokens; logits are computed at masked positions only."""
         with self.precision.autocast():
             if not len(position_I):  # every pass uses the head, else ranks would wait for its gradients
-                return LossSum(total=_vocabulary_logits(self.model, states_TH[:1]).float().sum() * 0.0, terms=0)
-            logits = _vocabulary_logits(self.model, states_TH[position_I])
+                return LossSum(total=vocabulary_head(self.model)(states_TH[:1]).float().sum() * 0.0, terms=0)
+            logits = vocabulary_head(self.model)(states_TH[position_I])
         return LossSum(total=F.cross_entropy(logits.float(), label_I, reduction="sum"), terms=len(position_I))
-
-
-def _vocabulary_logits(model: Any, states: Tensor) -> Tensor:
-    """Returns the logits ``[I, vocabulary]`` of the model's language-modelling head."""
-    if hasattr(model, "cls"):
-        logits = model.cls(states)
-    elif hasattr(model, "lm_head"):
-        logits = model.lm_head(states)
-    else:
-        logits = model.decoder(model.head(states))
-    return logits  # type: ignore[no-any-return]

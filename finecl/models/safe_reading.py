@@ -12,9 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finecl.errors import ModelError
+
+if TYPE_CHECKING:
+    from finecl.models.families import Family
 
 LOADING = threading.RLock()
 """Held while a model is loaded: transformers changes torch's defaults meanwhile, for all threads."""
@@ -49,21 +52,22 @@ def read_tokenizer(path: str) -> Any:
         return AutoTokenizer.from_pretrained(path, use_fast=True, trust_remote_code=False)
 
 
-def read_masked_lm(path: str, config: Any, attention: str | None = None, *, allow_pickle: bool = False) -> Any:
-    """Returns a masked language model, and what transformers reports about its weights.
+def read_model(
+    path: str, config: Any, family: Family, attention: str | None = None, *, allow_pickle: bool = False
+) -> Any:
+    """Returns a model of a family, and what transformers reports about its weights.
 
-    ``allow_pickle`` also reads ``.bin`` files, where there are no safetensors.
+    ``attention`` None: transformers chooses. ``allow_pickle`` also reads ``.bin`` files, where there are no
+    safetensors.
 
     Raises:
         ModelError: the weights are pickles that are not allowed, or that hold more than tensors.
     """
-    from transformers import AutoModelForMaskedLM
-
     if not allow_pickle:
         _check_weights(path, config)
-    _check_size(path, config)
+    _check_size(path, config, family)
     with _without_code(path), _weights_only(path, allow_pickle=allow_pickle):
-        return AutoModelForMaskedLM.from_pretrained(
+        return family.auto_class.from_pretrained(
             path,
             config=config,
             attn_implementation=attention,
@@ -104,15 +108,17 @@ def _check_weights(path: str, config: Any) -> None:
         raise ModelError(f"'{path}': expected {_WEIGHTS}, found {pickles[0]}, which can run code; {_CONVERT}")
 
 
-def _check_size(path: str, config: Any) -> None:
+def _check_size(path: str, config: Any, family: Family) -> None:
     """Refuses a configuration of more weights than the files have bytes, before memory for them is taken."""
     files = [file for file in Path(path).glob("*") if file.suffix in (".safetensors", ".bin")]
     width, layers = (_size(path, config, name) for name in ("hidden_size", "num_hidden_layers"))
-    inner, vocabulary = (_size(path, config, name) for name in ("intermediate_size", "vocab_size"))
-    positions = _size(path, config, "max_position_embeddings")
-    if config.model_type == "modernbert":
-        positions = 0  # rotary: no weights
-    needed = width * (vocabulary + positions) + layers * (4 * width * width + 2 * width * inner)
+    inner, vocabulary = (_size(path, config, name) for name in (family.inner, "vocab_size"))
+    positions = _size(path, config, "max_position_embeddings") if family.learned_positions else 0
+    if config.model_type == "albert":  # its layers share their weights
+        layers = min(layers, _size(path, config, "num_hidden_groups"))
+    embedding = min(width, int(getattr(config, "embedding_size", width)))
+    attention = 4 * width * width if family.learned_positions else 0  # others may have fewer heads of keys
+    needed = embedding * (vocabulary + positions) + layers * (attention + 2 * width * inner)
     present = sum(file.stat().st_size for file in files)
     if files and needed > present:
         raise ModelError(

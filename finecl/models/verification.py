@@ -15,7 +15,6 @@ from finecl.artifacts.files import read_json, write_sealed_json
 from finecl.artifacts.outside import Number, Text, Whole, check_record
 from finecl.artifacts.provenance import digest
 from finecl.errors import FineCLError, ModelError
-from finecl.models.attention import IMPLEMENTATIONS
 from finecl.models.encoder import Encoder
 from finecl.models.safe_reading import model_files
 from finecl.tokens.tokenizer import DocumentTokenizer
@@ -80,10 +79,10 @@ def read_verification(directory: Path) -> dict[str, Any]:
 def test_vectors(encoder: Encoder, tokenizer: DocumentTokenizer) -> dict[str, Any]:
     """Returns the ids of a sentence and of a text as long as the encoder reads, and values of their states, float32."""
     sentence = tokenizer.encode(_SENTENCE)
-    reach = min(_LONGEST, int(encoder.config.max_position_embeddings) - encoder.first_position) - 2
+    reach = min(_LONGEST, encoder.longest or _LONGEST) - tokenizer.max_length + tokenizer.room
     text = (sentence * math.ceil(reach / len(sentence)))[:reach]
     return {
-        name: _vector(encoder, [tokenizer.first, *ids, tokenizer.last], every)
+        name: _vector(encoder, tokenizer.framed(ids), every)
         for name, ids, every in (("short", sentence, 1), ("long", text, _EVERY))
     }
 
@@ -92,11 +91,11 @@ def _vector(encoder: Encoder, ids: list[int], every: int) -> Vector:
     was_training = encoder.training
     encoder.eval()
     model: Any = encoder.model
-    model.set_attn_implementation("sdpa")  # a single document needs no packing
+    encoder.attend_as_saved("sdpa")  # a single document needs no packing
     with torch.no_grad():
         input_ids = torch.tensor([ids], device=encoder.precision.device)
         states = model.base_model(input_ids=input_ids).last_hidden_state[0]
-    model.set_attn_implementation(IMPLEMENTATIONS[encoder.packing])
+    encoder.attend_as_saved()
     encoder.train(was_training)
     return {"input_ids": ids, "states": states[::every, :_VALUES].float().cpu().tolist()}
 

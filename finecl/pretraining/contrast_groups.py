@@ -110,7 +110,7 @@ def queried_group(silver: SilverData, documents: Ints, tokenizer: DocumentTokeni
     rows = silver.tokens.rows(documents)
     names = [silver.relation_tokens[code] for code in instances.relation[sampled]]
     queries = query_tokens(rows, instances.head[sampled], names)
-    packed = pack(with_queries(rows, queries, tokenizer.last, tokenizer.max_length))
+    packed = pack(with_queries(rows, queries, tokenizer))
     anchor_row = packed.entity_rows(np.arange(len(documents)), instances.head[sampled])
     reached = anchor_row >= 0
     query = _query_table(silver, sampled[reached], np.flatnonzero(reached))

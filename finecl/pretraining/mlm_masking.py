@@ -50,6 +50,9 @@ def mask_tokens(
 
     ``documents`` are the documents' numbers in their corpus: the mask of a document does not depend on the others.
     """
+    if not share:  # also where there is no mask token
+        none = np.zeros(0, dtype=np.int64)
+        return Masked(ids_T=packed.ids_T, position_I=none, label_I=none)
     open_T = ~np.isin(packed.ids_T, tokenizer.special)
     open_T[packed.member_M] = False
     place = ranges(np.zeros(len(packed.lengths), dtype=np.int64), packed.lengths)

@@ -26,13 +26,16 @@ def document_text(document: Document) -> tuple[str, Ints]:
     return text, np.array(starts, dtype=np.int64)
 
 
-def sentence_starts(document: Document, offsets: Sequence[tuple[int, int]], count: int) -> Ints:
-    """Returns the first token of each sentence among ``count`` tokens; the first sentence starts at 0."""
+def sentence_starts(document: Document, offsets: Sequence[tuple[int, int]], count: int, before: int) -> Ints:
+    """Returns the first token of each sentence among ``count`` tokens; the first sentence starts at 0.
+
+    ``before`` is the number of special tokens in front.
+    """
     text, word_start = document_text(document)
     ends = np.array(offsets, dtype=np.int64).reshape(-1, 2)[:, 1]
     characters = np.append(word_start, len(text) + 1)[_sentence_words(document)[1:]]
-    starts = np.searchsorted(ends, characters, side="right") + 1
-    return np.concatenate([[0], starts[starts <= count]])
+    starts = np.searchsorted(ends, characters, side="right")
+    return np.concatenate([[0], starts[starts < count] + before])
 
 
 def mention_tokens(document: Document, offsets: Sequence[tuple[int, int]]) -> tuple[Ints, Ints, Ints]:

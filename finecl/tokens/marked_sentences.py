@@ -108,11 +108,11 @@ def read_pairs(pairs: Sequence[Document], tokenizer: DocumentTokenizer, markers:
     for sentence, encoding in zip(pairs, tokenizer.encodings(pairs), strict=True):
         start, end, _ = mention_tokens(sentence, encoding.offsets)
         ids, place = markers.insert(np.array(encoding.ids, dtype=np.int64), np.stack([start, end], axis=1))
-        entity = np.flatnonzero((end > start) & (place < tokenizer.max_length - 2))
-        rows["input_ids"].append([tokenizer.first, *ids[: tokenizer.max_length - 2].tolist(), tokenizer.last])
+        entity = np.flatnonzero((end > start) & (place < tokenizer.room))
+        rows["input_ids"].append(tokenizer.framed(ids[: tokenizer.room].tolist()))
         rows["sentence_start"].append([0])
-        rows["mention_start"].append(place[entity] + 1)
-        rows["mention_end"].append(place[entity] + 2)
+        rows["mention_start"].append(place[entity] + tokenizer.before)
+        rows["mention_end"].append(place[entity] + tokenizer.before + 1)
         rows["mention_entity"].append(entity)
         rows["entities"].append(2)
     return rows

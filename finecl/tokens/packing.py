@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ import torch
 from finecl.numerics.ragged import ENTITY_BITS, entity_key, find, offsets, ranges
 from finecl.tokens.token_rows import TokenBatch
 from finecl.types import Batch, Floats, Ints
+
+if TYPE_CHECKING:
+    from finecl.tokens.tokenizer import DocumentTokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,24 +132,28 @@ def pack(rows: TokenBatch) -> Packed:
     )
 
 
-def with_queries(rows: TokenBatch, queries: Sequence[Sequence[int]], separator: int, max_length: int) -> TokenBatch:
-    """Puts a query in front of each document: [first] query [separator] document, truncated at ``max_length``.
+def with_queries(rows: TokenBatch, queries: Sequence[Sequence[int]], tokenizer: DocumentTokenizer) -> TokenBatch:
+    """Puts a query in front of each document: [first] query [last] document, truncated at ``tokenizer.max_length``.
 
-    Mentions move with the text; mentions that the query moves beyond ``max_length`` are dropped.
+    Mentions move with the text; mentions that the query moves beyond that length are dropped.
     """
-    shift = np.array([len(query) + 1 for query in queries], dtype=np.int64)
-    lengths = np.minimum(rows.lengths + shift, max_length)
+    before, closed = tokenizer.before, tokenizer.last is not None
+    separator = [tokenizer.last] if closed else []
+    shift = np.array([len(query) + len(separator) for query in queries], dtype=np.int64)
+    lengths = np.minimum(rows.lengths + shift, tokenizer.max_length)
     pieces: list[Ints] = []
     sentences: list[Ints] = []
     for query, at, length, new in zip(queries, offsets(rows.lengths), rows.lengths, lengths, strict=True):
         ids, numbers = rows.ids[at : at + length], rows.sentence[at : at + length]
-        sentences.append(np.concatenate([np.zeros(len(query) + 1, dtype=np.int64), numbers])[:new])
-        spliced = np.concatenate([ids[:1], np.asarray(query, dtype=np.int64), [separator], ids[1:]])[:new]
-        spliced[-1] = ids[-1]
+        added = np.array([*query, *separator], dtype=np.int64)
+        sentences.append(np.concatenate([np.zeros(len(added), dtype=np.int64), numbers])[:new])
+        spliced = np.concatenate([ids[:before], added, ids[before:]])[:new]
+        if closed:
+            spliced[-1] = ids[-1]
         pieces.append(spliced)
     document = np.repeat(np.arange(len(lengths)), rows.mentions)
     end = rows.end + shift[document]
-    within = end < lengths[document]
+    within = end <= lengths[document] - int(closed)
     return TokenBatch(
         ids=np.concatenate(pieces),
         lengths=lengths,

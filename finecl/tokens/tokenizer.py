@@ -23,8 +23,9 @@ _LAYOUT = 3  # increase when the columns change, so that cached files of another
 class DocumentTokenizer:
     """A fast tokenizer with a maximum number of sub-words per document.
 
-    ``markers`` are the markers of marked sentences, if the vocabulary has them; ``mentions`` is the masking of
-    mentions.
+    ``first`` and ``last`` are the special tokens around a document, None where the tokenizer has none; ``before`` is
+    the number of them in front, and ``room`` the number of sub-words that fit between them. ``markers`` are the markers
+    of marked sentences, if the vocabulary has them; ``mentions`` is the masking of mentions.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class DocumentTokenizer:
         self.mentions = mentions
         self.first = _special(tokenizer, "cls_token_id", "bos_token_id")
         self.last = _special(tokenizer, "sep_token_id", "eos_token_id")
+        self.before = int(self.first is not None)
+        self.room = max_length - self.before - int(self.last is not None)
         self.special: Ints = np.array(sorted(tokenizer.all_special_ids), dtype=np.int64)
         self.vocabulary: int = len(tokenizer)
         self._backend = tokenizer.backend_tokenizer
@@ -74,6 +77,11 @@ class DocumentTokenizer:
         ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
         return ids
 
+    def framed(self, ids: Sequence[int]) -> list[int]:
+        """Returns sub-words between the special tokens; at least one token."""
+        first, last = ([] if token is None else [token] for token in (self.first, self.last))
+        return [*first, *ids, *last] or [self.hf_tokenizer.unk_token_id or 0]
+
     def masked(self, documents: Sequence[Document]) -> Sequence[Document]:
         """Returns the documents with their mentions masked, if this tokenizer masks them."""
         if self.mentions == "text":
@@ -96,25 +104,17 @@ class DocumentTokenizer:
         rows["entities"] = [len(document.entities) for document in documents]
         documents = self.masked(documents)
         for document, encoding in zip(documents, self.encodings(documents), strict=True):
-            ids = encoding.ids[: self.max_length - 2]
-            rows["input_ids"].append([self.first, *ids, self.last])
+            rows["input_ids"].append(self.framed(encoding.ids[: self.room]))
+            fitting = min(len(encoding.ids), self.room)
             start, end, entity = mention_tokens(document, encoding.offsets)
-            within = (end > start) & (end <= len(ids))
-            rows["sentence_start"].append(sentence_starts(document, encoding.offsets, len(ids)))
-            rows["mention_start"].append(start[within] + 1)
-            rows["mention_end"].append(end[within] + 1)
+            within = (end > start) & (end <= fitting)
+            rows["sentence_start"].append(sentence_starts(document, encoding.offsets, fitting, self.before))
+            rows["mention_start"].append(start[within] + self.before)
+            rows["mention_end"].append(end[within] + self.before)
             rows["mention_entity"].append(entity[within])
         return rows
 
 
-def _special(tokenizer: Any, *names: str) -> int:
-    """Returns the first of these special tokens that a tokenizer has.
-
-    Raises:
-        ModelError: it has none of them.
-    """
-    found: list[int] = [number for name in names if (number := getattr(tokenizer, name, None)) is not None]
-    if not found:
-        named = " or ".join(name.removesuffix("_id") for name in names)
-        raise ModelError(f"the tokenizer needs a {named}, and has neither; set one in its tokenizer_config.json")
-    return found[0]
+def _special(tokenizer: Any, *names: str) -> int | None:
+    """Returns the first of these special tokens that a tokenizer has; None if it has none of them."""
+    return next((number for name in names if (number := getattr(tokenizer, name, None)) is not None), None)

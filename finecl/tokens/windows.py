@@ -67,8 +67,8 @@ def document_rows(
     selected = [documents[number] for number in numbers]
     for number, document, encoding in zip(numbers, selected, tokenizer.encodings(selected), strict=True):
         ids = np.array(encoding.ids, dtype=np.int64)
-        starts = sentence_starts(document, encoding.offsets, len(ids))
-        begins = np.zeros(len(ids) + 2, dtype=np.int64)
+        starts = sentence_starts(document, encoding.offsets, len(ids), tokenizer.before)
+        begins = np.zeros(max(1, len(ids) + tokenizer.max_length - tokenizer.room), dtype=np.int64)
         np.add.at(begins, starts, 1)
         whole = Row(
             document=number, ids=ids, sentence=np.cumsum(begins) - 1, own=np.arange(len(document.entities)),
@@ -80,7 +80,7 @@ def document_rows(
 
 def _windows(whole: Row, tokenizer: DocumentTokenizer, *, truncate: bool) -> Iterator[Row]:
     """Yields the windows of a document that contain candidate pairs; ``whole`` has no special tokens yet."""
-    body = tokenizer.max_length - 2
+    body, before = tokenizer.room, tokenizer.before
     last = max(0, len(whole.ids) - body)
     starts = dict.fromkeys([*range(0, last, max(1, body // 2)), last])
     for first in [0] if truncate else starts:
@@ -92,10 +92,10 @@ def _windows(whole: Row, tokenizer: DocumentTokenizer, *, truncate: bool) -> Ite
         if complete.any():
             yield replace(
                 whole,
-                ids=np.concatenate([[tokenizer.first], whole.ids[first : first + body], [tokenizer.last]]),
-                sentence=whole.sentence[first : first + body + 2],
-                start=start[inside] + 1,
-                end=end[inside] + 1,
+                ids=np.array(tokenizer.framed(whole.ids[first : first + body].tolist()), dtype=np.int64),
+                sentence=whole.sentence[first : first + tokenizer.max_length],
+                start=start[inside] + before,
+                end=end[inside] + before,
                 entity=whole.entity[inside],
                 head=whole.head[complete],
                 tail=whole.tail[complete],

@@ -148,9 +148,7 @@ def test_an_unsupported_family_is_refused(tmp_path: Path) -> None:
     from transformers import GPT2Config
 
     GPT2Config(n_layer=1, n_embd=8, n_head=2).save_pretrained(tmp_path)
-    assert fault(tmp_path).endswith(
-        "is a gpt2 model; supported families: bert, roberta, xlm-roberta, camembert, modernbert"
-    )
+    assert "is a gpt2 model; supported families: bert, roberta, xlm-roberta, " in fault(tmp_path)
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "camembert"])

@@ -208,7 +208,7 @@ def test_modernbert_is_refused(load_tiny: LoadTiny, tmp_path: Path) -> None:
     encoder, _, data = read(load_tiny, tmp_path, "modernbert")
     extractor = SSAN(encoder, data.relations)
     batch = all_pairs(extractor, data)
-    with pytest.raises(ModelError, match="in BERT and RoBERTa models only"):
+    with pytest.raises(ModelError, match="in models of the BERT and RoBERTa families only"):
         extractor(batch)
 
 

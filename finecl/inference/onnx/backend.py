@@ -58,9 +58,10 @@ class OnnxBackend:
         except Exception as error:  # onnxruntime's own, all of them bare
             raise ModelError(f"{path}: onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
         metadata = self._session.get_modelmeta().custom_metadata_map
-        if metadata.get(FINGERPRINT) != str(config.get("fingerprint")) or not metadata.get(PAD, "").isdecimal():
+        padding = metadata.get(PAD, "")
+        if metadata.get(FINGERPRINT) != str(config.get("fingerprint")) or not padding.removeprefix("-").isdecimal():
             raise ModelError(f"{path}: expected the export of {directory}, got another's; export it again")
-        self._pad = int(metadata[PAD])
+        self._pad = int(padding)
         self.max_tokens = Precision().pass_tokens(max_tokens)
 
     def scores(self, rows: TokenBatch, row_P: Ints, head_P: Ints, tail_P: Ints) -> Floats:

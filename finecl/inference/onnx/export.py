@@ -42,21 +42,32 @@ class PaddedEncoder(nn.Module):
     def __init__(self, encoder: Any) -> None:
         super().__init__()
         self.base = encoder.model.base_model
-        self.base.set_attn_implementation("sdpa")
+        if encoder.family.packed:
+            self.base.set_attn_implementation("sdpa")
         self.hidden_size = encoder.hidden_size
-        self._first, self._pad = encoder.first_position, int(encoder.config.pad_token_id)
+        self._first, self._pad, self._fill = encoder.first_position, padding_id(encoder), encoder.padding
+        self._takes_positions = encoder.family.positions != "none"
 
     def forward(self, batch: Batch) -> Tensor:
         """States of all tokens, those of padding included."""
         ids_BL = batch.input_ids
+        is_token_BL = ids_BL != self._pad
+        ids_BL = torch.where(is_token_BL, ids_BL, self._fill)
         positions = (torch.arange(ids_BL.shape[1], device=ids_BL.device) + self._first)[None].expand(ids_BL.shape)
-        out = self.base(input_ids=ids_BL, attention_mask=(ids_BL != self._pad).long(), position_ids=positions)
+        keywords = {"position_ids": positions} if self._takes_positions else {}
+        out = self.base(input_ids=ids_BL, attention_mask=is_token_BL.long(), **keywords)
         states: Tensor = out.last_hidden_state
         return states
 
     def entities(self, states_BLH: Tensor, batch: Batch) -> Tensor:
         """Entities, each a weighted sum of the tokens of one row."""
         return torch.einsum("bvl,blh->vh", batch.share_M, states_BLH)
+
+
+def padding_id(encoder: Any) -> int:
+    """Returns the id of padding in the inputs; -1 if the model has no padding token."""
+    pad = encoder.config.pad_token_id
+    return -1 if pad is None or pad == encoder.config.eos_token_id else int(pad)
 
 
 class PaddedExtractor(nn.Module):
@@ -97,7 +108,7 @@ def export(name: str | Path, output: Path, *, variant: str = "pretrained") -> di
     extractor = load_extractor(directory, plugins.load(), settings).extractor
     program = _exported(PaddedExtractor(extractor), config["extractor"])
     program.model.metadata_props[FINGERPRINT] = str(config.get("fingerprint"))
-    program.model.metadata_props[PAD] = str(extractor.encoder.config.pad_token_id)
+    program.model.metadata_props[PAD] = str(padding_id(extractor.encoder))
     with replacing(output) as temporary:
         program.save(temporary, external_data=False)
         content = digest(temporary)

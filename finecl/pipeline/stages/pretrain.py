@@ -12,7 +12,7 @@ from finecl.artifacts.files import read_json, write_json
 from finecl.artifacts.run_directory import EQUAL_WEIGHTS, RunDirectory
 from finecl.artifacts.scores_table import read_suggestions, read_weights
 from finecl.distributed.process_group import current
-from finecl.errors import FineCLError
+from finecl.errors import FineCLError, SettingsError
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import save_encoder
 from finecl.models.verification import read_verification
@@ -46,10 +46,9 @@ def pretrain_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: 
         return {"steps": 0, "tokens": 0}
     mlm = mlm_coefficient(spec, encoder)
     if mlm < spec.method.mlm:
-        listener.note(
-            f"'{spec.settings.model.name}' has no language-modelling head, so masked language modelling is left out; "
-            "pretrain.mlm_head_steps trains a head first"
-        )
+        advice = "; pretrain.mlm_head_steps trains a head first" if encoder.has_own_head else ""
+        why = "has no language-modelling head, so masked language modelling is left out"
+        listener.note(f"'{spec.settings.model.name}' {why}{advice}")
     made_from = pretrain_fingerprint(spec, data, files)
     silver = data.dataset("silver", spec.method.input_format)
     false_negatives = read_false_negatives(files.path, spec.settings.pretrain.false_negative_threshold)
@@ -118,8 +117,14 @@ def mlm_coefficient(spec: RunSpec, encoder: Encoder) -> float:
 
     A language-modelling head with random weights disturbs the encoder, so an encoder with such a head is trained by the
     other losses only, unless the settings ask for masked language modelling or train the head first.
+
+    Raises:
+        SettingsError: the settings train the head of a model that has none.
     """
     pretrain = spec.settings.pretrain
+    if pretrain.mlm_head_steps and not encoder.has_own_head:
+        kind = encoder.config.model_type
+        raise SettingsError(f"pretrain.mlm_head_steps: a {kind} model has no language-modelling head; leave it out")
     asked = pretrain.mlm_coefficient is not None or pretrain.mlm_head_steps > 0
     return 0.0 if encoder.new_head and spec.objectives and not asked else spec.method.mlm
 
