@@ -13,7 +13,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from finecl.types import Extractors, Formats, Methods, Objectives, Scorers, Weightings
+    from finecl.types import Extractors, Formats, Methods, Objectives, Recognisers, Scorers, Weightings
 
 PROJECT = "finecl"
 
@@ -49,6 +49,11 @@ def extractors() -> Extractors:  # type: ignore[empty-body]
 @hookspec
 def formats() -> Formats:  # type: ignore[empty-body]
     """Returns file formats by name; they read and write documents."""
+
+
+@hookspec
+def recognisers() -> Recognisers:  # type: ignore[empty-body]
+    """Returns recognisers by name; they find named entities in raw text."""
 
 
 @hookspec

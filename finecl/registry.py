@@ -1,7 +1,7 @@
 """Loads plugins and creates their parts by name. The only module that calls the plugin manager.
 
-A *part* is a named scorer, weighting, objective, method, extractor or format that a plugin provides. Its settings are
-the keyword-only parameters of its factory.
+A *part* is a named scorer, weighting, objective, method, extractor, format or recogniser that a plugin provides. Its
+settings are the keyword-only parameters of its factory.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from finecl.config.coerce import coerce, parameters
 from finecl.config.installed import installed_points
 from finecl.errors import PluginError, SettingsError
 
-GROUP = "finecl"
-ONLY = "FINECL_PLUGINS"
+GROUP, ONLY = "finecl", "FINECL_PLUGINS"
 
 KINDS: Mapping[str, str] = {
     "scorer": "noise_scorers",
@@ -35,6 +34,7 @@ KINDS: Mapping[str, str] = {
     "method": "methods",
     "extractor": "extractors",
     "format": "formats",
+    "recogniser": "recognisers",
 }
 """Kinds of part, and the hook that returns the parts of each kind."""
 

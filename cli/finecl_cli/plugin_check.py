@@ -10,7 +10,7 @@ from typing import Any
 
 from finecl import registry as plugins
 from finecl import testing
-from finecl.errors import PluginError, SettingsError
+from finecl.errors import FormatError, ModelError, PluginError, SettingsError
 from finecl.registry import Part, Registry
 
 _CHECKS: dict[str, Callable[..., None]] = {
@@ -20,6 +20,7 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "method": testing.check_method,
     "extractor": testing.check_extractor,
     "format": testing.check_format,
+    "recogniser": testing.check_recogniser,
 }
 
 
@@ -69,7 +70,7 @@ def _check(part: Part, module: Any) -> Finding:
     if not breach:
         try:
             _CHECKS[part.kind](part.factory)
-        except SettingsError as error:
+        except (SettingsError, ModelError, FormatError) as error:
             skipped = f"cannot be created with its defaults: {error}"
         except AssertionError as error:
             breach = str(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +29,21 @@ def tolerance_options(command: Command) -> Command:
     return click.option("--skip-faulty", is_flag=True, help=what, expose_value=False, callback=_keep(_SKIP))(command)
 
 
+def key_values(name: str, options: Iterable[str]) -> dict[str, str]:
+    """Returns the values of an option ``KEY=VALUE`` by key.
+
+    Raises:
+        SettingsError: one has no "=".
+    """
+    settings: dict[str, str] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise SettingsError(f"{name}: expected KEY=VALUE, got '{option}'")
+        settings[key] = value
+    return settings
+
+
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     def callback(context: click.Context, _: click.Parameter, value: Any) -> Any:
         context.meta[name] = value
@@ -49,12 +64,7 @@ def open_documents(path: Path, registry: Registry, format_: str, screen: Screen)
     from finecl.data.tolerant import TolerantFormat
 
     context = click.get_current_context()
-    settings: dict[str, str] = {}
-    for option in context.meta.get(_OPTIONS, ()):
-        key, equals, value = option.partition("=")
-        if not equals:
-            raise SettingsError(f"--format-option: expected KEY=VALUE, got '{option}'")
-        settings[key] = value
+    settings = key_values("--format-option", context.meta.get(_OPTIONS, ()))
     source = DocumentFile.open(path, registry, format_, screen, settings)
     if not context.meta.get(_SKIP):
         return source

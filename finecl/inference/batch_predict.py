@@ -24,6 +24,7 @@ from finecl.artifacts.locks import only_writer
 from finecl.artifacts.outside import Text, Whole, check_record
 from finecl.artifacts.provenance import fingerprint
 from finecl.errors import FineCLError, FormatError, SettingsError, StoppedError
+from finecl.inference.ner import FORM
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.inference.triples import Triple
 from finecl.types import Document
@@ -142,7 +143,7 @@ class Predicting:
         found = f"documents to predict: expected entities, found none in {documents} documents"
         if self.extractor.found_by:
             raise FormatError(f"{found}; the recogniser of --ner finds none: check its language, or choose another")
-        raise FormatError(f"{found}; give documents with entities, or a recogniser: --ner spacy:en_core_web_sm")
+        raise FormatError(f"{found}; give documents with entities, or a recogniser: --ner {FORM}")
 
     def _lines(self, piece: Sequence[Document], progress: Predicted) -> Iterator[bytes]:
         extractor, begin = self.extractor, progress.documents

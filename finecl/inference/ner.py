@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from finecl import registry as plugins
 from finecl.errors import SettingsError
-from finecl.types import Document
+from finecl.types import Document, Recogniser
+
+FORM = "NAME:SOURCE, such as spacy:PIPELINE or names:TRIPLES"
 
 
-class Finder(Protocol):
-    """A named entity recogniser."""
+def recogniser(name: str, settings: Mapping[str, Any] | None = None) -> Recogniser:
+    """Returns the recogniser of a name such as ``spacy:PIPELINE``, ``gliner:MODEL`` or ``names:TRIPLES``.
 
-    def find(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """Yields the documents, in order, with recognised entities in place of their own."""
-        ...
-
-
-def finder(name: str) -> Finder:
-    """Returns the recogniser of a name: ``spacy:PIPELINE`` (a spaCy pipeline or its directory; needs the extra
-    ``finecl[spacy]``), or ``names:TRIPLES`` (exact matches of the names in a triple file).
+    The part before the colon names a recogniser of a plugin (``finecl plugins`` lists them); it gets the part after it.
 
     Raises:
-        SettingsError: the name has neither form.
-        ModelError: the pipeline does not exist.
-        FormatError: the triple file cannot be read.
+        SettingsError: the name has no such form, or the recogniser does not have a setting.
+        PluginError: there is no such recogniser.
+        ModelError, FormatError: the recogniser cannot read its source.
     """
-    kind, _, which = name.partition(":")
-    if kind == "spacy" and which:
-        from finecl.data.distant.spacy_ner import Recogniser
-
-        return Recogniser(which)
-    if kind == "names" and which:
-        from finecl.data.distant.gazetteer import Gazetteer
-        from finecl.data.distant.knowledge_graph import Graph
-
-        return Gazetteer(Graph.read(Path(which)))
-    raise SettingsError(f"ner: expected spacy:PIPELINE or names:TRIPLES, got '{name}'")
+    kind, _, source = name.partition(":")
+    if not kind or not source:
+        known = ", ".join(plugins.load().parts("recogniser"))
+        raise SettingsError(f"ner: expected {FORM}, got '{name}'; known: {known}")
+    result: Recogniser = plugins.load().create("recogniser", kind, settings or {}, source)
+    return result
 
 
-def with_entities(documents: Sequence[Document], found_by: Finder | None) -> list[Document]:
+def with_entities(documents: Sequence[Document], found_by: Recogniser | None) -> list[Document]:
     """Returns the documents; those without entities get the recognised ones."""
     if found_by is None:
         return list(documents)
-    recognised = found_by.find([document for document in documents if not document.entities])
+    recognised = iter(found_by.find([document for document in documents if not document.entities]))
     return [document if document.entities else next(recognised) for document in documents]
 
 
-def refuse_without_entities(documents: Iterable[Document], found_by: Finder | None) -> Iterator[Document]:
+def refuse_without_entities(documents: Iterable[Document], found_by: Recogniser | None) -> Iterator[Document]:
     """Yields the documents; refuses texts of which none has entities if there is no recogniser.
 
     Raises:
@@ -62,5 +52,5 @@ def refuse_without_entities(documents: Iterable[Document], found_by: Finder | No
     if texts and not found:
         raise SettingsError(
             "expected entities, got none in the text and no recogniser: give entities=[(start, end), ...], or load "
-            "with from_pretrained(..., ner='spacy:PIPELINE' or 'names:TRIPLES')"
+            f"with from_pretrained(..., ner=...): {FORM}"
         )

@@ -16,11 +16,11 @@ from finecl.extraction.pair_scores import Backend, score_pairs
 from finecl.extraction.type_constraints import TypeConstraints, TypeTriples
 from finecl.inference.inputs import read_inputs
 from finecl.inference.loading import find_extractor, load
-from finecl.inference.ner import Finder, finder, refuse_without_entities, with_entities
+from finecl.inference.ner import recogniser, refuse_without_entities, with_entities
 from finecl.inference.triples import Triple, TripleLists, triples_by_document
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.tokens.windows import Row, distinct_pairs, document_rows, every_pair, labelled_pairs, sentence_rows
-from finecl.types import Document, Ints
+from finecl.types import Document, Ints, Recogniser
 
 __all__ = ["RelationExtractor"]
 
@@ -43,7 +43,7 @@ class RelationExtractor:
     tokenizer: DocumentTokenizer
     backend: Backend
     marked: bool
-    found_by: Finder | None = None
+    found_by: Recogniser | None = None
     _left_out: list[int] = field(default_factory=lambda: [0], init=False, repr=False, compare=False)
 
     @property
@@ -58,7 +58,8 @@ class RelationExtractor:
         *,
         variant: str = "pretrained",
         revision: str | None = None,
-        ner: str | Finder | None = None,
+        ner: str | Recogniser | None = None,
+        ner_settings: Mapping[str, Any] | None = None,
         backend: Literal["torch", "onnx"] = "torch",
         onnx_file: str | Path | None = None,
         device: str = "auto",
@@ -71,7 +72,8 @@ class RelationExtractor:
             name: a directory, a run directory, or OWNER/NAME on the hub.
             variant: which of a run's extractors: "pretrained" or "plain".
             revision: branch, tag or commit on the hub.
-            ner: recogniser for texts without entities: "spacy:PIPELINE", "names:TRIPLES", or an object with ``find``.
+            ner: recogniser for texts without entities: NAME:SOURCE as for ``--ner``, or an object with ``find``.
+            ner_settings: settings of the recogniser, such as ``{"labels": ["drug", "gene"]}``.
             backend: "onnx" runs the file that ``finecl export`` writes, on the CPU; needs the extra ``finecl[onnx]``.
             onnx_file: that file; default: ``model.onnx`` in the extractor's directory.
             device: "auto", "cpu", "cuda" or "cuda:N".
@@ -80,16 +82,15 @@ class RelationExtractor:
 
         Raises:
             ModelError: the extractor does not exist or cannot be read.
-            SettingsError: ``ner`` is not the name of a recogniser.
+            SettingsError, PluginError: ``ner`` names no recogniser, or it does not have a setting.
         """
         directory = find_extractor(name, variant=variant, revision=revision)
         loaded = load(
             directory, backend=backend, file=onnx_file, device=device, precision=precision, max_tokens=max_tokens
         )
-        found_by = finder(ner) if isinstance(ner, str) else ner
         return cls(
             directory=directory, config=loaded.config, tokenizer=loaded.tokenizer, backend=loaded.backend,
-            marked=loaded.marked, found_by=found_by,
+            marked=loaded.marked, found_by=recogniser(ner, ner_settings) if isinstance(ner, str) else ner,
         )  # fmt: skip
 
     @property

@@ -10,6 +10,7 @@ from finecl.testing.checks import (
     check_method,
     check_noise_scorer,
     check_objective,
+    check_recogniser,
     check_weighting,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "check_method",
     "check_noise_scorer",
     "check_objective",
+    "check_recogniser",
     "check_weighting",
 ]

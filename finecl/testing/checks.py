@@ -35,6 +35,7 @@ from finecl.types import (
     NoiseScorer,
     Objective,
     Pairs,
+    Recogniser,
     Weighting,
     combination_fault,
     declared,
@@ -165,6 +166,33 @@ def check_format(factory: Callable[..., Format], *, suffix: str = ".json", **set
         _fails_by_name(name, format, Path(directory) / f"missing{suffix}", "a missing file")
         path.write_bytes(b"\xff\x00 broken")
         _fails_by_name(name, format, path, "a broken file")
+
+
+def check_recogniser(factory: Callable[..., Recogniser], source: str = "", **settings: Any) -> None:
+    """Checks that the same documents come back in order, with whole words as mentions, without labels, and twice alike.
+
+    ``source`` is what stands after the colon of ``--ner NAME:SOURCE``.
+    """
+    name = require_valid_settings(factory, positional=1)
+    recogniser = factory(source, **settings)
+    require(not list(recogniser.find([])), f"{name}: find() must yield nothing for no documents")
+    for documents in samples.documents():
+        found = run_twice(name, documents, lambda documents=documents: list(recogniser.find(iter(documents))))  # type: ignore[misc]
+        require(len(found) == len(documents), f"{name}: find() must yield each document once")
+        for old, new in zip(documents, found, strict=True):
+            same_text = (new.title, new.sentences) == (old.title, old.sentences)
+            require(same_text, f"{name}: find() must yield the documents in order, with their title and sentences")
+            require(not new.labels, f"{name}: labels of the old entities must be dropped")
+            _check_mentions(name, new)
+
+
+def _check_mentions(name: str, document: Document) -> None:
+    for entity in document.entities:
+        require(entity.mentions, f"{name}: an entity must have a mention")
+        for mention in entity.mentions:
+            inside = 0 <= mention.sentence < len(document.sentences)
+            inside = inside and 0 <= mention.start < mention.end <= len(document.sentences[mention.sentence])
+            require(inside, f"{name}: a mention must be words [start, end) of a sentence, got {mention}")
 
 
 def _comes_back(name: str, format: Format, documents: Sequence[Document], path: Path) -> None:

@@ -189,11 +189,23 @@ class Format(Protocol):
         self.write((document for document in documents if document is not None), path)
 
 
+class Recogniser(Protocol):
+    """A recogniser of named entities in raw text, built by ``factory(source, **settings)``.
+
+    ``source`` is what stands after the colon of ``--ner NAME:SOURCE``: a model, a directory or a file.
+    """
+
+    def find(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Yields the documents, in order, with the recognised entities in place of their own, and without labels."""
+        ...
+
+
 Scorers: TypeAlias = Mapping[str, Callable[..., NoiseScorer]]
 Weightings: TypeAlias = Mapping[str, Callable[..., Weighting]]
 Objectives: TypeAlias = Mapping[str, Callable[..., Objective]]
 Extractors: TypeAlias = Mapping[str, Callable[..., Extractor]]
 Formats: TypeAlias = Mapping[str, Callable[..., Format]]
+Recognisers: TypeAlias = Mapping[str, Callable[..., Recogniser]]
 
 
 def declared(part: Any, protocol: type, name: str) -> Any:

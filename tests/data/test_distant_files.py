@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from finecl_formats.jsonl import JSONLines
 from finecl_formats.plain_text import PlainText
+from finecl_recognisers.spacy_pipeline import SpacyPipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from finecl.data.distant.gazetteer import Gazetteer
 from finecl.data.distant.knowledge_graph import Graph
 from finecl.data.distant.labelling import Labelling
 from finecl.data.distant.properties import Properties
-from finecl.data.distant.spacy_ner import Recogniser
 from finecl.data.distant.tables import read_table
 from finecl.errors import FormatError, ModelError
 from finecl.types import Document, Entity, Mention
@@ -272,17 +272,17 @@ def test_a_pipeline_of_spacy_finds_entities(tmp_path: Path) -> None:
     ruler.add_patterns([{"label": "PER", "pattern": CURIE}, {"label": "CITY", "pattern": [{"LOWER": "warsaw"}]}])
     pipeline.to_disk(tmp_path / "pipeline")
     (document,) = raw(tmp_path, a="Marie Curie left Warsaw. WARSAW wept.")
-    (result,) = Recogniser(str(tmp_path / "pipeline")).find([document])
+    (result,) = SpacyPipeline(str(tmp_path / "pipeline")).find([document])
     assert [[m.name for m in entity.mentions] for entity in result.entities] == [[CURIE], ["Warsaw", "WARSAW"]]
     assert [entity.type for entity in result.entities] == ["PER", "CITY"]
     with pytest.raises(ModelError, match="cannot load spaCy's pipeline 'nowhere'"):
-        Recogniser("nowhere")
+        SpacyPipeline("nowhere")
 
 
 def test_without_spacy_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "spacy", None)
     with pytest.raises(ModelError, match=r"an entity recogniser needs spaCy: pip install 'finecl\[spacy\]'"):
-        Recogniser("en_core_web_sm")
+        SpacyPipeline("en_core_web_sm")
 
 
 # ---------------------------------------------------------------- files

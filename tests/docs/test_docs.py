@@ -23,7 +23,7 @@ from tests.helpers.documents import ROOT, WRITING_A_PLUGIN, blocks, install, wri
 
 __all__ = ["finecl", "small"]  # fixtures
 
-PROTOCOLS = ("NoiseScorer", "Weighting", "Objective", "Extractor", "Format")
+PROTOCOLS = ("NoiseScorer", "Weighting", "Objective", "Extractor", "Format", "Recogniser")
 
 
 def _functions(body: list[ast.stmt]) -> dict[str, str]:

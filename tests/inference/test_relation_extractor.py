@@ -286,7 +286,10 @@ def test_a_spacy_pipeline_finds_entities(directories: dict[str, Path], tmp_path:
 
 
 def test_an_unknown_recogniser_gives_one_line(directories: dict[str, Path]) -> None:
-    with pytest.raises(SettingsError, match="expected spacy:PIPELINE or names:TRIPLES, got 'flair'"):
+    with pytest.raises(
+        SettingsError,
+        match=r"ner: expected NAME:SOURCE, such as spacy:PIPELINE .*, got 'flair'; known: gliner, names, spacy, ",
+    ):
         load(directories["bilinear"], ner="flair")
 
 

@@ -13,7 +13,7 @@ import click
 
 from finecl_cli.next_steps import print_next
 from finecl_cli.options import output_options
-from finecl_cli.reading import open_documents, tolerance_options
+from finecl_cli.reading import key_values, open_documents, tolerance_options
 
 if TYPE_CHECKING:
     from finecl.data.formats import DocumentFile
@@ -26,8 +26,12 @@ _OPTIONS = (
     ),
     click.option(
         "--ner",
-        metavar="spacy:PIPELINE|names:TRIPLES",
-        help="Entity recogniser for documents without entities: a spaCy pipeline, or the names of a knowledge graph.",
+        metavar="NAME:SOURCE",
+        help="Entity recogniser for documents without entities: spacy:PIPELINE, gliner:MODEL, transformers:MODEL, "
+        "names:TRIPLES, or one of a plugin.",
+    ),
+    click.option(
+        "--ner-option", metavar="KEY=VALUE", multiple=True, help="Setting of the recogniser, such as labels=drug,gene."
     ),
     click.option(
         "--threshold",
@@ -81,6 +85,7 @@ def command(
     output: Path,
     format_: str,
     ner: str | None,
+    ner_option: tuple[str, ...],
     threshold: float | None,
     pairs: Literal["all", "labelled"],
     type_constraints: bool,
@@ -101,10 +106,11 @@ def command(
     check_output(output)
     with Screen(quiet=quiet) as screen:
         source = _source(file, format_, screen)
-        made_from = _input_fingerprint(source, ner, loading)
+        settings = key_values("--ner-option", ner_option)
+        made_from = _input_fingerprint(source, ner, settings, loading)
         from finecl.inference.relation_extractor import RelationExtractor
 
-        extractor = RelationExtractor.from_pretrained(model, ner=ner, **loading)
+        extractor = RelationExtractor.from_pretrained(model, ner=ner, ner_settings=settings, **loading)
         predicting = Predicting(
             extractor=extractor, output=output, made_from=made_from, pairs=pairs, threshold=threshold,
             type_constraints=type_constraints,
@@ -119,14 +125,14 @@ def _source(file: Path, format_: str, screen: Any) -> DocumentFile:
     return replace(open_documents(file, plugins.load(), format_, screen), empty=True)
 
 
-def _input_fingerprint(source: DocumentFile, ner: str | None, loading: dict[str, Any]) -> str:
+def _input_fingerprint(source: DocumentFile, ner: str | None, settings: dict[str, str], loading: dict[str, Any]) -> str:
     """Returns a hash of the input and of the options that change how it is read; guards the resumed output."""
     from finecl.artifacts.provenance import digest, fingerprint
 
     content = digest(source.path) if source.path.exists() else str(source.path)
     names = Path((ner or "").partition("names:")[2])
     names_digest = digest(names) if names.is_file() else None
-    return fingerprint(content, repr(source.format), ner, names_digest, loading)
+    return fingerprint(content, repr(source.format), ner, settings, names_digest, loading)
 
 
 def _print_counts(counts: Any, output: Path, seconds: float, as_json: bool) -> None:

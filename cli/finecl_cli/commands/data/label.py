@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
+from finecl_cli.reading import key_values
 
 if TYPE_CHECKING:
     from finecl.data.distant.knowledge_graph import Graph
@@ -33,8 +34,12 @@ _TABLE = "TSV, CSV, JSONL or Parquet"
 )
 @click.option(
     "--find",
-    metavar="names|PIPELINE",
-    help="Recognise entities in raw text: by the names of the graph, or with a spaCy pipeline.",
+    metavar="names|NAME:SOURCE",
+    help="Recognise entities in raw text: by the names of the graph, or with a recogniser such as spacy:PIPELINE, "
+    "gliner:MODEL or transformers:MODEL.",
+)
+@click.option(
+    "--ner-option", metavar="KEY=VALUE", multiple=True, help="Setting of the recogniser, such as labels=drug,gene."
 )
 @click.option("--ignore-case", is_flag=True, help="With --find names: also find names that are written in other case.")
 @click.option(
@@ -61,6 +66,7 @@ def command(
     triples: Path,
     properties: Path | None,
     find: str | None,
+    ner_option: tuple[str, ...],
     ignore_case: bool,
     no_relation_pairs: int,
     format_: str,
@@ -87,9 +93,8 @@ def command(
         graph = Graph.read(triples, names=names, types=types, properties=known)
         labelling = Labelling(graph=graph, candidates=no_relation_pairs, **labelled)
         facts = output.with_name(f"{output.stem}.facts.parquet")
-        finder = _finder(find, graph, ignore_case)
-        found_by = finder if find == "names" else find
-        documents = finder.find(source) if finder else source
+        finder = _finder(find, graph, ignore_case, key_values("--ner-option", ner_option))
+        documents, found_by = finder.find(source) if finder else source, finder if find == "names" else find
         counts = label(documents, labelling, writer, output, facts=facts, found_by=found_by)
         if known:
             add_names(output.with_name("rel_info.json"), known.named(counts.relations))
@@ -97,13 +102,13 @@ def command(
     print_numbers(numbers, as_json=as_json, then=[f"finecl score {output}"])
 
 
-def _finder(find: str | None, graph: Graph, ignore_case: bool) -> Any:
+def _finder(find: str | None, graph: Graph, ignore_case: bool, settings: dict[str, str]) -> Any:
     if not find:
         return None
     if find == "names":
         from finecl.data.distant.gazetteer import Gazetteer
 
         return Gazetteer(graph, ignore_case=ignore_case)
-    from finecl.data.distant.spacy_ner import Recogniser
+    from finecl.inference.ner import recogniser
 
-    return Recogniser(find)
+    return recogniser(find if ":" in find else f"spacy:{find}", settings)  # a name alone is a pipeline's
