@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,6 +95,14 @@ class DocumentFile:
             yield document
         if not number:
             raise FormatError(f"{self.path}: expected documents, got none; check file and format")
+        for note in notes_of(self.format):
+            self.listener.note(f"{self.path}: {note}")
+
+
+def notes_of(format: Format) -> tuple[str, ...]:
+    """Returns what a format says of its last reading, such as labels that it merged."""
+    notes: Callable[[], tuple[str, ...]] | None = getattr(format, "notes", None)
+    return notes() if notes else ()
 
 
 def watched(documents: Iterable[Item], listener: Listener, stage: str) -> Iterator[Item]:

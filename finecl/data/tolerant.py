@@ -9,6 +9,7 @@ from pathlib import Path
 
 from finecl.artifacts.files import write_text
 from finecl.corpus.validation import document_faults
+from finecl.data.formats import notes_of
 from finecl.data.validate import scanned
 from finecl.errors import FormatError
 from finecl.types import Document, Format
@@ -29,6 +30,10 @@ class TolerantFormat(Format):
     def recognises(self, path: Path) -> bool:
         """Returns whether the other format recognises the file."""
         return self.format.recognises(path)
+
+    def notes(self) -> tuple[str, ...]:
+        """Returns what the other format says of its last reading."""
+        return notes_of(self.format)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes in the other format."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from finecl.corpus.validation import document_faults
-from finecl.data.formats import watched
+from finecl.data.formats import notes_of, watched
 from finecl.errors import FormatError
 from finecl.progress import Listener
 from finecl.types import Document, Format
@@ -30,7 +30,10 @@ class Scans(Protocol):
 
 @dataclass
 class ValidationReport:
-    """Counts of a file and its faults, one line per fault; ``complete`` is False if the maximum was reached."""
+    """Counts of a file and its faults, one line per fault; ``complete`` is False if the maximum was reached.
+
+    ``notes`` is what the format says of its reading, such as labels that it merged.
+    """
 
     documents: int = 0
     sentences: int = 0
@@ -39,6 +42,7 @@ class ValidationReport:
     labels: int = 0
     relations: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     complete: bool = True
 
     @property
@@ -54,6 +58,7 @@ class ValidationReport:
             **{name: getattr(self, name) for name in counts},
             "relations": len(self.relations),
             "faults": self.faults,
+            "notes": self.notes,
             "complete": self.complete,
         }
 
@@ -78,6 +83,7 @@ def validate(
         if len(report.faults) == max_errors:
             report.complete = False
             break
+    report.notes = list(notes_of(format))
     return report
 
 

@@ -11,7 +11,7 @@ from finecl.artifacts.provenance import fingerprint
 from finecl.config.schema import DataSettings, DemoSizes
 from finecl.corpus.corpus import Corpus, split_documents
 from finecl.corpus.relation_names import read_relation_names
-from finecl.data.formats import recognise
+from finecl.data.formats import notes_of, recognise
 from finecl.data.tolerant import TolerantFormat
 from finecl.errors import FormatError, SettingsError
 from finecl.registry import Registry
@@ -120,7 +120,7 @@ def read_corpus(
     if settings.skip_faulty:
         report = cache_directory() / "skipped" / f"{path.name}.skipped.jsonl"
         format = TolerantFormat(format, report, note or (lambda _: None))
-    return Corpus.read(
+    corpus = Corpus.read(
         path,
         format,
         cache_directory(),
@@ -128,6 +128,10 @@ def read_corpus(
         names=_relation_names(path, settings),
         on_empty=settings.without_entities,
     )
+    if note:
+        for text in notes_of(format):
+            note(f"{path}: {text}")
+    return corpus
 
 
 def _relation_names(path: Path, settings: DataSettings) -> Mapping[str, str]:

@@ -51,6 +51,7 @@ def formats() -> Formats:
 
 def _read_only() -> Formats:
     """Returns formats that public relation sets come in, which are read and not written."""
+    from finecl_formats.nyt import NYT
     from finecl_formats.pubtator import PubTator
     from finecl_formats.span_lists import CrossRE, DyGIE, Prodigy, SpanLists, SpERT
 
@@ -58,6 +59,7 @@ def _read_only() -> Formats:
         "crossre": CrossRE,
         "declared": SpanLists,
         "dygie": DyGIE,
+        "nyt": NYT,
         "prodigy": Prodigy,
         "pubtator": PubTator,
         "spert": SpERT,

@@ -70,7 +70,8 @@ class Brat(Records):
         files = [file, second] if file.suffix == ".a1" and second.is_file() else [file]
         lines = [(place, line) for one in files for place, line in read_text_lines(one) if line]
         roles = _role_order(file.parent)
-        return self._document(file.stem, read_text(file.with_suffix(".txt")), lines, record.place, roles)
+        document = self._document(file.stem, read_text(file.with_suffix(".txt")), lines, record.place, roles)
+        return self.counted(sum(line[0] == "R" for _, line in lines), document)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes two files per document.

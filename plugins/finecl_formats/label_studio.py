@@ -1,10 +1,10 @@
 """Label Studio's JSON export of named entities and relations.
 
-A list of tasks. A task has ``data`` with the text and ``annotations``; only the first one that was not cancelled is
-read, or else the first of its ``predictions``. Its ``result`` lists regions (``id``, ``type`` "labels", ``value`` with
-``start``, ``end`` and ``labels``, the end exclusive; HyperText regions count in the rendered text, ``globalOffsets``)
-and relations (``type`` "relation", ``from_id``, ``to_id``, ``direction``, ``labels``). A relation labelled
-"coreference" joins two regions of one entity. The title is ``data.title``, else the task's ``id``.
+A list of tasks. A task has ``data`` with the text and ``annotations``: those that were not cancelled are read, or else
+its ``predictions``; of several, which is a setting. The ``result`` of one lists regions (``id``, ``type`` "labels",
+``value`` with ``start``, ``end`` and ``labels``, the end exclusive; HyperText regions count in the rendered text,
+``globalOffsets``) and relations (``type`` "relation", ``from_id``, ``to_id``, ``direction``, ``labels``). A relation
+labelled "coreference" joins two regions of one entity. The title is ``data.title``, else the task's ``id``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from finecl.errors import FormatError
 from finecl.types import Document
@@ -35,10 +35,12 @@ _FROM = {"from_name": "label", "to_name": "text"}  # the names of the two tags i
 class LabelStudio(Records):
     """A list of tasks with regions and relations. ``text``: the field of a task's data that contains the text.
 
-    Without the setting it is "text", or the only other field that holds the texts of all regions.
+    Without the setting it is "text", or the only other field that holds the texts of all regions. ``annotations``:
+    which of several annotations of a task are read; merge: all, equal regions as one.
     """
 
     text: str | None = None
+    annotations: Literal["first", "last", "merge"] | None = None
     coreference: str = "coreference"
     offsets: Offsets = "auto"
     ends: Ends = "auto"
@@ -59,16 +61,17 @@ class LabelStudio(Records):
         return read_array(path, "task")
 
     def document(self, record: Value) -> Document:
-        """Converts a task and its first annotation to a document."""
+        """Converts a task and the annotations of it that are read to a document."""
         data = record.field("data")
         title, number = data.optional("title"), record.optional("id")
         name = title.text() if title else str(number.content if number else "")
-        results = _results(record)
+        results = _results(record, self.annotations)
         regions = [item for item in results if item.field("type").text() in _REGIONS]
         text = self._text(data, regions)
         if any(item.content_of("type") == "hypertextlabels" and _global(item.field("value")) for item in regions):
             text = rendered(text)
-        return self._annotations(text, results).document(name, record.place)
+        annotations = self._annotations(text, results)
+        return self.counted(len(annotations.relations), annotations.document(name, record.place))
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Writes the tasks, numbered from 1.
@@ -130,16 +133,48 @@ class LabelStudio(Records):
         return {"id": number, "data": data, "annotations": [{"result": result}]}
 
 
-def _results(record: Value) -> list[Value]:
-    """Returns the regions and relations of the first annotation that was not cancelled, or of the first prediction."""
+def _results(record: Value, which: str | None) -> list[Value]:
+    """Returns the regions and relations of the annotations that were not cancelled, or of the predictions.
+
+    Raises:
+        FormatError: there are several, and ``which`` of them is not set.
+    """
     for name in ("annotations", "predictions"):
         listed = record.optional(name)
         valid = [item for item in listed.items(name[:-1]) if not item.content_of("was_cancelled")] if listed else []
+        if len(valid) > 1 and which is None:
+            cure = "choose with --format-option annotations=first, last or merge"
+            raise FormatError(f"{record.place}: expected one of the {name} of a task, got {len(valid)}; {cure}")
+        if which == "merge" and len(valid) > 1:
+            return _merged(valid)
         if valid:
-            return list(valid[0].field("result").items("result"))
+            return list(valid[-1 if which == "last" else 0].field("result").items("result"))
     if "annotations" not in record.content and "predictions" not in record.content:
         record.field("annotations")
     return []
+
+
+def _merged(annotations: Sequence[Value]) -> list[Value]:
+    """Returns the regions and relations of several annotations; regions of equal place and labels are one."""
+    results: list[Value] = []
+    first: dict[str, str] = {}  # the new id of each region
+    for number, annotation in enumerate(annotations):
+        renamed: dict[Any, str] = {}
+        items = list(annotation.field("result").items("result"))
+        for item in items:
+            if item.field("type").text() in _REGIONS:
+                value, name = item.field("value"), item.field("id").text()
+                key = json.dumps(value.content, sort_keys=True, ensure_ascii=False)
+                renamed[name] = first.setdefault(key, f"{number}:{name}")
+                if renamed[name] == f"{number}:{name}":
+                    results.append(Value({**item.content, "id": renamed[name]}, item.place))
+        for item in items:
+            if item.field("type").text() == "relation":
+                ends = {
+                    end: renamed.get(item.field(end).text(), item.field(end).text()) for end in ("from_id", "to_id")
+                }
+                results.append(Value({**item.content, **ends}, item.place))
+    return results
 
 
 def _global(value: Value) -> Value | None:

@@ -7,8 +7,9 @@ Blocks of lines, separated by empty lines::
     100<tab>0<tab>6<tab>Drug X<tab>Chemical<tab>C1
     100<tab>CID<tab>C1<tab>D1
 
-Spans of one id are one entity; a span of several ids ("C1,C2" or "C1|C2") belongs to the first. Relations of ids that
-no span has are faults. A span without an id ("-", "-1" or none) is an entity of its own.
+Spans of one id are one entity; a span of several ids ("C1,C2" or "C1|C2") is a mention of each, and a relation of
+several ids is one of each. Relations of ids that no span has are faults. A span without an id ("-", "-1" or none) is an
+entity of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from finecl.errors import FormatError
@@ -65,7 +67,7 @@ class PubTator(Records):
             text=f"{block.texts.get('t', '')}\n{block.texts.get('a', '')}", marked=block.marked,
             coreferent=block.coreferent, relations=relations, convention=Convention(self.offsets, self.ends),
         )  # fmt: skip
-        return annotations.document(block.title, record.place)
+        return self.counted(len(relations), annotations.document(block.title, record.place))
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Refuses to write.
@@ -97,23 +99,21 @@ class _Block:
         elif len(fields) >= 5 and fields[1].isdigit() and fields[2].isdigit():
             self._mark(fields, place)
         elif len(fields) >= 4 and not fields[1].isdigit():
-            self.links.append((fields[1], fields[2], fields[3], place))
+            pairs = product(_concepts(fields[2]), _concepts(fields[3]))
+            self.links.extend((fields[1], head, tail, place) for head, tail in pairs)
         else:
             expected = "a span (id, start, end, text, type, concept) or a relation (id, type, concept, concept)"
             raise FormatError(f"{place}: expected {expected}, got '{shortened(line)}'; correct the line")
 
     def _mark(self, fields: list[str], place: str) -> None:
-        name, concept = str(len(self.marked)), fields[5] if len(fields) > 5 else ""
-        listed = [] if concept in ("-", "-1", "") else _IDS.split(concept)
-        concepts = [one for ids in listed for one in (ids.split("|") if _COMPOSITE.fullmatch(ids) else [ids])]
-        identity = concepts[0] if concepts else None
-        self.marked[name] = MarkedSpan(
-            start=int(fields[1]), end=int(fields[2]), text=fields[3], place=place, type=fields[4], id=identity
-        )
-        for one in concepts:
-            self._first_of.setdefault(one, name)
-        if identity and self._first_of[identity] != name:
-            self.coreferent.append((self._first_of[identity], name))
+        concepts: list[str] | list[None] = _concepts(fields[5] if len(fields) > 5 else "") or [None]
+        for concept in concepts:
+            name = str(len(self.marked))
+            self.marked[name] = MarkedSpan(
+                start=int(fields[1]), end=int(fields[2]), text=fields[3], place=place, type=fields[4], id=concept
+            )
+            if concept is not None and self._first_of.setdefault(concept, name) != name:
+                self.coreferent.append((self._first_of[concept], name))
 
     def span(self, concept: str, place: str) -> str:
         """Returns the first span of a concept."""
@@ -121,3 +121,10 @@ class _Block:
             expected = f"expected concepts of spans above, got '{shortened(concept)}'"
             raise FormatError(f"{place}: {expected}; remove the relation or mark it")
         return self._first_of[concept]
+
+
+def _concepts(text: str) -> list[str]:
+    """Returns the different ids of a field, without "-" and "-1"."""
+    listed = [] if text in ("-", "-1", "") else _IDS.split(text)
+    ids = (one for several in listed for one in (several.split("|") if _COMPOSITE.fullmatch(several) else [several]))
+    return list(dict.fromkeys(ids))

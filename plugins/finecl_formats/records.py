@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
@@ -22,6 +24,21 @@ class Records(Format):
     """
 
     unique: ClassVar[bool] = False
+
+    @cached_property
+    def _merged(self) -> Counter[str]:
+        return Counter()
+
+    def counted(self, listed: int, document: Document) -> Document:
+        """Returns the document; counts the labels, of ``listed`` ones, that repeat another and were merged with it."""
+        self._merged[document.title] += listed - len(document.labels)
+        return document
+
+    def notes(self) -> tuple[str, ...]:
+        """Returns in a line how many labels the last reading merged; nothing if none."""
+        merged, documents = sum(self._merged.values()), sum(count > 0 for count in self._merged.values())
+        what = "labels that repeat another of the same entities and relation were merged with it"
+        return (f"{merged:,} {what}, in {documents:,} documents",) if merged else ()
 
     @abstractmethod
     def records(self, path: Path) -> Iterator[Value | FormatError]:
@@ -53,6 +70,7 @@ class Records(Format):
     def scan(self, path: Path) -> Iterator[ScanResult]:
         """Yields the location of each record with its document or its error; continues after an error if it can."""
         titles: dict[str, str] = {}
+        self._merged.clear()
         try:
             for record in self.records(path):
                 if isinstance(record, FormatError):

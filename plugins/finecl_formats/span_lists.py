@@ -68,13 +68,14 @@ class SpanLists(Records):
         declared = self.declaration(Path(record.place))
         title = record.content_of(declared.title)
         reading = _Reading(declared, record)
-        relations = dict.fromkeys(reading.relations())
-        return Document(
+        listed = list(reading.relations())
+        document = Document(
             title=record.place.rpartition(" ")[2] if title is None else str(title),
             sentences=reading.sentences,
             entities=tuple(reading.entities()),
-            labels=tuple(Label(head=head, tail=tail, relation=name) for head, tail, name in relations),
+            labels=tuple(Label(head=head, tail=tail, relation=name) for head, tail, name in dict.fromkeys(listed)),
         )
+        return self.counted(len(listed), document)
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
         """Refuses to write.

@@ -27,7 +27,7 @@ WORDS = ("Ada", "met", "Zoe", ".")
 ENDS = tuple(Entity(mentions=(Mention(sentence=0, start=n, end=n + 1, name=WORDS[n], type="PER"),)) for n in (0, 2))
 ONE = Document(title="1", sentences=(WORDS,), entities=ENDS, labels=(Label(head=0, tail=1, relation="met"),))
 BARE = replace(ONE, entities=tuple(Entity(mentions=(replace(e.mentions[0], type=None),)) for e in ENDS))
-READ_ONLY = ("crossre", "declared", "dygie", "prodigy", "pubtator", "spert")
+READ_ONLY = ("crossre", "declared", "dygie", "nyt", "prodigy", "pubtator", "spert")
 SOUND: dict[str, Document] = dict.fromkeys(finecl_formats.formats(), ONE) | dict.fromkeys(("semeval", "fewrel"), BARE)
 SOUND["text"] = replace(ONE, entities=(), labels=())
 

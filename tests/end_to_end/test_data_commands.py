@@ -18,7 +18,7 @@ from finecl_formats.jsonl import JSONLines
 from finecl.types import Document, Entity, Label, Mention
 from tests.end_to_end.conftest import Finecl, Small, environment
 
-READ_ONLY = ("crossre", "declared", "dygie", "prodigy", "pubtator", "spert")
+READ_ONLY = ("crossre", "declared", "dygie", "nyt", "prodigy", "pubtator", "spert")
 TRAINED = [name for name in finecl_formats.formats() if name not in ("text", *READ_ONLY)]  # "text" has no labels
 
 

@@ -36,7 +36,7 @@ def new_format(name: str) -> Format:
     return FORMATS[name]()
 
 
-READ_ONLY = ("crossre", "declared", "dygie", "prodigy", "pubtator", "spert")
+READ_ONLY = ("crossre", "declared", "dygie", "nyt", "prodigy", "pubtator", "spert")
 ALL = pytest.mark.parametrize("name", [name for name in FORMATS if name not in READ_ONLY])
 
 # ---------------------------------------------------------------- documents that a format can store

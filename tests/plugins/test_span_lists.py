@@ -144,12 +144,33 @@ def test_pubtator_joins_spans_of_a_concept(tmp_path: Path) -> None:
     assert type(recognise(tmp_path / "a.txt", load())) is PubTator
     first, second = PubTator().read(tmp_path / "a.txt")
     assert (first.title, second.title) == ("7", "8")
-    assert [[m.name for m in entity.mentions] for entity in first.entities] == [["Zinc"], ["fever", "Fever"], ["zinc"]]
-    assert [entity.id for entity in first.entities] == ["C9", "D3", None]
-    assert facts(first) == {("Zinc", "Treats", "fever")}
+    names = [[m.name for m in entity.mentions] for entity in first.entities]
+    assert names == [["Zinc"], ["fever", "Fever"], ["fever"], ["zinc"]]
+    assert [entity.id for entity in first.entities] == ["C9", "D3", "D4", None]
+    assert [(label.head, label.tail) for label in first.labels] == [(0, 2)]
     (tmp_path / "b.txt").write_text(PUBTATOR.replace("Treats\tC9", "Treats\tC1"))
     with pytest.raises(FormatError, match=r"line 7: expected concepts of spans above, got 'C1'"):
         list(PubTator().read(tmp_path / "b.txt"))
+
+
+@pytest.mark.parametrize(
+    ("ids", "relation", "entities", "labels"),
+    [
+        ("D3,D4", "D3\tC9", ["C9", "D3", "D4", None], [(1, 0)]),
+        ("D4;D3", "C9\tD4|D3", ["C9", "D4", "D3", None], [(0, 1), (0, 2)]),  # a relation of two concepts
+        ("D4|D5|D3", "D4|D5\tC9", ["C9", "D4", "D5", "D3", None], [(1, 0), (2, 0)]),
+        ("D4|D4", "C9\tD4", ["C9", "D4", "D3", None], [(0, 1)]),
+    ],
+)
+def test_concepts_that_share_a_span_stay_apart(
+    tmp_path: Path, ids: str, relation: str, entities: list[str | None], labels: list[tuple[int, int]]
+) -> None:
+    (tmp_path / "a.txt").write_text(PUBTATOR.replace("D3|D4", ids).replace("C9\tD4\tNovel", relation))
+    (document,) = PubTator().read(tmp_path / "a.txt")
+    assert [entity.id for entity in document.entities] == entities
+    assert [(label.head, label.tail) for label in document.labels] == labels
+    joined = next(entity for entity in document.entities if entity.id == "D3")
+    assert [m.name for m in joined.mentions] == (["fever", "Fever"] if "D3" in ids else ["Fever"])
 
 
 def test_the_id_of_a_variant_is_one_concept(tmp_path: Path) -> None:

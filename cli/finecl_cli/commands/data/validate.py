@@ -56,6 +56,8 @@ def command(
 def _print_report(name: str, report: ValidationReport, as_json: bool) -> None:
     for fault in report.faults:
         click.echo(f"finecl: {fault}", err=True)
+    for note in report.notes:
+        click.echo(f"finecl: {name}: {note}", err=True)
     if not report.complete:
         click.echo(f"finecl: {name}: there may be more errors; raise --max-errors to see them", err=True)
     if report.clean and not as_json:
