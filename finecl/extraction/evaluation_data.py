@@ -21,6 +21,17 @@ class EvaluationDataset:
     gold: Instances
     marked: bool
 
+    @property
+    def labels_left_out(self) -> int:
+        """Returns the number of gold labels whose entities no row holds; they count as missed."""
+        scored = {
+            (row.document, int(row.own[head]), int(row.own[tail]))
+            for row in self.rows
+            for head, tail in zip(row.head, row.tail, strict=True)
+        }
+        columns = (self.gold.document.tolist(), self.gold.head.tolist(), self.gold.tail.tolist())
+        return sum(pair not in scored for pair in zip(*columns, strict=True))
+
     @classmethod
     def of(
         cls,

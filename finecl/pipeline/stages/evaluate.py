@@ -41,6 +41,7 @@ def evaluate_stage(spec: RunSpec, data: RunData, files: RunDirectory, listener: 
         return {}
     gold = list(data.corpora.test.documents())
     known = docred_facts_in_train(data.corpora.train.documents())
+    _tell_left_out(data, listener)
     numbers, counts = {}, {}
     for variant in spec.variants:
         listener.begin(f"evaluate {variant}", len(gold), "documents")
@@ -82,4 +83,15 @@ def _variant(
         "auc": precision_recall_auc(scores.scores_PR.ravel(), correct.ravel(), len(test.gold)),
         "threshold": saved.config["threshold"],
         "dev_f1": saved.config["dev_f1"],
+        "labels_left_out": test.labels_left_out,
     }
+
+
+def _tell_left_out(data: RunData, listener: Listener) -> None:
+    test = data.evaluation("test")
+    if test.labels_left_out:
+        what = "a common sentence" if test.marked else "a common window"
+        listener.note(
+            f"test: {test.labels_left_out:,} of {len(test.gold):,} labels join entities without {what}: they are not "
+            "scored and count as missed"
+        )
