@@ -80,7 +80,7 @@ def packs(model: Path) -> str:
     """Returns "yes" if packed documents have the states that transformers computes for each of them alone."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(model)
+    config = AutoConfig.from_pretrained(model, trust_remote_code=False)
     family = FAMILIES[config.model_type]
     for causal in (True, False) if family.kind == "decoder" else (None,):
         if causal is not None:
@@ -100,10 +100,10 @@ def _packed_difference(model: Path, config: Any, auto_class: Any, *, first: int)
     generator = torch.Generator().manual_seed(0)
     documents = [torch.randint(5, 80, (1, length), generator=generator) for length in _LENGTHS]
     with torch.no_grad():
-        alone = auto_class.from_pretrained(model, config=config).eval().base_model
+        alone = auto_class.from_pretrained(model, config=config, trust_remote_code=False).eval().base_model
         expected = torch.cat([alone(input_ids=ids).last_hidden_state[0] for ids in documents])
         try:
-            packed = auto_class.from_pretrained(model, config=config).eval()
+            packed = auto_class.from_pretrained(model, config=config, trust_remote_code=False).eval()
             packed.set_attn_implementation(IMPLEMENTATIONS["loop"])
             positions = torch.cat([torch.arange(first, first + length) for length in _LENGTHS])[None]
             lengths = with_lengths("loop", _LENGTHS, torch.device("cpu"))
