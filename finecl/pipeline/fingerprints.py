@@ -49,6 +49,8 @@ def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> st
         return data.corpora.silver.fingerprint
     if kind == "representations":
         return fingerprint(model)
+    if kind == "statements":
+        return fingerprint(model, dict(data.corpora.names))
     if kind == "gold":
         return fingerprint(model, extractor_fingerprint(data.model_fingerprint, spec, data))
     code = spec.code("extractor", spec.settings.proxy.extractor)

@@ -17,7 +17,7 @@ Unit = Literal["pair", "query", "entity"]
 BatchSampling = Literal["documents", "relation-pairs", "entity-pairs"]
 InputFormat = Literal["documents", "marked-sentences"]
 MentionMasking = Literal["text", "type", "blank"]
-EvidenceKind = Literal["dynamics", "gold", "held-out", "representations", "text"]
+EvidenceKind = Literal["dynamics", "gold", "held-out", "representations", "statements", "text"]
 DynamicsMode = Literal["batch", "epoch"]
 
 NO_RELATION = -1

@@ -103,10 +103,12 @@ class Evidence:
     ``epoch``: dynamics of a full pass in evaluation mode at the end of each epoch (Algorithm 2).
     ``gold``: logits of each instance's pair from an extractor trained on gold labels only.
     ``held_out``: logits from a proxy that was not trained on the instance's document. The last column of both is
-    no-relation. ``representations``: head and tail as encoded before training. ``text``: documents and mentions.
+    no-relation. ``representations``: head and tail as encoded before training. ``statements``: cosines of the label's
+    sentence to its pair with each relation in words, without training. ``text``: documents and mentions.
     A kind that no scorer names in ``required_evidence`` is None; so is a mode of dynamics that was not recorded.
 
     *Shape:* ``gold``, ``held_out`` [N, R]; ``representations`` [N, H]; NaN where an instance was not seen.
+    ``statements`` [N, relations], without no-relation; NaN where a relation was not compared.
     """
 
     batch: Dynamics | None = None
@@ -114,6 +116,7 @@ class Evidence:
     gold: Floats | None = None
     held_out: Floats | None = None
     representations: Floats | None = None
+    statements: Floats | None = None
     text: LabelTexts | None = None
 
     def texts(self) -> LabelTexts:
@@ -138,7 +141,7 @@ class Evidence:
         return dynamics
 
     def array(self, need: EvidenceKind) -> Floats:
-        """Returns ``gold``, ``held_out`` or ``representations`` by the name used in a scorer's ``required_evidence``.
+        """Returns ``gold``, ``held_out``, ``representations`` or ``statements`` by the name in ``required_evidence``.
 
         Raises:
             TrainingError: the scorer did not name this kind in ``required_evidence``.

@@ -18,6 +18,7 @@ def noise_scorers() -> Scorers:
     from finecl_dynamics.neighbours import Neighbours
     from finecl_dynamics.scorers import AreaUnderMargin, Confidence, Forgetting, SmallLoss, Variability
     from finecl_dynamics.table import File
+    from finecl_dynamics.verbalization import Verbalization
 
     return {
         "small-loss": SmallLoss,
@@ -27,6 +28,7 @@ def noise_scorers() -> Scorers:
         "forgetting": Forgetting,
         "knn": Neighbours,
         "confident-learning": ConfidentLearning,
+        "verbalization": Verbalization,
         "ensemble": Ensemble,
         "file": File,
     }

@@ -16,6 +16,7 @@ from finecl_dynamics.confident_learning import ConfidentLearning
 from finecl_dynamics.neighbours import Neighbours
 from finecl_dynamics.ranks import Doubles, rank_shares
 from finecl_dynamics.scorers import AreaUnderMargin, Confidence, Forgetting, SmallLoss, Variability
+from finecl_dynamics.verbalization import Verbalization
 
 _DYNAMICS: dict[str, type[DynamicsScorer]] = {
     "small-loss": SmallLoss,
@@ -28,6 +29,7 @@ _OTHERS: dict[str, EvidenceKind] = {
     "knn": "representations",
     "confident-learning": "held-out",
     "softmax-confidence": "gold",
+    "verbalization": "statements",
 }
 MEMBERS = ("learning-order", *_DYNAMICS, *_OTHERS)
 
@@ -39,9 +41,9 @@ class Ensemble(NoiseScorer):
     ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false) for a subset of the
     instances; the regression is fitted on them and predicts the probability that a label is wrong.
     ``of``: any of learning-order, small-loss, area-under-margin, confidence, variability, forgetting, knn,
-    confident-learning and softmax-confidence; the engine computes the evidence they require. Names joined by "+" count
-    as one scorer with the mean of their rank shares: use it for correlated scorers, whose separate weights a few gold
-    labels cannot determine.
+    confident-learning, softmax-confidence and verbalization; the engine computes the evidence they require. Names
+    joined by "+" count as one scorer with the mean of their rank shares: use it for correlated scorers, whose separate
+    weights a few gold labels cannot determine.
     ``mode``: the dynamics to read. ``k``: the number of neighbours of knn.
     """
 
@@ -84,7 +86,11 @@ class Ensemble(NoiseScorer):
             return np.where(order > 0, order, np.inf).astype(np.float32)
         if name == "softmax-confidence":  # repeats finecl_wcl's scorer, since plugins do not import each other
             return 1.0 - _confidence(evidence.array("gold"), instances.relation)
-        others: dict[str, NoiseScorer] = {"knn": Neighbours(k=self.k), "confident-learning": ConfidentLearning()}
+        others: dict[str, NoiseScorer] = {
+            "knn": Neighbours(k=self.k),
+            "confident-learning": ConfidentLearning(),
+            "verbalization": Verbalization(),
+        }
         return (others.get(name) or _DYNAMICS[name](mode=self.mode)).score(instances, evidence)
 
     def _regression(self, path: str, instances: Instances, shares: Doubles) -> Doubles:

@@ -31,6 +31,7 @@ from finecl.pipeline.stages.extractors import plain_extractor
 from finecl.progress import Listener
 from finecl.scoring.false_negatives import find_false_negatives
 from finecl.scoring.proxy import ProxyRun, train_proxy
+from finecl.scoring.statements import statement_similarity
 from finecl.types import Dynamics, Evidence, EvidenceKind, Floats, Ints
 
 
@@ -51,6 +52,7 @@ def gather(
         "gold": lambda: _gold(spec, data, files, listener),
         "held-out": lambda: _held_out(spec, data, files, listener),
         "representations": lambda: pair_vectors(data.encoder()[0], data.dataset("silver")),
+        "statements": lambda: statement_similarity(*data.encoder(), _texts(data), data.corpora.names),
     }
     proxy, false_negatives = _dynamics(spec, data, files, listener) if "dynamics" in kinds else (None, None)
     arrays = {
@@ -59,9 +61,13 @@ def gather(
         if kind in kinds
     }
     dynamics = proxy.evidence if proxy else Evidence()
-    text = CorpusTexts(data.corpora.silver, data.dataset("silver").instances) if "text" in kinds else None
+    text = _texts(data) if "text" in kinds else None
     evidence = Evidence(batch=dynamics.batch, epoch=dynamics.epoch, text=text, **arrays)
     return GatheredEvidence(evidence=evidence, proxy=proxy, false_negatives=false_negatives)
+
+
+def _texts(data: RunData) -> CorpusTexts:
+    return CorpusTexts(data.corpora.silver, data.dataset("silver").instances)
 
 
 def _proxy(spec: RunSpec, data: RunData) -> tuple[Any, ExtractionDataset]:
