@@ -1,8 +1,9 @@
 """Evaluates noise scorers on distant labels that people judged: ``python -m finecl_benchmarks.judged --keep``.
 
 Each corpus is scored like any silver data. The judgements, shares of judges who say that the sentence states the
-relation, are read only to evaluate: below one half a label counts as wrong. The form of the statements that the scorer
-``verbalization`` compares was chosen on the sentences of "open" with even numbers; only the others are counted there.
+relation, are read only to evaluate: below one half a label counts as wrong. What the scorer ``verbalization`` compares
+(the form of the statements, and the words around the mentions) was chosen on the sentences of "open" with even numbers;
+only the others are counted there.
 """
 
 from __future__ import annotations

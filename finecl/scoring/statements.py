@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 import torch
 
-from finecl.corpus.excerpts import excerpt
+from finecl.corpus.excerpts import Excerpt, excerpt
 from finecl.corpus.label_texts import CorpusTexts
 from finecl.distributed.process_group import current
 from finecl.models.encoder import Encoder
@@ -22,13 +22,14 @@ from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Batch, Floats, Ints
 
 _COMPARED = 12  # relations per label, at most: the most frequent ones between entities of its types
+_AROUND = 6  # words around the mentions
 _LABELS = 2048  # whose texts are held in memory
 _NO_INTS = torch.zeros(0, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
 class _Label:
-    """A label's number, its sentence, the names of its entities, and their types."""
+    """A label's number, the part of its sentence that counts, the names of its entities, and their types."""
 
     row: int
     sentence: str
@@ -42,7 +43,8 @@ def statement_similarity(
 ) -> Floats:
     """Returns the cosine of each label's sentence to statements of its pair with each relation ``[N, R]``.
 
-    A statement is "HEAD: RELATION: TAIL" with the relation's readable name. A label is compared with its own relation
+    Of the sentence, the words count from six before the first mention to six after the last. A statement is
+    "HEAD: RELATION: TAIL" with the relation's readable name. A label is compared with its own relation
     and the most frequent ones between entities of the same types; other columns are NaN. Every rank must call this.
     """
     encoder.eval()
@@ -116,9 +118,17 @@ def _labels(texts: CorpusTexts) -> Iterator[_Label]:
     for document, rows in texts.documents():
         for row in rows.tolist():
             head, tail = document.entities[head_N[row]], document.entities[tail_N[row]]
-            sentence = excerpt(document, int(head_N[row]), int(tail_N[row])).text
+            near = _near(excerpt(document, int(head_N[row]), int(tail_N[row])))
             names = head.mentions[0].name, tail.mentions[0].name
-            yield _Label(row, sentence, *names, (head.type, tail.type))
+            yield _Label(row, near, *names, (head.type, tail.type))
+
+
+def _near(sentence: Excerpt) -> str:
+    """Returns the words from a few before the first mention to a few after the last."""
+    spans = (*sentence.head, *sentence.tail)
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    before, after = sentence.text[:first].split()[-_AROUND:], sentence.text[last:].split()[:_AROUND]
+    return " ".join([*before, sentence.text[first:last], *after])
 
 
 def _frequent(texts: CorpusTexts) -> Mapping[tuple[str | None, str | None], Ints]:

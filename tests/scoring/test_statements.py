@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,24 @@ def document(number: int, relation: str, types: tuple[str, str]) -> Document:
     return Document(
         title=f"d{number}", sentences=(words,), entities=entities, labels=(Label(head=0, tail=1, relation=relation),)
     )
+
+
+def test_only_words_near_the_mentions_count(tmp_path: Path) -> None:
+    encoder, tokenizer = tiny(tmp_path / "model")
+    plain = document(1, "born", ("PER", "LOC"))
+    words = [f"w{n}" for n in range(9)]
+    shifted = [
+        replace(e, mentions=tuple(replace(m, start=m.start + 9, end=m.end + 9) for m in e.mentions))
+        for e in plain.entities
+    ]
+    far = replace(plain, title="far", sentences=((*words, *plain.sentences[0], *words),), entities=tuple(shifted))
+    near = replace(far, title="near", sentences=(("a", *far.sentences[0][1:-2], "b", "c"),))
+    corpus = Corpus.from_documents([plain, far, near], tmp_path / "corpus")
+    instances = corpus.instances(("born",))
+    similarity = statement_similarity(encoder, tokenizer, CorpusTexts(corpus, instances), {})
+    by_document = dict(zip(instances.document.tolist(), similarity[:, 0].tolist(), strict=True))
+    assert by_document[1] == pytest.approx(by_document[2], abs=1e-6)
+    assert by_document[0] != pytest.approx(by_document[1], abs=1e-4)
 
 
 def test_a_label_is_compared_with_the_relations_of_its_types(tmp_path: Path) -> None:
