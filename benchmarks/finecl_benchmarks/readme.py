@@ -16,6 +16,7 @@ from finecl.artifacts.files import read_json
 from finecl_benchmarks import readme_blocks
 from finecl_benchmarks.curve_blocks import curve_block, gains_block
 from finecl_benchmarks.encoders import encoders_block
+from finecl_benchmarks.judged import judged_block
 from finecl_benchmarks.probabilities import probability_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,6 +208,7 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
         read_json(RESULTS / "suite-probabilities.json"), ("area-under-margin", "learning-order")
     ),
     "gains": gains_block,
+    "judged": judged_block,
     "suite-demo": lambda: readme_blocks.suite_block("demo"),
     "suite-demo-200": lambda: readme_blocks.suite_block("demo-200"),
     "curve-wiki80": lambda: curve_block("noise-curve-wiki80"),

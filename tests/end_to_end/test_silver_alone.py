@@ -193,6 +193,20 @@ def test_labels_of_whole_texts_are_scored_and_cleaned(tmp_path: Path, small: Sma
     assert len(list(JSONLines().read(tmp_path / "cleaned.jsonl"))) == 24  # this format keeps documents without labels
 
 
+def test_a_run_cleans_only_the_file_that_it_scored(tmp_path: Path, small: Small, finecl: Finecl) -> None:
+    source, other, run = tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "run"
+    written("jsonl", source)
+    options = ("--model", small.model, "--output-dir", run, "--no-suggestions", "--quiet", *SET)
+    assert finecl("score", source, *options).code == 0
+    other.write_text(source.read_text().replace("Person1", "Someone1"))
+    command = ("--run", run, "--drop-share", "0.25", "--quiet")
+    line = finecl("clean", other, tmp_path / "out.jsonl", *command).error_line()
+    assert f"b.jsonl: expected the file that {run} scored" in line
+    assert not (tmp_path / "out.jsonl").exists()
+    other.write_bytes(source.read_bytes())
+    assert finecl("clean", other, tmp_path / "out.jsonl", *command).code == 0
+
+
 def test_the_scored_file_is_never_overwritten(tmp_path: Path, small: Small, finecl: Finecl) -> None:
     source, run = tmp_path / "a.jsonl", tmp_path / "run"
     written("jsonl", source)

@@ -53,6 +53,8 @@ def command(file: Path, out: Path, directory: Path | None, to: str, quiet: bool,
     run = directory or (file if (file / "run.json").is_file() else None)
     no_options: dict[str, Any] = {"assignments": ()}
     with opened_run(run or silver_run(file, no_options), quiet=quiet) as opened:
+        if directory:
+            _check_file(file, opened.spec.settings.data.silver, directory)
         if run is None:
             opened.finish("score")
         cleaned = ScoredLabels(opened).clean(out, to=to, **rules)
@@ -68,3 +70,20 @@ def command(file: Path, out: Path, directory: Path | None, to: str, quiet: bool,
     )
     click.echo(f"every change with its reason: {table}")
     print_next(f"finecl data validate {out}", f"finecl train --silver {out}")
+
+
+def _check_file(file: Path, silver: str | None, directory: Path) -> None:
+    """Checks that a file is the one that a run scored, or a copy of it.
+
+    Raises:
+        SettingsError: it is another one.
+    """
+    from finecl.artifacts.provenance import digest
+    from finecl.errors import SettingsError
+
+    scored = Path(silver or "")
+    if not file.exists() or (file.resolve() != scored.resolve() and digest(file) != digest(scored)):
+        what = silver or "the built-in corpus"
+        raise SettingsError(
+            f"{file}: expected the file that {directory} scored, {what}; score this file, or leave out --run"
+        )
