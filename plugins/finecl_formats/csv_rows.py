@@ -70,7 +70,10 @@ class _Lines:
         self._stream, self._path, self._number, self._bytes = iter(stream), path, 0, bytearray()
         header = next(self, "")
         self.delimiter = delimiter_of(header)
-        self.names = [name.strip().lower() for name in next(csv.reader([header], delimiter=self.delimiter), [])]
+        try:
+            self.names = [name.strip().lower() for name in next(csv.reader([header], delimiter=self.delimiter), [])]
+        except csv.Error as error:
+            raise _error(path, error) from None
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -93,7 +96,11 @@ def _parsed(lines: _Lines, path: Path) -> Iterator[list[str]]:
     try:
         yield from csv.reader(lines, delimiter=lines.delimiter, strict=True)
     except csv.Error as error:
-        raise FormatError(f"{path}: expected separated values, got '{error}'; correct the quotes") from None
+        raise _error(path, error) from None
+
+
+def _error(path: Path, error: csv.Error) -> FormatError:
+    return FormatError(f"{path}: expected separated values, got '{error}'; correct the quotes")
 
 
 def _written(row: Sequence[str], delimiter: str, end: str) -> bytes:
