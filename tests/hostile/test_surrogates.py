@@ -73,7 +73,7 @@ def test_half_a_surrogate_pair_in_a_text_or_an_argument_gives_one_line(
     byte = "\udcff"  # what Python makes of a byte of an argument that is not UTF-8
     for arguments in (
         ("data", "stats", f"{tmp_path}/{byte}", "--quiet"),
-        ("train", "--data", byte),
-        ("train", "--set", byte),
+        ("train", "--data", byte, "--quiet"),
+        ("train", "--set", byte, "--quiet"),
     ):
         assert finecl(*arguments).error_line().isprintable()
