@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from finecl.artifacts.files import write_parquet
+from finecl.artifacts.scores_table import read_columns
+from finecl.errors import FineCLError
 from finecl.types import Floats, Ints
 
 FALSE_NEGATIVES = "false_negatives.parquet"
@@ -50,10 +51,18 @@ class FalseNegatives:
 
 
 def read_missing(directory: Path) -> tuple[FalseNegatives, tuple[str, ...]] | None:
-    """Returns the false negatives of a run directory and the relations that their numbers mean; None without a file."""
-    if not (directory / FALSE_NEGATIVES).is_file():
+    """Returns the false negatives of a run directory and the relations that their numbers mean; None without a file.
+
+    Raises:
+        FineCLError: the file cannot be read, lacks a column, or is not as its run recorded it.
+    """
+    path = directory / FALSE_NEGATIVES
+    if not path.is_file():
         return None
-    table = pq.read_table(directory / FALSE_NEGATIVES)
+    table = read_columns(path, None)
+    lacking = [field.name for field in fields(FalseNegatives) if field.name not in table.column_names]
+    if lacking:
+        raise FineCLError(f"{path}: expected the column '{lacking[0]}', found none; run `finecl score` again")
     names, relation = np.unique(np.array(table["relation"].to_pylist(), dtype=object), return_inverse=True)
     numbers = {name: table[name].to_numpy() for name in ("document", "head", "tail", "probability")}
     return FalseNegatives(**numbers, relation=relation.astype(np.int64)), tuple(names.tolist())

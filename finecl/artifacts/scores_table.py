@@ -61,7 +61,7 @@ def read_weights(path: Path, uids: Uids) -> Floats:
     Raises:
         FineCLError: an instance has no score, or the file is not Parquet.
     """
-    table = _table(path, ("uid", "weight"))
+    table = read_columns(path, ("uid", "weight"))
     rows = find_rows(parse_uids(table["uid"].to_pylist()), uids)
     if (rows < 0).any():
         raise FineCLError(f"{path}: {int((rows < 0).sum())} silver instances have no score; run `finecl score` again")
@@ -71,7 +71,7 @@ def read_weights(path: Path, uids: Uids) -> Floats:
 
 def read_wrong_probabilities(path: Path, uids: Uids) -> Floats:
     """Returns the probability that each of these instances is wrong ``[N]``, from a scores table."""
-    table = _table(path, ("uid", "p_wrong"))
+    table = read_columns(path, ("uid", "p_wrong"))
     p_wrong: Floats = table["p_wrong"].to_numpy()[find_rows(parse_uids(table["uid"].to_pylist()), uids)]
     return p_wrong
 
@@ -81,7 +81,7 @@ def read_suggestions(path: Path, uids: Uids, relations: Sequence[str]) -> tuple[
 
     *Shape:* ``uids`` and both results [N].
     """
-    table = _table(path, ("uid", "suggested", "suggested_confidence"))
+    table = read_columns(path, ("uid", "suggested", "suggested_confidence"))
     rows = find_rows(parse_uids(table["uid"].to_pylist()), uids)
     index = {name: number for number, name in enumerate(relations)}
     names = table["suggested"].to_pylist()
@@ -126,7 +126,7 @@ class Scores:
         Raises:
             FineCLError: the file is not Parquet.
         """
-        table = _table(path, (*_NUMBERS, *_MAP, *_TEXTS))
+        table = read_columns(path, (*_NUMBERS, *_MAP, *_TEXTS))
         present = table.column_names
         encoded = table["relation"].combine_chunks().dictionary_encode()
         never, unreviewed = np.zeros(len(table), dtype=np.int64), np.full(len(table), None, dtype=object)
@@ -200,7 +200,7 @@ class Neighbours:
         """Reads the file written by stage "score"; returns None if it does not exist."""
         if not path.exists():
             return None
-        table = _table(path, ("row", "near", "similarity"))
+        table = read_columns(path, ("row", "near", "similarity"))
         near, similarity = (np.array(table[name].to_pylist()) for name in ("near", "similarity"))
         return cls(row=table["row"].to_numpy(), near=near, similarity=similarity)
 
@@ -209,13 +209,13 @@ def read_others(path: Path, uids: Uids) -> Mapping[str, Floats]:
     """Returns the noise of other scorers ``[N]``; empty if the file does not exist or has other labels."""
     if not path.exists():
         return {}
-    table = _table(path, None)
+    table = read_columns(path, None)
     if table["uid"].to_pylist() != format_uids(uids):
         return {}
     return {name: table[name].to_numpy() for name in table.column_names if name != "uid"}
 
 
-def _table(path: Path, columns: tuple[str, ...] | None) -> Any:
+def read_columns(path: Path, columns: tuple[str, ...] | None) -> Any:
     """Reads those of ``columns`` that the file has, or all columns if None.
 
     Raises:

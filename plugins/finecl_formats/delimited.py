@@ -182,7 +182,8 @@ def _spans(record: Value, side: str) -> list[tuple[int, int]]:
     if start and end:
         if not all(number.isdecimal() and len(number) < 19 for number in (start, end)):
             raise FormatError(
-                f"{record.place}, {side}_start and {side}_end: expected whole numbers, got {start}, {end}"
+                f"{record.place}, {side}_start and {side}_end: expected whole numbers, got "
+                f"{shortened(start)}, {shortened(end)}"
             )
         return [(int(start), int(end))]
     name, text = row[side].strip(), row["text"]
