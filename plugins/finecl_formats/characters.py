@@ -8,12 +8,14 @@ that the result converts to the same words again.
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from finecl.errors import FormatError
+from finecl.text.words import split_words
 from finecl.types import Document, Mention
 
 _NON_SPACE = re.compile(r"\S+")
@@ -121,3 +123,19 @@ def _characters(mention: Mention, document: Document, offsets: Sequence[Sequence
     last = mention.end - 1
     end = offsets[mention.sentence][last] + len(document.sentences[mention.sentence][last])
     return offsets[mention.sentence][mention.start], end
+
+
+def whole_word_spans(text: str, name: str) -> list[tuple[int, int]]:
+    """Returns the character spans [start, end) where ``name`` stands in ``text`` as whole words by Unicode's rules."""
+    words = split_words(text)
+    edges = {*words.start, *words.end}
+    places = (match.start() for match in re.finditer(f"(?={re.escape(name)})", text)) if name else ()
+    spans = [(at, at + len(name)) for at in places]
+    return [span for span in spans if all(at in edges or _between_words(text, at) for at in span)]
+
+
+def _between_words(text: str, at: int) -> bool:
+    """Returns whether a word ends or begins before character ``at``, as before the apostrophe of "Curie's"."""
+    return not all(
+        character.isalnum() or unicodedata.category(character)[0] == "M" for character in text[at - 1 : at + 1]
+    )

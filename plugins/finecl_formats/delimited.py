@@ -12,8 +12,6 @@ that the markers of the extractor ``markers`` stand around it.
 from __future__ import annotations
 
 import csv
-import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,9 +19,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finecl.errors import FormatError
-from finecl.text.words import split_words
 from finecl.types import Document, Entity, Label, Mention
-from finecl_formats.characters import document_to_text, text_to_words
+from finecl_formats.characters import document_to_text, text_to_words, whole_word_spans
 from finecl_formats.csv_rows import copy_rows, delimiter_of, read_rows
 from finecl_formats.files import first_bytes, replacing
 from finecl_formats.json_values import Value, shortened
@@ -186,20 +183,9 @@ def _spans(record: Value, side: str) -> list[tuple[int, int]]:
                 f"{shortened(start)}, {shortened(end)}"
             )
         return [(int(start), int(end))]
-    name, text = row[side].strip(), row["text"]
-    words = split_words(text)
-    edges = {*words.start, *words.end}
-    places = (match.start() for match in re.finditer(f"(?={re.escape(name)})", text))
-    spans = [(at, at + len(name)) for at in places]
-    found = [span for span in spans if all(at in edges or _between_words(text, at) for at in span)]
+    name = row[side].strip()
+    found = whole_word_spans(row["text"], name)
     if not found:
         advice = f"correct it, or give the columns {side}_start and {side}_end"
         raise FormatError(f"{record.place}, {side}: expected a name in the text, got '{shortened(name)}'; {advice}")
     return found
-
-
-def _between_words(text: str, at: int) -> bool:
-    """Returns whether a word ends or begins before character ``at``, as before the apostrophe of "Curie's"."""
-    return not all(
-        character.isalnum() or unicodedata.category(character)[0] == "M" for character in text[at - 1 : at + 1]
-    )

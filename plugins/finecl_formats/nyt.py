@@ -7,9 +7,9 @@ A record a line, or a JSON list::
     {"sentext": "...", "relations": [{"em1": "...", "em2": "...", "rtext": "..."}]}
     {"text": "...", "triple_list": [["head", "relation", "tail"]]}
 
-A name is an entity; its mentions are its occurrences in the text as whole words, or, where it stands only within words,
-anywhere. Occurrences within those of a longer name do not count unless there are no others. ``start`` is not read: it
-does not count characters.
+A name is an entity; its mentions are its occurrences in the text as whole words by Unicode's rules, or, where it stands
+only within words, anywhere. Occurrences within those of a longer name do not count unless there are no others.
+``start`` is not read: it does not count characters.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from finecl.errors import FormatError
 from finecl.types import Document
 from finecl_formats.annotated import Annotations, MarkedSpan
+from finecl_formats.characters import whole_word_spans
 from finecl_formats.files import first_bytes
 from finecl_formats.json_array import read_array
 from finecl_formats.json_values import Value, shortened
@@ -128,8 +129,9 @@ def _marked(text: str, names: dict[str, str | None], place: str) -> tuple[dict[s
 
 
 def _occurrences(text: str, name: str, place: str) -> list[tuple[int, int]]:
-    for pattern in (rf"(?<!\w){re.escape(name)}(?!\w)", re.escape(name)):
-        spans = [match.span() for match in re.finditer(pattern, text)] if name else []
-        if spans:
-            return spans
-    raise FormatError(f"{place}: expected names that stand in the text, got '{shortened(name)}'; correct the record")
+    anywhere = [match.span() for match in re.finditer(re.escape(name), text)] if name else []
+    if not anywhere:
+        raise FormatError(
+            f"{place}: expected names that stand in the text, got '{shortened(name)}'; correct the record"
+        )
+    return whole_word_spans(text, name) or anywhere

@@ -83,6 +83,12 @@ def test_triples_of_a_script_without_spaces(tmp_path: Path) -> None:
     assert labels(document) == [("鲁迅", "出生地", "绍兴")]
 
 
+def test_a_name_ends_where_the_word_ends_also_before_a_combining_mark(tmp_path: Path) -> None:
+    record = {"text": "रामायण में राम और सीता हैं ।", "triple_list": [["राम", "spouse", "सीता"]]}
+    (document,) = read(tmp_path / "hindi.json", record)
+    assert entities(document) == [(["राम"], None), (["सीता"], None)]  # not the beginning of the first word
+
+
 def test_a_name_that_the_text_does_not_hold_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     lost = {"sentText": "Ada met Zoe .", "relationMentions": [{"em1Text": "Ada", "em2Text": "Eve", "label": "met"}]}
     path = tmp_path / "test.json"
