@@ -69,7 +69,9 @@ def statement_similarity(
 
 def in_words(relation: str) -> str:
     """Returns a relation's name as words: "per:place_of_birth" and "/person/placeOfBirth" as "place of birth"."""
-    name = re.split(r"[:/.](?=\w)", re.sub(r"\(.*\)$", "", relation).rstrip(":/."))[-1]
+    name = re.sub(r"\(.*\)$", "", relation).rstrip(":/.")
+    if " " not in name:  # else it is words already, such as "born in U.S. state"
+        name = re.split(r"[:/.](?=\w)", name)[-1]
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"[_-]+", " ", name))
     return " ".join(spaced.lower().split()) or relation
 

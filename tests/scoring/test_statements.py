@@ -28,6 +28,7 @@ from finecl.types import Document, Entity, Label, Mention
         ("Cause-Effect(e2,e1)", "cause effect"),
         ("place of birth", "place of birth"),
         ("cause of", "cause of"),
+        ("born in U.S. state", "born in u.s. state"),
         ("P19", "p19"),
         ("出生地", "出生地"),
         ("::", "::"),
