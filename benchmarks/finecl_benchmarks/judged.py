@@ -99,7 +99,9 @@ def _measured(noise: Floats, share: Any, relation: Any) -> dict[str, Any]:
     for number in np.unique(relation):
         rows = relation == number
         if min(wrong[rows].sum(), (~wrong[rows]).sum()) >= _FEWEST:
-            within.append(noise_scores(noise[rows], wrong[rows]).auroc or 0.0)
+            auroc = noise_scores(noise[rows], wrong[rows]).auroc
+            assert auroc is not None  # both kinds are there
+            within.append(auroc)
     clear = (share <= _DISPUTED[0]) | (share >= _DISPUTED[1])
     finite = np.where(np.isinf(noise), np.nanmax(noise[np.isfinite(noise)]) + 1, noise)
     return {

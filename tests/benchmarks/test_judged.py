@@ -1,0 +1,39 @@
+"""Tests of the measures on labels that people judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from finecl_benchmarks.judged import _counts, _measured
+
+
+def test_a_label_is_wrong_below_one_half_and_relations_count_alike() -> None:
+    share = np.tile([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], 2)
+    relation = np.repeat([0, 1], 10)
+    noise = np.where(relation == 0, 1 - share, share).astype(np.float32)  # right about the first, reversed in the other
+    measured = _measured(noise, share, relation)
+    assert measured["auroc_within_relations"] == pytest.approx(0.5)
+    assert _measured(noise[:10], share[:10], relation[:10])["auroc_within_relations"] == pytest.approx(1.0)
+    assert _measured(noise[10:], share[10:], relation[10:])["rank_correlation"] == pytest.approx(-1.0)
+
+
+def test_a_relation_with_few_of_a_kind_is_not_measured_on_its_own_and_infinite_noise_is_the_highest() -> None:
+    share = np.array([0.0, 0.1, 0.2, 0.3, 0.9, 0.9, 0.9, 0.9, 0.9])
+    noise = np.array([np.inf, np.inf, 3, 2, 1, 1, 1, 1, 1], dtype=np.float32)
+    measured = _measured(noise, share, np.zeros(9))
+    assert measured["auroc_within_relations"] is None
+    assert measured["auroc"] == pytest.approx(1.0)
+    assert measured["rank_correlation"] > 0.9
+
+
+def test_disputed_labels_are_left_out_of_one_measure() -> None:
+    share = np.array([0.0, 0.4, 0.6, 1.0])
+    noise = np.array([2.0, 0.0, 3.0, 1.0], dtype=np.float32)  # right about the clear ones only
+    measured = _measured(noise, share, np.zeros(4))
+    assert measured["auroc_undisputed"] == pytest.approx(1.0)
+    assert measured["auroc"] < 0.6
+
+
+def test_only_sentences_on_which_nothing_was_chosen_count() -> None:
+    assert [title for title in ("o0", "o1", "o2", "o3") if _counts("open", title)] == ["o1", "o3"]
+    assert _counts("medical", "m0")
