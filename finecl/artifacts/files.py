@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import math
 import os
-import platform
 import shutil
-import sys
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from finecl.artifacts.temporary import beside
 from finecl.errors import FormatError
 
 CACHE = "FINECL_CACHE"
 """Environment variable with the path of the cache directory."""
-_HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # part of the names of temporary files
 CHECKSUM = "checksum"
 """Key of the checksum in the JSON records that finecl reads again."""
 
@@ -69,8 +65,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Readers see either the old file or the complete new one. The parent directory is created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left(path)
-    temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}")
+    temporary = beside(path)
     try:
         yield temporary
         temporary.replace(path)
@@ -81,29 +76,6 @@ def replacing(path: Path) -> Iterator[Path]:
         raise named from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _remove_left(path: Path) -> None:
-    """Removes the temporary files for ``path`` that killed processes of this machine left."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{_HOST}-*"):
-        number = left.name.rpartition("-")[2]
-        if number.isdecimal() and not _runs(int(number)):
-            left.unlink(missing_ok=True)
-
-
-def _runs(number: int) -> bool:
-    """Returns whether another process of this number may be running."""
-    if number == os.getpid():
-        return False
-    if sys.platform == "win32":  # there, os.kill ends the process
-        return True
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
 
 
 def _named(error: OSError, path: Path) -> OSError:

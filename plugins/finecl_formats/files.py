@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import platform
 import shutil
-import sys
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from finecl.artifacts.temporary import beside
 from finecl.errors import FormatError
 
 _FIRST_BYTES = 65536  # enough to recognise a format
-_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 @contextmanager
@@ -41,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         FormatError: the file cannot be written, or a text is not Unicode.
     """
-    unfinished = _aside(path)
+    unfinished = beside(path)
     try:
         yield unfinished
         unfinished.replace(path)
@@ -87,7 +82,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         FormatError: ``path`` exists and is not empty, or cannot be written.
     """
-    unfinished = _aside(path)
+    unfinished = beside(path)
     try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise FormatError(
@@ -103,30 +98,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise FormatError(f"{path}: expected Unicode text, got {actual} in a document; remove that character") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _aside(path: Path) -> Path:
-    """Returns a temporary path beside ``path``; removes those that killed processes of this machine left."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{_HOST}-*"):
-        number = left.name.rpartition("-")[2]
-        if number.isdecimal() and not _runs(int(number)):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
-    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}")
-
-
-def _runs(number: int) -> bool:
-    """Returns whether another process of this number may be running."""
-    if number == os.getpid():
-        return False
-    if sys.platform == "win32":  # there, os.kill ends the process
-        return True
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
 
 
 def first_bytes(path: Path) -> bytes:
