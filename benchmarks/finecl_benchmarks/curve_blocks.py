@@ -32,7 +32,7 @@ def curve_block(name: str, baseline: str = "erica") -> str:
 _TITLES = {
     "none": "none: the plain encoder",
     "erica": "equal weights (`erica`)",
-    "finecl, release": "FineCL's weights (`finecl`)",
+    "finecl, release": "FineCL's weights (`finecl`, as in its release)",
     "finecl-strict": "stricter weights (`finecl-strict`, finecl's own)",
 }
 
