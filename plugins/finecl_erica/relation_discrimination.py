@@ -91,7 +91,9 @@ def _partners(relation: Ints, generator: Generator) -> Ints:
 def _weighted_partners(rows: RowColumns, overlaps: RowMask, generator: Generator) -> Ints:
     """Samples a row of the same relation for each row, in proportion to its weight; -1 for rows without one.
 
-    A row that overlaps is rejected and sampled again, at most ``_ROUNDS`` times.
+    A row that overlaps, or is the row itself, is rejected and sampled again, at most ``_ROUNDS`` times. So a row stays
+    without one in 1 of 256 draws if its relation has one other row of equal weight, and more often if the others weigh
+    less.
     """
     order = np.argsort(rows.relation, kind="stable")
     code, total = rows.relation[order], np.concatenate([[0.0], np.cumsum(rows.weight[order], dtype=np.float64)])
