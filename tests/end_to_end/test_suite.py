@@ -318,6 +318,7 @@ def test_the_suites_of_the_paper_can_be_planned_without_their_data(
         "demo-all",
         "noise-curve",
         "noise-curve-wiki80",
+        "noise-curve-wiki80-ends",
         "probabilities",
         "probabilities-wiki80",
         "cpu",
