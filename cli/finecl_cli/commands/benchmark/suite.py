@@ -30,7 +30,7 @@ DIRECTORY = click.option(
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or the records, as JSON.")
 @click.option("--quiet", is_flag=True, help="Hide progress on stderr.")
 def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: bool) -> int:
-    r"""Run all unfinished experiments of SUITE: a built-in name, or the path of your own TOML file.
+    """Run all unfinished experiments of SUITE: a built-in name, or the path of your own TOML file.
 
     Interrupted suites resume when the same command is run again. The exit code is 2 if an experiment failed.
 
@@ -42,7 +42,7 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
         noise, cpu, fewrel, documents
       the paper's, for GPUs and with your copy of the data: paper, table2,
         table3, table5, table6, table7, figures
-    """
+    """  # noqa: D301 # click reads the character itself
     from finecl_benchmarks import suite as bench
     from finecl_benchmarks.suite_files import read_suite
 
