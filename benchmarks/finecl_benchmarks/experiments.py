@@ -15,6 +15,7 @@ from finecl.models.pretrained import load_encoder
 from finecl.pipeline.run import Run
 from finecl.scoring.order_similarity import compare_runs
 from finecl_benchmarks import noise, trimmed
+from finecl_benchmarks.cleaning import measure_cleaning
 from finecl_benchmarks.downstream import run_task
 from finecl_benchmarks.probes import probe
 from finecl_benchmarks.runs import SuiteContext, cost_of, finished_run
@@ -167,6 +168,20 @@ def _trimmed_documents(experiment: Experiment, context: SuiteContext) -> dict[st
     }
 
 
+def _cleaning(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
+    """Training on silver labels, and on what `finecl clean` makes of them."""
+    run = finished_run(experiment, context, "score")
+    record = measure_cleaning(run, experiment.varied["cleaning"], experiment.silver["test"])
+    outcomes = record.pop("outcomes")
+    return {
+        "headline": "accuracy",
+        "value": record["accuracy"],
+        "metrics": record,
+        "outcomes": outcomes,
+        "cost": cost_of(run),
+    }
+
+
 def _score_metrics(experiment: Experiment, run: Run) -> dict[str, Any]:
     """Returns the metrics of the stage "score".
 
@@ -222,6 +237,7 @@ _KINDS: Mapping[str, Callable[[Experiment, SuiteContext], dict[str, Any]]] = {
     "orders": _orders,
     "difficult": _difficult,
     "trimmed-documents": _trimmed_documents,
+    "cleaning": _cleaning,
 }
 
 

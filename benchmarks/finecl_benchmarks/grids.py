@@ -8,6 +8,7 @@ from typing import Any
 from finecl.data.corrupt import KINDS as NOISE
 from finecl.errors import SettingsError
 from finecl.registry import Registry
+from finecl_benchmarks.cleaning import CLEANINGS
 from finecl_benchmarks.task_files import known_fields, read_task
 from finecl_benchmarks.trimmed import PARTS
 
@@ -21,6 +22,7 @@ KINDS = {
     "orders": {"methods", "pairs", "seeds"},
     "trimmed-documents": {"methods", "parts", "seeds"},
     "difficult": {"methods", "seeds"},
+    "cleaning": {"methods", "cleanings", "rates", "seeds"},
 }
 """Kinds of experiments and the fields of their grids; ``finecl_benchmarks.experiments`` runs them."""
 _DEFAULTS: Mapping[str, list[Any]] = {"methods": ["all"], "fractions": [100], "seeds": [42]}
@@ -30,6 +32,7 @@ _NEEDED = {
     "trimmed": ("rates",),
     "orders": ("pairs",),
     "trimmed-documents": ("parts",),
+    "cleaning": ("cleanings", "rates"),
 }
 _NO_AXES = {"kind", "evidence"}
 
@@ -98,6 +101,7 @@ _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "rates": ("shares between 0 and 1", lambda v: _is_number(v) and 0 < v < 1),
     "noise": (f"kinds of noise, of {', '.join(NOISE)}", lambda v: v in NOISE),
     "data": ("demo or wiki80", lambda v: v in ("demo", "wiki80")),
+    "cleanings": (f"cleanings, of {', '.join(CLEANINGS)}", lambda v: v in CLEANINGS),
     "parts": (f"parts, of {', '.join(PARTS)}", lambda v: v in PARTS),
 }
 """Checks of the values: a description for error messages, and a predicate."""

@@ -21,7 +21,7 @@ _FIELDS = {
     "title", "grid", "settings", "task_settings", "fraction_settings", "method_settings", "variants", "silver", "run",
     "choices",
 }  # fmt: skip
-_SILVER_FIELDS = {"file", "held_out", "noise", "rate", "gold_share"}
+_SILVER_FIELDS = {"file", "held_out", "noise", "rate", "gold_share", "test"}
 
 
 @dataclass(frozen=True, kw_only=True)

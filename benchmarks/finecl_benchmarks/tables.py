@@ -98,9 +98,10 @@ _KINDS = {
     "orders": "learning orders of two proxies",
     "trimmed-documents": "training on parts of the silver documents",
     "difficult": "difficult relations",
+    "cleaning": "training on silver labels",
 }
 """Table titles of the kinds of experiments without a task or a data set."""
-_ROWS = ("method", "variant", "pair", "part")
+_ROWS = ("method", "variant", "pair", "part", "cleaning")
 
 
 def row_of(record: Record) -> str:

@@ -289,6 +289,10 @@ def test_a_finished_suite_runs_nothing_and_is_shown_in_every_format(
             "grid, rates: expected silver.file or the built-in corpus, got data.silver",
         ),
         ("[[grid]]\nkind = 'noise'\ndata = ['demo']\nnoise = ['uniform']", "no noise for 'demo', which has its own"),
+        (
+            "[[grid]]\nkind = 'cleaning'\ncleanings = ['most']\nrates = [0.2]",
+            "grid, cleanings: expected cleanings, of all, dropped, relabelled, weighted, gold, got 'most'",
+        ),
         ("[[grid", "expected a suite as TOML"),
     ],
 )
@@ -321,6 +325,7 @@ def test_the_suites_of_the_paper_can_be_planned_without_their_data(
         "noise-curve-wiki80-ends",
         "probabilities",
         "probabilities-wiki80",
+        "cleaning-wiki80",
         "cpu",
         "fewrel",
         "noise",

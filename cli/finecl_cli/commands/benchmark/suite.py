@@ -39,7 +39,7 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
       minutes: smoke, probabilities
       hours on two cores: demo, demo-200, demo-all, noise-curve,
         noise-curve-wiki80, noise-curve-wiki80-ends, probabilities-wiki80,
-        noise, cpu, fewrel, documents
+        cleaning-wiki80, noise, cpu, fewrel, documents
       the paper's, for GPUs and with your copy of the data: paper, table2,
         table3, table5, table6, table7, figures
     """  # noqa: D301 # click reads the character itself
