@@ -40,8 +40,11 @@ class NothingToDrawError(TrainingError):
     """A method does not apply to the data, because they hold no pairs that its objectives can contrast."""
 
 
-class StoppedError(FineCLError):
-    """A signal stopped the run; ``exit_code`` is 128 + the signal's number, as in shells."""
+class StoppedError(BaseException):
+    """A signal stopped the run; ``exit_code`` is 128 + the signal's number, as in shells.
+
+    Like ``KeyboardInterrupt`` it is no ``Exception``, so that code which handles all of these does not swallow it.
+    """
 
     on_all_ranks = True
 

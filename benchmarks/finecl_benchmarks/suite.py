@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from finecl.artifacts.files import read_json, write_json
 from finecl.artifacts.provenance import environment
 from finecl.config.resolve import resolve
-from finecl.errors import FineCLError, NothingToDrawError, SettingsError, StoppedError
+from finecl.errors import FineCLError, NothingToDrawError, SettingsError
 from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl_benchmarks.experiments import run_experiment
@@ -136,8 +136,6 @@ def _record(experiment: Experiment, context: SuiteContext) -> dict[str, Any]:
         measured = run_experiment(experiment, context)
         cost = {**measured["cost"], "peak_memory_gb": peak_gigabytes()}
         return {**description, **measured, "cost": cost, **environment()}
-    except StoppedError:
-        raise
     except NothingToDrawError as error:
         return {**description, "failed": str(error), "left_out": True, **environment()}
     except FineCLError as error:

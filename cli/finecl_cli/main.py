@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 import finecl
-from finecl.errors import FineCLError
+from finecl.errors import FineCLError, StoppedError
 from finecl_cli.signals import install
 from finecl_cli.terminal import visible_output
 
@@ -105,7 +105,7 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "finecl"
         return _print_error(f"{error.format_message()} See: {command} --help")
-    except FineCLError as error:
+    except (FineCLError, StoppedError) as error:
         if _is_main_rank() or not error.on_all_ranks:
             _print_error(str(error))
         return error.exit_code

@@ -23,7 +23,7 @@ from finecl.artifacts.files import read_json, replacing, write_sealed_json
 from finecl.artifacts.locks import only_writer
 from finecl.artifacts.outside import Text, Whole, check_record
 from finecl.artifacts.provenance import fingerprint
-from finecl.errors import FineCLError, FormatError, SettingsError, StoppedError
+from finecl.errors import FineCLError, FormatError, SettingsError
 from finecl.inference.ner import FORM
 from finecl.inference.relation_extractor import RelationExtractor
 from finecl.inference.triples import Triple
@@ -104,8 +104,6 @@ class Predicting:
     def _run(self, documents: Iterable[Document]) -> Predicted:
         try:
             progress = self._write(documents)
-        except StoppedError:
-            raise
         except FineCLError:
             self._partial.unlink(missing_ok=True)
             self._progress.unlink(missing_ok=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
+import torch
 
-from finecl.errors import ModelError, SettingsError
+from finecl.errors import ModelError, SettingsError, StoppedError
 from finecl.inference.relation_extractor import RelationExtractor
 from tests.end_to_end.conftest import Finecl, finecl
 from tests.helpers import extractors, tiny
@@ -44,6 +46,20 @@ def test_extractors_that_use_more_than_token_states_are_refused(
     directory = extractors.save(tmp_path / "extractor", models["bert"], "adaptive")
     message = finecl("export", directory, tmp_path / "a.onnx").error_line()
     assert "'adaptive' cannot be written as ONNX, which takes one that reads token states and entities only" in message
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_a_signal_during_the_export_is_no_fault_of_the_extractor(
+    models: dict[str, Path], tmp_path: Path, finecl: Finecl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise StoppedError(signal.SIGTERM, "between checkpoints; finished stages are kept")
+
+    monkeypatch.setattr(torch.onnx, "export", stopped)
+    directory = extractors.save(tmp_path / "extractor", models["bert"])
+    result = finecl("export", directory, tmp_path / "a.onnx")
+    assert result.code == 128 + signal.SIGTERM
+    assert result.err.startswith("finecl: stopped by SIGTERM between checkpoints")
     assert not list(tmp_path.glob("*.onnx"))
 
 
