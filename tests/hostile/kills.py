@@ -81,6 +81,7 @@ class Starter:
         self.server.stdin.flush()
         child = self.answer()["pid"]
         if number and change is None:
+            _until_handled(child)
             time.sleep(after)
             with suppress(ProcessLookupError):  # it has ended before
                 os.kill(child, number)
@@ -130,10 +131,32 @@ def starter(directory: Path) -> Iterator[Starter]:
         server.communicate(timeout=_TIMEOUT)
 
 
+def _until_handled(process: int) -> None:
+    """Waits until a forked command has begun, which a user's kill cannot reach earlier, or has ended."""
+    end = time.monotonic() + _TIMEOUT
+    while time.monotonic() < end and not _catches(process, signal.SIGTERM):
+        if not _runs(process):
+            return
+        time.sleep(0.001)
+
+
+def _runs(process: int) -> bool:
+    """Returns whether a process is neither gone nor dead and waited for."""
+    status = _status(process)
+    return bool(status) and "\nState:\tZ" not in status
+
+
+def _status(process: int) -> str:
+    """Returns what the system says of a process; empty if it is gone."""
+    try:
+        return Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return ""
+
+
 def _catches(process: int, number: int) -> bool:
     """Returns whether a process has installed a handler of a signal: before, finecl has not begun."""
-    status = Path(f"/proc/{process}/status")
-    found = re.search(r"SigCgt:\s*([0-9a-f]+)", status.read_text()) if status.exists() else None
+    found = re.search(r"SigCgt:\s*([0-9a-f]+)", _status(process))
     return found is not None and bool(int(found[1], 16) >> (number - 1) & 1)
 
 
