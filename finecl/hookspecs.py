@@ -13,7 +13,17 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from finecl.types import Extractors, Formats, Methods, Objectives, Recognisers, Scorers, Weightings
+    from finecl.types import (
+        Extractors,
+        Formats,
+        Labelers,
+        LabelModels,
+        Methods,
+        Objectives,
+        Recognisers,
+        Scorers,
+        Weightings,
+    )
 
 PROJECT = "finecl"
 
@@ -54,6 +64,16 @@ def formats() -> Formats:  # type: ignore[empty-body]
 @hookspec
 def recognisers() -> Recognisers:  # type: ignore[empty-body]
     """Returns recognisers by name; they find named entities in raw text."""
+
+
+@hookspec
+def labelers() -> Labelers:  # type: ignore[empty-body]
+    """Returns labelers by name; each votes on the relations of entity pairs."""
+
+
+@hookspec
+def label_models() -> LabelModels:  # type: ignore[empty-body]
+    """Returns label models by name; they combine the votes of several labelers."""
 
 
 @hookspec

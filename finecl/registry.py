@@ -1,7 +1,7 @@
 """Loads plugins and creates their parts by name. The only module that calls the plugin manager.
 
-A *part* is a named scorer, weighting, objective, method, extractor, format or recogniser that a plugin provides. Its
-settings are the keyword-only parameters of its factory.
+A *part* is what a plugin provides by name, such as a scorer or a format; ``KINDS`` lists the kinds. Its settings are
+the keyword-only parameters of its factory.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ KINDS: Mapping[str, str] = {
     "extractor": "extractors",
     "format": "formats",
     "recogniser": "recognisers",
+    "labeler": "labelers",
+    "label model": "label_models",
 }
 """Kinds of part, and the hook that returns the parts of each kind."""
 
@@ -121,8 +123,7 @@ class Registry:
         installed, damaged = installed_points(GROUP)
         for place, error in damaged.items():
             self._leave_out(place, "", error)
-        names = [name.strip() for name in only.split(",") if name.strip()] if only else list(installed)
-        for name in names:
+        for name in [name.strip() for name in only.split(",") if name.strip()] if only else list(installed):
             if name not in installed:
                 raise PluginError(f"{ONLY} names the plugin '{name}'; installed are: {', '.join(installed)}")
             point, version = installed[name], str(getattr(installed[name].dist, "version", None) or "")
@@ -134,9 +135,9 @@ class Registry:
     def _leave_out(self, name: str, version: str, error: Exception) -> None:
         why = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         why = why.removeprefix(f"plugin '{name}': ")
-        fault = f"plugin '{name}' was left out: {why}"
-        self.plugins = [plugin for plugin in self.plugins if plugin.name != name]
-        self.plugins.append(Plugin(name=name, version=version, fault=" ".join(fault.split())))
+        fault = " ".join(f"plugin '{name}' was left out: {why}".split())
+        others = (plugin for plugin in self.plugins if plugin.name != name)
+        self.plugins = [*others, Plugin(name=name, version=version, fault=fault)]
 
     def register(self, module: object, *, name: str, version: str = "") -> None:
         """Registers a plugin: any object with hook implementations.
@@ -183,8 +184,8 @@ class Registry:
         origin = {"plugin": plugin.name, "version": plugin.version, "code": plugin.code}
         for factories in results:
             if not isinstance(factories, Mapping):
-                came = type(factories).__name__
-                raise PluginError(f"plugin '{plugin.name}': {hook}() must return a mapping of names, not {came}")
+                must = f"{hook}() must return a mapping of names, not {type(factories).__name__}"
+                raise PluginError(f"plugin '{plugin.name}': {must}")
             for name, factory in factories.items():
                 yield Part(kind=kind, name=name, factory=factory, **origin)
 
@@ -203,8 +204,7 @@ class Registry:
         part = parts.get(name) or parts.get(name.replace("_", "-"))
         if part:
             return part
-        near = difflib.get_close_matches(name, parts, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'? " if near else ""
+        hint = "".join(f"did you mean '{n}'? " for n in difflib.get_close_matches(name, parts, n=1, cutoff=0.5))
         known = "; ".join([f"known: {', '.join(parts) or 'none'}", *self.faults])
         raise PluginError(f"no {kind} is called '{name}'; {hint}{known}")
 

@@ -76,8 +76,7 @@ def title_of(record: Record) -> str:
     parts = [str(varied.get("task") or varied.get("data") or _KINDS[record["kind"]])]
     if "fraction" in varied:
         parts.append(f"{varied['fraction']:g} % of the training data")
-    if "extractor" in varied:
-        parts.append(str(varied["extractor"]))
+    parts += [str(varied["extractor"])] if "extractor" in varied else []
     if "rate" in varied:
         parts.append(f"{varied.get('noise', 'silver')} noise at {100 * varied['rate']:g} %")
     elif "data" in varied:

@@ -21,6 +21,8 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "extractor": testing.check_extractor,
     "format": testing.check_format,
     "recogniser": testing.check_recogniser,
+    "labeler": testing.check_labeler,
+    "label model": testing.check_label_model,
 }
 
 

@@ -13,10 +13,13 @@ from finecl.testing.checks import (
     check_recogniser,
     check_weighting,
 )
+from finecl.testing.votes import check_label_model, check_labeler
 
 __all__ = [
     "check_extractor",
     "check_format",
+    "check_label_model",
+    "check_labeler",
     "check_method",
     "check_noise_scorer",
     "check_objective",

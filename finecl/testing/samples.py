@@ -201,6 +201,11 @@ def labels(pairs: int, relations: int) -> Tensor:
     return found
 
 
+def without_labels(document: Document) -> Document:
+    """Returns the document without its labels."""
+    return replace(document, labels=())
+
+
 def documents() -> list[list[Document]]:
     """Files to be written: a sentence with one label, several documents, and what not every format can hold."""
 

@@ -18,7 +18,7 @@ from finecl_recognisers.gliner_model import Gliner
 from finecl_recognisers.spans import Span, recognised
 from finecl_recognisers.token_classification import TokenClassification
 
-from finecl.data.distant.names_recogniser import Names
+from finecl.data.distant.plugin import Names
 from finecl.errors import ModelError, PluginError, SettingsError
 from finecl.inference.ner import recogniser
 from finecl.inference.relation_extractor import RelationExtractor

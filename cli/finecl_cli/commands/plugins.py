@@ -38,7 +38,9 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @click.option(
     "--kind",
-    type=click.Choice(("scorer", "text-scorer", "weighting", "objective", "extractor", "format", "recogniser")),
+    type=click.Choice(
+        ("scorer", "text-scorer", "weighting", "objective", "extractor", "format", "recogniser", "labeler")
+    ),
     required=True,
     help="Kind of the plugin's part; text-scorer: a scorer that reads the text and trains no proxy.",
 )

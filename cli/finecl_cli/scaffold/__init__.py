@@ -11,7 +11,7 @@ from string import Template
 from finecl.artifacts.files import replacing_directory
 from finecl.errors import SettingsError
 
-KINDS = ("scorer", "text-scorer", "weighting", "objective", "extractor", "format", "recogniser")
+KINDS = ("scorer", "text-scorer", "weighting", "objective", "extractor", "format", "recogniser", "labeler")
 _LONGEST = 50  # with what is put around it, less than file systems allow
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from finecl.artifacts.files import read_json, replacing, write_json
+from finecl.artifacts.files import read_json, write_json
 from finecl.corpus.schema import LabelUids
 from finecl.data.distant.gazetteer import Gazetteer
 from finecl.data.distant.labelling import GraphFact, Labelling
+from finecl.data.rows import RowWriter
 from finecl.errors import FormatError
 from finecl.types import Document, Format
 
 _COLUMNS = ("uid", "document", "title", "head", "tail", "relation", "head_id", "tail_id", "matcher")
-_CHUNK = 65536  # facts held in memory
 
 
 @dataclass
@@ -66,7 +64,7 @@ def label(
         FormatError: a document is invalid or cannot be labelled or written; no file is written.
     """
     counts = LabellingCounts()
-    with _FactsWriter(facts) as rows:
+    with RowWriter(facts, _columns()) as rows:
         format.write(_labelled(documents, labelling, counts, rows, found_by), path)
     if isinstance(found_by, Gazetteer):
         counts.names, counts.names_not_found = found_by.names, found_by.not_found
@@ -77,7 +75,7 @@ def _labelled(
     documents: Iterable[Document],
     labelling: Labelling,
     counts: LabellingCounts,
-    rows: _FactsWriter,
+    rows: RowWriter,
     found_by: Gazetteer | str | None,
 ) -> Iterator[Document]:
     uids = LabelUids()
@@ -85,7 +83,8 @@ def _labelled(
         if not document.entities:
             counts.skipped += 1
             continue
-        rows.add(document, facts, uids.of(document) if rows.enabled else [], counts.documents)
+        if rows.enabled:
+            _add_facts(rows, document, facts, uids.of(document), counts.documents)
         counts.documents += 1
         counts.entities += len(document.entities)
         counts.candidates += facts.count(None)
@@ -110,54 +109,20 @@ def _nothing_found(documents: int, found_by: Gazetteer | str | None) -> FormatEr
     return FormatError(f"{what}; {cure}")
 
 
-class _FactsWriter:
-    """Writes rows of facts to a Parquet file, which appears when the block ends without an error."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.enabled = path is not None
-        self._path = path
-        self._rows: list[tuple[Any, ...]] = []
-        self._writer: Any = None
-        self._file = ExitStack()
-
-    def __enter__(self) -> _FactsWriter:
-        if self._path:
-            import pyarrow.parquet as pq
-
-            temporary = self._file.enter_context(replacing(self._path))
-            self._writer = self._file.enter_context(pq.ParquetWriter(temporary, _schema()))
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if error is not None or not self._path:
-            self._file.__exit__(kind, error, at)
-            return
-        with self._file:
-            self._flush()
-
-    def add(self, document: Document, facts: list[GraphFact | None], uids: list[str], number: int) -> None:
-        """Adds one row per label."""
-        if not self.enabled:
-            return
-        for uid, label, fact in zip(uids, document.labels, facts, strict=True):
-            why = (fact.head_id, fact.tail_id, fact.matcher) if fact else (None, None, None)
-            self._rows.append((uid, number, document.title, label.head, label.tail, label.relation, *why))
-        if len(self._rows) >= _CHUNK:
-            self._flush()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        columns: Mapping[str, list[Any]] = {name: [row[n] for row in self._rows] for n, name in enumerate(_COLUMNS)}
-        self._writer.write_table(pa.table(columns, schema=_schema()))
-        self._rows.clear()
-
-
-def _schema() -> Any:
+def _columns() -> Mapping[str, Any]:
     import pyarrow as pa
 
     numbers = {"document": pa.int64(), "head": pa.int32(), "tail": pa.int32()}
-    return pa.schema([(name, numbers.get(name, pa.string())) for name in _COLUMNS])
+    return {name: numbers.get(name, pa.string()) for name in _COLUMNS}
+
+
+def _add_facts(
+    rows: RowWriter, document: Document, facts: list[GraphFact | None], uids: list[str], number: int
+) -> None:
+    """Adds one row per label."""
+    for uid, label, fact in zip(uids, document.labels, facts, strict=True):
+        why = (fact.head_id, fact.tail_id, fact.matcher) if fact else (None, None, None)
+        rows.add(uid, number, document.title, label.head, label.tail, label.relation, *why)
 
 
 def add_names(path: Path, names: Mapping[str, str]) -> None:

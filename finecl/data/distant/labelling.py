@@ -85,10 +85,7 @@ class Labelling:
 
     def _label(self, document: Document, claim: tuple[int, int, str]) -> Label:
         head, tail, relation = claim
-        if not self.stated:
-            return Label(head=head, tail=tail, relation=relation)
-        true = {x.relation for x in document.labels if (x.head, x.tail) == (head, tail)} - {self.no_relation}
-        truth = relation if relation in true else min(true, default=self.no_relation)
+        truth = stated_relation(document, *claim, no_relation=self.no_relation) if self.stated else None
         return Label(head=head, tail=tail, relation=relation, truth=truth)
 
     def _pairs(self, documents: Sequence[Document], done: int) -> pl.DataFrame:
@@ -177,6 +174,12 @@ def label_silver(
     """
     labelling = Labelling(graph=Graph.of(triples), match="id", no_relation=no_relation, stated=True)
     return (document for document, _ in labelling.label(documents))
+
+
+def stated_relation(document: Document, head: int, tail: int, relation: str, *, no_relation: str) -> str:
+    """Returns the true relation of a pair, by labels that are complete: ``relation`` if the document has that label."""
+    true = {x.relation for x in document.labels if (x.head, x.tail) == (head, tail)} - {no_relation}
+    return relation if relation in true else min(true, default=no_relation)
 
 
 def _next_chunk(documents: Iterator[Document]) -> Iterator[Document]:
