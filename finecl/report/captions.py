@@ -13,6 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
+from finecl.artifacts.files import replacing
 from finecl.artifacts.scores_table import Scores
 from finecl.report import figures, training_figures
 from finecl.report.numbers import ENCODERS, number
@@ -40,8 +41,8 @@ class Drawing:
         path = directory / f"{self.name}.{ending}"
         settings: Any = {"svg.fonttype": "none", "svg.hashsalt": self.name, "pdf.fonttype": 42}
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
-        with rc_context(settings):
-            self.figure.savefig(path, dpi=200, metadata=undated)
+        with rc_context(settings), replacing(path) as temporary:
+            self.figure.savefig(temporary, format=ending, dpi=200, metadata=undated)
         return path
 
 

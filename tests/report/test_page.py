@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
 
 from finecl.corpus.excerpts import Excerpt, Piece, excerpt, highlight
-from finecl.errors import FineCLError
+from finecl.errors import FineCLError, StoppedError
 from finecl.report import figures, training_figures
+from finecl.report.captions import Drawing
 from finecl.report.label_table import as_script, noise_shares
 from finecl.report.page import write_figures, write_report
 from finecl.report.svg import inline_svg
@@ -303,6 +306,19 @@ def test_figures_are_written_as_files_and_equal_ones_are_equal(make: MakeReport,
     first, again = (write_figures(run, tmp_path / at, ending, names) for at in ("one", "two"))
     assert {path.name for path in first} == {f"{name}.{ending}" for name in FIGURES}
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+
+
+def test_a_figure_that_is_stopped_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(path: Path, **_: object) -> None:
+        path.write_text("<svg")
+        raise StoppedError(signal.SIGTERM, "between checkpoints")
+
+    figure = Figure()
+    monkeypatch.setattr(figure, "savefig", half)
+    drawing = Drawing(name="curve", title="", caption="", description="", figure=figure)
+    with pytest.raises(StoppedError):
+        drawing.save(tmp_path, "svg")
+    assert not list(tmp_path.iterdir())
 
 
 def test_truth_unknown(make: MakeReport) -> None:
