@@ -33,11 +33,16 @@ def label_by_votes(
     """
     from finecl.data.votes.files import VoteLabelling
     from finecl.data.votes.gathering import labelers
+    from finecl.types import PaidLabeler
 
     model = registry.create("label model", options["combine"], {})
     names, settings = _with_graph(sources, _source_settings(options["source_option"]), options)
+    created = labelers(names, settings, registry)
+    if options["dry_run"]:
+        paid = {name: labeler for name, labeler in created.items() if isinstance(labeler, PaidLabeler)}
+        return {name: dict(labeler.estimate(documents)) for name, labeler in paid.items()}
     labelling = VoteLabelling(
-        sources=labelers(names, settings, registry),
+        sources=created,
         model=model,
         name=options["combine"],
         no_relation=options["no_relation"],

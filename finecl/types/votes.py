@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from finecl.types.arrays import Floats, Ints
 
@@ -79,6 +79,19 @@ class Labeler(Protocol):
 
     def votes(self, documents: Iterable[Document]) -> Iterator[Sequence[Vote]]:
         """Yields the votes on each document, in order; reads texts and entities, and never labels."""
+        ...
+
+
+@runtime_checkable
+class PaidLabeler(Labeler, Protocol):
+    """A labeler whose votes cost something; both mappings are printed, and kept with the numbers of the source."""
+
+    def estimate(self, documents: Iterable[Document]) -> Mapping[str, Any]:
+        """Returns what the votes on the documents would cost, without asking for them: ``--dry-run`` prints it."""
+        ...
+
+    def numbers(self) -> Mapping[str, Any]:
+        """Returns what the votes so far have cost."""
         ...
 
 

@@ -19,7 +19,7 @@ from finecl.data.votes.combining import Combined, Table, combine
 from finecl.data.votes.gathering import gather
 from finecl.data.votes.statistics import source_statistics
 from finecl.errors import FormatError
-from finecl.types import Document, Format, Label, Labeler, LabelModel, Votes
+from finecl.types import Document, Format, Label, Labeler, LabelModel, PaidLabeler, Votes
 
 
 @dataclass(kw_only=True)
@@ -110,7 +110,10 @@ class VoteLabelling:
         counts.no_relation = int((combined.relation == len(votes.relations)).sum())
         counts.labels = len(combined.relation) - counts.no_relation
         right = np.array(table.right, dtype=np.bool_) if self.stated else None
-        counts.sources = source_statistics(votes, right)
+        statistics = source_statistics(votes, right)
+        for name, labeler in self.sources.items():
+            statistics[name] |= labeler.numbers() if isinstance(labeler, PaidLabeler) else {}
+        counts.sources = statistics
 
     def _labelled(
         self,

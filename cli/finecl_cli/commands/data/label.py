@@ -35,6 +35,7 @@ _NO_RELATION_PAIRS = 3
     "a plugin.  [default: knowledge-graph]",
 )
 @click.option("--combine", metavar="NAME", default="majority", show_default=True, help="Label model for --with.")
+@click.option("--dry-run", is_flag=True, help="With --with: print what the votes would cost, and write nothing.")
 @click.option("--source-option", metavar="NAME.KEY=VALUE", multiple=True, help="Setting of a source of --with.")
 @click.option("--names", type=FILE, help="Entity names of the graph: id, name, and optionally type and aliases.")
 @click.option("--types", type=FILE, help="Allowed type pairs of each relation: relation, head_type, tail_type.")
@@ -106,8 +107,8 @@ def command(
             numbers = label_by_votes(documents, writer, output, context.registry, sources or "", options)
         else:
             numbers = _by_graph(documents, writer, output, graph, known, found_by, options)
-    score = [f"finecl score {output}"]
-    if sources:
+    score = [] if options["dry_run"] else [f"finecl score {output}"]
+    if sources and score:
         score.append(f"finecl score {output} --scorer file --set scorer.path={numbers['labels_table']}")
     print_numbers(numbers, as_json=as_json, then=score)
 
