@@ -8,12 +8,16 @@ from finecl_benchmarks.readme_blocks import RESULTS, no_record
 _NOISE = "silver noise at "
 
 
-def curve_block(name: str, baseline: str = "erica") -> str:
-    """Returns a recorded suite as one table: a row for each task, fraction and noise rate, a column for each method."""
-    record = read_json(RESULTS / f"suite-{name}.json")
-    if not record:
-        return no_record(f"finecl benchmark run {name}` and `finecl benchmark show {name} --baseline {baseline} --keep")
-    tables = [table for table in record["tables"] if _NOISE in table["title"]]
+def curve_block(*names: str, baseline: str = "erica") -> str:
+    """Returns recorded suites as one table: a row for each noise rate, task and fraction, a column for each method."""
+    tables = []
+    for name in names:
+        record = read_json(RESULTS / f"suite-{name}.json")
+        if not record:
+            command = f"finecl benchmark run {name}` and `finecl benchmark show {name} --baseline {baseline} --keep"
+            return no_record(command)
+        tables += [table for table in record["tables"] if _NOISE in table["title"]]
+    tables.sort(key=lambda table: float(table["title"].rpartition(_NOISE)[2].removesuffix(" %")))
     others = list(dict.fromkeys(row[0] for table in tables for row in table["rows"] if row[0] != baseline))
     head = ["data", "labels wrong", f"`{baseline}`", *(f"`{other}` | gain, 95 % interval" for other in others), "seeds"]
     rows = [f"| {' | '.join(head)} |", "|---" * (3 + 2 * len(others) + 1) + "|"]

@@ -79,5 +79,28 @@ def measure(part: str) -> dict[str, Any]:
     }
 
 
+def hostile_block() -> str:
+    """Returns the recorded outcomes as a Markdown table: a row for each part."""
+    rows = ["| part | tried | outcomes | none broken |", "|---|---|---|---|"]
+    for part, (tried, *outcomes) in _OUTCOMES.items():
+        record = read_json(RESULTS / f"{part}.json")
+        if not record:
+            rows.append(f"| {part} | no record | | |")
+            continue
+        total = record["total"]
+        found = ", ".join(f"{total[name]:,} {name}" for name in outcomes if total.get(name))
+        passed = "yes" if record["passed"] else "no"
+        rows.append(f"| {part} | {total[tried]:,} {tried} | {found} | {passed} |")
+    return "\n".join(rows)
+
+
+_OUTCOMES = {
+    "hostile": ("cases", "one line", "same result", "another valid result"),
+    "kills": ("kills", "nothing written", "part written", "all written"),
+    "soak": ("calls", "same answers"),
+}
+"""What each part counts, and its outcomes."""
+
+
 if __name__ == "__main__":
     main()

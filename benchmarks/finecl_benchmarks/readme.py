@@ -16,6 +16,7 @@ from finecl.artifacts.files import read_json
 from finecl_benchmarks import readme_blocks
 from finecl_benchmarks.curve_blocks import curve_block, gains_block
 from finecl_benchmarks.encoders import encoders_block
+from finecl_benchmarks.hostile import hostile_block
 from finecl_benchmarks.judged import judged_block
 from finecl_benchmarks.probabilities import probability_table
 
@@ -31,6 +32,7 @@ PAGES = (
     "docs/encoders.md",
     "docs/pretraining.md",
     "docs/silver.md",
+    "docs/security.md",
     "benchmarks/README.md",
 )
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -198,6 +200,7 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "shortcuts": readme_blocks.shortcuts_block,
     "tasks": readme_blocks.tasks_block,
     "encoders": encoders_block,
+    "hostile": hostile_block,
     "inference": readme_blocks.inference_block,
     "report": readme_blocks.report_block,
     "suite-cpu": lambda: readme_blocks.suite_block("cpu"),
