@@ -214,7 +214,7 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "judged": judged_block,
     "suite-demo": lambda: readme_blocks.suite_block("demo"),
     "suite-demo-200": lambda: readme_blocks.suite_block("demo-200"),
-    "curve-wiki80": lambda: curve_block("noise-curve-wiki80"),
+    "curve-wiki80": lambda: curve_block("noise-curve-wiki80-ends", "noise-curve-wiki80"),
     "summary-documents": lambda: readme_blocks.summary_block("documents"),
     "suite-documents": lambda: readme_blocks.suite_block("documents"),
 }
