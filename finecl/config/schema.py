@@ -46,6 +46,7 @@ class DataSettings:
     format: str = "auto"
     no_relation: str = "no_relation"
     relation_names: str | None = None
+    wordings: str | None = None  # TOML: sentences that state each relation, for the scorer "verbalization"
     format_options: tuple[str, ...] = ()  # KEY=VALUE: settings of the format, such as offsets=utf-16
     without_entities: Literal["error", "skip"] = "error"
     skip_faulty: bool = False  # leave out faulty documents and labels; lists them in the cache

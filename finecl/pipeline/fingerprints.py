@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from finecl.pipeline.run_spec import RunSpec
 
 _LAYOUT = 2  # increase it when the format of the stored evidence changes
+_STATEMENTS = 2  # increase it when sentences or statements are compared in another way
 _COLUMNS = 1  # increase it when scores.parquet gets other columns
 _OF_FOLDS = ("folds", "fold_epochs")  # settings that only held-out proxies use
 
@@ -50,7 +51,7 @@ def evidence_fingerprint(kind: EvidenceKind, spec: RunSpec, data: RunData) -> st
     if kind == "representations":
         return fingerprint(model)
     if kind == "statements":
-        return fingerprint(model, dict(data.corpora.names))
+        return fingerprint(model, data.wordings, _STATEMENTS)
     if kind == "gold":
         return fingerprint(model, extractor_fingerprint(data.model_fingerprint, spec, data))
     code = spec.code("extractor", spec.settings.proxy.extractor)

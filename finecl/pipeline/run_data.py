@@ -20,6 +20,7 @@ from finecl.models.pretrained import find_model, load_encoder
 from finecl.models.safe_reading import model_files
 from finecl.pipeline.corpora import Corpora, load_corpora
 from finecl.pipeline.run_spec import RunSpec
+from finecl.scoring.wordings import relation_wordings
 from finecl.text.none_names import none_note
 from finecl.tokens.marked_sentences import MarkedSentences
 from finecl.tokens.token_table import TokenizedCorpus, describe_loss, reached
@@ -48,6 +49,11 @@ class RunData:
         settings = self.spec.settings
         with current().local_main_first():
             return load_corpora(settings.data, self.spec.registry, settings.seed, self.note)
+
+    @cached_property
+    def wordings(self) -> dict[str, tuple[str, ...]]:
+        """Returns sentences that state each relation: the user's, finecl's own, or the relation's name."""
+        return relation_wordings(self.corpora.names, self.spec.settings.data.wordings)
 
     @cached_property
     def tokenizer(self) -> DocumentTokenizer:

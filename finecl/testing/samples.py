@@ -62,7 +62,7 @@ def evidence(count: int, epochs: int = 4, kinds: Sequence[EvidenceKind] = get_ar
         gold=_shown(count, 5, 2) if "gold" in kinds else None,
         held_out=_shown(count, 5, 3) if "held-out" in kinds else None,
         representations=_shown(count, 2 * HIDDEN, 4) if "representations" in kinds else None,
-        statements=np.tanh(_shown(count, 4, 5)) if "statements" in kinds else None,
+        statements=np.tanh(_shown(count, 5, 5)) if "statements" in kinds else None,
         text=SampleTexts(instances(count)) if "text" in kinds else None,
     )
 

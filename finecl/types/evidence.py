@@ -104,11 +104,12 @@ class Evidence:
     ``gold``: logits of each instance's pair from an extractor trained on gold labels only.
     ``held_out``: logits from a proxy that was not trained on the instance's document. The last column of both is
     no-relation. ``representations``: head and tail as encoded before training. ``statements``: cosines of the label's
-    sentence to its pair with each relation in words, without training. ``text``: documents and mentions.
+    sentence to statements of each relation, and of none in the last column, without training. ``text``: documents and
+    mentions.
     A kind that no scorer names in ``required_evidence`` is None; so is a mode of dynamics that was not recorded.
 
     *Shape:* ``gold``, ``held_out`` [N, R]; ``representations`` [N, H]; NaN where an instance was not seen.
-    ``statements`` [N, relations], without no-relation; NaN where a relation was not compared.
+    ``statements`` [N, R]; NaN where a relation was not compared.
     """
 
     batch: Dynamics | None = None

@@ -18,6 +18,7 @@ def noise_scorers() -> Scorers:
     from finecl_dynamics.neighbours import Neighbours
     from finecl_dynamics.scorers import AreaUnderMargin, Confidence, Forgetting, SmallLoss, Variability
     from finecl_dynamics.table import File
+    from finecl_dynamics.trigger import Trigger
     from finecl_dynamics.verbalization import Verbalization
 
     return {
@@ -29,6 +30,7 @@ def noise_scorers() -> Scorers:
         "knn": Neighbours,
         "confident-learning": ConfidentLearning,
         "verbalization": Verbalization,
+        "trigger": Trigger,
         "ensemble": Ensemble,
         "file": File,
     }

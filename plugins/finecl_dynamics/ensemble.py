@@ -16,6 +16,7 @@ from finecl_dynamics.confident_learning import ConfidentLearning
 from finecl_dynamics.neighbours import Neighbours
 from finecl_dynamics.ranks import Doubles, rank_shares
 from finecl_dynamics.scorers import AreaUnderMargin, Confidence, Forgetting, SmallLoss, Variability
+from finecl_dynamics.trigger import Trigger
 from finecl_dynamics.verbalization import Verbalization
 
 _DYNAMICS: dict[str, type[DynamicsScorer]] = {
@@ -25,11 +26,12 @@ _DYNAMICS: dict[str, type[DynamicsScorer]] = {
     "variability": Variability,
     "forgetting": Forgetting,
 }
-_OTHERS: dict[str, EvidenceKind] = {
-    "knn": "representations",
-    "confident-learning": "held-out",
-    "softmax-confidence": "gold",
-    "verbalization": "statements",
+_OTHERS: dict[str, tuple[EvidenceKind, ...]] = {
+    "knn": ("representations",),
+    "confident-learning": ("held-out",),
+    "softmax-confidence": ("gold",),
+    "verbalization": ("statements",),
+    "trigger": ("statements", "text"),
 }
 MEMBERS = ("learning-order", *_DYNAMICS, *_OTHERS)
 
@@ -41,9 +43,9 @@ class Ensemble(NoiseScorer):
     ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false) for a subset of the
     instances; the regression is fitted on them and predicts the probability that a label is wrong.
     ``of``: any of learning-order, small-loss, area-under-margin, confidence, variability, forgetting, knn,
-    confident-learning, softmax-confidence and verbalization; the engine computes the evidence they require. Names
-    joined by "+" count as one scorer with the mean of their rank shares: use it for correlated scorers, whose separate
-    weights a few gold labels cannot determine.
+    confident-learning, softmax-confidence, verbalization and trigger; the engine computes the evidence they require.
+    Names joined by "+" count as one scorer with the mean of their rank shares: use it for correlated scorers, whose
+    separate weights a few gold labels cannot determine.
     ``mode``: the dynamics to read. ``k``: the number of neighbours of knn.
     """
 
@@ -61,7 +63,7 @@ class Ensemble(NoiseScorer):
     @property
     def required_evidence(self) -> tuple[EvidenceKind, ...]:
         """Kinds of evidence that the members require."""
-        return tuple(sorted({_OTHERS.get(name, "dynamics") for name in self._names()}))
+        return tuple(sorted({kind for name in self._names() for kind in _OTHERS.get(name, ("dynamics",))}))
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:
         """Returns the mean rank share, or the probability of a wrong label ``[N]``, in [0, 1].
@@ -90,6 +92,7 @@ class Ensemble(NoiseScorer):
             "knn": Neighbours(k=self.k),
             "confident-learning": ConfidentLearning(),
             "verbalization": Verbalization(),
+            "trigger": Trigger(),
         }
         return (others.get(name) or _DYNAMICS[name](mode=self.mode)).score(instances, evidence)
 

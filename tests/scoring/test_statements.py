@@ -15,27 +15,9 @@ from finecl.corpus.corpus import Corpus
 from finecl.corpus.label_texts import CorpusTexts
 from finecl.models.encoder import Encoder
 from finecl.models.pretrained import load_encoder
-from finecl.scoring.statements import in_words, statement_similarity, text_vectors
+from finecl.scoring.statements import entity_words, statement_similarity, text_vectors
 from finecl.tokens.tokenizer import DocumentTokenizer
 from finecl.types import Document, Entity, Label, Mention
-
-
-@pytest.mark.parametrize(
-    ("relation", "words"),
-    [
-        ("per:place_of_birth", "place of birth"),
-        ("/people/person/placeOfBirth", "place of birth"),
-        ("Cause-Effect(e2,e1)", "cause effect"),
-        ("place of birth", "place of birth"),
-        ("cause of", "cause of"),
-        ("born in U.S. state", "born in u.s. state"),
-        ("P19", "p19"),
-        ("出生地", "出生地"),
-        ("::", "::"),
-    ],
-)
-def test_a_relation_is_put_into_words(relation: str, words: str) -> None:
-    assert in_words(relation) == words
 
 
 def tiny(directory: Path) -> tuple[Encoder, DocumentTokenizer]:
@@ -72,7 +54,7 @@ def document(number: int, relation: str, types: tuple[str, str]) -> Document:
     )
 
 
-def test_only_words_near_the_mentions_count(tmp_path: Path) -> None:
+def test_only_words_near_the_mentions_count_and_names_do_not(tmp_path: Path) -> None:
     encoder, tokenizer = tiny(tmp_path / "model")
     plain = document(1, "born", ("PER", "LOC"))
     words = [f"w{n}" for n in range(9)]
@@ -82,25 +64,61 @@ def test_only_words_near_the_mentions_count(tmp_path: Path) -> None:
     ]
     far = replace(plain, title="far", sentences=((*words, *plain.sentences[0], *words),), entities=tuple(shifted))
     near = replace(far, title="near", sentences=(("a", *far.sentences[0][1:-2], "b", "c"),))
-    corpus = Corpus.from_documents([plain, far, near], tmp_path / "corpus")
+    renamed = replace(
+        near, title="renamed", sentences=((*near.sentences[0][:9], "Bea", "saw", *near.sentences[0][11:]),)
+    )
+    corpus = Corpus.from_documents([plain, far, near, renamed], tmp_path / "corpus")
     instances = corpus.instances(("born",))
-    similarity = statement_similarity(encoder, tokenizer, CorpusTexts(corpus, instances), {})
+    wordings = {"born": ("{head} was born in {tail}",)}
+    similarity = statement_similarity(encoder, tokenizer, CorpusTexts(corpus, instances), wordings)
     by_document = dict(zip(instances.document.tolist(), similarity[:, 0].tolist(), strict=True))
     assert by_document[1] == pytest.approx(by_document[2], abs=1e-6)
+    assert by_document[1] == pytest.approx(by_document[3], abs=1e-6)
     assert by_document[0] != pytest.approx(by_document[1], abs=1e-4)
 
 
-def test_a_label_is_compared_with_the_relations_of_its_types(tmp_path: Path) -> None:
-    encoder, tokenizer, _ = load_encoder(
-        ModelSettings(name=str(save_model(tmp_path / "model", "bert")), precision="float32")
-    )
+def test_a_label_is_compared_with_the_relations_of_its_types_and_with_none(tmp_path: Path) -> None:
+    encoder, tokenizer = tiny(tmp_path / "model")
     person, place = ("PER", "PER"), ("PER", "LOC")
     documents = [document(0, "knows", person), document(1, "born", place), document(2, "lives", place)]
     corpus = Corpus.from_documents(documents, tmp_path / "corpus")
     instances = corpus.instances(("born", "knows", "lives"))
-    similarity = statement_similarity(encoder, tokenizer, CorpusTexts(corpus, instances), {"born": "was born in"})
-    compared = {(instances.document[row], instances.relations[r]) for row, r in np.argwhere(~np.isnan(similarity))}
-    assert compared == {(0, "knows"), (1, "born"), (1, "lives"), (2, "born"), (2, "lives")}
-    born = text_vectors(encoder, tokenizer, ["Ada saw Rome 1", "Ada: was born in: Rome"])
+    wordings = {
+        "born": ("{head} was born in {tail}", "{tail} bore {head}"),
+        "knows": ("{head} knows {tail}",),
+        "lives": ("{tail}: {head}",),
+    }
+    similarity = statement_similarity(encoder, tokenizer, CorpusTexts(corpus, instances), wordings)
+    names = (*instances.relations, "none")
+    compared = {(instances.document[row], names[r]) for row, r in np.argwhere(~np.isnan(similarity))}
+    placed = {(number, name) for number in (1, 2) for name in ("born", "lives", "none")}
+    assert compared == {(0, "knows"), (0, "none"), *placed}
+    texts = [
+        "the person saw the place 1", "the person was born in the place", "the place bore the person",
+        "the place: the person", "the person and the place",
+    ]  # fmt: skip
+    sentence, *stated = text_vectors(encoder, tokenizer, texts)
+    cosines = [float(sentence @ each) for each in stated]
     (row,) = np.flatnonzero(instances.document == 1)
-    assert similarity[row, 0] == pytest.approx(float(born[0] @ born[1]), abs=1e-4)
+    assert similarity[row, 0] == pytest.approx(max(cosines[:2]), abs=1e-4)  # the best wording
+    assert similarity[row, [2, 3]] == pytest.approx(np.array(cosines[2:]), abs=1e-4)
+
+
+def test_no_label_has_no_similarity(tmp_path: Path) -> None:
+    encoder, tokenizer = tiny(tmp_path / "model")
+    corpus = Corpus.from_documents([replace(document(0, "born", ("PER", "LOC")), labels=())], tmp_path / "corpus")
+    texts = CorpusTexts(corpus, corpus.instances(("born",)))
+    assert statement_similarity(encoder, tokenizer, texts, {}).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("types", "words"),
+    [
+        (("PER", "LOC"), ("the person", "the place")),
+        (("ORG", "ORG"), ("the organization", "the other organization")),
+        (("Chemical", "WORK_OF_ART"), ("the chemical", "the work of art")),
+        (("TERM", None), ("X", "Y")),
+    ],
+)
+def test_types_stand_for_names(types: tuple[str | None, str | None], words: tuple[str, str]) -> None:
+    assert entity_words(types) == words

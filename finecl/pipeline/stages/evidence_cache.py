@@ -52,7 +52,7 @@ def gather(
         "gold": lambda: _gold(spec, data, files, listener),
         "held-out": lambda: _held_out(spec, data, files, listener),
         "representations": lambda: pair_vectors(data.encoder()[0], data.dataset("silver")),
-        "statements": lambda: statement_similarity(*data.encoder(), _texts(data), data.corpora.names),
+        "statements": lambda: statement_similarity(*data.encoder(), _texts(data), data.wordings),
     }
     proxy, false_negatives = _dynamics(spec, data, files, listener) if "dynamics" in kinds else (None, None)
     arrays = {
