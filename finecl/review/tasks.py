@@ -25,8 +25,9 @@ def tasks(
     top: int,
     random: int,
     most: int | None = None,
+    spread: int = 0,
 ) -> list[Task]:
-    """Returns the selected labels without a verdict: the random sample first, then the noisiest; see ``drawn``.
+    """Returns the selected labels without a verdict: the random sample, the noisiest, and the others; see ``drawn``.
 
     A label of the random sample that was judged for another reason is returned with its verdict: without it the
     estimate would lack mostly noisy labels.
@@ -34,7 +35,7 @@ def tasks(
     uids = scores.uid.tolist()
     judged = np.array([uid in verdicts for uid in uids], dtype=np.bool_)
     counted = np.array([uid in verdicts and verdicts[uid].drawn == "random" for uid in uids], dtype=np.bool_)
-    why = drawn(scores.uid, scores.noise, scores.relation, judged, top=top, random=random, most=most)
+    why = drawn(scores.uid, scores.noise, scores.relation, judged, top=top, random=random, most=most, spread=spread)
     rows = np.flatnonzero((why > 0) & ~counted)
     rows = rows[np.lexsort((-scores.noise[rows], why[rows]))]
     return [_task(scores, corpus, row, DRAWN[why[row]], verdicts.get(uids[row])) for row in rows.tolist()]

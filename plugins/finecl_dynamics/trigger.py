@@ -39,7 +39,7 @@ class Trigger(NoiseScorer):
 
     around: Annotated[int, Ge(0)] = 6
     least: Annotated[int, Ge(1)] = 3
-    folds: Annotated[int, Ge(2)] = 5
+    folds: Annotated[int, Ge(2)] = 10
     penalty: Annotated[float, Ge(0)] = 1.0
 
     def score(self, instances: Instances, evidence: Evidence) -> Floats:

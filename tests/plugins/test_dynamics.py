@@ -543,6 +543,19 @@ def test_joined_members_of_an_ensemble_count_as_one() -> None:
     assert joined.score(instances, evidence).tolist() == pytest.approx(expected.tolist(), abs=1e-6)
 
 
+def test_a_stack_learns_which_relations_have_more_wrong_labels(tmp_path: Path) -> None:
+    instances, evidence = samples.instances(400), samples.evidence(400)
+    rng = np.random.default_rng(1)
+    wrong = rng.random(400) < np.array([0.1, 0.9, 0.5, 0.5])[instances.relation]
+    table = tmp_path / "gold.csv"
+    rows = zip(instances.uid[:100].tolist(), wrong[:100].tolist(), strict=True)
+    table.write_text("uid,wrong\n" + "".join(f"{uid:016x},{str(w).lower()}\n" for uid, w in rows))
+    noise = Ensemble(gold=str(table)).score(instances, evidence)[100:]
+    of = [noise[instances.relation[100:] == number].mean() for number in range(4)]
+    assert of[0] < min(of[2:]) <= max(of[2:]) < of[1]
+    assert 0.1 < of[0] < of[1] < 0.9  # shrunk towards the mean
+
+
 def test_a_stack_learns_from_the_labels_it_is_given(tmp_path: Path) -> None:
     instances, evidence = samples.instances(200), samples.evidence(200)
     wrong = AreaUnderMargin().score(instances, evidence) > np.random.default_rng(0).normal(0, 0.2, 200)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,11 +66,11 @@ class Texts:
                 yield Document(title=str(number), sentences=(words,), entities=entities), np.array([number])
 
 
-def noise_of(target: Floats, sentences: Sequence[str], **settings: int) -> Floats:
+def noise_of(target: Any, sentences: Sequence[str], **settings: int) -> Floats:
     """The noise of labels of one relation, whose verbalization noise is ``target``."""
     similarity = np.stack([-target, np.zeros(len(target))], axis=1).astype(np.float32)
     evidence = Evidence(statements=similarity, text=Texts(sentences))
-    return Trigger(**settings).score(labels([0] * len(target), 1), evidence)  # type: ignore[arg-type]
+    return Trigger(**settings).score(labels([0] * len(target), 1), evidence)
 
 
 def test_words_that_go_with_statements_lower_the_noise_of_a_sentence_that_verbalization_doubts() -> None:

@@ -13,7 +13,7 @@ import pytest
 from finecl.corpus.excerpts import Excerpt
 from finecl.errors import FormatError
 from finecl.review.exchange import CONFIG, Task, read_answers, write_jsonl, write_label_studio
-from finecl.review.sampling import DRAWN, drawn
+from finecl.review.sampling import DRAWN, drawn, spread_over_relations
 from finecl.review.verdicts import Verdict, add_verdicts, apply_verdicts, estimate, judged, read_verdicts
 from finecl.types import Uids
 
@@ -60,6 +60,22 @@ def test_judged_labels_make_way_for_the_next_of_the_noisiest_but_stay_in_the_ran
     assert not ((first == 2) & (second == 2)).any()
     assert (second == 2).sum() == 10
     assert noise[second == 2].max() < noise[first == 2].min()
+
+
+def test_labels_are_spread_over_relations_by_the_square_root_of_their_number() -> None:
+    relation = np.repeat([0, 1, 2], [900, 100, 25])
+    names, none = uids(1025), np.zeros(1025, dtype=np.bool_)
+    first = spread_over_relations(names, relation, none, 45)
+    assert np.bincount(relation[first]).tolist() == [30, 10, 5]
+    by_uid = sorted(np.flatnonzero(relation == 1).tolist(), key=lambda row: int(names[row]))
+    assert sorted(first[relation[first] == 1].tolist()) == sorted(by_uid[:10])
+    judged = none.copy()
+    judged[first[relation[first] != 1]] = True
+    assert np.bincount(relation[spread_over_relations(names, relation, judged, 10)]).tolist() == [0, 10]
+    assert len(spread_over_relations(names, relation, none, 2000)) == 1025
+    reason = drawn(names, np.zeros(1025, dtype=np.float32), relation, judged, top=5, random=20, spread=10)
+    assert [int((reason == code).sum()) for code in (1, 2, 3)] == [20, 5, 10]
+    assert not judged[reason == 3].any()
 
 
 def test_verdicts_are_kept_the_later_counts_and_random_stays_random(tmp_path: Path) -> None:

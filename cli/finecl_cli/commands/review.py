@@ -42,6 +42,13 @@ def command() -> None:
     type=click.IntRange(min=1),
     help="Maximum number of noisiest labels per relation.  [default: no limit]",
 )
+@click.option(
+    "--spread",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Number of labels to export over all relations, from which a stack of scorers learns most.",
+)
 def export(
     run: Path,
     out: Path,
@@ -49,6 +56,7 @@ def export(
     top: int,
     random: int,
     most_per_relation: int | None,
+    spread: int,
 ) -> None:
     """Export unreviewed labels of the scored run RUN, with their text."""
     from finecl.artifacts.scores_table import Scores
@@ -64,7 +72,8 @@ def export(
     opened = Run.open(run)
     scores = Scores.read(_scores_of(run))
     verdicts = read_verdicts(run)
-    exported = tasks(scores, opened.data.corpora.silver, verdicts, top=top, random=random, most=most_per_relation)
+    corpus = opened.data.corpora.silver
+    exported = tasks(scores, corpus, verdicts, top=top, random=random, most=most_per_relation, spread=spread)
     sampled = sum(task.drawn == "random" for task in exported)
     if tool == "jsonl":
         write_jsonl(exported, out)
