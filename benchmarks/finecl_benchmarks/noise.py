@@ -114,7 +114,9 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
         "on_the_rest": _metrics({name: noise[rest] for name, noise in noises.items()}, ~truth[rest]),
         "p_wrong": probability_record(registered, ~truth, evidence),
         "skipped": skipped,
-        "label_accuracy_by_order": {mode: _by_order(evidence, mode, truth) for mode in ("batch", "epoch")},
+        "label_accuracy_by_order": {
+            mode: label_accuracy_by_order(evidence, mode, truth) for mode in ("batch", "epoch")
+        },
         "proxy_train_seconds": proxy.train_seconds if proxy else None,
         **environment(),
     }
@@ -183,12 +185,17 @@ def _write_judged(path: Path, instances: Instances, wrong: Bools, rows: Any) -> 
     return path
 
 
-def _by_order(evidence: Evidence, mode: str, truth: Bools) -> list[dict[str, Any]] | None:
-    """Returns number and accuracy of the labels by the epoch in which they were learned; None without dynamics."""
+def label_accuracy_by_order(
+    evidence: Evidence, mode: str, truth: Bools, counted: Any = slice(None)
+) -> list[dict[str, Any]] | None:
+    """Returns number and accuracy of the labels by the epoch in which they were learned; None without dynamics.
+
+    *Shape:* ``truth`` [N]; ``counted`` are the labels that count, by default all.
+    """
     dynamics = evidence.batch if mode == "batch" else evidence.epoch
     if dynamics is None:
         return None
-    order = first_epoch(dynamics.correct)
+    order, truth = first_epoch(dynamics.correct)[counted], truth[counted]
     return [
         {"order": k or None, "instances": int((order == k).sum()), "accuracy": float(truth[order == k].mean())}
         for k in [*range(1, len(dynamics.correct) + 1), 0]

@@ -12,16 +12,19 @@ from finecl.scoring.wrong_labels import wrong_labels
 from finecl.types import Bools, Evidence, Floats
 
 
-def probability_record(noises: Mapping[str, Floats], wrong: Bools, evidence: Evidence) -> dict[str, dict[str, Any]]:
+def probability_record(
+    noises: Mapping[str, Floats], wrong: Bools, evidence: Evidence, counted: Any = slice(None)
+) -> dict[str, dict[str, Any]]:
     """Returns for each scorer the estimated share of wrong labels, its interval, and the calibration error of p_wrong.
 
-    *Shape:* the noise of each scorer and ``wrong`` [N].
+    *Shape:* the noise of each scorer [N]; ``wrong`` holds the truth of the labels ``counted``, by default of all.
     """
-    dynamics, none = evidence.batch or evidence.epoch, np.zeros(len(wrong), dtype=np.bool_)
+    dynamics = evidence.batch or evidence.epoch
+    none = np.zeros(len(next(iter(noises.values()))), dtype=np.bool_)
     confidence_EN = dynamics.confidence if dynamics else None
     estimates = {name: wrong_labels(noise, none, none, confidence_EN) for name, noise in noises.items()}
     return {
-        name: each.record() | {"ece": expected_calibration_error(each.p_wrong[:, None], wrong[:, None])}
+        name: each.record() | {"ece": expected_calibration_error(each.p_wrong[counted, None], wrong[:, None])}
         for name, each in estimates.items()
         if each.share is not None
     }

@@ -17,7 +17,7 @@ from finecl_benchmarks import readme_blocks
 from finecl_benchmarks.curve_blocks import curve_block, gains_block
 from finecl_benchmarks.encoders import encoders_block
 from finecl_benchmarks.hostile import hostile_block
-from finecl_benchmarks.judged import judged_block
+from finecl_benchmarks.judged_tables import judged_block, measures_block, stacks_block
 from finecl_benchmarks.probabilities import probability_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -212,6 +212,8 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     ),
     "gains": gains_block,
     "judged": judged_block,
+    "judged-measures": measures_block,
+    "judged-stacks": stacks_block,
     "suite-demo": lambda: readme_blocks.suite_block("demo"),
     "suite-demo-200": lambda: readme_blocks.suite_block("demo-200"),
     "curve-wiki80": lambda: curve_block("noise-curve-wiki80-ends", "noise-curve-wiki80"),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from finecl_benchmarks import judged_stack
 from finecl_benchmarks.judged import _counts, _measured
+from finecl_benchmarks.judged_stack import stacks
+from finecl_dynamics.verbalization import Verbalization
+
+from finecl import registry
+from finecl.testing import samples
 
 
 def test_a_label_is_wrong_below_one_half_and_relations_count_alike() -> None:
@@ -35,5 +41,18 @@ def test_disputed_labels_are_left_out_of_one_measure() -> None:
 
 
 def test_only_sentences_on_which_nothing_was_chosen_count() -> None:
-    assert [title for title in ("o0", "o1", "o2", "o3") if _counts("open", title)] == ["o1", "o3"]
-    assert _counts("medical", "m0")
+    assert [title for title in ("o0", "o1", "m2", "m13") if _counts(title)] == ["o1", "m13"]
+
+
+def test_a_stack_is_measured_on_labels_that_were_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged_stack, "DRAWS", 2)
+    instances, evidence = samples.instances(900), samples.evidence(900)
+    noise = Verbalization().score(instances, evidence)
+    wrong = noise > np.random.default_rng(0).normal(np.median(noise), 0.1, 900)
+    rows = stacks(registry.load(), ("verbalization", "trigger"), instances, evidence, wrong, np.arange(0, 900, 2))
+    assert [(row["judged"], row["selected"]) for row in rows[:3]] == [(30, "random"), (30, "spread"), (50, "random")]
+    for row in rows:
+        assert row["auroc"]["verbalization"][0] > 0.9
+        assert row["auroc"]["stack"][0] > 0.8
+        assert row["auroc"]["mean"][0] > row["auroc"]["trigger"][0]  # the words of these samples say nothing
+        assert 0 <= row["no_worse_than_members"] <= 1
