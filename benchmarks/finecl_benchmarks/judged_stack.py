@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from finecl_dynamics.ranks import rank_shares
+from finecl_dynamics.stack import stacked
 
 from finecl.metrics import noise_scores
 from finecl.registry import Registry
@@ -23,24 +22,26 @@ _FEWEST = 5  # labels of either kind, of a relation that is measured on its own
 def stacks(
     registry: Registry, members: Sequence[str], instances: Instances, evidence: Evidence, wrong: Bools, counted: Ints
 ) -> list[dict[str, Any]]:
-    """Returns the AUROC of stacks on judged labels, and of their members, on the labels that were not judged.
+    """Returns the AUROC of stacks on judged labels, and of their members.
 
-    Labels are judged at random, or spread over relations as ``finecl review export --spread`` selects them. ``wrong``
-    [N] holds the judgements; only the labels ``counted`` are judged and measured.
+    ``wrong`` [N] holds the judgements. In each of ``DRAWS`` rounds the labels ``counted`` are halved at random: of one
+    half, labels are judged, selected at random or spread over relations as ``finecl review export --spread`` selects
+    them; all is measured on the other half.
 
-    The record has a row for each number of judged labels and way of selecting them: means over ``DRAWS`` samples.
+    The record has a row for each number of judged labels and way of selecting them: means over the rounds.
     """
-    plain = registry.create("scorer", "ensemble", {"of": tuple(members)}).score(instances, evidence)
     noises = {name: registry.create("scorer", name, {}).score(instances, evidence) for name in members}
+    shares_NM = np.stack([rank_shares(noise) for noise in noises.values()], axis=1)
+    noises |= {"mean": shares_NM.mean(axis=1).astype(np.float32)}
     rows = []
     for count in JUDGED:
         for way in ("random", "spread"):
             found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("stack", "mean", *members)}
             for draw in range(DRAWS):
-                judged = counted[_selected(way, count, instances.relation[counted], draw)]
-                rest = np.setdiff1d(counted, judged)
-                stack = _stack(registry, members, instances, evidence, wrong, judged)
-                for name, noise in {"stack": stack, "mean": plain, **noises}.items():
+                half, rest = np.array_split(np.random.default_rng(draw).permutation(counted), 2)
+                judged = half[_selected(way, count, instances.relation[half])]
+                stack = stacked(shares_NM, instances.relation, judged, wrong[judged]).astype(np.float32)
+                for name, noise in {"stack": stack, **noises}.items():
                     within = auroc_within(noise[rest], wrong[rest], instances.relation[rest])
                     found[name].append((noise_scores(noise[rest], wrong[rest]).auroc or np.nan, within or np.nan))
             means = {name: np.mean(each, axis=0).tolist() for name, each in found.items()}
@@ -59,23 +60,9 @@ def auroc_within(noise: Floats, wrong: Bools, relation: Ints) -> float | None:
     return float(np.mean(within)) if within else None
 
 
-def _selected(way: str, count: int, relation: Ints, draw: int) -> Ints:
-    rng = np.random.default_rng(draw)
+def _selected(way: str, count: int, relation: Ints) -> Ints:
+    """Returns which labels are judged, of labels in random order."""
+    order = np.arange(len(relation))
     if way == "random":
-        return rng.choice(len(relation), count, replace=False)
-    names = rng.permutation(len(relation)).astype(np.uint64)
-    return spread_over_relations(names, relation, np.zeros(len(relation), dtype=np.bool_), count)
-
-
-def _stack(
-    registry: Registry, members: Sequence[str], instances: Instances, evidence: Evidence, wrong: Bools, judged: Ints
-) -> Floats:
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "judged.csv"
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["uid", "wrong"])
-            writer.writerows([f"{instances.uid[row]:016x}", str(bool(wrong[row])).lower()] for row in judged.tolist())
-        stack = registry.create("scorer", "ensemble", {"of": tuple(members), "gold": str(path)})
-        noise: Floats = stack.score(instances, evidence)
-        return noise
+        return order[:count]
+    return spread_over_relations(order.astype(np.uint64), relation, np.zeros(len(order), dtype=np.bool_), count)

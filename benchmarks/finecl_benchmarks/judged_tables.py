@@ -82,7 +82,7 @@ def stacks_block() -> str:
             cells = [_pair(row["auroc"]["stack"]), _pair(row["auroc"]["mean"]), _pair(max(members))]
             share = f"{row['no_worse_than_members']:.0%} of samples"
             rows.append(f"| {corpus} | {row['judged']} | {row['selected']} | {' | '.join(cells)} | {share} |")
-    return "\n".join([*rows, "", "AUROC over all labels / within relations, mean of 20 samples of judged labels."])
+    return "\n".join([*rows, "", "AUROC over all labels / within relations, mean of 20 rounds."])
 
 
 def _by_corpus() -> dict[str, list[Mapping[str, Any]]]:

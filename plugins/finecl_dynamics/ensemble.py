@@ -16,6 +16,7 @@ from finecl_dynamics.confident_learning import ConfidentLearning
 from finecl_dynamics.neighbours import Neighbours
 from finecl_dynamics.ranks import Doubles, rank_shares
 from finecl_dynamics.scorers import AreaUnderMargin, Confidence, Forgetting, SmallLoss, Variability
+from finecl_dynamics.stack import stacked
 from finecl_dynamics.trigger import Trigger
 from finecl_dynamics.verbalization import Verbalization
 
@@ -33,7 +34,6 @@ _OTHERS: dict[str, tuple[EvidenceKind, ...]] = {
     "verbalization": ("statements",),
     "trigger": ("statements", "text"),
 }
-_LEAST = 0.01  # rank shares are kept from 0 and 1 by this, so that no log-odds outweigh the others
 MEMBERS = ("learning-order", *_DYNAMICS, *_OTHERS)
 
 
@@ -42,10 +42,8 @@ class Ensemble(NoiseScorer):
     """Noise = the mean rank share over the scorers ``of``; with ``gold``, a logistic regression on verified labels.
 
     ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false) for a subset of the
-    instances; the regression is fitted on them and predicts the probability that a label is wrong. It reads the
-    log-odds of the mean's rank share, the rank shares of the scorers, and the relation. Its penalty shrinks the
-    weights, so that few verified labels move it little from the mean, and that a relation with few of them keeps the
-    share of wrong labels that the others have: an empirical Bayes estimate with a normal prior on the log-odds.
+    instances; the regression is fitted on them and predicts the probability that a label is wrong, from the ranks and
+    the relation; few verified labels move it little from the mean (``finecl_dynamics.stack``).
     ``of``: any of learning-order, small-loss, area-under-margin, confidence, variability, forgetting, knn,
     confident-learning, softmax-confidence, verbalization and trigger; the engine computes the evidence they require.
     Names joined by "+" count as one scorer with the mean of their rank shares: use it for correlated scorers, whose
@@ -101,8 +99,6 @@ class Ensemble(NoiseScorer):
         return (others.get(name) or _DYNAMICS[name](mode=self.mode)).score(instances, evidence)
 
     def _regression(self, path: str, instances: Instances, shares: Doubles) -> Doubles:
-        from sklearn.linear_model import LogisticRegression
-
         table = columns.read_table(path, ("uid", "wrong"))
         uids, wrong = columns.read_uids(path, table["uid"]), columns.read_flags(path, table["wrong"])
         order = np.argsort(instances.uid)
@@ -112,17 +108,7 @@ class Ensemble(NoiseScorer):
         if len(np.unique(target)) < 2:
             actual = f"{len(target)} of one kind"
             raise columns.table_error(path, f"both right and wrong labels of the run's instances, got {actual}")
-        columns_NF = _features(shares, instances.relation)
-        model = LogisticRegression(max_iter=1000).fit(columns_NF[row], target)
-        probability: Doubles = model.predict_proba(columns_NF)[:, 1]
-        return probability
-
-
-def _features(shares: Doubles, relation: Ints) -> Doubles:
-    """Returns what the regression reads of each label ``[N, F]``, on scales that its penalty treats alike."""
-    mean = np.clip(rank_shares(shares.mean(axis=1).astype(np.float32)), _LEAST, 1 - _LEAST)
-    relations: Doubles = np.eye(int(relation.max(initial=0)) + 1)[relation]
-    return np.concatenate([np.log(mean / (1 - mean))[:, None], shares - 0.5, relations], axis=1)
+        return stacked(shares, instances.relation, row, target)
 
 
 def _confidence(logits_NR: Floats, relation: Ints) -> Floats:

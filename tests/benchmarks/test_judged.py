@@ -44,7 +44,7 @@ def test_only_sentences_on_which_nothing_was_chosen_count() -> None:
     assert [title for title in ("o0", "o1", "m2", "m13") if _counts(title)] == ["o1", "m13"]
 
 
-def test_a_stack_is_measured_on_labels_that_were_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stacks_are_measured_for_each_number_of_judged_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judged_stack, "DRAWS", 2)
     instances, evidence = samples.instances(900), samples.evidence(900)
     noise = Verbalization().score(instances, evidence)
