@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
 OPEN_TO_PLUGINS = {
     "finecl.hookimpl", "finecl.types", "finecl.losses", "finecl.errors", "finecl.testing",
-    "finecl.text", "finecl.numerics.mixture", "finecl.artifacts.temporary", "finecl.artifacts.files",
+    "finecl.text", "finecl.numerics.mixture", "finecl.numerics.stack", "finecl.artifacts.temporary",
+    "finecl.artifacts.files",
 }  # fmt: skip
 AT_THE_ROOT = {"__init__", "errors", "hookspecs", "losses", "progress", "registry"}
 PACKAGE_MODULES, MODULE_LINES, FUNCTION_LINES = 12, 250, 40

@@ -28,7 +28,7 @@ from finecl.pipeline.run import Run
 from finecl.registry import Registry
 from finecl.types import Bools, Evidence, EvidenceKind, Floats, Instances, NoiseScorer, declared
 from finecl_benchmarks.judged_stack import auroc_within, stacks
-from finecl_benchmarks.noise import SENTENCES, label_accuracy_by_order
+from finecl_benchmarks.noise import SENTENCES, accuracy_by_order
 from finecl_benchmarks.probabilities import probability_record
 from finecl_benchmarks.readme_blocks import RESULTS
 from finecl_benchmarks.task_files import data_file
@@ -68,7 +68,7 @@ def measure(corpus: str, seed: int, kinds: Sequence[EvidenceKind] = EVIDENCE) ->
         "judged_wrong": float((share[counted] < 0.5).mean()),
         "scorers": _measured_all(noises, share[counted], counted, instances, evidence),
         "stacks": stacked,
-        "label_accuracy_by_order": label_accuracy_by_order(evidence, "batch", share >= 0.5, counted),
+        "label_accuracy_by_order": accuracy_by_order(evidence, "batch", share >= 0.5, counted),
         "proxy_train_seconds": gathered.proxy.train_seconds if gathered.proxy else None,
     }
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from finecl_dynamics.ranks import rank_shares
-from finecl_dynamics.stack import stacked
+from scipy.stats import rankdata
 
 from finecl.metrics import noise_scores
+from finecl.numerics.stack import stacked
 from finecl.registry import Registry
 from finecl.review.sampling import spread_over_relations
 from finecl.types import Bools, Evidence, Floats, Instances, Ints
@@ -31,7 +31,7 @@ def stacks(
     The record has a row for each number of judged labels and way of selecting them: means over the rounds.
     """
     noises = {name: registry.create("scorer", name, {}).score(instances, evidence) for name in members}
-    shares_NM = np.stack([rank_shares(noise) for noise in noises.values()], axis=1)
+    shares_NM = np.stack([(rankdata(noise) - 0.5) / len(noise) for noise in noises.values()], axis=1)
     noises |= {"mean": shares_NM.mean(axis=1).astype(np.float32)}
     rows = []
     for count in JUDGED:

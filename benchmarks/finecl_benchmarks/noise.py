@@ -114,9 +114,7 @@ def measure(setting: Setting, listener: Listener | None = None, gold: Path | Non
         "on_the_rest": _metrics({name: noise[rest] for name, noise in noises.items()}, ~truth[rest]),
         "p_wrong": probability_record(registered, ~truth, evidence),
         "skipped": skipped,
-        "label_accuracy_by_order": {
-            mode: label_accuracy_by_order(evidence, mode, truth) for mode in ("batch", "epoch")
-        },
+        "label_accuracy_by_order": {mode: accuracy_by_order(evidence, mode, truth) for mode in ("batch", "epoch")},
         "proxy_train_seconds": proxy.train_seconds if proxy else None,
         **environment(),
     }
@@ -185,7 +183,7 @@ def _write_judged(path: Path, instances: Instances, wrong: Bools, rows: Any) -> 
     return path
 
 
-def label_accuracy_by_order(
+def accuracy_by_order(
     evidence: Evidence, mode: str, truth: Bools, counted: Any = slice(None)
 ) -> list[dict[str, Any]] | None:
     """Returns number and accuracy of the labels by the epoch in which they were learned; None without dynamics.

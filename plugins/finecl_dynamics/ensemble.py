@@ -9,6 +9,7 @@ import numpy as np
 from annotated_types import Ge
 
 from finecl.errors import SettingsError
+from finecl.numerics.stack import stacked
 from finecl.types import DynamicsMode, Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer, first_epoch
 from finecl_dynamics import columns
 from finecl_dynamics.bases import DynamicsScorer
@@ -16,7 +17,6 @@ from finecl_dynamics.confident_learning import ConfidentLearning
 from finecl_dynamics.neighbours import Neighbours
 from finecl_dynamics.ranks import Doubles, rank_shares
 from finecl_dynamics.scorers import AreaUnderMargin, Confidence, Forgetting, SmallLoss, Variability
-from finecl_dynamics.stack import stacked
 from finecl_dynamics.trigger import Trigger
 from finecl_dynamics.verbalization import Verbalization
 
@@ -43,7 +43,7 @@ class Ensemble(NoiseScorer):
 
     ``gold``: a CSV, JSONL or Parquet table with the columns uid and wrong (true or false) for a subset of the
     instances; the regression is fitted on them and predicts the probability that a label is wrong, from the ranks and
-    the relation; few verified labels move it little from the mean (``finecl_dynamics.stack``).
+    the relation; few verified labels move it little from the mean (``finecl.numerics.stack``).
     ``of``: any of learning-order, small-loss, area-under-margin, confidence, variability, forgetting, knn,
     confident-learning, softmax-confidence, verbalization and trigger; the engine computes the evidence they require.
     Names joined by "+" count as one scorer with the mean of their rank shares: use it for correlated scorers, whose

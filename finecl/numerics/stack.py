@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from finecl.types import Bools, Ints
-from finecl_dynamics.ranks import Doubles, rank_shares
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+Doubles = npt.NDArray[np.float64]
 
 _LEAST = 0.01  # rank shares are kept from 0 and 1 by this, so that no log-odds outweigh the others
 
@@ -37,8 +39,10 @@ def stacked(shares_NM: Doubles, relation: Ints, verified: Ints, wrong: Bools) ->
 def _columns(shares_NM: Doubles, relation: Ints) -> csr_matrix:
     """Returns what the regression reads of each label, on scales that its penalty treats alike."""
     from scipy.sparse import csr_matrix, hstack
+    from scipy.stats import rankdata
 
-    mean = np.clip(rank_shares(shares_NM.mean(axis=1).astype(np.float32)), _LEAST, 1 - _LEAST)
+    ranks = rankdata(shares_NM.mean(axis=1).astype(np.float32))  # equal means share a rank
+    mean = np.clip((ranks - 0.5) / len(ranks), _LEAST, 1 - _LEAST)
     dense = np.concatenate([np.log(mean / (1 - mean))[:, None], shares_NM - 0.5], axis=1)
     relations = csr_matrix((np.ones(len(relation)), (np.arange(len(relation)), relation)))
     return csr_matrix(hstack([csr_matrix(dense), relations]))
