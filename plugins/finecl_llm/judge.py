@@ -12,6 +12,7 @@ import numpy as np
 from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field
 
+from finecl.errors import SettingsError
 from finecl.types import Document, Evidence, EvidenceKind, Floats, Instances, Ints, NoiseScorer
 from finecl_llm.asking import Asker
 from finecl_llm.options import asker
@@ -53,6 +54,15 @@ class Judge(NoiseScorer):
     structured: bool = True
     cache: str = ""
 
+    def __post_init__(self) -> None:
+        """Checks that a model is named, before anything runs.
+
+        Raises:
+            SettingsError: it is not.
+        """
+        if not self.model:
+            raise SettingsError("llm-judge: expected the name of a model, as --set scorer.model=NAME, got none")
+
     @property
     def required_evidence(self) -> tuple[EvidenceKind, ...]:
         """Reads the text only: no proxy is trained."""
@@ -62,7 +72,7 @@ class Judge(NoiseScorer):
         """Returns the noise of each instance [N], 0.5 where no answer could be read.
 
         Raises:
-            SettingsError: no model is named, or the endpoint does not answer.
+            SettingsError: the endpoint does not answer.
         """
         names = instances.relations
         definitions = read_relations(self.relations) if self.relations else {name: name for name in names}

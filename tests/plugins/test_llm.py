@@ -344,6 +344,15 @@ def test_a_judge_scores_what_the_text_does_not_state(tmp_path: Path, finecl: Fin
     assert len(script.answered) == 30
 
 
+def test_a_judge_without_a_model_is_refused_before_anything_runs(tmp_path: Path, finecl: Finecl) -> None:
+    JSONLines().write([founded(n) for n in range(12)], tmp_path / "docs.jsonl")
+    refused = finecl(
+        "score", tmp_path / "docs.jsonl", "--scorer", "llm-judge", "--output-dir", tmp_path / "run", "--quiet"
+    )
+    assert "expected the name of a model, as --set scorer.model=NAME, got none" in refused.error_line()
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
 def test_labels_that_cannot_be_judged_get_one_half_and_are_told(
     tmp_path: Path, finecl: Finecl, caplog: pytest.LogCaptureFixture
 ) -> None:
