@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from finecl.artifacts.files import replacing
 from finecl.artifacts.scores_table import Scores
 from finecl.report import figures, training_figures
-from finecl.report.numbers import ENCODERS, number
+from finecl.report.numbers import ENCODERS, number, share
 from finecl.report.svg import inline_svg
 from finecl.types import Floats
 
@@ -94,7 +94,10 @@ def _learned_share(score: Mapping[str, Any]) -> Iterator[_Captioned]:
             "epoch. Batch-based: each label is evaluated just before the model is updated with it; epoch-based: all "
             "labels are evaluated at the end of the epoch (FineCL, Figure 2)."
         )
-        ends = "; ".join(f"{name}: {s[0]:.1%} after epoch 1, {s[-1]:.1%} at the end" for name, s in shares.items())
+        ends = "; ".join(
+            f"{name}: {share(float(s[0]))} after epoch 1, {share(float(s[-1]))} at the end"
+            for name, s in shares.items()
+        )
         yield training_figures.learned_share(shares), "Labels learned by epoch", caption, ends
 
 
@@ -108,7 +111,9 @@ def _label_accuracy(score: Mapping[str, Any]) -> Iterator[_Captioned]:
             "Share of right labels (stated by the text) among those first learned in each epoch. If learning order "
             "separates noise from signal, the bars fall from left to right. Above each bar: the number of labels."
         )
-        description = ", ".join(f"{order}: {share:.1%}" for order, share in zip(orders, accuracy, strict=True))
+        description = ", ".join(
+            f"{order}: {share(float(right))}" for order, right in zip(orders, accuracy, strict=True)
+        )
         figure = figures.label_accuracy(orders, accuracy, instances, score.get("silver_accuracy"))
         yield figure, "Right labels by learning order", caption, description
 
@@ -124,7 +129,7 @@ def _noise_roc(scores: Scores | None, noises: Mapping[str, Floats]) -> Iterator[
             f"{wrong.sum():,} of them wrong. The area under the curve is the noise AUROC."
         )
         if len(noises) > 1:
-            caption += " Thin lines: other scorers on the evidence of the same proxy."
+            caption += " Thick line: this run's scorer; the others read the evidence of the same proxy."
         description = f"Receiver operating characteristic of {', '.join(noises)}."
         figure = figures.noise_roc({name: noise[known] for name, noise in noises.items()}, wrong)
         yield figure, "Detection of wrong labels", caption, description
@@ -185,7 +190,7 @@ def _dev_curves(finetune: Mapping[str, Any]) -> Iterator[_Captioned]:
     }
     if curves:
         caption = "F1 on the dev documents at the best threshold, by epoch of fine-tuning; the best epoch is used."
-        best = ", ".join(f"{name} {max(points.values()):.1%}" for name, points in curves.items())
+        best = ", ".join(f"{name} {share(max(points.values()))}" for name, points in curves.items())
         yield training_figures.dev_curves(curves), "Fine-tuning", caption, best
 
 
@@ -206,7 +211,8 @@ def _learned_by_relation(
         "Share of each relation's labels learned by the end of each epoch: stronger colours are higher shares; the "
         "final share is at the right. Relations learned late are hard, rare or noisy (FineCL, Figure 4)."
     )
-    description = f"From {names[0]}, {share_RE[order[0], -1]:.0%}, to {names[-1]}, {share_RE[order[-1], -1]:.0%}."
+    final = [float(share_RE[order[at], -1]) for at in (0, -1)]
+    description = f"From {names[0]}, {share(final[0])}, to {names[-1]}, {share(final[1])}."
     yield (
         training_figures.learned_by_relation(share_RE[order], names),
         "Labels learned by relation",

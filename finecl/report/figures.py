@@ -8,6 +8,7 @@ them by CSS variables; intensity is opacity. Figures of training are in ``finecl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import roc_curve
 
 from finecl.metrics.counts import dense_ranks
+from finecl.report.numbers import share
 from finecl.types import Bools, Floats, Ints
 
 COLOURS = {"ink": "#1b1f24", "muted": "#5a6370", "grid": "#d9dee4", "first": "#1f66b3", "second": "#b8530f"}
@@ -27,7 +29,9 @@ COLOURS = {"ink": "#1b1f24", "muted": "#5a6370", "grid": "#d9dee4", "first": "#1
 WIDTH = 5.2  # inches: legible on a phone
 _POINTS = 400  # maximum of a curve; more points would only enlarge the page
 _DOTS = 2_500  # maximum of a scatter plot
-_DASHES = ("-", (0, (5, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)))
+_DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1, 2)))
+_MARKERS = "osD^v"
+_LINE_COLOURS = ("second", "muted", "ink")
 
 
 def label_accuracy(orders: Sequence[str], accuracy_O: Floats, instances_O: Ints, overall: float | None) -> Figure:
@@ -42,7 +46,7 @@ def label_accuracy(orders: Sequence[str], accuracy_O: Floats, instances_O: Ints,
     counts = [_compact(int(count)) for count in instances_O]
     axes.bar_label(bars, counts, fontsize=8, padding=2, color=COLOURS["muted"])
     if overall is not None:
-        axes.axhline(overall, color=COLOURS["second"], linestyle="--", label=f"all labels: {overall:.1%}")
+        axes.axhline(overall, color=COLOURS["second"], linestyle="--", label=f"all labels: {share(overall)}")
         figure.legend(loc="outside upper right", frameon=False, labelcolor=COLOURS["ink"])
     axes.set(xlabel="epoch in which the label was first learned", ylabel="right labels", ylim=(0, 1.1))
     axes.set_yticks(np.linspace(0, 1, 6))
@@ -68,7 +72,7 @@ def weight_histogram(weight: Floats) -> Figure:
 def noise_roc(noise_by_scorer: Mapping[str, Floats], wrong: Bools) -> Figure:
     """Plots the receiver operating characteristic of each scorer: wrong labels flagged against right labels flagged.
 
-    The first scorer has a thick line, the others thin ones.
+    The first scorer has a thick line; each other one its own colour, dashes and marker, of up to 60.
 
     *Shape:* noise (+inf allowed), ``wrong`` [N]; at least one label must be right and one wrong.
     """
@@ -79,17 +83,28 @@ def noise_roc(noise_by_scorer: Mapping[str, Floats], wrong: Bools) -> Figure:
         false_rate, true_rate, _ = roc_curve(wrong, dense_ranks(noise))
         count = _POINTS if number == 0 else _POINTS // 4
         points = np.unique(np.linspace(0, len(true_rate) - 1, count).round().astype(int))
-        style = {"color": COLOURS["muted"], "linewidth": 0.9, "linestyle": _DASHES[number % len(_DASHES)]}
-        if number == 0:
-            style = {"color": COLOURS["first"], "linewidth": 2.0}
-        axes.plot(false_rate[points], true_rate[points], label=name, **style)  # type: ignore[arg-type]
+        axes.plot(false_rate[points], true_rate[points], label=name, **line_style(number))
     if len(noise_by_scorer) > 1:
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7.5, labelcolor=COLOURS["ink"],
-                      reverse=True)  # fmt: skip
+                      reverse=True, handlelength=3.6)  # fmt: skip
     axes.set(xlabel="right labels flagged", ylabel="wrong labels flagged", xlim=(0, 1), ylim=(0, 1.02))
     percent_ticks(axes)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return figure
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """Returns matplotlib's properties of the line of a number: 0 is thick, others differ without their colour, too."""
+    if number == 0:
+        return {"color": COLOURS["first"], "linewidth": 2.2}
+    return {
+        "color": COLOURS[_LINE_COLOURS[number % len(_LINE_COLOURS)]],
+        "linewidth": 0.9,
+        "linestyle": _DASHES[number % len(_DASHES)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+        "markersize": 3.5,
+        "markevery": (0.02 * (number % 5), 0.15),
+    }
 
 
 def data_map(confidence: Floats, variability: Floats, wrong: Bools | None) -> Figure:

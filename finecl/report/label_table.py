@@ -1,4 +1,4 @@
-"""The silver labels as data of the page's table: columns of numbers and texts, the noisiest label first."""
+"""The silver labels as data of the page's table: columns of numbers and texts, the most suspicious first."""
 
 from __future__ import annotations
 
@@ -25,34 +25,36 @@ _UNKNOWN, _NONE = -2, -1  # codes of truths that are not in the list of relation
 _LONGEST = 800  # characters of a text
 
 
-def noise_shares(noise: Floats) -> Floats:
-    """Returns the share of less noisy labels plus half the share of equally noisy ones ``[N]``, within (0, 1)."""
-    shares: Floats = ((rankdata(noise) - 0.5) / max(1, len(noise))).astype(np.float32)
-    return shares
+def noise_ranks(noise: Floats) -> Ints:
+    """Returns the rank of each label ``[N]``: 1 is the noisiest; equal noise shares the smallest rank."""
+    ranks: Ints = rankdata(-noise.astype(np.float64), method="min").astype(np.int64)
+    return ranks
 
 
 def label_table(
     scores: Scores, corpus: Corpus, others: Mapping[str, Floats], near: Neighbours | None, *, run: str, mode: str
 ) -> dict[str, Any]:
     """Returns the labels as JSON data for ``page.js``; reads only the documents of listed labels."""
-    share = noise_shares(scores.noise)
+    rank = noise_ranks(scores.noise)
     drawn_N = drawn(scores.uid, scores.noise, scores.relation, scores.judged)
-    rows = _listed(scores.noise, drawn_N)
-    place = np.full(len(share), -1, dtype=np.int64)
+    rows = _listed(scores, drawn_N)
+    place = np.full(len(rank), -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))
-    number = {relation: at for at, relation in enumerate(scores.relations)}
+    relations = _relations(scores, rows, corpus.no_relation)
+    number = {relation: at for at, relation in enumerate(relations)}
     learned = scores.learned(mode)
-    truths = [None] * len(share) if scores.truth is None else scores.truth
+    truths = [None] * len(rank) if scores.truth is None else scores.truth
     excerpts = _excerpts(scores, rows, corpus)
     return {
         "run": run,
-        "total": len(share),
-        "relations": [corpus.names.get(relation, relation) for relation in scores.relations],
-        "ids": list(scores.relations),
+        "total": len(rank),
+        "relations": [corpus.names.get(relation, relation) for relation in relations],
+        "ids": relations,
+        "labelled": len(scores.relations),
         "uid": format_uids(scores.uid[rows]),
         "relation": scores.relation[rows].tolist(),
         "wrong": None if scores.p_wrong is None else _thousandths(scores.p_wrong[rows]),
-        "noise": _thousandths(share[rows]),
+        "rank": rank[rows].tolist(),
         "weight": [round(weight, 4) for weight in scores.weight[rows].tolist()],
         "learned": None if learned is None else learned[rows].tolist(),
         "truth": [_truth(truths[row], number) for row in rows.tolist()],
@@ -63,7 +65,7 @@ def label_table(
         "text": [part.text for _, part in excerpts],
         "head": [[at for span in part.head for at in span] for _, part in excerpts],
         "tail": [[at for span in part.tail for at in span] for _, part in excerpts],
-        "scorers": {name: _thousandths(noise_shares(noise)[rows]) for name, noise in others.items()},
+        "scorers": {name: noise_ranks(noise)[rows].tolist() for name, noise in others.items()},
         "neighbours": _neighbours(near, place) if near else {},
     }
 
@@ -74,10 +76,18 @@ def as_script(data: Mapping[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-def _listed(noise: Floats, drawn_N: Ints) -> Ints:
-    """Returns the listed rows from noisy to clean; ties are shuffled, so that they do not follow document order."""
-    shuffled = np.random.default_rng(0).permutation(len(noise))
-    order = shuffled[np.argsort(-noise[shuffled], kind="stable")]
+def _relations(scores: Scores, rows: Ints, no_relation: str) -> list[str]:
+    """Returns the relations of the labels, then those that are only the truth or the suggestion of a listed label."""
+    columns = [column[rows].tolist() for column in (scores.truth, scores.suggested) if column is not None]
+    named = {relation for column in columns for relation in column if relation}
+    return [*scores.relations, *sorted(named - {no_relation, *scores.relations})]
+
+
+def _listed(scores: Scores, drawn_N: Ints) -> Ints:
+    """Returns the listed rows, the most suspicious first; ties are shuffled, so that they do not follow documents."""
+    shuffled = np.random.default_rng(0).permutation(len(scores.noise))
+    keys = [-scores.noise[shuffled], *([] if scores.p_wrong is None else [-scores.p_wrong[shuffled]])]
+    order: Ints = shuffled[np.lexsort(keys)]
     if len(order) <= LISTED:
         return order
     listed = drawn_N > 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from finecl.artifacts.false_negatives import read_missing
 from finecl.corpus.excerpts import Excerpt, excerpt
-from finecl.report.numbers import percent
+from finecl.report.numbers import share
 
 if TYPE_CHECKING:
     from finecl.corpus.corpus import Corpus
@@ -51,7 +51,7 @@ def missing_labels(run: Path, silver: Corpus) -> MissingLabels | None:
             MissingLabel(
                 title=document.title,
                 relation=silver.names.get(relation, relation),
-                probability=percent(float(found.probability[at])),
+                probability=share(float(found.probability[at])),
                 parts=_parts(excerpt(document, int(found.head[at]), int(found.tail[at]))),
             )
         )

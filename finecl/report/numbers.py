@@ -1,4 +1,9 @@
-"""Formats the numbers of a run as texts and tables of the page. Every key of a record is optional."""
+"""Formats the numbers of a run as texts and tables of the page. Every key of a record is optional.
+
+One format for each kind of number: shares and F1 in percent with one decimal, values from 0 to 1 that are no shares
+(AUROC, correlations, weights) with three decimals, counts with thousands separators. Differences are taken of the
+numbers as they are shown, so that a reader can check them.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The first key that a record has is used: macro scores have two names in records.
-_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("F1", ("f1",)),
-    ("Ign F1", ("ign_f1",)),
-    ("Precision", ("precision",)),
-    ("Recall", ("recall",)),
-    ("AUC", ("auc",)),
-    ("Macro F1", ("macro_f1", "macro")),
-    ("Weighted macro F1", ("weighted_macro_f1", "weighted_macro")),
-    ("Dev F1", ("dev_f1",)),
-    ("Calibration error", ("ece",)),
-    ("Calibration error without temperature", ("ece_uncalibrated",)),
+# The first key that a record has is used: macro scores have two names in records. F1 and its interval come first.
+_SCORES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Ign F1, %", ("ign_f1",)),
+    ("Precision, %", ("precision",)),
+    ("Recall, %", ("recall",)),
+    ("AUC, %", ("auc",)),
+    ("Macro F1, %", ("macro_f1", "macro")),
+    ("Weighted macro F1, %", ("weighted_macro_f1", "weighted_macro")),
+    ("Dev F1, %", ("dev_f1",)),
 )
+_ERROR = ("Calibration error, %", ("ece",))
+_F1 = ("F1, %", ("f1",))
+FEW_DOCUMENTS = 100
+"""The number of test documents below which the page warns."""
 ENCODERS = {
     "pretrained": "pre-trained encoder",
     "equal-weights": "pre-trained with equal weights",
@@ -29,22 +35,13 @@ ENCODERS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tile:
-    """A headline number with its label and a line of explanation."""
-
-    label: str
-    value: str
-    about: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table as text; ``summary`` is a separate last row, ``notes`` are lines below the table."""
+    """A table as text; ``summary`` are separate last rows, ``notes`` are lines below the table."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[str]]]
-    summary: tuple[str, Sequence[str]] | None = None
+    summary: Sequence[tuple[str, Sequence[str]]] = ()
     notes: Sequence[str] = ()
 
 
@@ -59,88 +56,97 @@ def number(value: Any) -> str:
     return f"{value:.4g}".replace("-", "−")
 
 
+def points(fraction: float) -> float:
+    """Returns a fraction in percent as it is shown: with one decimal."""
+    return round(100 * fraction, 1) + 0.0  # not -0.0
+
+
 def percent(fraction: float | None, *, signed: bool = False) -> str:
-    """Formats a fraction as percent with two decimals, as papers print F1."""
-    if fraction is None:
-        return "–"
-    return f"{100 * fraction:{'+' if signed else ''}.2f}".replace("-", "−")
+    """Formats a fraction in percent with one decimal, for a column whose heading has the unit."""
+    return "–" if fraction is None else _with_sign(points(fraction), signed)
+
+
+def share(fraction: float) -> str:
+    """Formats a fraction in percent with one decimal and the unit, for running text."""
+    return f"{percent(fraction)}\u00a0%"
+
+
+def score(value: float | None) -> str:
+    """Formats a value from 0 to 1, or from -1 to 1, with three decimals."""
+    return "–" if value is None else f"{value:.3f}".replace("-", "−")
+
+
+def _with_sign(value: float, signed: bool = True) -> str:
+    return f"{value:{'+' if signed else ''}.1f}".replace("-", "−")
 
 
 def facts(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Returns the main settings and data of a run as (name, value)."""
-    settings, score = record.get("settings") or {}, metrics.get("score") or {}
+    settings, scored = record.get("settings") or {}, metrics.get("score") or {}
     silver = (record.get("data") or {}).get("silver") or {}
     values = {
+        "Silver data": ", ".join(
+            f"{silver[key]:,} {name}"
+            for key, name in (("documents", "documents"), ("instances", "labels"))
+            if key in silver
+        ),
+        "Scorer": scored.get("scorer"),
+        "Weighting": scored.get("weighting"),
         "Method": settings.get("method"),
         "Encoder": (settings.get("model") or {}).get("name"),
-        "Silver data": ", ".join(f"{silver[k]:,} {k}" for k in ("documents", "instances") if k in silver),
-        "Noise scorer": score.get("scorer"),
-        "Weighting": score.get("weighting"),
         "Seed": record.get("seed"),
         "Commit": record.get("commit"),
     }
     return [(name, str(value)) for name, value in values.items() if value not in (None, "")]
 
 
-def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
-    """Returns the headline numbers that the run has."""
-    evaluate, score = metrics.get("evaluate") or {}, metrics.get("score") or {}
-    headlines = []
-    f1 = {name: (evaluate.get(name) or {}).get("f1") for name in ENCODERS}
-    for name, value in f1.items():
-        if value is not None:
-            label = f"F1, {ENCODERS[name]}"
-            headlines.append(Tile(label=label, value=percent(value), about="test documents, percent"))
-    for name in ("equal-weights", "plain"):
-        best, other = f1["pretrained"], f1[name]
-        if best is not None and other is not None:
-            label = "F1 gained over equal weights" if name == "equal-weights" else "F1 gained over the plain encoder"
-            gain = percent(best - other, signed=True)
-            headlines.append(Tile(label=label, value=gain, about=_points(evaluate[name].get("f1_gain"))))
-    if score.get("noise_auroc") is not None:
-        about = "wrong labels ranked above right ones; 0.5 is chance"
-        headlines.append(Tile(label="Noise AUROC", value=f"{score['noise_auroc']:.3f}", about=about))
-    if score.get("silver_accuracy") is not None:
-        value = percent(score["silver_accuracy"])
-        headlines.append(Tile(label="Silver labels right", value=value, about="percent of all silver labels"))
-    if score.get("wrong_share_interval"):
-        low, high = (percent(bound) for bound in score["wrong_share_interval"])
-        source = "a mixture model of the noise" if score.get("wrong_share_source") == "mixture" else "verdicts"
-        about = f"percent, by {source}; 95 % interval {low} to {high}"
-        headlines.append(Tile(label="Labels wrong, estimated", value=percent(score["wrong_share"]), about=about))
-    review = score.get("review") or {}
-    if review.get("accuracy") is not None:
-        interval = f"{percent(review['low'])} to {percent(review['high'])}"
-        about = f"percent, 95 % interval {interval}; {review['random']} judged"
-        headlines.append(Tile(label="Labels right, by review", value=percent(review["accuracy"]), about=about))
-    return headlines
-
-
-def _points(interval: Sequence[float] | None) -> str:
-    if not interval:
-        return "points"
-    return f"points, 95 % interval {' to '.join(percent(value, signed=True) for value in interval)}"
-
-
 def results(evaluate: Mapping[str, Any]) -> Table | None:
-    """Returns the test results, one row per model, and the gain over plain; columns without values are left out."""
+    """Returns the test results, one row per model, and the gains over the others; empty columns are left out."""
     rows = {name: scores for name, scores in evaluate.items() if isinstance(scores, Mapping)}
-    columns = [column for column in _COLUMNS if any(_first(scores, column[1]) is not None for scores in rows.values())]
+    columns = [c for c in (_F1, *_SCORES, _ERROR) if any(_first(scores, c[1]) is not None for scores in rows.values())]
     if not columns:
         return None
-    summary = None
-    if {"pretrained", "plain"} <= set(rows):
-        pairs = [[_first(rows[name], keys) for name in ("pretrained", "plain")] for _, keys in columns]
-        gains = [None if None in pair else pair[0] - pair[1] for pair in pairs]
-        summary = ("gain over the plain encoder", [percent(gain, signed=True) for gain in gains])
+    intervals = any(scores.get("f1_interval") for scores in rows.values())
     body = [
-        (
-            ENCODERS.get(name, name),
-            [*(percent(_first(scores, keys)) for _, keys in columns), number(scores.get("threshold"))],
-        )
+        (ENCODERS.get(name, name), [*_cells(columns, scores, intervals), score(scores.get("threshold"))])
         for name, scores in rows.items()
     ]
-    return Table(title="Results", columns=[*(label for label, _ in columns), "Threshold"], rows=body, summary=summary)
+    titles = [label for label, _ in columns]
+    return Table(
+        title="Results",
+        columns=[*titles[:1], *(["95 % interval"] if intervals else []), *titles[1:], "Threshold"],
+        rows=body,
+        summary=list(_gains(rows, columns, intervals)),
+    )
+
+
+_Columns = Sequence[tuple[str, Sequence[str]]]
+
+
+def _cells(columns: _Columns, scores: Mapping[str, Any], intervals: bool) -> list[str]:
+    cells = [percent(_first(scores, keys)) for _, keys in columns]
+    return [cells[0], *([interval(scores.get("f1_interval"))] if intervals else []), *cells[1:]]
+
+
+def _gains(
+    rows: Mapping[str, Mapping[str, Any]], columns: _Columns, intervals: bool
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yields what pre-training gains over each other encoder, of the numbers as they are shown."""
+    for name in ("equal-weights", "plain"):
+        if {"pretrained", name} <= set(rows):
+            cells = []
+            for column in columns:
+                best, other = (_first(rows[model], column[1]) for model in ("pretrained", name))
+                known = best is not None and other is not None and column is not _ERROR
+                cells.append(_with_sign(round(points(best) - points(other), 1) + 0.0) if known else "–")
+            gain = [interval(rows[name].get("f1_gain"), signed=True)] if intervals else []
+            label = "equal weights" if name == "equal-weights" else "the plain encoder"
+            yield f"gain over {label}", [cells[0], *gain, *cells[1:], "–"]
+
+
+def interval(bounds: Sequence[float] | None, *, signed: bool = False) -> str:
+    """Formats an interval of fractions in percent."""
+    return " to ".join(percent(bound, signed=signed) for bound in bounds) if bounds else "–"
 
 
 def _first(scores: Mapping[str, Any], keys: Sequence[str]) -> Any:

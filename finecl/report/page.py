@@ -1,4 +1,4 @@
-"""Writes a self-contained HTML page about a run: results, training dynamics, and labels to inspect and judge."""
+"""Writes a self-contained HTML page about a run: labels to judge, what the weights did, results, figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from markupsafe import Markup
 from finecl.artifacts.files import read_json, write_text
 from finecl.artifacts.scores_table import Neighbours, Scores, read_others
 from finecl.errors import FineCLError, SettingsError
-from finecl.report import numbers, tables
+from finecl.report import headline, numbers, tables
 from finecl.report.captions import Drawing, drawings
 from finecl.report.figures import COLOURS
 from finecl.report.label_table import as_script, label_table
@@ -75,15 +75,20 @@ def write_report(run: Path, silver: Corpus | None) -> Path:
     parts = _Parts.read(run)
     scores, names = parts.scores, silver.names if silver is not None else {}
     name = str(parts.record.get("name") or run.resolve().name)
+    drawn = parts.drawings(names)
     page = render(
         "template.html.j2",
         name=name,
         facts=numbers.facts(parts.record, parts.metrics),
         notes=parts.record.get("notes") or [],
-        tiles=numbers.tiles(parts.metrics),
+        tiles=headline.tiles(parts.metrics, scores),
+        gains=headline.gains(parts.metrics),
+        few=headline.few_test_documents(parts.record),
         results=numbers.results(parts.metrics.get("evaluate") or {}),
         scorers=tables.scorers(scores, parts.others, str((parts.metrics.get("score") or {}).get("scorer"))),
-        drawings=parts.drawings(names),
+        weights=tables.weights(scores),
+        weight_drawings=[drawing for drawing in drawn if drawing.name == "weights"],
+        drawings=[drawing for drawing in drawn if drawing.name != "weights"],
         by_relation=tables.by_relation(scores, names, parts.mode),
         missing=missing_labels(run, silver) if silver is not None else None,
         details=numbers.details(parts.record, parts.metrics),
@@ -111,7 +116,7 @@ def _labels(parts: _Parts, silver: Corpus | None, name: str) -> dict[str, Any]:
     """Returns the template's variables for the table of labels; empty without a corpus or without scores."""
     scores = parts.scores
     if silver is None or scores is None or not scores.ranked:
-        return {"labels": "", "script": "", "labels_left": False, "truth_known": False, "suggestions_known": False}
+        return {"labels": "", "script": "", "labels_left": False}
     data = label_table(scores, silver, parts.others, parts.near, run=name, mode=parts.mode)
     listed = len(data["uid"])
     return {
@@ -120,6 +125,8 @@ def _labels(parts: _Parts, silver: Corpus | None, name: str) -> dict[str, Any]:
         "labels_listed": listed,
         "labels_total": data["total"],
         "labels_left": listed < data["total"],
+        "estimated": scores.p_wrong is not None,
+        "learned_known": data["learned"] is not None,
         "suggestions_known": scores.suggested is not None,
         "truth_known": any(truth != -2 for truth in data["truth"]),
     }

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from finecl.report.figures import COLOURS, WIDTH, blank, integer_ticks, percent_ticks, shorten, style_axes
+from finecl.report.numbers import share as shown
 from finecl.types import Floats
 
 
@@ -47,7 +48,7 @@ def learned_by_relation(share_RE: Floats, relations: Sequence[str]) -> Figure:
     depths = [to_rgba(COLOURS["first"], float(share)) for share in np.nan_to_num(share_RE).ravel()]
     axes.add_collection(PatchCollection(cells, facecolors=depths, edgecolors=COLOURS["grid"], linewidths=0.5))
     for row, share in enumerate(share_RE[:, -1]):
-        axes.text(epochs + 0.6, row, f"{share:.0%}", va="center", fontsize=8, color=COLOURS["ink"])
+        axes.text(epochs + 0.6, row, shown(float(share)), va="center", fontsize=8, color=COLOURS["ink"])
     axes.set(xlim=(0.5, epochs + 0.5), ylim=(count - 0.5, -0.5), xlabel="epoch")
     axes.set_yticks(range(count), [shorten(name) for name in relations], fontsize=8, parse_math=False)
     axes.tick_params(axis="y", length=0)

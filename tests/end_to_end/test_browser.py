@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from finecl_benchmarks.record import RESULTS
 from finecl_benchmarks.report_speed import chromium_of
 
 from finecl.report.page import write_report
+from finecl.review.exchange import read_answers
 from tests.end_to_end.conftest import Finecl
 from tests.report.test_page import FakeCorpus, metrics
 
@@ -63,6 +65,7 @@ def test_the_page_fits_and_has_no_error(width: int, scheme: str, finished_run: P
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
     assert page.locator("#labels-rows tr").count() == 25
     assert page.locator("figure svg").count() >= 6
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -77,8 +80,72 @@ def test_the_page_of_a_suite_fits_and_has_no_error(
     assert finecl("report", tmp_path).code == 0
     page = opened(tmp_path / "report.html", width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
     assert page.locator("figure svg").count() == 8  # methods on two tasks at three fractions, and one curve per task
     assert page.locator("h3", has_text="semeval, 10 % of the training data").count() == 1
+
+
+def violations(page: Any) -> list[str]:
+    """Returns the rules of axe-core that a page breaks, with all its details open; skips if axe is not installed."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe: pip install 'finecl[test]'")
+    page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
+    return [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in axe.Axe().run(page).response["violations"]]
+
+
+def test_the_navigation_and_the_heads_of_tables_stay_in_view(finished_run: Path, opened: Any) -> None:
+    page = opened(finished_run / "report.html")
+    page.click("nav a[href='#figures']")
+    assert page.evaluate("document.querySelector('#figures h2').getBoundingClientRect().top") < 200
+    assert page.evaluate("document.querySelector('nav').getBoundingClientRect().top") == 0
+    page.locator("#labels-rows tr").nth(9).evaluate("row => row.scrollIntoView()")
+    bottom = page.evaluate("document.querySelector('nav').getBoundingClientRect().bottom")
+    top = page.evaluate("document.querySelector('#labels-table th').getBoundingClientRect().top")
+    assert abs(top - bottom) < 2
+    inner = "#weighting .scroll:last-of-type"
+    page.locator(inner).evaluate("box => { box.style.maxHeight = '100px'; box.scrollTop = 60; }")
+    tops = page.locator(inner).evaluate("box => [box, box.querySelector('th')].map(e => e.getBoundingClientRect().top)")
+    assert abs(tops[0] - tops[1]) < 2
+
+
+def test_labels_are_judged_by_keyboard_alone(finished_run: Path, opened: Any) -> None:
+    page = opened(finished_run / "report.html")
+    page.keyboard.press("Tab")
+    seen = set()
+    for _ in range(60):
+        seen.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+        if page.evaluate("document.activeElement.className") == "right":
+            break
+        page.keyboard.press("Tab")
+    assert {"A", "labels-show", "labels-relation", "labels-find", "labels-csv"} <= seen
+    for expected in ("true", "false", "true"):
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == expected
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert page.inner_text("#labels-save") == "Save 1 verdict"
+
+
+def test_the_shown_labels_are_downloaded_as_csv(finished_run: Path, tmp_path: Path, opened: Any) -> None:
+    page = opened(finished_run / "report.html")
+    page.click("button[data-show=random]")
+    assert page.input_value("#labels-show") == "random"
+    page.locator("#labels-rows button.wrong").first.click()
+    with page.expect_download() as download:
+        page.click("#labels-csv")
+    download.value.save_as(tmp_path / "labels.csv")
+    with (tmp_path / "labels.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    scores = {row["uid"]: row for row in pq.read_table(finished_run / "scores.parquet").to_pylist()}
+    assert page.inner_text("#labels-count").startswith(f"{len(rows)} of ")
+    assert [row["verdict"] for row in rows] == ["wrong"] + [""] * (len(rows) - 1)
+    for row in rows:
+        of = scores[row["uid"]]
+        truth = "no relation" if of["truth"] == "no_relation" else of["truth"]
+        assert (row["relation"], row["truth"], row["drawn"]) == (of["relation"], truth, "random")
+        assert float(row["p_wrong"]) == pytest.approx(of["p_wrong"], abs=6e-4)
+        assert row["head"]
+        assert row["head"] in row["sentence"]
+    verdicts, missing = read_answers(tmp_path / "labels.csv", {truth: truth for truth in {r["truth"] for r in rows}})
+    assert (verdicts[0].verdict, verdicts[0].drawn, missing) == ("wrong", "random", len(rows) - 1)
 
 
 def column(page: Any, name: str) -> list[str]:
@@ -89,14 +156,18 @@ def column(page: Any, name: str) -> list[str]:
 def test_labels_are_sorted_and_filtered(finished_run: Path, opened: Any) -> None:
     page = opened(finished_run / "report.html")
     scores = pq.read_table(finished_run / "scores.parquet").to_pylist()
-    shares = [float(text.split()[0]) for text in column(page, "noise")]
+    shares = [float(text.split()[0]) for text in column(page, "wrong")]
     assert shares == sorted(shares, reverse=True)
+    page.click("#labels-table th[data-column=rank] button")
+    ranks = [int(text) for text in column(page, "rank")]
+    assert ranks == sorted(ranks)
+    assert ranks[0] == 1
     page.click("#labels-table th[data-column=weight] button")
     heavy = [float(text) for text in column(page, "weight")]
-    assert heavy == [round(w, 4) for w in sorted((row["weight"] for row in scores), reverse=True)[:25]]
+    assert heavy == [round(w, 3) for w in sorted((row["weight"] for row in scores), reverse=True)[:25]]
     page.click("#labels-table th[data-column=weight] button")
     light = [float(text) for text in column(page, "weight")]
-    assert light == [round(w, 4) for w in sorted(row["weight"] for row in scores)[:25]]
+    assert light == [round(w, 3) for w in sorted(row["weight"] for row in scores)[:25]]
     assert page.get_attribute("#labels-table th[data-column=weight]", "aria-sort") == "ascending"
     first = page.evaluate("document.querySelector('#labels-rows tr').dataset.uid")
     page.fill("#labels-find", first)

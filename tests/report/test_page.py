@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import signal
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -20,7 +21,9 @@ from finecl.corpus.excerpts import Excerpt, Piece, excerpt, highlight
 from finecl.errors import FineCLError, StoppedError
 from finecl.report import figures, training_figures
 from finecl.report.captions import Drawing
-from finecl.report.label_table import as_script, noise_shares
+from finecl.report.headline import few_test_documents, gains
+from finecl.report.label_table import as_script, noise_ranks
+from finecl.report.numbers import percent, results, share
 from finecl.report.page import write_figures, write_report
 from finecl.report.svg import inline_svg
 from finecl.types import Document, Entity, Mention
@@ -185,7 +188,7 @@ def test_a_full_run_shows_its_numbers(make: MakeReport) -> None:
     path, page, _ = make(metrics(), scores_table())
     assert path.name == "report.html"
     assert set(page.ids) >= FIGURES
-    for text in ("demo <1>", "61.23", "50.00", "+11.23", "−5.00", "0.876", "A & B", "proxy.loss", "learning-order"):
+    for text in ("demo <1>", "61.2", "50.0", "+11.2", "−5.0", "0.876", "A & B", "proxy.loss", "learning-order"):
         assert text in page.text
     assert "worth 7 labels" in page.text
     assert not list(path.parent.glob(".*"))
@@ -220,7 +223,7 @@ def test_the_labels_stand_from_noisy_to_clean_with_their_text_and_truth(make: Ma
     _, page, corpus = make(metrics(), scores_table())
     labels = page.labels
     assert len(labels["uid"]) == labels["total"] == 16
-    assert labels["noise"] == sorted(labels["noise"], reverse=True)
+    assert labels["rank"] == sorted(labels["rank"])
     names = [labels["relations"][number] for number in labels["relation"]]
     assert names.count("place of birth") == 14
     at = {uid: place for place, uid in enumerate(labels["uid"])}
@@ -236,7 +239,7 @@ def test_the_labels_stand_from_noisy_to_clean_with_their_text_and_truth(make: Ma
     text, spans = labels["text"][0], labels["head"][0]
     assert [text[a:b] for a, b in zip(spans[::2], spans[1::2], strict=True)] == ["Ada Lovelace"]
     assert labels["neighbours"] == {str(at[f"{4:016x}"]): [[at[f"{0:016x}"], 90], [at[f"{3:016x}"], 50]]}
-    assert labels["scorers"]["small-loss"][at[f"{0:016x}"]] == 969  # the noisiest of 16: 15.5 / 16
+    assert labels["scorers"]["small-loss"][at[f"{0:016x}"]] == 1
     assert set(labels["drawn"]) == {"random"}  # all labels, because there are few
     assert sorted(corpus.read) == list(range(16))
 
@@ -258,13 +261,22 @@ def test_suggestions_stand_beside_the_labels(make: MakeReport) -> None:
     assert "another relation suggested" not in without.text
 
 
+def test_a_truth_that_no_label_has_is_named(make: MakeReport) -> None:
+    truths = [["P69", "NA", "P20", None][i % 4] for i in range(16)]
+    _, page, _ = make(metrics(), scores_table().set_column(11, "truth", [truths]))
+    labels = page.labels
+    assert (labels["ids"][-1], labels["labelled"], len(labels["ids"])) == ("P69", 2, 3)
+    assert {labels["truth"][labels["uid"].index(f"{row:016x}")] for row in (0, 4)} == {2}
+    assert labels["truth"][labels["uid"].index(f"{1:016x}")] == -1
+
+
 def test_pairs_that_may_need_a_label_are_listed_the_most_probable_first(make: MakeReport, tmp_path: Path) -> None:
     found = {"document": [0, 1, 2], "head": [0, 1, 0], "tail": [1, 0, 1], "relation": ["P19", "P<20>", "P19"]}
     pq.write_table(pa.table({**found, "probability": [0.6, 0.95, 0.7]}), tmp_path / "false_negatives.parquet")
     _, page, _ = make(metrics(), scores_table())
     section = page.text[page.text.index("Pairs without a label that may need one") :]
     assert "For 3 pairs without a label" in section
-    places = [section.index(text) for text in ("P<20> 95", "place of birth 70", "place of birth 60")]
+    places = [section.index(text) for text in ("P<20> 95.0", "place of birth 70.0", "place of birth 60.0")]
     assert places == sorted(places)
     assert section.count("Ada Lovelace") >= 3
     (tmp_path / "false_negatives.parquet").unlink()
@@ -285,9 +297,92 @@ def test_of_many_labels_the_noisiest_are_listed_and_those_to_be_judged(
     assert len(corpus.read) == 500
 
 
-def test_shares_of_less_noisy_labels_are_within_0_and_1_and_equal_for_equals() -> None:
+def test_the_noisiest_label_has_rank_1_and_equals_share_a_rank() -> None:
     noise = np.array([1, math.inf, 1, 0], dtype=np.float32)
-    assert noise_shares(noise).tolist() == [0.5, 0.875, 0.5, 0.125]
+    assert noise_ranks(noise).tolist() == [2, 1, 2, 4]
+
+
+def estimated(**score: Any) -> tuple[dict[str, Any], pa.Table]:
+    """Returns a run with probabilities: of 16 labels, 6 are more likely wrong than right."""
+    p_wrong = np.array([0.9, 0.1] * 6 + [0.2] * 4, dtype=np.float32)
+    shares = {"wrong_share": 0.4, "wrong_share_interval": [0.301, 0.499], "wrong_share_source": "mixture"}
+    numbers = metrics()
+    return numbers | {"score": numbers["score"] | shares | score}, scores_table().append_column("p_wrong", [p_wrong])
+
+
+def test_the_page_says_first_how_many_labels_are_wrong_and_which_to_look_at(make: MakeReport) -> None:
+    _, page, _ = make(*estimated())
+    text = page.text
+    head = text[: text.index("The most suspicious labels")]
+    assert "Wrong labels, estimated 40.0 % 95 % interval 30.1 % to 49.9 %" in head
+    assert "Fewer than 100 labels: do not rely on it." in head
+    assert "Labels to look at 6 of 16 are more likely wrong than right. To drop them: finecl clean --drop 0.5" in head
+    assert "Labels to judge 16 a random sample" in head
+    assert "Wrong labels, known 45.0 %" in head
+    wrong = page.labels["wrong"]
+    assert wrong == sorted(wrong, reverse=True)
+    review = {"accuracy": 0.75, "low": 0.5, "high": 0.9, "random": 12}
+    _, page, _ = make(*estimated(review=review))
+    assert "Labels right, by review 75.0 % 95 % interval 50.0 % to 90.0 %; 12 of a random sample of 16" in page.text
+    sections = [
+        page.text.index(title) for title in ("The most suspicious labels", "What the weights did", "Results on")
+    ]
+    assert sections == sorted(sections)
+
+
+def test_without_an_estimate_the_page_says_so(make: MakeReport) -> None:
+    _, page, _ = make(metrics(), scores_table())
+    assert "Wrong labels, estimated unknown" in page.text
+    assert page.labels["wrong"] is None
+    assert "the estimated probability that the label is wrong" not in page.text
+
+
+def test_the_table_of_weights_compares_likely_wrong_labels_with_others(make: MakeReport) -> None:
+    _, page, _ = make(*estimated())
+    weight = np.linspace(0, 1, 16, dtype=np.float32)
+    likely = np.array([True, False] * 6 + [False] * 4)
+    expected = f"{weight[likely].mean():.3f} {100 * likely.mean():.1f} {100 * weight[likely].sum() / weight.sum():.1f}"
+    assert f"more likely wrong than right 6 {expected}" in page.text
+    assert "right, by their truth 4 " in page.text  # numbers 0, 4, 8 and 12
+    assert "wrong, by their truth 8 " in page.text
+
+
+def test_the_navigation_leads_to_every_section(make: MakeReport) -> None:
+    text = make(*estimated())[0].read_text(encoding="utf-8")
+    links = re.findall(r'<li><a href="#([\w-]+)">', text)
+    assert links == re.findall(r'<section id="([\w-]+)"', text)
+    assert links == ["labels", "weighting", "results", "scorers", "figures", "details"]
+
+
+def test_gains_are_differences_of_the_numbers_as_shown_and_have_intervals() -> None:
+    evaluate = {
+        "pretrained": {"f1": 0.12346, "f1_interval": [0.1, 0.2]},
+        "plain": {"f1": 0.12249, "f1_gain": [-0.01, 0.02]},
+    }
+    table = results(evaluate)
+    assert table is not None
+    assert table.columns[:2] == ["F1, %", "95 % interval"]
+    assert [cells[0] for _, cells in table.rows] == ["12.3", "12.2"]
+    assert table.summary == [("gain over the plain encoder", ["+0.1", "−1.0 to +2.0", "–"])]
+    assert gains({"evaluate": evaluate}) == [
+        "+0.1 points of F1 over the plain encoder, 95 % interval −1.0 to +2.0: not clear of 0."
+    ]
+    assert percent(-0.0001, signed=True) == "+0.0"
+    assert share(1.0) == "100.0\u00a0%"
+
+
+def test_few_test_documents_are_warned_of() -> None:
+    assert few_test_documents({"data": {"test": {"documents": 99}}}).startswith("Only 99 test documents")
+    assert few_test_documents({"data": {"test": {"documents": 100}}}) == ""
+    assert few_test_documents({}) == ""
+
+
+def test_lines_of_scorers_differ_without_their_colour() -> None:
+    styles = [figures.line_style(number) for number in range(1, 21)]
+    assert len({(str(style["linestyle"]), style["marker"]) for style in styles}) == 20
+    noise = {str(number): np.random.default_rng(number).random(50, dtype=np.float32) for number in range(9)}
+    drawn = figures.noise_roc(noise, np.arange(50) % 2 == 0)
+    assert len({(line.get_color(), line.get_marker()) for line in drawn.axes[0].lines[1:]}) == 9
 
 
 def test_scorers_and_relations_are_compared(make: MakeReport) -> None:
