@@ -18,6 +18,8 @@ import click
 
 import finecl
 from finecl.errors import FineCLError, StoppedError
+from finecl_cli.help import examples
+from finecl_cli.logs import log_level_option
 from finecl_cli.signals import install
 from finecl_cli.terminal import visible_output
 
@@ -35,6 +37,7 @@ COMMANDS = {
     "compare-orders": "Compare the learning orders of two proxies by Jaccard similarity.",
     "data": "Convert, validate, count, split, label and corrupt your own data.",
     "benchmark": "Run benchmark suites and tasks, and measure scorers, speed and memory.",
+    "settings": "List the settings of --set: defaults, ranges and meanings.",
     "plugins": "List all parts of the installed plugins; create and check plugins.",
 }
 
@@ -76,7 +79,16 @@ class Commands(click.Group):
                 self.commands.pop(name, None)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "finecl score labels.csv",
+        "finecl train --scorer learning-order --weighting exp",
+        "finecl settings pretrain",
+    ),
+)
+@log_level_option
 @click.version_option(finecl.__version__, prog_name="finecl")
 def cli() -> None:
     """Score silver labels by how likely they are noise, and pre-train a relation encoder with the resulting weights."""

@@ -13,6 +13,9 @@ from finecl.config.resolve import presets, resolve
 from finecl.config.schema import Settings
 from finecl.errors import SettingsError
 from finecl.models.families import FAMILIES
+from finecl_cli import completion
+from finecl_cli.help import grouped
+from finecl_cli.logs import log_level_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
@@ -46,6 +49,22 @@ _SETTINGS = {
 }
 
 
+SettingsCommand = grouped(
+    {
+        "Method": ("scorer", "weighting", "method", "objectives", "input_format"),
+        "Data and encoder": (
+            "data", "silver", "gold", "gold_train", "gold_dev", "gold_test", "skip_faulty", "model",
+        ),
+        "Settings": ("compat", "preset", "config", "assignments"),
+        "Training": (
+            "curriculum", "report_to", "seed", "contrast_group", "precision", "packing", "torch_compile",
+            "gradient_checkpointing", "save_steps", "save_total_limit",
+        ),
+    }
+)  # fmt: skip
+"""The class of commands that have ``settings_options``: their help lists these under headings."""
+
+
 def settings_options(command: Command) -> Command:
     """Adds the options that set a run's method, data, model and training."""
     registry = plugins.load()
@@ -60,12 +79,28 @@ def _method_options(registry: plugins.Registry) -> list[Decorator]:
         return ", ".join(registry.parts(kind))
 
     return [
-        click.option("--scorer", metavar="NAME", help=f"Noise scorer: {names('scorer')}.  [default: the method's]"),
-        click.option("--weighting", metavar="NAME", help=f"Weighting: {names('weighting')}.  [default: the method's]"),
-        click.option("--method", metavar="NAME", help=f"Published method: {names('method')}.  [default: finecl]"),
+        click.option(
+            "--scorer",
+            metavar="NAME",
+            shell_complete=completion.parts("scorer"),
+            help=f"Noise scorer: {names('scorer')}.  [default: the method's]",
+        ),
+        click.option(
+            "--weighting",
+            metavar="NAME",
+            shell_complete=completion.parts("weighting"),
+            help=f"Weighting: {names('weighting')}.  [default: the method's]",
+        ),
+        click.option(
+            "--method",
+            metavar="NAME",
+            shell_complete=completion.parts("method"),
+            help=f"Published method: {names('method')}.  [default: finecl]",
+        ),
         click.option(
             "--objectives",
             metavar="[W*]NAME,...",
+            shell_complete=completion.parts("objective"),
             help="Contrastive losses, each with its coefficient W: "
             f"{names('objective')}.  [default: the method's; W: 1]",
         ),
@@ -103,12 +138,22 @@ def _settings_file_options() -> list[Decorator]:
         click.option(
             "--compat", type=click.Choice(("release",)), help="Reproduce the behaviour of the paper's released code."
         ),
-        click.option("--preset", metavar="NAME", help=f"Predefined settings: {', '.join(presets())}."),
+        click.option(
+            "--preset",
+            metavar="NAME",
+            shell_complete=completion.preset_names,
+            help=f"Predefined settings: {', '.join(presets())}.",
+        ),
         click.option(
             "--config", metavar="FILE.toml", type=click.Path(path_type=Path), help="TOML file to read settings from."
         ),
         click.option(
-            "--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Setting to override; repeatable."
+            "--set",
+            "assignments",
+            metavar="KEY=VALUE",
+            multiple=True,
+            shell_complete=completion.assignments,
+            help="Setting to override; repeatable. `finecl settings` lists all.",
         ),
     ]
 
@@ -178,7 +223,8 @@ def refuse_settings(options: dict[str, Any]) -> None:
 
 
 def output_options(command: Command) -> Command:
-    """Adds the options ``--json`` and ``--quiet``."""
+    """Adds the options ``--json``, ``--quiet`` and ``--log-level``."""
+    command = log_level_option(command)
     command = click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")(command)
     return click.option("--quiet", is_flag=True, help="Hide progress on stderr.")(command)
 

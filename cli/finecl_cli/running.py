@@ -125,7 +125,9 @@ def run_stage(run: NewRun | Path, last: str, *, only: bool = False, quiet: bool,
     show_metrics(metrics, str(report) if report.exists() else None)
     if last == "report" and not opened.data.corpora.has_gold:
         click.echo("no gold documents: not evaluated")
-    print_next(*(command.format(opened.directory) for command in _NEXT[last]))
+    can_predict = opened.files.output("finetune").exists()
+    possible = [command for command in _NEXT[last] if can_predict or "predict" not in command]
+    print_next(*(command.format(opened.directory) for command in possible))
 
 
 _NEXT = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from finecl_cli.numbers import shown
 from finecl_cli.terminal import console
 
 _COLUMNS = {"precision": "P", "recall": "R", "f1": "F1", "macro_f1": "macro F1"}
@@ -44,4 +45,4 @@ def _table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _formatted(value: Any) -> str:
-    return f"{100 * value:.2f}" if isinstance(value, float) else str(value)
+    return f"{100 * value:.2f}" if isinstance(value, float) else shown(value)

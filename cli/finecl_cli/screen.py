@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from finecl.progress import Listener
@@ -24,20 +24,36 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None else f"{speed:.1f} {task.fields['unit']}/s", style="dim")
 
 
+class _Figures(ProgressColumn):
+    """The figures beside a bar; they are cut before any other column is."""
+
+    def render(self, task: Task) -> Text:
+        """Returns the figures in one line."""
+        return Text(task.fields["figures"], style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _columns(width: int) -> list[ProgressColumn]:
+    """Returns the columns that fit: a narrow terminal keeps the name, a short bar, the count and the time left."""
+    narrow = width < 70
+    fixed = Column(no_wrap=True)
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description:<14.14}" if narrow else "{task.description:<20}", markup=False),
+        BarColumn(bar_width=6 if narrow else 24 if width >= 100 else 10, table_column=fixed.copy()),
+        MofNCompleteColumn(table_column=fixed.copy()),
+        TimeRemainingColumn(compact=narrow, elapsed_when_finished=True, table_column=fixed.copy()),
+    ]
+    columns += [] if width < 100 else [_Rate(table_column=fixed.copy())]
+    return columns if narrow else [*columns, _Figures()]
+
+
 class Screen(Listener):
     """Shows progress bars on a terminal; otherwise prints a line when a stage begins and when it ends."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = console(stderr=True, quiet=quiet)
-        columns = (
-            TextColumn("{task.description:<20}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.fields[figures]}", style="dim", markup=False),
+        self._progress = Progress(
+            *_columns(self._console.width), console=self._console, disable=quiet or not self._console.is_terminal
         )
-        self._progress = Progress(*columns, console=self._console, disable=quiet or not self._console.is_terminal)
         self._task: Any = None
         self._began = self._printed = 0.0
         self._left = 0

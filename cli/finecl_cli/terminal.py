@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ from typing import Any
 _HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+_WIDE = 1000  # columns of a console without a terminal
 
 
 def visible(text: str) -> str:
@@ -53,7 +56,10 @@ def visible_output() -> Iterator[None]:
 
 
 def console(*, stderr: bool = False, quiet: bool = False) -> Any:
-    """Returns a console of rich that shows texts as they are, without markup, and control characters as escapes."""
+    """Returns a console of rich that shows texts as they are, without markup, and control characters as escapes.
+
+    Where there is no terminal, lines are as long as their content, so that nothing is cut.
+    """
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
@@ -63,4 +69,8 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Any:
                 yield Segment(text if control else visible(text), style, control)
 
     stream = sys.stderr if stderr else sys.stdout
-    return VisibleConsole(file=getattr(stream, "raw", stream), quiet=quiet, markup=False, highlight=False, emoji=False)
+    file = getattr(stream, "raw", stream)
+    piped = not file.isatty() and "COLUMNS" not in os.environ
+    return VisibleConsole(
+        file=file, quiet=quiet, width=_WIDE if piped else None, markup=False, highlight=False, emoji=False
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -32,6 +33,8 @@ from finecl.progress import Listener
 from finecl.registry import Registry
 from finecl.training.optimizer import NotFiniteError
 from finecl.types import EvidenceKind
+
+_LOG = logging.getLogger(__name__)
 
 
 class Run:
@@ -126,6 +129,7 @@ class Run:
             check_numbers(self.files)
         for stage in PIPELINE[-1:] if report_only else PIPELINE[: names.index(last) + 1]:
             made_from = stage.fingerprint(self.spec, self.data, self.files)
+            _LOG.info("stage %s in %s: fingerprint %s", stage.name, self.directory, made_from)
             if current().broadcast(self._finished(stage, made_from)) and not report_only:
                 self.listener.note(f"{stage.name}: finished before, with the same settings, data and plugins")
             elif only and stage.name != last:

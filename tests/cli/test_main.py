@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from finecl_cli import main as cli_main
 from finecl_cli.main import COMMANDS, run
 from finecl_cli.options import default_directory, settings_of
 from finecl_cli.running import _NEXT
-from finecl_cli.screen import Screen, show_metrics
+from finecl_cli.screen import Screen, _columns, show_metrics
+from rich.console import Console
+from rich.progress import Progress, ProgressSample
 
 import finecl
 from finecl.artifacts.run_directory import STAGES
@@ -129,7 +133,7 @@ def test_plugins_are_listed_as_a_table_and_as_json(capsys: pytest.CaptureFixture
     assert by_name["method", "erica"]["about"]
     assert all(part["plugin"] and part["version"] and part["about"] for part in listed["parts"])
     assert run(["plugins"]) == 0
-    assert "learning-" in capsys.readouterr().out
+    assert "learning-order" in capsys.readouterr().out
 
 
 def test_notes_stay_one_line_and_keep_their_brackets(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,6 +146,22 @@ def test_notes_stay_one_line_and_keep_their_brackets(capsys: pytest.CaptureFixtu
     assert lines[0].rstrip() == f"- {note}".rstrip()
     assert lines[1] == "proxy: 2 documents"
     assert "loss [1, 2]" in lines[2]
+
+
+@pytest.mark.parametrize("width", [46, 80, 120])
+def test_bars_keep_their_name_and_the_time_left(width: int) -> None:
+    text = io.StringIO()
+    terminal = Console(file=text, width=width, force_terminal=True, color_system=None)
+    with Progress(*_columns(width), console=terminal, auto_refresh=False) as progress:
+        task = progress.add_task("pre-training", total=123_456, unit="documents", figures="loss 1.234 and more")
+        progress.advance(task, 61_728)
+        progress.tasks[0]._progress.clear()
+        progress.tasks[0]._progress.extend(ProgressSample(progress.get_time() - 10 + at, 10) for at in range(10))
+        progress.refresh()
+    line = next(line for line in reversed(text.getvalue().splitlines()) if "pre-training" in line)
+    assert "61728/123456" in line
+    assert re.search(r"1:42:5\d", line), line  # 61,728 documents at 10 a second
+    assert len(re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line).strip("\r")) <= width
 
 
 def test_a_quiet_screen_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from finecl_cli.help import examples
 from finecl_cli.next_steps import print_next
 from finecl_cli.options import output_options
 from finecl_cli.running import opened_run, silver_run
@@ -15,7 +16,14 @@ from finecl_cli.running import opened_run, silver_run
 _SHARE = click.FloatRange(0, 1)
 
 
-@click.command("clean")
+@click.command(
+    "clean",
+    epilog=examples(
+        "finecl clean labels.csv cleaned.csv --drop 0.5",
+        "finecl clean runs/labels relabelled.csv --drop 0.5 --relabel 0.8",
+        "finecl clean runs/mine more.jsonl --add-missing 0.9",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--run", "directory", type=click.Path(path_type=Path), help="Run of `finecl score`.  [default: FILE's]")

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import click
 
+from finecl_cli.help import examples
 
-@click.command("compare-orders")
+
+@click.command(
+    "compare-orders",
+    epilog=examples(
+        "finecl compare-orders runs/one runs/other",
+        "finecl compare-orders runs/one runs/other --mode epoch --json",
+    ),
+)
 @click.argument("one", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
 @click.option(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from finecl.errors import SettingsError
+from finecl_cli.help import examples
 from finecl_cli.options import output_options
 from finecl_cli.running import run_stage
 
@@ -16,7 +17,14 @@ METRICS = ("docred", "semeval", "tacred", "accuracy", "bag")
 FILE = click.Path(path_type=Path)
 
 
-@click.command("evaluate")
+@click.command(
+    "evaluate",
+    epilog=examples(
+        "finecl evaluate runs/mine",
+        "finecl evaluate result.json dev.json --metric docred --train train_annotated.json",
+        "finecl evaluate answers.txt key.txt --metric semeval",
+    ),
+)
 @click.argument("run", metavar="RUN|PREDICTIONS", type=FILE)
 @click.argument("gold", required=False, type=FILE)
 @click.option("--metric", type=click.Choice(METRICS), help="Metric to score PREDICTIONS with.")

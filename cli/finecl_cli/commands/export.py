@@ -7,11 +7,18 @@ from pathlib import Path
 
 import click
 
+from finecl_cli.help import examples
 from finecl_cli.next_steps import print_next
 from finecl_cli.options import output_options
 
 
-@click.command("export")
+@click.command(
+    "export",
+    epilog=examples(
+        "finecl export runs/mine mine.onnx",
+        "finecl export runs/mine plain.onnx --variant plain",
+    ),
+)
 @click.argument("model")
 @click.argument("output", metavar="OUT.onnx", type=click.Path(path_type=Path))
 @click.option(

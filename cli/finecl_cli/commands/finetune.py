@@ -6,11 +6,17 @@ from pathlib import Path
 
 import click
 
+from finecl_cli.help import examples
 from finecl_cli.options import output_options
 from finecl_cli.running import run_stage
 
 
-@click.command("finetune")
+@click.command(
+    "finetune",
+    epilog=examples(
+        "finecl finetune runs/mine",
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
 @output_options
 def command(run: Path, quiet: bool, as_json: bool) -> None:

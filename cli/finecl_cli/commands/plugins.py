@@ -12,9 +12,15 @@ from typing import Any
 import click
 
 from finecl import registry as plugins
+from finecl.config.describe import value_text
+from finecl_cli.help import examples
 
 
-@click.group("plugins", invoke_without_command=True)
+@click.group(
+    "plugins",
+    invoke_without_command=True,
+    epilog=examples("finecl plugins", "finecl plugins --json", "finecl plugins new mine --kind scorer"),
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
@@ -34,7 +40,13 @@ def command(context: click.Context, as_json: bool) -> None:
         click.echo(f"finecl: {fault}", err=True)
 
 
-@command.command("new")
+@command.command(
+    "new",
+    epilog=examples(
+        "finecl plugins new mine --kind scorer",
+        "finecl plugins new mine --kind format --directory plugins",
+    ),
+)
 @click.argument("name")
 @click.option(
     "--kind",
@@ -61,7 +73,13 @@ def new(name: str, kind: str, directory: Path) -> None:
     click.echo(f"next: pip install -e {package} && finecl plugins check {name} && python -m pytest {package}", err=True)
 
 
-@command.command("check")
+@command.command(
+    "check",
+    epilog=examples(
+        "finecl plugins check finecl_mine",
+        "finecl plugins check mine --json",
+    ),
+)
 @click.argument("module")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def check(module: str, as_json: bool) -> int:
@@ -98,9 +116,11 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
     from finecl_cli.terminal import console, visible
 
-    table = Table("plugin", "version", "kind", "name", "settings")
+    table = Table("plugin", "version", "kind")
+    table.add_column("name", no_wrap=True)
+    table.add_column("settings")
     for row in rows:
-        settings = "\n".join(f"{name} = {value}" for name, value in row["settings"].items()) or row["about"]
+        settings = "\n".join(f"{name} = {value_text(value)}" for name, value in row["settings"].items()) or row["about"]
         cells = row["plugin"], row["version"], row["kind"], row["name"], settings
         table.add_row(*map(visible, cells))  # before their width is measured
     console().print(table)

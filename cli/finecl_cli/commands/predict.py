@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from finecl_cli.help import examples, grouped
 from finecl_cli.next_steps import print_next
 from finecl_cli.options import output_options
 from finecl_cli.reading import key_values, open_documents, tolerance_options
@@ -72,7 +73,21 @@ def _prediction_options(command: Command) -> Command:
     return command
 
 
-@click.command("predict")
+@click.command(
+    "predict",
+    cls=grouped(
+        {
+            "Input": ("format_", "ner", "ner_option", "skip_faulty", "format_option"),
+            "Predictions": ("threshold", "pairs", "type_constraints"),
+            "Model": ("variant", "backend", "device"),
+        }
+    ),
+    epilog=examples(
+        "finecl predict runs/mine texts triples.jsonl --ner spacy:en_core_web_sm",
+        "finecl predict runs/mine test.json triples.parquet --pairs labelled",
+        "finecl predict OWNER/NAME texts triples.jsonl --ner names:names.tsv --threshold 0.5",
+    ),
+)
 @click.argument("model")
 @click.argument("file", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))

@@ -7,11 +7,19 @@ from pathlib import Path
 
 import click
 
+from finecl_cli.help import examples
 from finecl_cli.options import output_options
 from finecl_cli.running import run_stage
 
 
-@click.command("report")
+@click.command(
+    "report",
+    epilog=examples(
+        "finecl report runs/mine",
+        "finecl report runs/mine --figures figures --format svg",
+        "finecl report benchmark-runs/demo --baseline erica",
+    ),
+)
 @click.argument("run", metavar="RUN|SUITE_DIR", type=click.Path(path_type=Path))
 @click.option("--figures", metavar="DIR", type=click.Path(path_type=Path), help="Also write the figures to DIR.")
 @click.option(

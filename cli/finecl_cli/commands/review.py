@@ -8,18 +8,29 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from finecl_cli.help import examples
 from finecl_cli.next_steps import print_next
 
 if TYPE_CHECKING:
     from finecl.review.verdicts import Estimate
 
 
-@click.group("review")
+@click.group(
+    "review",
+    epilog=examples("finecl review export runs/labels judge.jsonl", "finecl review import runs/labels judge.jsonl"),
+)
 def command() -> None:
     """Export silver labels for manual review, and import the verdicts."""
 
 
-@command.command("export", short_help="Export silver labels for manual review.")
+@command.command(
+    "export",
+    short_help="Export silver labels for manual review.",
+    epilog=examples(
+        "finecl review export runs/labels judge.jsonl",
+        "finecl review export runs/labels tasks.json --top 50 --random 100",
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("out", metavar="OUT.jsonl|OUT.json", type=click.Path(path_type=Path))
 @click.option(
@@ -84,7 +95,14 @@ def export(
     print_next(f"finecl review import {run} {out}")
 
 
-@command.command("import", short_help="Import verdicts into scores and weights.")
+@command.command(
+    "import",
+    short_help="Import verdicts into scores and weights.",
+    epilog=examples(
+        "finecl review import runs/labels judge.jsonl",
+        "finecl review import runs/labels verdicts.jsonl --json",
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("verdicts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the estimate as JSON.")

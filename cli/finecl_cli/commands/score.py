@@ -9,12 +9,22 @@ from typing import Any
 
 import click
 
+from finecl_cli.help import examples
 from finecl_cli.next_steps import print_next
-from finecl_cli.options import output_options, settings_options
+from finecl_cli.options import SettingsCommand, output_options, settings_options
 from finecl_cli.running import opened_run, silver_run
 
 
-@click.command("score")
+@click.command(
+    "score",
+    cls=SettingsCommand,
+    epilog=examples(
+        "finecl score labels.csv",
+        "finecl score labels.csv --scorer verbalization --out scored.parquet",
+        "finecl score --data demo --scorer learning-order --set scorer.floor=0.3",
+        "finecl score labels.csv --judged verdicts.csv",
+    ),
+)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @settings_options
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME]")

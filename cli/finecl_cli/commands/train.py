@@ -10,11 +10,21 @@ import click
 
 from finecl.artifacts.run_directory import STAGES
 from finecl.distributed.launch import devices_wanted, launch
-from finecl_cli.options import output_options, refuse_settings, settings_options
+from finecl_cli.help import examples
+from finecl_cli.options import SettingsCommand, output_options, refuse_settings, settings_options
 from finecl_cli.running import latest_run, new_run, run_stage, show_plan
 
 
-@click.command("train")
+@click.command(
+    "train",
+    cls=SettingsCommand,
+    epilog=examples(
+        "finecl train --scorer learning-order --weighting exp",
+        "finecl train --silver silver.json --gold gold.json --model roberta-base",
+        "finecl train --config mine.toml --set proxy.num_train_epochs=5 --output-dir runs/mine",
+        "finecl train --silver labels.csv --preset silver --plan",
+    ),
+)
 @settings_options
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME]")
 @click.option(

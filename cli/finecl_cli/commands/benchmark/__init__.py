@@ -8,9 +8,10 @@ from finecl_cli.commands.benchmark.noise import noise, shortcuts, trimmed
 from finecl_cli.commands.benchmark.speed import speed
 from finecl_cli.commands.benchmark.suite import run_suite, show
 from finecl_cli.commands.benchmark.task import task
+from finecl_cli.help import examples
 
 
-@click.group("benchmark")
+@click.group("benchmark", epilog=examples("finecl benchmark run smoke", "finecl benchmark task wiki80 --fraction 10"))
 def command() -> None:
     """Run benchmark suites and tasks, and measure scorers, speed and memory."""
 

@@ -7,8 +7,17 @@ from typing import Any
 
 import click
 
+from finecl_cli.help import examples
 
-@click.command("noise", short_help="Evaluate noise scorers on labels that are known to be wrong.")
+
+@click.command(
+    "noise",
+    short_help="Evaluate noise scorers on labels that are known to be wrong.",
+    epilog=examples(
+        "finecl benchmark noise --data demo",
+        "finecl benchmark noise --rate 0.2 --seed 0 --seed 1",
+    ),
+)
 @click.option("--data", type=click.Choice(("wiki80", "demo")), default="wiki80", show_default=True, help="Corpus.")
 @click.option(
     "--kind",
@@ -44,7 +53,13 @@ def noise(data: str, kind: Any, rate: float, seed: tuple[int, ...], keep: bool, 
         click.echo(json.dumps(records))
 
 
-@click.command("trimmed", short_help="Compare training on early-learned labels, all labels and a random sample.")
+@click.command(
+    "trimmed",
+    short_help="Compare training on early-learned labels, all labels and a random sample.",
+    epilog=examples(
+        "finecl benchmark trimmed --rate 0.4 --seed 0 --seed 1",
+    ),
+)
 @click.option("--rate", type=float, default=0.4, show_default=True, help="Share of Wiki80's labels to corrupt.")
 @click.option("--seed", type=int, multiple=True, default=(0,), help="Random seed; repeatable.  [default: 0]")
 @click.option("--keep", is_flag=True, help="Write the records to benchmarks/results.")
@@ -65,7 +80,13 @@ def trimmed(rate: float, seed: tuple[int, ...], keep: bool, quiet: bool) -> None
             click.echo(save_record(f"trimmed-wiki80-seed{number}", record), err=True)
 
 
-@click.command("shortcuts", short_help="Measure the effect of mention masking on noise scorers.")
+@click.command(
+    "shortcuts",
+    short_help="Measure the effect of mention masking on noise scorers.",
+    epilog=examples(
+        "finecl benchmark shortcuts --seed 1",
+    ),
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the corpus and the proxy.")
 @click.option("--keep", is_flag=True, help="Write the record to benchmarks/results.")
 @click.option("--quiet", is_flag=True, help="Hide progress on stderr.")

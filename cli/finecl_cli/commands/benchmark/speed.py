@@ -7,8 +7,17 @@ from typing import Any
 
 import click
 
+from finecl_cli.help import examples
 
-@click.command("speed", short_help="Measure throughput and memory, as ratios.")
+
+@click.command(
+    "speed",
+    short_help="Measure throughput and memory, as ratios.",
+    epilog=examples(
+        "finecl benchmark speed",
+        "finecl benchmark speed --part batches --part corpus",
+    ),
+)
 @click.option(
     "--rounds", type=click.IntRange(1), default=6, show_default=True, help="Measured rounds; each engine runs one step."
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from finecl_cli.help import examples
+from finecl_cli.numbers import duration, shown
 
 if TYPE_CHECKING:
     from finecl_benchmarks.suite_files import Suite
@@ -23,7 +26,15 @@ DIRECTORY = click.option(
 )
 
 
-@click.command("run", short_help="Run the unfinished experiments of SUITE.")
+@click.command(
+    "run",
+    short_help="Run the unfinished experiments of SUITE.",
+    epilog=examples(
+        "finecl benchmark run smoke",
+        "finecl benchmark run demo --plan",
+        "finecl benchmark run mine.toml --directory results",
+    ),
+)
 @click.argument("suite")
 @DIRECTORY
 @click.option("--plan", is_flag=True, help="Print the number of experiments and their estimated cost, and run nothing.")
@@ -53,7 +64,7 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     loaded, suite_directory = read_suite(suite, registry), directory / Path(suite).stem
     if plan:
         planned = _plan(loaded, suite_directory, registry)
-        click.echo(json.dumps(planned) if as_json else "\n".join(f"{key}: {value}" for key, value in planned.items()))
+        click.echo(json.dumps(planned) if as_json else "\n".join(_plan_lines(planned)))
         return 0
     with Screen(quiet=quiet) as screen:
         failed = bench.run_suite(loaded, suite_directory, registry, lambda text: click.echo(text, err=True), screen)
@@ -63,6 +74,22 @@ def run_suite(suite: str, directory: Path, plan: bool, as_json: bool, quiet: boo
     else:
         _show(records, "terminal", ())
     return 2 if failed else 0
+
+
+def _plan_lines(planned: Mapping[str, Any]) -> list[str]:
+    """Returns a plan as lines of text; what is unknown is left out."""
+    lines = []
+    for key, value in planned.items():
+        label = key.replace("_", " ")
+        if isinstance(value, Mapping):
+            lines.append(f"{label}: {', '.join(f'{count} {name}' for name, count in value.items())}")
+        elif key.startswith("seconds") and value is not None:
+            lines.append(f"{label.replace('seconds', 'time')}: {duration(value)}")
+        elif key == "memory_gb":
+            lines.append(f"memory: {value:.1f} GB")
+        elif value is not None:
+            lines.append(f"{label}: {shown(value)}")
+    return lines
 
 
 def _plan(suite: Suite, directory: Path, registry: Registry) -> dict[str, Any]:
@@ -80,7 +107,14 @@ def _plan(suite: Suite, directory: Path, registry: Registry) -> dict[str, Any]:
     return planned
 
 
-@click.command("show", short_help="Print the result tables of SUITE.")
+@click.command(
+    "show",
+    short_help="Print the result tables of SUITE.",
+    epilog=examples(
+        "finecl benchmark show demo --baseline erica",
+        "finecl benchmark show demo --format latex",
+    ),
+)
 @click.argument("suite")
 @DIRECTORY
 @click.option(

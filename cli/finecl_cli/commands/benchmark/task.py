@@ -7,8 +7,17 @@ from pathlib import Path
 
 import click
 
+from finecl_cli.help import examples
 
-@click.command("task", short_help="Fine-tune and evaluate one encoder on TASK.")
+
+@click.command(
+    "task",
+    short_help="Fine-tune and evaluate one encoder on TASK.",
+    epilog=examples(
+        "finecl benchmark task wiki80 --fraction 10 --seed 1",
+        "finecl benchmark task semeval --model runs/mine/encoder",
+    ),
+)
 @click.argument("task")
 @click.option(
     "--model", default="minilm", show_default=True, help="Encoder: 'minilm', a hub name, or a directory (RUN/encoder)."

@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from finecl_cli.help import examples
+
 VERBS = {
     "convert": "Convert documents to another format.",
     "validate": "Report all errors in files of documents.",
@@ -37,6 +39,10 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group("data", cls=Verbs)
+@click.group(
+    "data",
+    cls=Verbs,
+    epilog=examples("finecl data validate labelled.jsonl", "finecl data convert annotated/ annotated.jsonl"),
+)
 def command() -> None:
     """Convert, validate, count, split, label and corrupt your own data."""

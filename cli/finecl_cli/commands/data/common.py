@@ -13,6 +13,7 @@ import click
 
 from finecl import registry as plugins
 from finecl_cli.next_steps import print_next
+from finecl_cli.numbers import shown
 from finecl_cli.reading import open_documents, tolerance_options
 
 if TYPE_CHECKING:
@@ -92,5 +93,4 @@ def _lines(numbers: Mapping[str, Any], indent: str) -> Iterator[str]:
             yield f"{indent}{label}:"
             yield from _lines(value, f"{indent}  ")
         else:
-            shown = f"{value:.4g}" if isinstance(value, float) else value
-            yield f"{indent}{label}: {shown}"
+            yield f"{indent}{label}: {shown(value)}"

@@ -7,9 +7,17 @@ from pathlib import Path
 import click
 
 from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
+from finecl_cli.help import examples
 
 
-@click.command("convert")
+@click.command(
+    "convert",
+    epilog=examples(
+        "finecl data convert annotated/ annotated.jsonl",
+        "finecl data convert train.json train.parquet --format docred",
+        "finecl data convert gold.jsonl gold.txt --to semeval --drop ids",
+    ),
+)
 @click.argument("file", type=FILE)
 @click.argument("output", type=FILE)
 @reading_options

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 import click
 
 from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
+from finecl_cli.help import examples
 
 if TYPE_CHECKING:
     from finecl.data.corrupt import Kind
 
 
-@click.command("corrupt")
+@click.command(
+    "corrupt",
+    epilog=examples(
+        "finecl data corrupt gold.jsonl noisy.jsonl --rate 0.3",
+        "finecl data corrupt gold.jsonl noisy.jsonl --rate 0.3 --kind type-consistent",
+    ),
+)
 @click.argument("file", type=FILE)
 @click.argument("output", type=FILE)
 @reading_options

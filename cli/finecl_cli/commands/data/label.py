@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
+from finecl_cli.help import examples
 from finecl_cli.reading import key_values
 from finecl_cli.voting import label_by_votes
 
@@ -23,7 +24,13 @@ _TABLE = "TSV, CSV, JSONL or Parquet"
 _NO_RELATION_PAIRS = 3
 
 
-@click.command("label")
+@click.command(
+    "label",
+    epilog=examples(
+        "finecl data label texts labelled.jsonl --triples triples.tsv --find names",
+        "finecl data label documents.jsonl labelled.jsonl --triples triples.tsv --names names.tsv --types types.tsv",
+    ),
+)
 @click.argument("file", type=FILE)
 @click.argument("output", type=FILE)
 @click.option("--triples", type=FILE, help=f"Knowledge graph: head, relation, tail as {_TABLE}.")

@@ -8,9 +8,16 @@ from typing import Literal
 import click
 
 from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options, writing_options
+from finecl_cli.help import examples
 
 
-@click.command("leakage")
+@click.command(
+    "leakage",
+    epilog=examples(
+        "finecl data leakage silver.jsonl --against dev.jsonl --against test.jsonl",
+        "finecl data leakage silver.jsonl --against test.jsonl --drop clean.jsonl",
+    ),
+)
 @click.argument("file", type=FILE)
 @click.option("--against", type=FILE, multiple=True, required=True, help="File of held-out documents; repeatable.")
 @reading_options

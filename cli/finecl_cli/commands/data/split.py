@@ -14,9 +14,16 @@ from finecl_cli.commands.data.common import (
     reading_options,
     writing_options,
 )
+from finecl_cli.help import examples
 
 
-@click.command("split")
+@click.command(
+    "split",
+    epilog=examples(
+        "finecl data split all.jsonl data --share train=0.8 --share dev=0.1 --share test=0.1",
+        "finecl data split all.jsonl small.jsonl --fraction 0.1 --rest others.jsonl",
+    ),
+)
 @click.argument("file", type=FILE)
 @click.argument("output", type=FILE)
 @reading_options

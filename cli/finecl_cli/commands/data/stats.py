@@ -8,9 +8,16 @@ from typing import Any
 import click
 
 from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options
+from finecl_cli.help import examples
 
 
-@click.command("stats")
+@click.command(
+    "stats",
+    epilog=examples(
+        "finecl data stats labelled.jsonl",
+        "finecl data stats labelled.jsonl --tokenizer minilm --max-length 256",
+    ),
+)
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @reading_options
 @click.option(

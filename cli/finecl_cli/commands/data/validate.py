@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from finecl_cli.commands.data.common import FILE, data_context, print_numbers, reading_options
+from finecl_cli.help import examples
 
 if TYPE_CHECKING:
     from finecl.data.validate import ValidationReport
 
 
-@click.command("validate")
+@click.command(
+    "validate",
+    epilog=examples(
+        "finecl data validate labelled.jsonl",
+        "finecl data validate train.json dev.json --relations relations.json",
+    ),
+)
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @reading_options
 @click.option(
