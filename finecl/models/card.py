@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finecl.artifacts.files import read_json, write_text
+from finecl.models.card_metadata import front_matter
 from finecl.registry import Registry
 
 README = "README.md"
@@ -63,7 +64,7 @@ def model_card(
         license: licence of the weights, by its name on the hub; without it the card says that none is stated.
     """
     parts = [
-        _front(kind, record, license),
+        front_matter(record, metrics, kind, variant, license),
         f"# {record.get('name', 'finecl')}: {_TITLES[kind]}",
         _use(kind),
         _table("Training", _training(record, metrics, registry, variant)),
@@ -79,14 +80,6 @@ def model_card(
 
 
 _TITLES = {"encoder": "a relation encoder pre-trained by finecl", "extractor": "a relation extractor trained by finecl"}
-
-
-def _front(kind: str, record: Mapping[str, Any], license: str | None) -> str:
-    base = ((record.get("settings") or {}).get("model") or {}).get("name")
-    lines = ["---", f"library_name: {'transformers' if kind == 'encoder' else 'finecl'}"]
-    lines += [f"license: {license}"] if license else []
-    lines += [f"base_model: {base}"] if base and "/" in str(base) and not Path(str(base)).exists() else []
-    return "\n".join([*lines, "tags:", "- relation-extraction", "- finecl", "---"])
 
 
 def _use(kind: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from finecl.errors import FormatError
 from finecl.types import Document, Format, declared
+from finecl_formats.data_card import README, DataCard
 from finecl_formats.delimited import Delimited
 from finecl_formats.docred import DocRED
 from finecl_formats.files import replacing_folder
@@ -89,7 +90,7 @@ class HuggingFace(Records):
         return reader.document(Value(row, record.place))
 
     def write(self, documents: Iterable[Document], path: Path) -> None:
-        """Writes a folder that ``datasets.load_from_disk`` reads.
+        """Writes a folder that ``datasets.load_from_disk`` reads, and its data card.
 
         Raises:
             FormatError: the folder is not empty or cannot be written.
@@ -97,11 +98,13 @@ class HuggingFace(Records):
         import datasets
 
         with replacing_folder(path) as folder, _quiet():
-            Parquet().write(documents, folder / "rows.parquet")
+            card = DataCard()
+            Parquet().write(card.counted(documents), folder / "rows.parquet")
             rows = datasets.Dataset.from_parquet(str(folder / "rows.parquet"), cache_dir=str(folder / "cache"))
             _save(rows, folder)
             (folder / "rows.parquet").unlink()
             _remove(folder / "cache")
+            (folder / README).write_text(card.text(path.name), encoding="utf-8")
 
     def rewrite(self, source: Path, documents: Iterable[Document | None], path: Path) -> None:
         """Copies a data set with other labels; of one with a label a row, all other columns, without unlabelled rows.

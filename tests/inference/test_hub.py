@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 
 from finecl import registry as plugins
 from finecl.errors import ModelError
@@ -63,6 +64,35 @@ def test_a_card_states_training_data_and_citations() -> None:
     assert "method `finecl`: Hogan, Li and Shang." in card
     assert "objective `relation-discrimination`: Qin et al." in card
     assert "The weights are under `apache-2.0`" in card
+
+
+def metadata(card: str) -> dict[str, Any]:
+    front: dict[str, Any] = ModelCard(card).data.to_dict()  # type: ignore[no-untyped-call]
+    return front
+
+
+def test_the_metadata_of_a_card_are_read_by_the_hub_library() -> None:
+    data = {"name": "demo", "silver": "owner/silver:train", "test": "gold/test.json", "gold": None}
+    record = RECORD | {"settings": RECORD["settings"] | {"data": data}}  # type: ignore[operator]
+    front = metadata(model_card(record, METRICS, plugins.load(), kind="extractor"))
+    assert front["base_model"] == "someone/bert"
+    assert front["datasets"] == ["owner/silver"]
+    assert front["metrics"] == ["f1"]
+    assert "language" not in front
+    (entry,) = front["model-index"]
+    assert entry["name"] == "mine"
+    (result,) = entry["results"]
+    assert result["dataset"] == {"name": "test", "type": "test", "split": "test"}
+    assert result["metrics"] == [{"type": "f1", "value": 54.39}]
+    encoder = metadata(model_card(record, METRICS, plugins.load(), kind="encoder"))
+    assert {"metrics", "model-index"}.isdisjoint(encoder)
+
+
+def test_the_built_in_corpus_is_english_and_the_default_encoder_has_a_name_on_the_hub() -> None:
+    settings = {"model": {"name": "minilm"}, "data": {"name": "demo"}}
+    front = metadata(model_card(RECORD | {"settings": settings}, METRICS, plugins.load(), kind="extractor"))
+    assert (front["language"], front["base_model"]) == ("en", "sentence-transformers/all-MiniLM-L6-v2")
+    assert "datasets" not in front
 
 
 def test_a_card_leaves_out_unknown_values() -> None:
