@@ -29,6 +29,7 @@ _NO_RELATION_PAIRS = 3
     epilog=examples(
         "finecl data label texts labelled.jsonl --triples triples.tsv --find names",
         "finecl data label documents.jsonl labelled.jsonl --triples triples.tsv --names names.tsv --types types.tsv",
+        "finecl data label docs.jsonl labelled.jsonl --with knowledge-graph,rules:rules.toml --triples triples.tsv",
     ),
 )
 @click.argument("file", type=FILE)
