@@ -19,6 +19,7 @@ from finecl_benchmarks.encoders import encoders_block
 from finecl_benchmarks.hostile import hostile_block
 from finecl_benchmarks.judged_tables import judged_block, measures_block, stacks_block
 from finecl_benchmarks.probabilities import probability_table
+from finecl_benchmarks.sources import sources_block
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -33,6 +34,7 @@ PAGES = (
     "docs/pretraining.md",
     "docs/silver.md",
     "docs/security.md",
+    "docs/sources.md",
     "benchmarks/README.md",
 )
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -201,6 +203,7 @@ _BLOCKS: Mapping[str, Callable[[], str]] = {
     "tasks": readme_blocks.tasks_block,
     "encoders": encoders_block,
     "hostile": hostile_block,
+    "sources": sources_block,
     "inference": readme_blocks.inference_block,
     "report": readme_blocks.report_block,
     "suite-cpu": lambda: readme_blocks.suite_block("cpu"),

@@ -64,6 +64,7 @@ CALLS = {  # in the order in which they need each other's results
     "benchmark task": "benchmark task nowhere",
     "benchmark trimmed": "benchmark trimmed --rate x",
     "plugins new": "plugins new mine --kind scorer",
+    "settings": "settings",
     "plugins check": "plugins check learning-order",
 }
 FAULTY = {  # what needs an extra says which
