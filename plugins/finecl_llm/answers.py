@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Answers:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, check_same_thread=False, timeout=60)
+        weakref.finalize(self, self._database.close)
         with self._database:
             self._database.execute("pragma journal_mode = wal")
             self._database.execute(_TABLE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 from pydantic import BaseModel, ConfigDict, Field
 
 from finecl.errors import SettingsError
@@ -46,7 +46,7 @@ class Judge(NoiseScorer):
     relations: str = ""
     base_url: str = ""
     prompt: str = ""
-    timeout: float = 60.0
+    timeout: Annotated[float, Gt(0)] = 60.0
     retries: Annotated[int, Ge(0)] = 6
     tries: Annotated[int, Ge(1)] = 2
     concurrency: Annotated[int, Ge(1)] = 8

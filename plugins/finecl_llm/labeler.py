@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, tee
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 from pydantic import BaseModel, ConfigDict, Field
 
 from finecl.types import Document, Vote
@@ -47,7 +47,7 @@ class LanguageModel:
         prompt: str = "",
         documents: Annotated[int, Ge(1)] = 4,
         unlisted: Literal["abstain", "none"] = "abstain",
-        timeout: float = 60.0,
+        timeout: Annotated[float, Gt(0)] = 60.0,
         retries: Annotated[int, Ge(0)] = 6,
         tries: Annotated[int, Ge(1)] = 2,
         concurrency: Annotated[int, Ge(1)] = 8,

@@ -42,6 +42,8 @@ CHECKS: dict[str, Callable[..., None]] = {
 }
 SUFFIXES = {"parquet": ".parquet", "jsonl": ".jsonl"}
 BUILT_IN = registry.load()
+ASKING = "llm-judge"
+"""A scorer that asks an endpoint; tests/plugins/test_llm.py checks it against one."""
 
 
 def parts(kind: str) -> list[Any]:
@@ -49,7 +51,9 @@ def parts(kind: str) -> list[Any]:
 
 
 def required_settings(part: Part, directory: Path) -> dict[str, Any]:
-    """Returns the settings that a part cannot do without: the scorer ``file`` requires a file."""
+    """Returns the settings that a part cannot do without: of the scorers, a file or the name of a model."""
+    if part.name == ASKING:
+        return {"model": "tiny", "base_url": "http://127.0.0.1:1/v1"}
     if (part.kind, part.name) != ("scorer", "file"):
         return {}
     uids = [uid for count in (1, 40) for uid in samples.instances(count).uid.tolist()]
@@ -58,7 +62,7 @@ def required_settings(part: Part, directory: Path) -> dict[str, Any]:
     return {"path": str(path)}
 
 
-@pytest.mark.parametrize("part", [p for kind in CHECKS if kind != "format" for p in parts(kind)])
+@pytest.mark.parametrize("part", [p for kind in CHECKS if kind != "format" for p in parts(kind) if p.id != ASKING])
 def test_every_registered_part_keeps_the_contract(part: Part, tmp_path: Path) -> None:
     CHECKS[part.kind](part.factory, **required_settings(part, tmp_path))
 
@@ -68,7 +72,7 @@ def test_every_registered_format_keeps_the_contract(part: Part) -> None:
     check_format(part.factory, suffix=SUFFIXES.get(part.name, ".json"))
 
 
-@pytest.mark.parametrize("part", [p for kind in CHECKS for p in parts(kind)])
+@pytest.mark.parametrize("part", [p for kind in CHECKS for p in parts(kind) if p.id != ASKING])
 def test_every_choice_of_a_registered_part_keeps_it_too(part: Part, tmp_path: Path) -> None:
     """Checks each value of the settings that are a Literal or a bool."""
     for name, parameter in part.settings.items():
@@ -466,5 +470,6 @@ def test_faulty_formats(factory: Any, sentence: str) -> None:
 
 
 def test_every_check_is_public() -> None:
-    checks = [*CHECKS.values(), testing.check_recogniser]  # of recognisers, which need a source: tests/plugins
+    # Recognisers, labelers and label models, which need a source or a library: tests/plugins.
+    checks = [*CHECKS.values(), testing.check_recogniser, testing.check_labeler, testing.check_label_model]
     assert sorted(testing.__all__) == sorted(check.__name__ for check in checks)

@@ -32,7 +32,7 @@ def test_temperature_errors_and_types_are_stored(finished_run: Path, small: Smal
     }
     assert {tuple(triple) for triple in card["type_triples"]} == expected
     assert expected
-    assert "Calibration error without temperature" in (finished_run / "report.html").read_text()
+    assert "Calibration error, %" in (finished_run / "report.html").read_text()
 
 
 def test_a_finished_run_has_model_cards_and_extracts_triples(finished_run: Path, small: Small) -> None:

@@ -30,7 +30,7 @@ TABLES = {"scores.parquet", "scorers.parquet", "neighbours.parquet", "false_nega
         ("pyarrow.parquet.write_table", {"run.json"}),
         ("finecl.models.pretrained.test_vectors", {"run.json", "metrics.json", *TABLES}),
         (
-            "finecl.report.numbers.tiles",
+            "finecl.report.headline.tiles",
             {"run.json", "metrics.json", *TABLES, "encoder", "extractor", "predictions"},
         ),
     ],

@@ -19,12 +19,13 @@ import pytest
 pytest.importorskip("openai", reason="openai is not installed: pip install 'finecl[llm]'")
 
 from finecl_formats.jsonl import JSONLines
+from finecl_llm.judge import Judge
 from finecl_llm.labeler import LanguageModel
 from finecl_llm.prompting import marked_text
 
 from finecl.data.votes.gathering import gather
 from finecl.errors import SettingsError
-from finecl.testing import check_labeler
+from finecl.testing import check_labeler, check_noise_scorer
 from finecl.types import Document, Entity, Label, Mention, Vote
 from tests.end_to_end.conftest import Finecl, environment, finecl
 from tests.helpers.llm_server import Call, Script, changed, judged, listed, serving, status
@@ -189,14 +190,14 @@ def test_the_rate_of_calls_is_limited(script: Script, relations: str) -> None:
 
 
 def test_estimates_learn_from_the_answers_so_far(script: Script, relations: str) -> None:
-    documents = [document(n, ("founded", "left", "met")[n % 3]) for n in range(300)]
+    documents = [document(n, ("founded", "left", "met")[n % 3]) for n in range(120)]
     model = labeler(script, relations, price_in=1.0, price_out=4.0)
     blind = model.estimate(documents)
-    assert (blind["calls"], blind["from_cache"], blind["estimated_from"]) == (300, 0, "characters")
-    list(model.votes(documents[:50]))
+    assert (blind["calls"], blind["from_cache"], blind["estimated_from"]) == (120, 0, "characters")
+    list(model.votes(documents[:30]))
     spent = (script.tokens_in, script.tokens_out)
     estimate = model.estimate(documents)
-    assert (estimate["calls"], estimate["from_cache"], estimate["estimated_from"]) == (250, 50, "50 answers")
+    assert (estimate["calls"], estimate["from_cache"], estimate["estimated_from"]) == (90, 30, "30 answers")
     list(model.votes(documents))
     counted = (script.tokens_in - spent[0], script.tokens_out - spent[1])
     assert estimate["tokens_in"] == pytest.approx(counted[0], rel=0.05)
@@ -342,6 +343,12 @@ def test_a_judge_scores_what_the_text_does_not_state(tmp_path: Path, finecl: Fin
     rows = pq.read_table(tmp_path / "run" / "scores.parquet").to_pylist()
     assert [row["noise"] for row in rows] == pytest.approx([0.2 if n % 3 else 0.8 for n in range(30)])
     assert len(script.answered) == 30
+
+
+@pytest.mark.parametrize("structured", [True, False])
+def test_the_contract_of_the_judge(structured: bool) -> None:
+    with serving(Script(answer=judged)) as script:
+        check_noise_scorer(Judge, model="tiny", base_url=script.url, structured=structured)
 
 
 def test_a_judge_without_a_model_is_refused_before_anything_runs(tmp_path: Path, finecl: Finecl) -> None:

@@ -116,9 +116,11 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
     from finecl_cli.terminal import console, visible
 
-    table = Table("plugin", "version", "kind")
+    table = Table()
+    for column in ("plugin", "version", "kind"):
+        table.add_column(column, overflow="fold")  # or long words would be cut
     table.add_column("name", no_wrap=True)
-    table.add_column("settings")
+    table.add_column("settings", overflow="fold")
     for row in rows:
         settings = "\n".join(f"{name} = {value_text(value)}" for name, value in row["settings"].items()) or row["about"]
         cells = row["plugin"], row["version"], row["kind"], row["name"], settings
