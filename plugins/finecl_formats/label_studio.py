@@ -10,6 +10,7 @@ labelled "coreference" joins two regions of one entity. The title is ``data.titl
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +54,7 @@ class LabelStudio(Records):
             is_list
             and b'"data"' in start
             and any(name in start for name in (b'"annotations"', b'"predictions"'))
-            and b'"sents"' not in start
+            and not re.search(rb'"sents"\s*:', start)  # a key of other formats, not a word of a text
         )
 
     def records(self, path: Path) -> Iterator[Value | FormatError]:

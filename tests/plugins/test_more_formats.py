@@ -13,6 +13,7 @@ from typing import Any
 
 import finecl_formats
 import pytest
+from finecl_formats.label_studio import LabelStudio
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -302,6 +303,14 @@ def region(identity: str, start: int, end: int, label: str) -> dict[str, Any]:
 
 def link(head: str, tail: str, label: str, direction: str = "right") -> dict[str, Any]:
     return {"from_id": head, "to_id": tail, "type": "relation", "direction": direction, "labels": [label]}
+
+
+def test_a_word_of_a_text_is_no_key_of_another_format(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(json.dumps([{"data": {"text": "sents", "words": ["sents"]}, "annotations": []}]))
+    assert LabelStudio().recognises(path)
+    path.write_text(json.dumps([{"data": 1, "annotations": [], "sents": []}]))
+    assert not LabelStudio().recognises(path)
 
 
 def test_label_studio_means_what_it_says(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_every_document_occurs_once_per_epoch(count: int, size: int, seed: int, 
     order = epoch_order(documents, size, seed, "x", 2, lengths)
     assert sorted(order.tolist()) == documents.tolist()
     assert order.tolist() == epoch_order(documents, size, seed, "x", 2, lengths).tolist()
-    if count > 20:
+    if count > 20 * (size if grouped else 1):  # of few groups the order may be the same by chance
         assert order.tolist() != epoch_order(documents, size, seed, "x", 3, lengths).tolist()
 
 
