@@ -26,6 +26,7 @@ def label_by_votes(
 ) -> dict[str, Any]:
     """Writes the labelled documents, all votes and the confidence in each label; returns the numbers to print.
 
+    With the option ``dry_run`` it writes nothing and returns what the votes of each source would cost.
     ``sources`` and ``options`` are the options of ``finecl data label``.
 
     Raises:
@@ -39,8 +40,10 @@ def label_by_votes(
     names, settings = _with_graph(sources, _source_settings(options["source_option"]), options)
     created = labelers(names, settings, registry)
     if options["dry_run"]:
-        paid = {name: labeler for name, labeler in created.items() if isinstance(labeler, PaidLabeler)}
-        return {name: dict(labeler.estimate(documents)) for name, labeler in paid.items()}
+        return {
+            name: dict(labeler.estimate(documents)) if isinstance(labeler, PaidLabeler) else {"dollars": 0.0}
+            for name, labeler in created.items()
+        }
     labelling = VoteLabelling(
         sources=created,
         model=model,

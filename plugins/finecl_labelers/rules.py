@@ -55,6 +55,9 @@ class Rules:
         for rule in self._rules:
             for sentence, text in texts:
                 answer = rule.function(text)
+                if answer is not None and not isinstance(answer, str):
+                    expected = "the name of a relation, NONE, or None to abstain"
+                    raise SettingsError(f"rules, {rule.name}: expected {expected}, got {answer!r:.80}")
                 if answer is not None:
                     relation = None if answer == NONE else answer
                     where = f"{rule.name}, sentence {sentence}"

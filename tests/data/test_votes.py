@@ -178,6 +178,16 @@ def test_files_hold_labels_votes_and_confidences(tmp_path: Path) -> None:
     assert counts.to_dict()["labels_by_relation"] == {"r": 2, "s": 1}
 
 
+def test_votes_for_the_name_of_no_relation_are_votes_for_none(tmp_path: Path) -> None:
+    sources = {"x": Fixed({"a": [vote(0, 1, "none"), vote(1, 2, "r")]}), "y": Fixed({"a": [vote(0, 1, None)]})}
+    named = VoteLabelling(sources=sources, model=Majority(), name="majority", no_relation="none")
+    counts = named.write([document("a")], JSONLines(), tmp_path / "o.jsonl")
+    (written,) = JSONLines().read(tmp_path / "o.jsonl")
+    assert [(label.head, label.tail, label.relation) for label in written.labels] == [(0, 1, "none"), (1, 2, "r")]
+    assert (counts.labels, counts.no_relation) == (1, 1)
+    assert counts.sources["x"]["conflict"] == 0.0
+
+
 def test_without_stated_labels_no_truth_is_known(tmp_path: Path) -> None:
     counts = labelling().write(
         [document("a", [Label(head=0, tail=1, relation="r")])], JSONLines(), tmp_path / "o.jsonl"

@@ -181,6 +181,14 @@ def test_faulty_python_files_are_named(text: str, message: str, tmp_path: Path) 
         Rules("nothing.toml")
 
 
+def test_answers_of_functions_that_are_no_names_are_refused(tmp_path: Path) -> None:
+    text = "from finecl.types import labeling_function\n@labeling_function\ndef near(pair):\n    return True\n"
+    with pytest.raises(
+        SettingsError, match="rules, near: expected the name of a relation, NONE, or None to abstain, got True"
+    ):
+        list(rules(tmp_path / "r.py", text).votes([sentence(TEXT)]))
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_votes_of_a_file_name_entities_by_number_id_or_name(suffix: str, tmp_path: Path) -> None:
     import pandas as pd
@@ -335,6 +343,7 @@ def test_the_command_labels_by_several_sources(files: Path, finecl: Finecl) -> N
     [
         ((), "expected --triples FILE or --with SOURCE, got neither."),
         (("--with", "knowledge-graph"), "--with knowledge-graph: expected --triples FILE, or knowledge-graph:FILE"),
+        (("--triples", "{kg}", "--dry-run"), "--dry-run: expected --with SOURCE, got none"),
         (("--with", ","), "--with: expected sources, such as knowledge-graph,rules:rules.toml, got ','"),
         (("--with", "rule:x"), "no labeler is called 'rule'; did you mean 'rules'?"),
         (("--with", "file:nothing.csv"), "file: expected a table of votes, got 'nothing.csv', which is no file"),
@@ -349,9 +358,17 @@ def test_the_command_labels_by_several_sources(files: Path, finecl: Finecl) -> N
 def test_faulty_options_give_one_line_and_no_file(
     options: tuple[str, ...], message: str, files: Path, finecl: Finecl
 ) -> None:
-    given = [option.replace("{r}", str(files / "r.toml")) for option in options]
+    given = [option.replace("{r}", str(files / "r.toml")).replace("{kg}", str(files / "kg.tsv")) for option in options]
     before = sorted(files.iterdir())
     assert message in finecl("data", "label", files / "docs.jsonl", files / "out.jsonl", "--quiet", *given).error_line()
+    assert sorted(files.iterdir()) == before
+
+
+def test_a_dry_run_of_sources_that_cost_nothing_says_so(files: Path, finecl: Finecl) -> None:
+    before = sorted(files.iterdir())
+    result = finecl("data", "label", files / "docs.jsonl", files / "out.jsonl", "--dry-run", "--json", "--quiet",
+                    "--with", f"rules:{files / 'r.toml'}")  # fmt: skip
+    assert json.loads(result.out) == {"rules": {"dollars": 0.0}}
     assert sorted(files.iterdir()) == before
 
 

@@ -19,7 +19,7 @@ from finecl.data.votes.combining import Combined, Table, combine
 from finecl.data.votes.gathering import gather
 from finecl.data.votes.statistics import source_statistics
 from finecl.errors import FormatError
-from finecl.types import Document, Format, Label, Labeler, LabelModel, PaidLabeler, Votes
+from finecl.types import Document, Format, Label, Labeler, LabelModel, PaidLabeler, Vote, Votes
 
 
 @dataclass(kw_only=True)
@@ -92,7 +92,8 @@ class VoteLabelling:
     ) -> Iterator[Document]:
         """Yields the documents that have entities, and keeps the votes on them."""
         number = 0
-        for document, votes in gather(_with_entities(documents, counts), self.sources):
+        for document, given_votes in gather(_with_entities(documents, counts), self.sources):
+            votes = [[self._named(vote) for vote in given] for given in given_votes]
             true = {(x.head, x.tail, x.relation) for x in document.labels} if self.stated else None
             table.add(number, votes, true)
             for name, given in zip(self.sources, votes, strict=True):
@@ -104,6 +105,10 @@ class VoteLabelling:
         if not number:
             what = f"expected entities in them, got none in {counts.skipped} documents"
             raise FormatError(f"documents to be labelled: {what}; find entities with --find")
+
+    def _named(self, vote: Vote) -> Vote:
+        """Returns a vote for the name of no relation as one for no relation."""
+        return replace(vote, relation=None) if vote.relation == self.no_relation else vote
 
     def _count(self, counts: VoteCounts, table: Table, votes: Votes, combined: Combined) -> None:
         counts.pairs = votes.pairs

@@ -105,6 +105,8 @@ def command(
     """
     if not sources and options["triples"] is None:
         raise click.UsageError("expected --triples FILE or --with SOURCE, got neither.")
+    if options["dry_run"] and not sources:
+        raise click.UsageError("--dry-run: expected --with SOURCE, got none; labels of a graph alone cost nothing.")
     with data_context(format_, quiet) as context:
         writer, source = context.writer(output, to), context.source(file)
         known = _properties(options)
